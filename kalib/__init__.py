@@ -1,0 +1,3 @@
+"""kalib: key accounts by purchasing potential, not by past sales."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,152 @@
+"""One study, its steps computed on demand and kept as files, so that any notebook runs alone."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from kalib.diagnostics import Check, run_checks
+from kalib.errors import KalibError
+from kalib.formula import Fit, fit_formula
+from kalib.indicators import Screening, screen
+from kalib.matrix import Matrix, build_matrix
+from kalib.plan import Plan, build_plan
+from kalib.study import Study, load_study
+from kalib.tables import Tables, read_tables
+from kalib.verdict import Verdict, judge
+from kalib.visits import Measured, measure_potential
+from kalib.wallet import Wallet, build_wallet
+
+SEED = 20260101  # one seed a run, kept in run.json
+Step = TypeVar("Step")
+
+
+class Analysis:
+    """A study's steps, each computed once.
+
+    study: study.toml or its folder; folder: where steps are kept between notebooks ("" keeps them
+    in memory); settings: "section.key" -> value laid over the study file.
+    """
+
+    def __init__(
+        self, study: Path | str, folder: Path | str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.study: Study = load_study(study, settings)
+        self.folder = Path(folder) / "steps" if folder else None
+        self._steps: dict[str, Any] = {}
+
+    @property
+    def tables(self) -> Tables:
+        """The client's tables in our terms."""
+        return self._step("tables", lambda: read_tables(self.study))
+
+    @property
+    def measured(self) -> Measured | None:
+        """Potential measured in visits; None where the study has none."""
+        visits = self.tables.visits
+        if visits is None:
+            return None
+        return self._step("measured", lambda: measure_potential(visits, self._sales))
+
+    @property
+    def potential(self) -> pd.Series:
+        """Known potential by account, currency a year: visits first, the survey for the rest."""
+        found = self.measured.frame["potential"] if self.measured else pd.Series(dtype=float)
+        survey = self.tables.survey
+        if survey is not None:
+            found = pd.concat([found, survey[~survey.index.isin(found.index)]])
+        if len(found) < 8:
+            raise KalibError(f"potential is known of {len(found)} accounts only; 8 are needed")
+        return found.rename("potential")
+
+    @property
+    def screening(self) -> Screening:
+        """The candidates, screened and completed."""
+        candidates = self.study.indicators.candidates
+        return self._step(
+            "screening", lambda: screen(self.tables.accounts, self.potential, candidates)
+        )
+
+    @property
+    def fit(self) -> Fit:
+        """The formula and its quality."""
+        rules = self.study.indicators
+        return self._step(
+            "fit",
+            lambda: fit_formula(
+                self.screening,
+                self.potential,
+                self._sales,
+                form=self.study.formula.form,
+                signs=rules.signs,
+                required=rules.required,
+                most=rules.max,
+                confidence=self.study.formula.confidence,
+                seed=SEED,
+            ),
+        )
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Checks of the formula's assumptions."""
+        fit = self.fit
+        return self._step(
+            "checks", lambda: run_checks(fit.least_squares, term_groups=fit.term_groups)
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """Usable, caution or unusable."""
+        return self._step("verdict", lambda: judge(self.fit, self.checks))
+
+    @property
+    def wallet(self) -> Wallet:
+        """Potential and share of wallet of every account."""
+        error = self.measured.frame["log_sd"] if self.measured else pd.Series(dtype=float)
+        return self._step(
+            "wallet",
+            lambda: build_wallet(
+                self.tables.accounts,
+                self.potential,
+                error,
+                self.fit,
+                self.screening,
+                usable=self.verdict.verdict != "unusable",
+                confidence=self.study.formula.confidence,
+                evidence=self.study.formula.evidence,
+            ),
+        )
+
+    @property
+    def matrix(self) -> Matrix:
+        """Zones and key accounts."""
+        return self._step("matrix", lambda: build_matrix(self.wallet, self.study))
+
+    @property
+    def plan(self) -> Plan:
+        """Teams and targets."""
+        return self._step("plan", lambda: build_plan(self.matrix, self.study))
+
+    @property
+    def _sales(self) -> pd.Series:
+        return self.tables.accounts["sales"]
+
+    def _step(self, name: str, compute: Callable[[], Step]) -> Step:
+        """A step from memory, from its file, or computed and kept in both."""
+        if name not in self._steps:
+            file = self.folder / f"{name}.pkl" if self.folder else None
+            if file and file.exists():
+                self._steps[name] = pickle.loads(file.read_bytes())
+            else:
+                self._steps[name] = compute()
+                if file:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    part = file.with_suffix(f".{os.getpid()}")
+                    part.write_bytes(pickle.dumps(self._steps[name]))
+                    part.replace(file)
+        return self._steps[name]

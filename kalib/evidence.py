@@ -1,0 +1,174 @@
+"""What own sales say about potential: an account that buys 90 from us cannot need 60."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Grid of normal scores on which the posterior is computed; +-6 leaves out 2e-9.
+SCORES = np.linspace(-6.0, 6.0, 361)
+CHUNK = 4000  # accounts at a time: bounds memory to about 50 MB
+FEWEST = 15  # surveyed buyers needed before a distribution of SOW is learned
+DEPENDENCE_LEVEL = 0.01
+
+
+@dataclass(frozen=True)
+class SalesEvidence:
+    """The distribution of SOW among surveyed buyers, and whether it is used.
+
+    a, b: beta parameters of SOW given a purchase; zero: share of accounts that buy nothing;
+    correlation, p_value: Spearman test that SOW does not go with the formula's potential;
+    score_formula, score_sales: mean pinball loss of log potential out of fold, without and with
+    own sales (lower is better); used; reason: one sentence.
+    """
+
+    a: float
+    b: float
+    zero: float
+    correlation: float
+    p_value: float
+    score_formula: float
+    score_sales: float
+    used: bool
+    reason: str
+
+
+def weigh_evidence(
+    sales: np.ndarray,
+    potential: np.ndarray,
+    quantiles: np.ndarray,
+    levels: np.ndarray,
+    weights: np.ndarray,
+    *,
+    mode: str,
+) -> SalesEvidence:
+    """Decide whether own sales sharpen the formula.
+
+    sales, potential: (n,) of surveyed accounts, currency a year; quantiles: (n, Q) out-of-fold
+    predictive potential at levels (Q,); weights: (n,) survey weights, 0 where the potential is
+    not believed; mode: "formula", "formula+sales" or "auto".
+    """
+    from scipy.stats import spearmanr
+
+    buys = (sales > 0) & (sales < potential) & (weights > 0)
+    zero = float(np.average(sales == 0, weights=weights)) if weights.sum() > 0 else 0.0
+    if mode == "formula" or buys.sum() < FEWEST:
+        reason = (
+            "the study asks for the formula alone"
+            if mode == "formula"
+            else f"only {int(buys.sum())} surveyed accounts buy from us; {FEWEST} are needed"
+        )
+        return SalesEvidence(np.nan, np.nan, zero, np.nan, np.nan, np.nan, np.nan, False, reason)
+    a, b = _fit_beta(sales[buys] / potential[buys], weights[buys])
+    middle = np.median(quantiles, axis=1)
+    test = spearmanr(sales[buys] / potential[buys], middle[buys])
+    sharpened = posterior_quantiles(quantiles[buys], sales[buys], levels, a, b)
+    before = _pinball(potential[buys], quantiles[buys], levels, weights[buys])
+    after = _pinball(potential[buys], sharpened, levels, weights[buys])
+    depends = bool(test.pvalue < DEPENDENCE_LEVEL)
+    used = not depends and (mode == "formula+sales" or after < before)
+    if depends:
+        reason = (
+            f"SOW goes with potential among surveyed accounts (rank correlation "
+            f"{test.statistic:.2f}), so sales would mislead"
+        )
+    elif used:
+        reason = f"out of fold, own sales change the error of log potential by {after / before - 1:+.0%}"
+    else:
+        reason = "out of fold, own sales do not sharpen the formula"
+    correlation, p_value = float(test.statistic), float(test.pvalue)
+    return SalesEvidence(a, b, zero, correlation, p_value, before, after, used, reason)
+
+
+def posterior_quantiles(
+    quantiles: np.ndarray, sales: np.ndarray, levels: np.ndarray, a: float, b: float
+) -> np.ndarray:
+    """Potential (n, Q) given sales (n,) > 0, from predictive quantiles (n, Q).
+
+    Bayes on a grid of log P: p(log P | S) is proportional to p(log P) f(S / P) S / P for P >= S,
+    f the beta density of SOW.
+    """
+    from scipy.special import ndtri
+
+    result = np.empty_like(quantiles, dtype=float)
+    known = ndtri(levels)
+    for start in range(0, len(sales), CHUNK):
+        part = slice(start, start + CHUNK)
+        logs = _log_potential_at_scores(np.log(quantiles[part]), known)
+        share = np.log(sales[part])[:, None] - logs
+        inside = share < 0
+        share = np.where(inside, share, -1.0)
+        density = -0.5 * SCORES**2 + a * share + (b - 1) * np.log(-np.expm1(share))
+        density = np.where(inside, density, -np.inf)
+        top = density.max(axis=1, keepdims=True)
+        possible = np.isfinite(top[:, 0])
+        mass = np.exp(density - np.where(np.isfinite(top), top, 0.0))
+        result[part] = _quantiles_on_grid(logs, mass, levels)
+        if not possible.all():
+            # Sales above anything the formula allows: only the SOW distribution is left.
+            result[part][~possible] = _from_share(sales[part][~possible], levels, a, b)
+    return result
+
+
+def _log_potential_at_scores(logs: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Log potential (n, M) at SCORES from its values (n, Q) at normal scores known (Q,)."""
+    right = np.clip(np.searchsorted(known, SCORES), 1, len(known) - 1)
+    left = right - 1
+    # Outside the table the end segments' slopes are noisy: the slope of the outer fifth is used.
+    step = len(known) // 5
+    fraction = (SCORES - known[left]) / (known[right] - known[left])
+    inner = logs[:, left] + fraction * (logs[:, right] - logs[:, left])
+    low = (logs[:, step] - logs[:, 0]) / (known[step] - known[0])
+    high = (logs[:, -1] - logs[:, -1 - step]) / (known[-1] - known[-1 - step])
+    below, above = known[0] - SCORES, SCORES - known[-1]
+    inner = np.where(below > 0, logs[:, :1] - low[:, None] * below, inner)
+    return np.where(above > 0, logs[:, -1:] + high[:, None] * above, inner)
+
+
+def _quantiles_on_grid(logs: np.ndarray, mass: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles (n, Q) of distributions with mass (n, M) at logs (n, M), ascending."""
+    total = np.cumsum(mass, axis=1) - 0.5 * mass
+    total /= np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
+    found = np.empty((len(logs), len(levels)))
+    for i in range(len(logs)):
+        found[i] = np.interp(levels, total[i], logs[i])
+    return np.exp(found)
+
+
+def _from_share(sales: np.ndarray, levels: np.ndarray, a: float, b: float) -> np.ndarray:
+    """Potential (n, Q) as sales over SOW drawn from its own distribution."""
+    from scipy.stats import beta
+
+    return sales[:, None] / beta.ppf(1 - levels, a, b)[None, :]
+
+
+def _fit_beta(share: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Weighted maximum likelihood of a beta distribution for shares in (0, 1)."""
+    from scipy.optimize import minimize
+    from scipy.special import betaln
+
+    share = np.clip(share, 1e-6, 1 - 1e-6)
+    mean = np.average(share, weights=weights)
+    variance = max(float(np.average((share - mean) ** 2, weights=weights)), 1e-6)
+    size = max(mean * (1 - mean) / variance - 1, 0.5)
+    left = np.average(np.log(share), weights=weights)
+    right = np.average(np.log1p(-share), weights=weights)
+
+    def loss(point: np.ndarray) -> float:
+        a, b = np.exp(point)
+        return float(betaln(a, b) - (a - 1) * left - (b - 1) * right)
+
+    start = np.log([mean * size, (1 - mean) * size])
+    best = minimize(loss, start, method="Nelder-Mead").x
+    a, b = np.exp(np.clip(best, -3, 8))
+    return float(a), float(b)
+
+
+def _pinball(
+    potential: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, weights: np.ndarray
+) -> float:
+    """Mean pinball loss of log potential over levels and accounts: a proper score."""
+    miss = np.log(potential)[:, None] - np.log(quantiles)
+    loss = np.maximum(levels * miss, (levels - 1) * miss).mean(axis=1)
+    return float(np.average(loss, weights=weights))

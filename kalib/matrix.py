@@ -1,0 +1,221 @@
+"""The attack-and-defense matrix: zones, how sure they are, and the key accounts re-divided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.study import ZONES, Cut, Study
+from kalib.wallet import Wallet
+
+DRAWS = 4000
+BLOCK_CELLS = 8_000_000  # draws x accounts held at once: about 100 MB
+UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Zones of all N accounts.
+
+    accounts: the wallet's frame with zone, zone_probability, p_attack, p_defense, p_maintenance,
+    p_watch, top_probability, key_account, key_account_by_sales, change. potential_cut: currency a
+    year; sow_cut, market_share: fractions; counts: accounts by zone; ranking: what the sales
+    ranking misses, see `compare_rankings`.
+    """
+
+    accounts: pd.DataFrame
+    potential_cut: float
+    sow_cut: float
+    market_share: float
+    counts: Mapping[str, int]
+    ranking: Mapping[str, float]
+
+
+def potential_cut(potential: np.ndarray, cut: Cut) -> float:
+    """The potential at which "high" begins, currency a year; potential (n,) without NaN."""
+    if len(potential) == 0:
+        return float("nan")
+    if cut.kind == "value":
+        return cut.value
+    if cut.kind == "quantile":
+        return float(np.quantile(potential, cut.value))
+    ordered = np.sort(potential)[::-1]
+    if cut.kind == "top":
+        return float(ordered[min(int(cut.value), len(ordered)) - 1])
+    running = np.cumsum(ordered)
+    place = int(np.searchsorted(running, cut.value * running[-1] * (1 - 1e-12)))
+    return float(ordered[min(place, len(ordered) - 1)])
+
+
+def assign_zones(
+    potential: pd.Series, sow: pd.Series, potential_cut: float, sow_cut: float
+) -> pd.Series:
+    """Zone by account: at or above a cut counts as high; "" where potential is unknown."""
+    high, loyal = potential >= potential_cut, sow >= sow_cut
+    zone = np.select(
+        [high & ~loyal, high & loyal, ~high & loyal], ["attack", "defense", "maintenance"], "watch"
+    )
+    return pd.Series(np.where(potential.notna(), zone, ""), index=potential.index, dtype="str")
+
+
+def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Joint draws (size, len(rows)) of the potential of some accounts, float32.
+
+    Errors an account shares with others (the formula's coefficients) are drawn once a draw; its
+    own error is added; the normal score is read off the account's own distribution.
+    """
+    from scipy.special import ndtr
+
+    rng = np.random.Generator(np.random.SFC64(seed))
+    loadings = wallet.loadings[rows]
+    own = np.sqrt(np.clip(1 - (loadings**2).sum(axis=1), 0, None)).astype(np.float32)
+    scores = rng.standard_normal((size, len(rows)), dtype=np.float32) * own
+    shared = rng.standard_normal((size, loadings.shape[1]), dtype=np.float32)
+    scores += shared @ loadings.T
+    count = len(wallet.levels)
+    place = np.clip(ndtr(scores) * count - 0.5, 0, count - 1.0001).astype(np.float32)
+    left = place.astype(np.int32)
+    place -= left
+    table = wallet.quantiles[rows]
+    base = (np.arange(len(rows), dtype=np.int64) * count)[None, :] + left
+    flat = table.ravel()
+    low = flat.take(base)
+    return low + place * (flat.take(base + 1) - low)
+
+
+def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.DataFrame:
+    """How often each account falls in each zone, all potentials drawn anew together.
+
+    In each draw the potential cut and, where the study asks for it, the market share are computed
+    anew. Returns p_attack, p_defense, p_maintenance, p_watch, top_probability (N rows), NaN where
+    potential is unknown.
+    """
+    accounts = wallet.accounts
+    rows = np.flatnonzero(accounts["potential"].notna())
+    sales = accounts["sales"].to_numpy(np.float32)[rows]
+    columns = [f"p_{zone}" for zone in ZONES]
+    result = pd.DataFrame(np.nan, index=accounts.index, columns=[*columns, "top_probability"])
+    if len(rows) == 0:
+        return result
+    high_count = np.zeros(len(rows))
+    loyal_count, both_count = np.zeros(len(rows)), np.zeros(len(rows))
+    block = max(1, min(draws, BLOCK_CELLS // len(rows)))
+    done = 0
+    while done < draws:
+        size = min(block, draws - done)
+        potential = draw_potential(wallet, rows, size, SEED + done)
+        cut = _cut_of_draws(potential, study.matrix.potential_cut)
+        if study.matrix.share_cut == "market":
+            share = sales.sum(dtype=float) / potential.sum(axis=1, dtype=float)
+        else:
+            share = np.full(size, float(study.matrix.share_cut))
+        high = potential >= cut[:, None].astype(np.float32)
+        loyal = sales >= share[:, None].astype(np.float32) * potential
+        high_count += high.sum(axis=0)
+        loyal_count += loyal.sum(axis=0)
+        both_count += (high & loyal).sum(axis=0)
+        done += size
+    parts = (
+        high_count - both_count,
+        both_count,
+        loyal_count - both_count,
+        draws - high_count - loyal_count + both_count,
+    )
+    for column, counts in zip(columns, parts, strict=True):
+        result.iloc[rows, result.columns.get_loc(column)] = counts / draws
+    result.iloc[rows, result.columns.get_loc("top_probability")] = high_count / draws
+    return result
+
+
+def build_matrix(wallet: Wallet, study: Study) -> Matrix:
+    """Zones, probabilities, key accounts, and what changes against today's list."""
+    accounts = wallet.accounts.copy()
+    known = accounts["potential"].notna()
+    cut = potential_cut(accounts.loc[known, "potential"].to_numpy(), study.matrix.potential_cut)
+    share = study.matrix.share_cut
+    sow_cut = wallet.market_share if share == "market" else float(share)
+    accounts["zone"] = assign_zones(accounts["potential"], accounts["sow"], cut, sow_cut)
+    chances = zone_probabilities(wallet, study)
+    columns = [f"p_{zone}" for zone in ZONES]
+    position = accounts["zone"].map({zone: k for k, zone in enumerate(ZONES)})
+    own = chances[columns].to_numpy()[np.arange(len(accounts)), position.fillna(0).astype(int)]
+    accounts["zone_probability"] = np.where(position.notna(), own, np.nan)
+    accounts = pd.concat([accounts, chances], axis=1)
+    accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
+    accounts["key_account_by_sales"] = sales_ranking(
+        accounts["sales"], int(accounts["key_account"].sum())
+    )
+    accounts["change"] = _changes(accounts)
+    unsure = known & (chances[columns].max(axis=1) < UNDECIDED)
+    accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
+    counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
+    ranking = compare_rankings(accounts)
+    return Matrix(accounts, cut, sow_cut, wallet.market_share, counts, ranking)
+
+
+def sales_ranking(sales: pd.Series, size: int) -> pd.Series:
+    """True for the size accounts with the largest sales; ties go to the smaller id."""
+    order = sales.sort_index().sort_values(ascending=False, kind="stable").index[:size]
+    return pd.Series(sales.index.isin(order), index=sales.index)
+
+
+def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:
+    """Key accounts by potential against the sales ranking of the same length.
+
+    missed: key accounts the sales ranking leaves out; wrong: accounts it calls key that are not.
+    Their numbers, potential and sales (currency a year), and the gap to the market share the
+    missed ones hold.
+    """
+    by_potential, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
+    missed, wrong = accounts[by_potential & ~by_sales], accounts[by_sales & ~by_potential]
+    return {
+        "missed": len(missed),
+        "missed_potential": float(missed["potential"].sum()),
+        "missed_sales": float(missed["sales"].sum()),
+        "wrong": len(wrong),
+        "wrong_potential": float(wrong["potential"].sum()),
+        "wrong_sales": float(wrong["sales"].sum()),
+        "agreed": int((by_potential & by_sales).sum()),
+    }
+
+
+def _cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:
+    """The potential cut in each draw (size,) of potential (size, n)."""
+    size, n = potential.shape
+    if cut.kind == "value":
+        return np.full(size, cut.value)
+    if cut.kind == "quantile":
+        place = cut.value * (n - 1)
+        left = int(place)
+        right = min(left + 1, n - 1)
+        part = np.partition(potential, [left, right], axis=1)
+        return part[:, left] + (place - left) * (part[:, right] - part[:, left])
+    if cut.kind == "top":
+        place = n - min(int(cut.value), n)
+        return np.partition(potential, place, axis=1)[:, place]
+    return np.array([potential_cut(row, cut) for row in potential])
+
+
+def _changes(accounts: pd.DataFrame) -> pd.Series:
+    """promoted, demoted, kept or "" against today's list, or the sales ranking without one."""
+    today = accounts["current_ka"]
+    given = today.notna().any()
+    before = today.fillna(False).astype(bool) if given else accounts["key_account_by_sales"]
+    now = accounts["key_account"]
+    known = accounts["zone"] != ""
+    change = np.select(
+        [now & before, now & ~before, ~now & before & known],
+        ["kept", "promoted", "demoted"],
+        "",
+    )
+    return pd.Series(change, index=accounts.index, dtype="str")
+
+
+def _with_flag(flags: pd.Series, where: pd.Series, code: str) -> pd.Series:
+    """Flags with a code joined on where the condition holds."""
+    joined = np.where(flags == "", code, flags + ";" + code)
+    return pd.Series(np.where(where, joined, flags), index=flags.index, dtype="str")

@@ -1,0 +1,53 @@
+"""Regression that typing errors do not move, and the entries it suspects."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Robust z beyond which an entry with a typing error's size (a factor of ten) is suspected, and
+# beyond which any entry is: two-sided normal tails of 5e-4 and 6e-7.
+SUSPECT_Z = 3.5
+SUSPECT_Z_ANY = 5.0
+BISQUARE_C = 4.685  # 95 % efficient at the normal (Huber & Ronchetti 2009, section 7)
+RIDGE = 1e-6
+
+
+def robust_line(design: np.ndarray, response: np.ndarray, rounds: int = 20) -> np.ndarray:
+    """Coefficients (p + 1,), intercept first, of a robust regression of response (n,) on design
+    (n, p): least absolute deviations by reweighting, then Tukey's bisquare."""
+    center, scale = design.mean(axis=0), design.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    rows = np.column_stack([np.ones(len(response)), (design - center) / scale])
+    penalty = RIDGE * len(response) * np.eye(rows.shape[1])
+    weight = np.ones(len(response))
+    coef = np.zeros(rows.shape[1])
+    for step in range(rounds):
+        weighted = rows * weight[:, None]
+        coef = np.linalg.solve(weighted.T @ rows + penalty, weighted.T @ response)
+        residual = response - rows @ coef
+        spread = robust_scale(residual, rows.shape[1])
+        if spread < 1e-12:
+            break
+        if step < rounds // 2:
+            weight = 1.0 / np.maximum(np.abs(residual) / spread, 0.1)
+        else:
+            weight = np.maximum(1 - (residual / (BISQUARE_C * spread)) ** 2, 0) ** 2 + 1e-9
+    slopes = coef[1:] / scale
+    return np.append(coef[0] - slopes @ center, slopes)
+
+
+def robust_scale(residual: np.ndarray, parameters: int = 0) -> float:
+    """Median absolute deviation of residuals (n,), as a normal standard deviation."""
+    freedom = max(len(residual) - parameters, 1)
+    return float(1.4826 * np.median(np.abs(residual)) * np.sqrt(len(residual) / freedom))
+
+
+def typing_cause(shift: float, spread: float) -> str:
+    """The likely cause of an entry off by exp(shift) where shifts scatter by spread (both in
+    natural log units); "" if the entry is not suspect."""
+    if spread <= 0 or abs(shift) <= max(SUSPECT_Z * spread, np.log(3)):
+        return ""
+    for factor, words in ((10, "ten"), (100, "a hundred"), (1000, "a thousand")):
+        if abs(abs(shift) - np.log(factor)) < min(3 * spread, 0.45 * np.log(10)):
+            return f"a factor of {words} too {'large' if shift > 0 else 'small'}"
+    return "far from its peers" if abs(shift) > SUSPECT_Z_ANY * spread else ""

@@ -1,0 +1,211 @@
+"""Accuracy with the whole selection repeated in every fold, stability, and survey bias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from kalib.indicators import Design
+from kalib.subsets import best_by_criterion
+from kalib.working import (
+    ACCOUNTS_PER_INDICATOR,
+    Rules,
+    column_signs,
+    fit_working,
+    screen_groups,
+    suspect_potentials,
+)
+
+FOLDS = 10
+STABILITY_DRAWS = 1000
+# Significance at which sales are taken to have decided who was surveyed.
+BIAS_LEVEL = 0.01
+# Survey weights beyond this multiple of their median are cut: a few accounts must not decide.
+WEIGHT_CUT = 8.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Out-of-fold results of R repeats over n surveyed accounts.
+
+    predicted: form -> (R, n) potential, currency a year; residual: form -> (R, n) on the form's
+    working scale; errors: form -> mean absolute error in currency; honest: (R, n) potential by
+    the form that each training set chose itself; fold: (R, n) fold numbers.
+    """
+
+    predicted: Mapping[str, np.ndarray]
+    residual: Mapping[str, np.ndarray]
+    errors: Mapping[str, float]
+    honest: np.ndarray
+    fold: np.ndarray
+
+
+@dataclass(frozen=True)
+class SurveyBias:
+    """Whether own sales decided who was surveyed, and the weights that put it right.
+
+    weights: (n,), mean 1 over surveyed accounts; effective: Kish's effective sample size;
+    p_value: likelihood-ratio test that sales add nothing to the indicators in explaining who was
+    surveyed; biased: p_value below BIAS_LEVEL.
+    """
+
+    weights: np.ndarray
+    effective: float
+    p_value: float
+    biased: bool
+
+
+def cross_validate(
+    designs: Mapping[str, Design],
+    rows: np.ndarray,
+    potential: np.ndarray,
+    rules: Rules,
+    weights: np.ndarray,
+    scored: np.ndarray,
+    rng: np.random.Generator,
+) -> Validation:
+    """Repeated cross-validation of every form in designs.
+
+    rows, potential, weights: (n,) of the surveyed accounts; scored (n,) bool: accounts whose
+    observed potential is believed (a typing error is not a miss of the formula).
+    """
+    n = len(rows)
+    repeats = 5 if n <= 100 else 3 if n <= 400 else 1
+    shape = (repeats, n)
+    predicted = {form: np.empty(shape) for form in designs}
+    residual = {form: np.empty(shape) for form in designs}
+    honest, fold = np.empty(shape), np.empty(shape, dtype=int)
+    screen_design = designs.get("log-log") or next(iter(designs.values()))
+    for r in range(repeats):
+        fold[r] = rng.permutation(np.arange(n) % min(FOLDS, n))
+        for k in range(fold[r].max() + 1):
+            test = fold[r] == k
+            train = ~test
+            _, _, causes = suspect_potentials(screen_design, rows[train], potential[train], rules)
+            clean = weights[train] * np.array([not cause for cause in causes])
+            best = np.inf
+            for form, design in designs.items():
+                fit = fit_working(design, rows[train], potential[train], form, rules, clean)
+                working = fit.working(design.matrix[rows[test]])
+                predicted[form][r, test] = fit.to_potential(working)
+                aim = np.log(potential[test]) if fit.logged else potential[test]
+                residual[form][r, test] = aim - working
+                if fit.loo_error < best:
+                    best = fit.loo_error
+                    honest[r, test] = predicted[form][r, test]
+    use = weights * scored
+    errors = {
+        form: float(np.average(np.abs(values - potential).mean(axis=0), weights=use))
+        for form, values in predicted.items()
+    }
+    return Validation(predicted, residual, errors, honest, fold)
+
+
+def r_squared(observed: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:
+    """1 - squared error / squared error of the mean, over observed (n,) and predicted (R, n)."""
+    middle = np.average(observed, weights=weights)
+    total = np.average((observed - middle) ** 2, weights=weights)
+    error = np.average(((observed - np.atleast_2d(predicted)) ** 2).mean(axis=0), weights=weights)
+    return float(1 - error / total) if total > 0 else 0.0
+
+
+def selection_frequency(
+    design: Design,
+    rows: np.ndarray,
+    response: np.ndarray,
+    rules: Rules,
+    weights: np.ndarray,
+    rng: np.random.Generator,
+    draws: int = STABILITY_DRAWS,
+) -> np.ndarray:
+    """How often each indicator (G,) is chosen over complementary half samples (Shah & Samworth
+    2013), the search repeated in each."""
+    use = weights > 0
+    matrix, aim, weight = design.matrix[rows[use]], response[use], weights[use]
+    n = len(aim)
+    half = n // 2
+    most = max(1, min(rules.most, half // ACCOUNTS_PER_INDICATOR))
+    signs = column_signs(design, rules)
+    required = design.groups_of(rules.required)
+    counts = np.zeros(len(design.groups))
+    groups, kept = screen_groups(batch_grams(matrix, aim, weight[None])[0], design.groups, half, required)
+    required = [kept.index(g) for g in required]
+    done = 0
+    while done < draws:
+        pairs = min(50, (draws - done + 1) // 2)
+        member = np.zeros((2 * pairs, n))
+        for i in range(pairs):
+            order = rng.permutation(n)
+            member[2 * i, order[:half]] = 1.0
+            member[2 * i + 1, order[half : 2 * half]] = 1.0
+        result = best_by_criterion(
+            batch_grams(matrix, aim, member * weight),
+            np.full(2 * pairs, float(half)),
+            penalty=float(np.log(max(half, 2))),
+            groups=groups,
+            required=required,
+            max_groups=max(most, len(required)),
+            signs=signs if signs.any() else None,
+        )
+        counts[kept] += np.asarray(result.chosen, dtype=float).sum(axis=0)
+        done += 2 * pairs
+    return counts / done
+
+
+def batch_grams(matrix: np.ndarray, response: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Centered cross products (b, p + 1, p + 1), response last, under weights (b, n)."""
+    full = np.column_stack([matrix, response])
+    full = full - full.mean(axis=0)
+    width = full.shape[1]
+    total = weights.sum(axis=1)
+    mean = (weights @ full) / total[:, None]
+    pairs = (full[:, :, None] * full[:, None, :]).reshape(len(full), width * width)
+    grams = (weights @ pairs).reshape(-1, width, width)
+    return grams - total[:, None, None] * mean[:, :, None] * mean[:, None, :]
+
+
+def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> SurveyBias:
+    """Weights for a survey that own sales decided.
+
+    matrix: (N, p) log-log design; sales: (N,) currency a year; surveyed: (N,) bool. Where sales
+    say nothing beyond the indicators, the formula needs no weights (they would only add noise);
+    where they do, inverse odds of being surveyed make the survey stand for the accounts that
+    were not (Horvitz & Thompson 1952; odds weights, Hirano, Imbens & Ridder 2003).
+    """
+    from scipy.stats import chi2
+    from sklearn.linear_model import LogisticRegression
+
+    count = int(surveyed.sum())
+    plain = SurveyBias(np.ones(count), float(count), 1.0, False)
+    if count == len(surveyed) or count < 20 or (sales <= 0).all():
+        return plain
+    buys = (sales > 0).astype(float)
+    size = np.log(np.maximum(sales, sales[sales > 0].min()))
+    size = np.where(buys > 0, size - size[sales > 0].mean(), 0.0)
+    extra = np.column_stack([buys, size, size**2])
+    both = np.column_stack([matrix, extra])
+    both = (both - both.mean(axis=0)) / np.maximum(both.std(axis=0), 1e-12)
+    base = both[:, : matrix.shape[1]]
+
+    def deviance(columns: np.ndarray) -> tuple[float, np.ndarray]:
+        if columns.shape[1] == 0:
+            p = np.full(len(surveyed), surveyed.mean())
+        else:
+            model = LogisticRegression(C=10.0, max_iter=300).fit(columns, surveyed)
+            p = model.predict_proba(columns)[:, 1]
+        p = np.clip(p, 1e-6, 1 - 1e-6)
+        return float(-2 * np.where(surveyed, np.log(p), np.log(1 - p)).sum()), p
+
+    without, _ = deviance(base)
+    with_sales, chance = deviance(both)
+    freedom = int((extra.std(axis=0) > 0).sum())
+    p_value = float(chi2.sf(max(without - with_sales, 0.0), freedom))
+    if p_value >= BIAS_LEVEL:
+        return SurveyBias(plain.weights, plain.effective, p_value, False)
+    odds = ((1 - chance) / chance)[surveyed]
+    odds = np.minimum(odds, WEIGHT_CUT * np.median(odds))
+    weights = odds / odds.mean()
+    return SurveyBias(weights, float(weights.sum() ** 2 / (weights**2).sum()), p_value, True)
+

@@ -1,0 +1,220 @@
+"""Potential of every account, share of wallet, market share, and who falls below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
+from kalib.formula import Fit
+from kalib.indicators import Screening
+
+NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
+TOTAL_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """Potential and share of wallet of all N accounts.
+
+    accounts: DataFrame indexed by account: name, region, segment, sales, current_ka, rep, margin,
+    potential, potential_low, potential_high (currency a year), potential_source, extrapolated,
+    sow, sow_low, sow_high (fractions), below_market, flags. market_share with its interval.
+    levels (Q,), quantiles (N, Q) float32: each account's distribution of potential. loadings
+    (N, k) float32: the part of its error shared with other accounts, in normal scores.
+    """
+
+    accounts: pd.DataFrame
+    market_share: float
+    market_share_low: float
+    market_share_high: float
+    levels: np.ndarray
+    quantiles: np.ndarray
+    loadings: np.ndarray
+    evidence: SalesEvidence
+
+
+def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:
+    """Sales over potential, a fraction; above 1 it is left so, NaN where potential is unknown."""
+    return sales / potential.where(potential > 0)
+
+
+def build_wallet(
+    accounts: pd.DataFrame,
+    potential: pd.Series,
+    log_sd: pd.Series,
+    fit: Fit,
+    screening: Screening,
+    *,
+    usable: bool,
+    confidence: float = 0.9,
+    evidence: str = "auto",
+) -> Wallet:
+    """Estimate every account's potential.
+
+    accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
+    (currency a year) and its standard error in logs (0 for a survey answer); usable: whether the
+    formula may be built on.
+    """
+    index = accounts.index
+    sales = accounts["sales"].to_numpy(float)
+    levels = fit.predictive.levels
+    believed = fit.oof.index[~fit.oof["suspect"]]
+    measured = index.isin(believed)
+    source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
+    model = _evidence(fit, accounts["sales"], evidence)
+    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
+    point = _expected(fit)
+    loadings = fit.loadings.astype(np.float32)
+    if usable and model.used:
+        told = ~measured & (sales > 0)
+        prior_width = _width(quantiles[told])
+        sharpened = posterior_quantiles(quantiles[told], sales[told], levels, model.a, model.b)
+        # The formula's own mean is kept in its relation to the table: smearing stays in it.
+        point[told] *= sharpened.mean(axis=1) / quantiles[told].mean(axis=1)
+        quantiles[told] = sharpened
+        loadings[told] *= np.minimum(_width(sharpened) / prior_width, 1.0)[:, None]
+        source[told] = "formula+sales"
+    quantiles, point = _with_measured(
+        quantiles, point, index, measured, potential, log_sd, levels, source == "none"
+    )
+    loadings[measured | (source == "none")] = 0.0
+    tail = (1 - confidence) / 2
+    frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
+    frame["potential"] = point
+    frame["potential_low"] = _at_level(quantiles, levels, tail)
+    frame["potential_high"] = _at_level(quantiles, levels, 1 - tail)
+    frame["potential_source"] = source
+    frame["extrapolated"] = outside_survey(fit, screening, measured) & ~measured
+    frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
+    frame["sow_low"] = share_of_wallet(frame["sales"], frame["potential_high"])
+    frame["sow_high"] = share_of_wallet(frame["sales"], frame["potential_low"])
+    known = frame["potential"].notna().to_numpy()
+    total = frame.loc[known, "potential"].sum()
+    share = float(sales[known].sum() / total) if total > 0 else float("nan")
+    low, high = _market_share_interval(
+        quantiles[known], loadings[known], sales[known], levels, tail
+    )
+    frame["below_market"] = (frame["sow_high"] < share).fillna(False).astype(bool)
+    frame["flags"] = _flags(frame, fit, screening)
+    return Wallet(
+        accounts=frame,
+        market_share=share,
+        market_share_low=min(low, share),
+        market_share_high=max(high, share),
+        levels=levels,
+        quantiles=quantiles.astype(np.float32),
+        loadings=loadings,
+        evidence=model,
+    )
+
+
+def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.ndarray:
+    """Accounts (N,) bool with an indicator of the formula outside its surveyed range."""
+    outside = np.zeros(len(screening.values), dtype=bool)
+    for name in fit.formula.indicators:
+        column = screening.values[name]
+        if pd.api.types.is_numeric_dtype(column):
+            values = column.to_numpy(float)
+            outside |= (values < values[surveyed].min()) | (values > values[surveyed].max())
+        else:
+            outside |= ~column.isin(set(column[surveyed])).to_numpy()
+    return outside
+
+
+def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
+    rows = fit.working_rows
+    spread = fit.spread[rows]
+    observed = fit.oof["observed"].to_numpy()
+    weights = fit.bias.weights * ~fit.oof["suspect"].to_numpy()
+    quantiles = fit.predictive.potential_quantiles(fit.oof_working, spread)
+    own = sales.reindex(fit.oof.index).to_numpy(float)
+    return weigh_evidence(own, observed, quantiles, fit.predictive.levels, weights, mode=mode)
+
+
+def _expected(fit: Fit) -> np.ndarray:
+    """The formula's expected potential (N,)."""
+    if fit.formula.form == "linear":
+        return np.maximum(fit.working, fit.formula.floor)
+    return np.exp(np.minimum(fit.working, 700.0)) * fit.formula.smearing
+
+
+def _width(quantiles: np.ndarray) -> np.ndarray:
+    """Spread of log potential (n,) between the outer eighths of the table."""
+    eighth = quantiles.shape[1] // 8
+    return np.maximum(np.log(quantiles[:, -eighth - 1] / quantiles[:, eighth]), 1e-9)
+
+
+def _with_measured(
+    quantiles: np.ndarray,
+    point: np.ndarray,
+    index: pd.Index,
+    measured: np.ndarray,
+    potential: pd.Series,
+    log_sd: pd.Series,
+    levels: np.ndarray,
+    unknown: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The table and the point estimate with measured potential in place, NaN where unknown."""
+    from scipy.special import ndtri
+
+    value = potential.reindex(index[measured]).to_numpy(float)
+    error = log_sd.reindex(index[measured]).fillna(0.0).to_numpy(float)
+    quantiles, point = quantiles.copy(), point.copy()
+    quantiles[measured] = value[:, None] * np.exp(error[:, None] * ndtri(levels)[None, :])
+    point[measured] = value
+    quantiles[unknown], point[unknown] = np.nan, np.nan
+    return quantiles, point
+
+
+def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.ndarray:
+    """One quantile (N,) of each account's table (N, Q), linear between levels."""
+    place = np.interp(level, levels, np.arange(len(levels)))
+    left = min(int(place), len(levels) - 2)
+    fraction = place - left
+    return quantiles[:, left] * (1 - fraction) + quantiles[:, left + 1] * fraction
+
+
+def _market_share_interval(
+    quantiles: np.ndarray,
+    loadings: np.ndarray,
+    sales: np.ndarray,
+    levels: np.ndarray,
+    tail: float,
+) -> tuple[float, float]:
+    """Interval of total sales over total potential, from joint draws of the total."""
+    if len(sales) == 0 or sales.sum() == 0:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(7)
+    # Errors that are not shared average out over accounts: the total needs their variance only.
+    middle = quantiles.mean(axis=1)
+    sd = quantiles.std(axis=1)
+    shared = (loadings * sd[:, None]).sum(axis=0)
+    alone = np.sqrt(((1 - (loadings**2).sum(axis=1)).clip(0) * sd**2).sum())
+    steps = rng.standard_normal((TOTAL_DRAWS, len(shared))) @ shared
+    totals = middle.sum() + steps + alone * rng.standard_normal(TOTAL_DRAWS)
+    totals = np.maximum(totals, 1e-9 * middle.sum())
+    low, high = np.quantile(sales.sum() / totals, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
+    """Codes per account, joined by ";"."""
+    entries = fit.suspects
+    wrong = set(entries.loc[entries["entry"] == "potential", "account"])
+    odd = set(entries.loc[entries["entry"] != "potential", "account"])
+    used = [name for name in fit.formula.indicators if name in screening.imputed]
+    filled = screening.imputed[used].any(axis=1) if used else pd.Series(False, index=frame.index)
+    marks = {
+        "sow_above_1": frame["sow"] > 1,
+        "suspect_potential": frame.index.isin(wrong),
+        "suspect_indicator": frame.index.isin(odd),
+        "imputed": filled.reindex(frame.index),
+        "extrapolated": frame["extrapolated"],
+    }
+    table = pd.DataFrame(marks, index=frame.index).fillna(False).astype(bool)
+    codes = np.array(list(marks))
+    joined = [";".join(codes[row]) for row in table.to_numpy()]
+    return pd.Series(joined, index=frame.index, dtype="str")
