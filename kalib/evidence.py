@@ -74,7 +74,9 @@ def weigh_evidence(
             f"{test.statistic:.2f}), so sales would mislead"
         )
     elif used:
-        reason = f"out of fold, own sales change the error of log potential by {after / before - 1:+.0%}"
+        reason = (
+            f"out of fold, own sales change the error of log potential by {after / before - 1:+.0%}"
+        )
     else:
         reason = "out of fold, own sales do not sharpen the formula"
     correlation, p_value = float(test.statistic), float(test.pvalue)

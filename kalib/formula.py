@@ -149,9 +149,9 @@ class Fit:
     oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
     of fold, currency a year. contributions: DataFrame indexed by indicator (gain: R² lost
     without it). stability: Series per candidate. suspects: DataFrame (account, entry, value,
-    expected_low, expected_high, cause). r2: in the sample; r2_predicted: cross-validated with
-    selection, form and cleaning repeated, working scale; r2_currency: the same on the original
-    scale; optimism: r2 - r2_predicted; error_median: median absolute error out of fold, fraction
+    expected_low, expected_high, cause). r2: in the sample, working scale; r2_predicted: of log
+    potential, cross-validated with selection, form and cleaning repeated; r2_currency: the same
+    on the original scale; optimism: what r2 of log potential loses out of sample; error_median: median absolute error out of fold, fraction
     of potential. working: fitted working values of all accounts (N,); spread: their predictive
     scale (N,).
     """
@@ -224,9 +224,14 @@ def fit_formula(
         checked.residual[chosen], final, design.matrix[rows], bias.weights * believed
     )
     spread, loadings = _account_spread(design, final, linear, predictive, screening)
-    aim = np.log(checked.honest) if final.logged else checked.honest
     weights = bias.weights * believed
-    honest = r_squared(response[believed], aim[:, believed], weights[believed])
+    # Judged in logs whatever the form: a miss by half counts alike for large and small accounts,
+    # and one wrong entry of a large account does not decide the verdict.
+    logs, whole = np.log(observed[believed]), np.log(final.potential(design.matrix[rows[believed]]))
+    honest = r_squared(
+        logs, np.log(np.maximum(checked.honest[:, believed], 1e-9)), weights[believed]
+    )
+    apparent = r_squared(logs, whole, weights[believed])
     out_of_fold = checked.predicted[chosen].mean(axis=0)
     return Fit(
         formula=formula,
@@ -255,8 +260,10 @@ def fit_formula(
         predictive=predictive,
         r2=linear.r2,
         r2_predicted=honest,
-        r2_currency=r_squared(observed[believed], checked.honest[:, believed], weights[believed]),
-        optimism=linear.r2 - honest,
+        r2_currency=r_squared(
+            observed[believed], checked.predicted[chosen][:, believed], weights[believed]
+        ),
+        optimism=apparent - honest,
         error_median=float(np.median(np.abs(checked.honest / observed - 1)[:, believed])),
         working=final.working(design.matrix),
         spread=spread,

@@ -16,6 +16,8 @@ MISSING_MOST = 0.5
 SAME_CORRELATION = 0.999
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
 IMPUTE_ROUNDS = 3
+MOST_ERRORS = 0.03  # of one column's entries; more are a feature of the accounts
+NORMAL_BEYOND_3 = 0.0027
 RIDGE = 1e-3
 SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
 
@@ -130,9 +132,7 @@ def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) ->
         new = _columns_of(name, screening.values[name], surveyed, logged)
         groups.append(tuple(range(len(columns), len(columns) + len(new))))
         columns += new
-    return Design(
-        encode(screening.values, columns), tuple(columns), screening.kept, tuple(groups)
-    )
+    return Design(encode(screening.values, columns), tuple(columns), screening.kept, tuple(groups))
 
 
 def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
@@ -208,7 +208,7 @@ def _suspects_of_round(values: pd.DataFrame) -> list[dict[str, object]]:
     names = [n for n in scale.columns if n in logged and values[n].nunique() > 5]
     if len(names) < 2 or len(values) < 20:
         return []
-    filled = scale[names].fillna(scale[names].median())
+    filled = _working_scale(_fill(values)[0])[0][names]
     dummies = _dummies(values)
     shifts = np.zeros((len(values), len(names)))
     spreads = np.zeros(len(names))
@@ -219,6 +219,9 @@ def _suspects_of_round(values: pd.DataFrame) -> list[dict[str, object]]:
         residual = filled[name].to_numpy() - line[0] - others @ line[1:]
         spreads[j] = robust_scale(residual[known], len(line))
         shifts[:, j] = np.where(known, residual, 0.0)
+        own = filled[name].to_numpy()[known]
+        if not _tells_errors(residual[known], spreads[j], robust_scale(own - np.median(own))):
+            shifts[:, j] = 0.0
     z = np.abs(shifts) / np.where(spreads > 0, spreads, np.inf)
     worst = z.argmax(axis=1)
     found: list[dict[str, object]] = []
@@ -233,6 +236,22 @@ def _suspects_of_round(values: pd.DataFrame) -> list[dict[str, object]]:
         row = (values.index[i], names[j], value, middle / margin, middle * margin, cause)
         found.append(dict(zip(SUSPECT_COLUMNS, row, strict=True)))
     return found
+
+
+def _tells_errors(residual: np.ndarray, spread: float, own_spread: float) -> bool:
+    """Whether a column's residuals (n,) set typing errors apart from unusual accounts.
+
+    The others must say enough of the column; the errors must be few; and there must be a gap:
+    where clearly more residuals than the normal curve has lie between the bulk and a factor of
+    ten, the tail is only long.
+    """
+    if spread <= 0 or spread > 0.8 * own_spread:
+        return False
+    size = np.abs(residual)
+    at_ten = np.abs(size - np.log(10)) < 2 * spread
+    between = (size > 3 * spread) & (size < np.log(10) - 2 * spread)
+    few = at_ten.sum() <= max(MOST_ERRORS * len(size), 2)
+    return bool(few and between.sum() <= at_ten.sum() + 2 * NORMAL_BEYOND_3 * len(size))
 
 
 def _dummies(values: pd.DataFrame) -> np.ndarray:

@@ -172,9 +172,7 @@ def _full_covariance(
     return cov
 
 
-def _studentized(
-    whitened: np.ndarray, leverage: np.ndarray, rss: float, df: int
-) -> np.ndarray:
+def _studentized(whitened: np.ndarray, leverage: np.ndarray, rss: float, df: int) -> np.ndarray:
     """Externally studentized residuals (n,): each against the scale without its own row."""
     left = np.maximum(rss - whitened**2 / (1 - leverage), 0.0) / max(df - 1, 1)
     return whitened / np.sqrt(left * (1 - leverage))

@@ -63,8 +63,13 @@ def read_text_table(path: Path) -> TextTable:
     if double:
         raise StudyError(
             [
-                Problem("the header stands twice", file=path.name, column=name, row=1,
-                        remedy="Rename one of them")
+                Problem(
+                    "the header stands twice",
+                    file=path.name,
+                    column=name,
+                    row=1,
+                    remedy="Rename one of them",
+                )
                 for name in double
             ]
         )

@@ -131,7 +131,9 @@ def simulate_supermarkets(n: int = 1200, surveyed: int = 220, seed: int = 202601
         + 0.38 * rng.standard_normal(n)
     )
     potential = np.exp(log) * 4
-    region = rng.choice(["North", "East", "South", "West", "Center"], n, p=[0.2, 0.3, 0.2, 0.15, 0.15])
+    region = rng.choice(
+        ["North", "East", "South", "West", "Center"], n, p=[0.2, 0.3, 0.2, 0.15, 0.15]
+    )
     chain = rng.choice(["Alder Market", "Birch Foods", "Cedar Fresh", "independent"], n)
     sow = np.where(rng.random(n) < 0.12, 0.0, rng.beta(1.9, 4.6, n))
     sales = np.round(potential * sow, 0)
@@ -167,7 +169,9 @@ def simulate_supermarkets(n: int = 1200, surveyed: int = 220, seed: int = 202601
     answers[17] *= 10  # typing error in the survey
     row = asked[101]
     accounts.loc[row, "floor_area_m2"] = int(round(area[row])) * 10  # and in the accounts
-    survey = pd.DataFrame({"store_id": accounts["store_id"].iloc[asked], "category_purchases": answers})
+    survey = pd.DataFrame(
+        {"store_id": accounts["store_id"].iloc[asked], "category_purchases": answers}
+    )
     return Simulated(
         accounts, survey, truth,
         ("floor_area_m2", "cash_registers", "hours", "shelves", "format", "parking_spaces",
@@ -223,7 +227,13 @@ def simulate_phones(n: int = 160, visited: int = 115, seed: int = 20260102) -> S
             mean = daily[i] * weekday[d % 7] * rng.gamma(12, 1 / 12)
             total = int(rng.poisson(mean))
             rows.append(
-                [ids[i], str(start + d), f"visitor {i % 9 + 1}", int(rng.binomial(total, sow[i])), total]
+                [
+                    ids[i],
+                    str(start + d),
+                    f"visitor {i % 9 + 1}",
+                    int(rng.binomial(total, sow[i])),
+                    total,
+                ]
             )
     visits = pd.DataFrame(rows, columns=["store_id", "date", "visitor", "own_units", "total_units"])
     big = np.flatnonzero(visits["total_units"] >= 8)

@@ -115,7 +115,9 @@ def _read_cut(value: Any) -> Any:
         return Cut(kind=kind, value=float(number))
     if isinstance(value, Cut):
         return value
-    raise ValueError("write one of { quantile = 0.8 }, { pareto = 0.8 }, { top = 50 }, { value = 1 }")
+    raise ValueError(
+        "write one of { quantile = 0.8 }, { pareto = 0.8 }, { top = 50 }, { value = 1 }"
+    )
 
 
 class MatrixSettings(_Section):

@@ -272,7 +272,9 @@ class _Search:
                 step = coef[:, j] / pivot
                 rss[part] += coef[:, j] * step
                 coef = coef - inverse[:, :, j] * step[:, None]
-                inverse = inverse - inverse[:, :, j, None] * (inverse[:, None, j] / pivot[:, None, None])
+                inverse = inverse - inverse[:, :, j, None] * (
+                    inverse[:, None, j] / pivot[:, None, None]
+                )
                 inverse[:, j, :], inverse[:, :, j], coef[:, j] = 0.0, 0.0, 0.0
                 inverse[:, j, j] = 1.0
             result.inverse[part], result.coef[part] = inverse, coef
@@ -293,5 +295,7 @@ def _losses(inverse: np.ndarray, coef: np.ndarray, groups: Sequence[Sequence[int
         else:
             block = inverse[:, columns][:, :, columns]
             part = coef[:, columns]
-            loss[:, g] = np.einsum("mi,mi->m", part, np.linalg.solve(block, part[..., None])[..., 0])
+            loss[:, g] = np.einsum(
+                "mi,mi->m", part, np.linalg.solve(block, part[..., None])[..., 0]
+            )
     return np.maximum(loss, 0.0)

@@ -151,8 +151,13 @@ def _open(
     for name in lacking:
         has = ", ".join(map(str, list(table.frame.columns)[:12]))
         problems.append(
-            Problem("there is no such column", file=table.file, column=name, row=1,
-                    remedy=f"The table has {has}")
+            Problem(
+                "there is no such column",
+                file=table.file,
+                column=name,
+                row=1,
+                remedy=f"The table has {has}",
+            )
         )
     if len(table.frame) == 0 and not lacking:
         problems.append(Problem("the table has no rows", file=table.file, remedy="Export it again"))
@@ -173,9 +178,7 @@ def _without_totals(
     ]
     if not any(cell in TOTALS for cell in cells):
         return table
-    notes.append(
-        Problem("a totals row was left out", file=table.file, row=int(table.rows[last]))
-    )
+    notes.append(Problem("a totals row was left out", file=table.file, row=int(table.rows[last])))
     return _keep(table, np.arange(len(table.frame)) < last)
 
 

@@ -76,9 +76,7 @@ def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, list[
     return seats
 
 
-def _territories(
-    part: pd.DataFrame, names: list[str]
-) -> list[tuple[pd.Index, list[str]]]:
+def _territories(part: pd.DataFrame, names: list[str]) -> list[tuple[pd.Index, list[str]]]:
     """Regions, or groups of regions where reps are fewer, each with its reps."""
     work = part.groupby("region")["visits_per_year"].sum().sort_values(ascending=False)
     fair = work.sum() / len(names)

@@ -130,7 +130,9 @@ def selection_frequency(
     signs = column_signs(design, rules)
     required = design.groups_of(rules.required)
     counts = np.zeros(len(design.groups))
-    groups, kept = screen_groups(batch_grams(matrix, aim, weight[None])[0], design.groups, half, required)
+    groups, kept = screen_groups(
+        batch_grams(matrix, aim, weight[None])[0], design.groups, half, required
+    )
     required = [kept.index(g) for g in required]
     done = 0
     while done < draws:
@@ -208,4 +210,3 @@ def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> 
     odds = np.minimum(odds, WEIGHT_CUT * np.median(odds))
     weights = odds / odds.mean()
     return SurveyBias(weights, float(weights.sum() ** 2 / (weights**2).sum()), p_value, True)
-

@@ -49,7 +49,9 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
     own = _accuracy_checks(fit)
     every = (*own, *checks)
     failed = {check.name: check for check in every if not check.passed}
-    fatal = [failed[name] for name in ("Signal out of sample", "Explained variance") if name in failed]
+    fatal = [
+        failed[name] for name in ("Signal out of sample", "Explained variance") if name in failed
+    ]
     if not fit.formula.terms:
         verdict, reasons = "unusable", ["No indicator says anything about potential."]
     elif fatal:
@@ -121,8 +123,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             R2_LEAST,
             explained >= R2_LEAST,
             f"Out of sample the formula explains {max(explained, 0):.0%} of the differences "
-            "between accounts"
-            + (", too little to build on." if explained < R2_LEAST else "."),
+            "between accounts" + (", too little to build on." if explained < R2_LEAST else "."),
             "Falk & Miller 1992; cross-validation with selection repeated in each fold",
         ),
         Check(

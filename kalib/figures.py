@@ -1,0 +1,273 @@
+"""Charts: axes in, axes out, a title that says the finding, units on the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from kalib.formula import Fit
+from kalib.matrix import Matrix
+from kalib.study import ZONES, Study
+from kalib.wallet import Wallet
+
+# Okabe & Ito 2008: told apart with any color vision; markers tell them apart without color.
+ZONE_COLORS = {
+    "attack": "#D55E00",
+    "defense": "#0072B2",
+    "maintenance": "#8A8A8A",
+    "watch": "#C9B458",
+}
+ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
+INK = "#2b3440"
+LABELLED = 8
+
+
+def apply_theme() -> None:
+    """The house style; called once where a run or a notebook begins."""
+    sns.set_theme(
+        style="whitegrid",
+        rc={
+            "figure.figsize": (9, 5.4),
+            "figure.dpi": 110,
+            "savefig.bbox": "tight",
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 13,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "axes.edgecolor": "#9aa3ad",
+            "grid.color": "#e6e9ed",
+            "font.family": "DejaVu Sans",
+            "svg.hashsalt": "kalib",
+            "svg.fonttype": "path",
+        },
+    )
+
+
+def new_axes() -> Axes:
+    """Axes of a fresh figure at page size."""
+    return plt.subplots(layout="constrained")[1]
+
+
+def short_number(value: float, _: object = None) -> str:
+    """A number for reading: 1.2 M, 340 k."""
+    if not np.isfinite(value):
+        return "–"
+    for size, mark in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= 0.9995 * size:
+            return f"{value / size:,.3g}{mark}"
+    return f"{value:,.3g}"
+
+
+def draw_effects(fit: Fit, ax: Axes) -> Axes:
+    """What each indicator adds: R² lost without it."""
+    gain = fit.contributions["gain"]
+    sns.barplot(x=gain.to_numpy(), y=gain.index.astype(str), ax=ax, color="#0072B2")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set(xlabel="explained variance lost without it (percentage points)", ylabel="")
+    lead = gain.index[0] if len(gain) else "no indicator"
+    ax.set_title(f"{lead} says most about potential" if len(gain) else "No indicator helps")
+    return ax
+
+
+def draw_stability(fit: Fit, ax: Axes) -> Axes:
+    """How often each candidate is chosen over half samples."""
+    often = fit.stability.sort_values(ascending=False)[:20]
+    chosen = [name in fit.formula.indicators for name in often.index]
+    colors = ["#0072B2" if c else "#c3c9d0" for c in chosen]
+    ax.barh(often.index.astype(str), often.to_numpy(), color=colors)
+    ax.invert_yaxis()
+    ax.axvline(0.5, color=INK, linestyle="--", linewidth=1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set(xlim=(0, 1), xlabel="chosen in this share of half samples", ylabel="")
+    sure = sum(often[name] >= 0.5 for name in fit.formula.indicators)
+    ax.set_title(f"{sure} of {len(fit.formula.indicators)} chosen indicators are stable choices")
+    return ax
+
+
+def draw_path(fit: Fit, ax: Axes) -> Axes:
+    """BIC of the best formula of each size."""
+    path = fit.path
+    ax.plot(path["size"], path["bic"], marker="o", color="#0072B2")
+    best = path.loc[path["bic"].idxmin()]
+    ax.plot([best["size"]], [best["bic"]], marker="o", markersize=13, color="#D55E00")
+    ax.set(xlabel="indicators in the formula (count)", ylabel="BIC (lower is better)")
+    ax.set_xticks(path["size"].to_list())
+    ax.set_title(f"Beyond {int(best['size'])} indicators the formula only gets longer")
+    return ax
+
+
+def draw_observed_predicted(fit: Fit, study: Study, ax: Axes) -> Axes:
+    """Out-of-fold prediction against observed potential."""
+    known = fit.oof
+    good, bad = known[~known["suspect"]], known[known["suspect"]]
+    ax.scatter(good["predicted"], good["observed"], s=22, alpha=0.6, color="#0072B2", linewidth=0)
+    if len(bad):
+        ax.scatter(
+            bad["predicted"], bad["observed"], marker="X", s=70, color="#D55E00", label="suspected entry"
+        )
+        ax.legend(loc="upper left")
+    low = float(known[["observed", "predicted"]].min().min())
+    high = float(known[["observed", "predicted"]].max().max())
+    ax.plot([low, high], [low, high], color=INK, linewidth=1, linestyle="--")
+    ax.set(xscale="log", yscale="log")
+    _money(ax.xaxis), _money(ax.yaxis)
+    unit = f"({study.currency} a year, log scale)"
+    ax.set(xlabel=f"predicted by a formula that has not seen the account {unit}")
+    ax.set_ylabel(f"observed potential {unit}")
+    ax.set_title(f"Half of all estimates are within {fit.error_median:.0%} of the truth")
+    return ax
+
+
+def draw_residuals(fit: Fit, study: Study, ax: Axes) -> Axes:
+    """Relative out-of-fold error against prediction."""
+    known = fit.oof[~fit.oof["suspect"]]
+    ratio = known["observed"] / known["predicted"]
+    ax.scatter(known["predicted"], ratio, s=22, alpha=0.6, color="#0072B2", linewidth=0)
+    ax.axhline(1, color=INK, linewidth=1, linestyle="--")
+    ax.set(xscale="log", yscale="log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
+    ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
+    _money(ax.xaxis)
+    ax.set_xlabel(f"predicted potential ({study.currency} a year, log scale)")
+    ax.set_ylabel("observed / predicted (ratio, log scale)")
+    wide = float(ratio.quantile(0.95)) if len(ratio) else 1.0
+    ax.set_title(f"One account in twenty holds more than {wide:.1f} times its estimate")
+    return ax
+
+
+def draw_sow(wallet: Wallet, ax: Axes) -> Axes:
+    """Distribution of share of wallet against market share."""
+    sow = wallet.accounts["sow"].dropna().clip(upper=1.2)
+    sns.histplot(x=sow, bins=np.linspace(0, 1.2, 37), ax=ax, color="#9ec9e2", edgecolor="white")
+    ax.axvline(wallet.market_share, color="#D55E00", linewidth=2)
+    ax.annotate(
+        f"market share {wallet.market_share:.0%}",
+        (wallet.market_share, 0.96),
+        xycoords=("data", "axes fraction"),
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="top",
+        color="#a34700",
+    )
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set(xlabel="share of wallet (sales / potential; above 120 % shown at 120 %)")
+    ax.set_ylabel("accounts (count)")
+    below = int(wallet.accounts["below_market"].sum())
+    ax.set_title(f"{below:,} accounts lie below market share beyond noise")
+    return ax
+
+
+def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
+    """The attack-and-defense quadrant."""
+    known = matrix.accounts[matrix.accounts["zone"] != ""]
+    top = 1.25 * max(float(known["sow"].clip(upper=1.15).max()) if len(known) else 1.0, 0.2)
+    for zone in ZONES:
+        part = known[known["zone"] == zone]
+        ax.scatter(
+            part["potential"],
+            part["sow"].clip(upper=1.15),
+            marker=ZONE_MARKERS[zone],
+            color=ZONE_COLORS[zone],
+            s=30,
+            alpha=0.75,
+            linewidth=0.3,
+            edgecolor="white",
+        )
+    ax.set(xscale="log", ylim=(-0.03 * top, top))
+    if np.isfinite(matrix.potential_cut):
+        ax.axvline(matrix.potential_cut, color=INK, linewidth=1.2)
+        ax.axhline(matrix.sow_cut, color=INK, linewidth=1.2)
+    corners = {"attack": (0.99, 0.015), "defense": (0.99, 0.985),
+               "maintenance": (0.01, 0.985), "watch": (0.01, 0.015)}  # fmt: skip
+    for zone, (x, y) in corners.items():
+        ax.text(
+            x, y, f"{zone.capitalize()}: {matrix.counts[zone]:,}", transform=ax.transAxes,
+            ha="right" if x > 0.5 else "left", va="top" if y > 0.5 else "bottom",
+            weight="bold", color=INK, zorder=5,
+            bbox={"boxstyle": "round,pad=0.3", "fc": "white", "ec": ZONE_COLORS[zone], "lw": 1.5},
+        )  # fmt: skip
+    _money(ax.xaxis)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlabel(f"purchasing potential ({study.currency} a year, log scale)")
+    ax.set_ylabel("share of wallet (sales / potential)")
+    ax.set_title(
+        f"{matrix.counts['attack']:,} accounts to attack, {matrix.counts['defense']:,} to defend"
+    )
+    _label_accounts(known[known["zone"].isin(["attack", "defense"])], ax)
+    return ax
+
+
+def draw_ka_change(matrix: Matrix, study: Study, ax: Axes) -> Axes:
+    """Potential of key accounts kept, promoted and demoted."""
+    accounts = matrix.accounts
+    names = ["kept", "promoted", "demoted"]
+    counts = [int((accounts["change"] == name).sum()) for name in names]
+    held = [float(accounts.loc[accounts["change"] == name, "potential"].sum()) for name in names]
+    bars = ax.bar(names, held, color=["#0072B2", "#D55E00", "#b9bfc6"], hatch=None)
+    for bar, count, value in zip(bars, counts, held, strict=True):
+        ax.annotate(
+            f"{count:,} accounts\n{short_number(value)} {study.currency}",
+            (bar.get_x() + bar.get_width() / 2, bar.get_height()),
+            xytext=(0, 4), textcoords="offset points", ha="center",
+        )  # fmt: skip
+    ax.set_ylim(0, max(max(held), 1.0) * 1.22)
+    _money(ax.yaxis)
+    ax.set(xlabel="", ylabel=f"potential ({study.currency} a year)")
+    ax.set_title(f"{counts[1]:,} accounts become key, {counts[2]:,} no longer are")
+    return ax
+
+
+def save_figures(drawings: dict[str, Callable[[Axes], Axes]], folder: Path) -> list[str]:
+    """Draw each and write it as PNG and SVG; returns the names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in drawings.items():
+        figure = draw(new_axes()).get_figure()
+        assert isinstance(figure, Figure)
+        figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        plt.close(figure)
+    return list(drawings)
+
+
+def _money(axis: object) -> None:
+    axis.set_major_formatter(FuncFormatter(short_number))  # type: ignore[attr-defined]
+    axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))  # type: ignore[attr-defined]
+
+
+def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
+    """Names beside the largest accounts, where they don't cover one another."""
+    figure = ax.get_figure()
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+    taken: list[tuple[float, float, float, float]] = [
+        text.get_window_extent().extents for text in ax.texts  # type: ignore[misc]
+    ]
+    frame = ax.get_window_extent().extents
+    for account, row in accounts.nlargest(3 * LABELLED, "potential").iterrows():
+        if len(ax.texts) >= 4 + LABELLED:
+            return
+        words = str(row["name"] or account).replace("$", r"\$")[:28]
+        for shift, side in (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right")):
+            label = ax.annotate(
+                words, (row["potential"], min(row["sow"], 1.15)), xytext=shift,
+                textcoords="offset points", ha=side, fontsize=8, color=INK,
+            )  # fmt: skip
+            box = label.get_window_extent().extents
+            inside = box[0] > frame[0] and box[2] < frame[2] and box[1] > frame[1]
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                break
+            label.remove()
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
