@@ -12,7 +12,7 @@ import pandas as pd
 
 from kalib.diagnostics import Check, run_checks
 from kalib.errors import KalibError
-from kalib.formula import Fit, fit_formula
+from kalib.fitting import Fit, fit_formula
 from kalib.indicators import Screening, screen
 from kalib.matrix import Matrix, build_matrix
 from kalib.plan import Plan, build_plan

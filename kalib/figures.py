@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
-from kalib.formula import Fit
+from kalib.fitting import Fit
+from kalib.formula import partial_effects
 from kalib.matrix import Matrix
 from kalib.study import ZONES, Study
 from kalib.wallet import Wallet
@@ -28,6 +30,7 @@ ZONE_COLORS = {
 ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"
 LABELLED = 8
+LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
 
 
 def apply_theme() -> None:
@@ -78,6 +81,33 @@ def draw_effects(fit: Fit, ax: Axes) -> Axes:
     return ax
 
 
+def draw_partial_effects(fit: Fit, values: pd.DataFrame, study: Study, ax: Axes) -> Axes:
+    """Potential of a typical account as one indicator goes from low to high.
+
+    values: N accounts x kept indicators, complete. Low and high are the first and last decile;
+    of a text indicator, the levels with the least and most potential.
+    """
+    effects = partial_effects(fit.formula, values)
+    rows = range(len(effects))
+    ax.hlines(rows, effects["low"], effects["high"], color="#9ec9e2", linewidth=9)
+    ends = (("low", "#8A8A8A", "right", -9), ("high", "#0072B2", "left", 9))
+    for end, color, side, shift in ends:
+        ax.scatter(effects[end], rows, color=color, s=70, zorder=3)
+        for row, (value, label) in enumerate(
+            zip(effects[end], effects[f"{end}_at"], strict=True)
+        ):
+            ax.annotate(label, (value, row), xytext=(shift, 0), textcoords="offset points",
+                        ha=side, va="center", fontsize=9)  # fmt: skip
+    ax.set_yticks(list(rows), effects.index.astype(str))
+    ax.invert_yaxis()
+    ax.margins(x=0.22, y=0.25)
+    _money(ax.xaxis)
+    ax.set_xlabel(f"potential of a typical account ({study.currency} a year)")
+    lead = effects.index[0] if len(effects) else ""
+    ax.set_title(f"{lead} moves potential most" if lead else "No indicator moves potential")
+    return ax
+
+
 def draw_stability(fit: Fit, ax: Axes) -> Axes:
     """How often each candidate is chosen over half samples."""
     often = fit.stability.sort_values(ascending=False)[:20]
@@ -111,15 +141,14 @@ def draw_observed_predicted(fit: Fit, study: Study, ax: Axes) -> Axes:
     good, bad = known[~known["suspect"]], known[known["suspect"]]
     ax.scatter(good["predicted"], good["observed"], s=22, alpha=0.6, color="#0072B2", linewidth=0)
     if len(bad):
-        ax.scatter(
-            bad["predicted"], bad["observed"], marker="X", s=70, color="#D55E00", label="suspected entry"
-        )
+        marks = {"marker": "X", "s": 70, "color": "#D55E00", "label": "suspected entry"}
+        ax.scatter(bad["predicted"], bad["observed"], **marks)
         ax.legend(loc="upper left")
     low = float(known[["observed", "predicted"]].min().min())
     high = float(known[["observed", "predicted"]].max().max())
     ax.plot([low, high], [low, high], color=INK, linewidth=1, linestyle="--")
     ax.set(xscale="log", yscale="log")
-    _money(ax.xaxis), _money(ax.yaxis)
+    _money(ax.xaxis, log=True), _money(ax.yaxis, log=True)
     unit = f"({study.currency} a year, log scale)"
     ax.set(xlabel=f"predicted by a formula that has not seen the account {unit}")
     ax.set_ylabel(f"observed potential {unit}")
@@ -134,9 +163,10 @@ def draw_residuals(fit: Fit, study: Study, ax: Axes) -> Axes:
     ax.scatter(known["predicted"], ratio, s=22, alpha=0.6, color="#0072B2", linewidth=0)
     ax.axhline(1, color=INK, linewidth=1, linestyle="--")
     ax.set(xscale="log", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
-    _money(ax.xaxis)
+    _money(ax.xaxis, log=True)
     ax.set_xlabel(f"predicted potential ({study.currency} a year, log scale)")
     ax.set_ylabel("observed / predicted (ratio, log scale)")
     wide = float(ratio.quantile(0.95)) if len(ratio) else 1.0
@@ -195,7 +225,7 @@ def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
             weight="bold", color=INK, zorder=5,
             bbox={"boxstyle": "round,pad=0.3", "fc": "white", "ec": ZONE_COLORS[zone], "lw": 1.5},
         )  # fmt: skip
-    _money(ax.xaxis)
+    _money(ax.xaxis, log=True)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlabel(f"purchasing potential ({study.currency} a year, log scale)")
     ax.set_ylabel("share of wallet (sales / potential)")
@@ -238,9 +268,13 @@ def save_figures(drawings: dict[str, Callable[[Axes], Axes]], folder: Path) -> l
     return list(drawings)
 
 
-def _money(axis: object) -> None:
-    axis.set_major_formatter(FuncFormatter(short_number))  # type: ignore[attr-defined]
-    axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))  # type: ignore[attr-defined]
+def _money(axis: Axis, log: bool = False) -> None:
+    if log:
+        low, high = sorted(axis.get_view_interval())
+        wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
+        axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(short_number))
+    axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
 
 
 def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
@@ -248,23 +282,24 @@ def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.canvas.draw()
-    taken: list[tuple[float, float, float, float]] = [
-        text.get_window_extent().extents for text in ax.texts  # type: ignore[misc]
-    ]
+    taken: list[tuple[float, ...]] = [tuple(t.get_window_extent().extents) for t in ax.texts]
+    shown = np.column_stack([accounts["potential"], accounts["sow"].clip(upper=1.15)])
+    points = ax.transData.transform(shown) if len(shown) else shown
     frame = ax.get_window_extent().extents
-    for account, row in accounts.nlargest(3 * LABELLED, "potential").iterrows():
+    for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
         if len(ax.texts) >= 4 + LABELLED:
             return
         words = str(row["name"] or account).replace("$", r"\$")[:28]
-        for shift, side in (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right")):
+        for shift, side in LABEL_PLACES:
             label = ax.annotate(
                 words, (row["potential"], min(row["sow"], 1.15)), xytext=shift,
                 textcoords="offset points", ha=side, fontsize=8, color=INK,
             )  # fmt: skip
             box = label.get_window_extent().extents
             inside = box[0] > frame[0] and box[2] < frame[2] and box[1] > frame[1]
-            if inside and not any(_overlap(box, other) for other in taken):
-                taken.append(box)
+            covers = ((points > box[:2]) & (points < box[2:])).all(axis=1).any()
+            if inside and not covers and not any(_overlap(box, other) for other in taken):
+                taken.append(tuple(box))
                 break
             label.remove()
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from kalib.diagnostics import Check
-from kalib.formula import Fit
+from kalib.fitting import Fit
 
 # Below a tenth of the variance explained out of sample there is nothing to build on (Falk &
 # Miller 1992, A Primer for Soft Modeling).

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
-from kalib.formula import Fit
+from kalib.fitting import Fit
 from kalib.indicators import Screening
 
 NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
