@@ -11,7 +11,7 @@ import pandas as pd
 from kalib.formula import Formula, Term
 from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
-from kalib.predictive import Predictive, fit_predictive
+from kalib.predictive import Predictive, account_spread, fit_predictive
 from kalib.subsets import best_subsets, gram_matrix
 from kalib.validation import (
     SurveyBias,
@@ -43,8 +43,9 @@ class Fit:
     expected_low, expected_high, cause). r2: in the sample, working scale; r2_predicted: of log
     potential, cross-validated with selection, form and cleaning repeated; r2_currency: the same
     on the original scale; optimism: what r2 of log potential loses out of sample; error_median:
-    median absolute error out of fold, fraction of potential. working: fitted working values of all accounts (N,); spread: their predictive
-    scale (N,).
+    median absolute error out of fold, fraction of potential. working: fitted working values of all
+    accounts (N,); spread: their predictive scale (N,); loadings: (N, k) shares of the spread that
+    accounts have in common.
     """
 
     formula: Formula
@@ -114,7 +115,7 @@ def fit_formula(
     predictive = fit_predictive(
         checked.residual[chosen], final, design.matrix[rows], bias.weights * believed
     )
-    spread, loadings = _account_spread(design, final, linear, predictive, screening)
+    spread, loadings = account_spread(design, final, linear, predictive, screening)
     weights = bias.weights * believed
     # Judged in logs whatever the form: a miss by half counts alike for large and small accounts,
     # and one wrong entry of a large account does not decide the verdict.
@@ -216,36 +217,6 @@ def _formula(
         n=count,
         floor=final.floor,
     )
-
-
-def _account_spread(
-    design: Design,
-    final: WorkingFit,
-    linear: LeastSquares,
-    predictive: Predictive,
-    screening: Screening,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predictive scale (N,) on the working scale, and loadings (N, k) of the shared part."""
-    full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
-    own = predictive.scale(full @ linear.coef)
-    cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
-    shared = full @ cholesky
-    shared_variance = (shared**2).sum(axis=1)
-    extra = np.zeros(len(full))
-    for position, number in enumerate(final.used, start=1):
-        column = design.columns[number]
-        filled = screening.imputed[column.indicator].to_numpy()
-        if column.transform == "level" or not filled.any():
-            continue
-        sd = screening.imputation_sd.get(column.indicator, 0.0)
-        if column.transform == "identity" and (screening.values[column.indicator] > 0).all():
-            sd = sd * screening.values[column.indicator].to_numpy()  # the fill's sd is in logs
-        extra += np.where(filled, (linear.coef[position] * sd) ** 2, 0.0)
-    # The out-of-fold scale already holds the surveyed accounts' mean estimation error.
-    typical = predictive.shared_variance
-    total = np.maximum(own**2 - typical, 0.25 * own**2) + shared_variance + extra
-    spread = np.sqrt(total)
-    return spread, (shared / spread[:, None]).astype(np.float32)
 
 
 def _path(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kalib.indicators import Design, Screening
+from kalib.linear import LeastSquares
 from kalib.working import WorkingFit, spread_power
 
 LEVELS = 64  # points at which each account's distribution is kept
@@ -70,6 +72,37 @@ def fit_predictive(
     )
     shared = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
     return Predictive(levels, quantiles, size, power, low, shared, final.logged, final.floor)
+
+
+def account_spread(
+    design: Design,
+    final: WorkingFit,
+    linear: LeastSquares,
+    predictive: Predictive,
+    screening: Screening,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the part
+    they share, as fractions of it: the uncertainty of the coefficients moves accounts together."""
+    full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
+    own = predictive.scale(full @ linear.coef)
+    cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
+    shared = full @ cholesky
+    shared_variance = (shared**2).sum(axis=1)
+    extra = np.zeros(len(full))
+    for position, number in enumerate(final.used, start=1):
+        column = design.columns[number]
+        filled = screening.imputed[column.indicator].to_numpy()
+        if column.transform == "level" or not filled.any():
+            continue
+        sd = screening.imputation_sd.get(column.indicator, 0.0)
+        if column.transform == "identity" and (screening.values[column.indicator] > 0).all():
+            sd = sd * screening.values[column.indicator].to_numpy()  # the fill's sd is in logs
+        extra += np.where(filled, (linear.coef[position] * sd) ** 2, 0.0)
+    # The out-of-fold scale already holds the surveyed accounts' mean estimation error.
+    typical = predictive.shared_variance
+    total = np.maximum(own**2 - typical, 0.25 * own**2) + shared_variance + extra
+    spread = np.sqrt(total)
+    return spread, (shared / spread[:, None]).astype(np.float32)
 
 
 def _weighted_quantiles(
