@@ -37,6 +37,7 @@ class Analysis:
         self, study: Path | str, folder: Path | str = "", settings: Mapping[str, str] | None = None
     ) -> None:
         self.study: Study = load_study(study, settings)
+        self.file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
         self.folder = Path(folder) / "steps" if folder else None
         self._steps: dict[str, Any] = {}
 
@@ -149,4 +150,5 @@ class Analysis:
                     part = file.with_suffix(f".{os.getpid()}")
                     part.write_bytes(pickle.dumps(self._steps[name]))
                     part.replace(file)
-        return self._steps[name]
+        step: Step = self._steps[name]
+        return step

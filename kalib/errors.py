@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -42,3 +44,16 @@ class StudyError(KalibError):
             problems = Problem(problems)
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def message_of(error: Exception) -> str:
+    """What the user reads of an error."""
+    if isinstance(error, StudyError):
+        count = len(error.problems)
+        shown = [f"  {problem}" for problem in error.problems[:SHOWN]]
+        more = [f"  and {count - SHOWN} more"] if count > SHOWN else []
+        head = "1 problem:" if count == 1 else f"{count} problems:"
+        return "\n".join([head, *shown, *more])
+    if isinstance(error, KalibError):
+        return f"error: {error}"
+    return f"error: {type(error).__name__}: {error} (--debug shows where)"

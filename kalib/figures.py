@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
@@ -18,56 +15,11 @@ from kalib.fitting import Fit
 from kalib.formula import partial_effects
 from kalib.matrix import Matrix
 from kalib.study import ZONES, Study
+from kalib.theme import INK, ZONE_COLORS, ZONE_MARKERS, money_axis, plain_text, short_number
 from kalib.wallet import Wallet
 
-# Okabe & Ito 2008: told apart with any color vision; markers tell them apart without color.
-ZONE_COLORS = {
-    "attack": "#D55E00",
-    "defense": "#0072B2",
-    "maintenance": "#8A8A8A",
-    "watch": "#C9B458",
-}
-ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
-INK = "#2b3440"
 LABELLED = 8
 LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
-
-
-def apply_theme() -> None:
-    """The house style; called once where a run or a notebook begins."""
-    sns.set_theme(
-        style="whitegrid",
-        rc={
-            "figure.figsize": (9, 5.4),
-            "figure.dpi": 110,
-            "savefig.bbox": "tight",
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.titlesize": 13,
-            "axes.labelcolor": INK,
-            "text.color": INK,
-            "axes.edgecolor": "#9aa3ad",
-            "grid.color": "#e6e9ed",
-            "font.family": "DejaVu Sans",
-            "svg.hashsalt": "kalib",
-            "svg.fonttype": "path",
-        },
-    )
-
-
-def new_axes() -> Axes:
-    """Axes of a fresh figure at page size."""
-    return plt.subplots(layout="constrained")[1]
-
-
-def short_number(value: float, _: object = None) -> str:
-    """A number for reading: 1.2 M, 340 k."""
-    if not np.isfinite(value):
-        return "–"
-    for size, mark in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= 0.9995 * size:
-            return f"{value / size:,.3g}{mark}"
-    return f"{value:,.3g}"
 
 
 def draw_effects(fit: Fit, ax: Axes) -> Axes:
@@ -93,15 +45,13 @@ def draw_partial_effects(fit: Fit, values: pd.DataFrame, study: Study, ax: Axes)
     ends = (("low", "#8A8A8A", "right", -9), ("high", "#0072B2", "left", 9))
     for end, color, side, shift in ends:
         ax.scatter(effects[end], rows, color=color, s=70, zorder=3)
-        for row, (value, label) in enumerate(
-            zip(effects[end], effects[f"{end}_at"], strict=True)
-        ):
+        for row, (value, label) in enumerate(zip(effects[end], effects[f"{end}_at"], strict=True)):
             ax.annotate(label, (value, row), xytext=(shift, 0), textcoords="offset points",
                         ha=side, va="center", fontsize=9)  # fmt: skip
     ax.set_yticks(list(rows), effects.index.astype(str))
     ax.invert_yaxis()
     ax.margins(x=0.22, y=0.25)
-    _money(ax.xaxis)
+    money_axis(ax.xaxis)
     ax.set_xlabel(f"potential of a typical account ({study.currency} a year)")
     lead = effects.index[0] if len(effects) else ""
     ax.set_title(f"{lead} moves potential most" if lead else "No indicator moves potential")
@@ -119,7 +69,11 @@ def draw_stability(fit: Fit, ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set(xlim=(0, 1), xlabel="chosen in this share of half samples", ylabel="")
     sure = sum(often[name] >= 0.5 for name in fit.formula.indicators)
-    ax.set_title(f"{sure} of {len(fit.formula.indicators)} chosen indicators are stable choices")
+    count = len(fit.formula.indicators)
+    ax.set_title(
+        f"{sure} of {count} chosen indicators are stable choices" if count
+        else "No indicator is chosen with any constancy"
+    )  # fmt: skip
     return ax
 
 
@@ -131,7 +85,11 @@ def draw_path(fit: Fit, ax: Axes) -> Axes:
     ax.plot([best["size"]], [best["bic"]], marker="o", markersize=13, color="#D55E00")
     ax.set(xlabel="indicators in the formula (count)", ylabel="BIC (lower is better)")
     ax.set_xticks(path["size"].to_list())
-    ax.set_title(f"Beyond {int(best['size'])} indicators the formula only gets longer")
+    size = int(best["size"])
+    ax.set_title(
+        f"Beyond {size} indicators the formula only gets longer" if size
+        else "No indicator earns its place in the formula"
+    )  # fmt: skip
     return ax
 
 
@@ -141,14 +99,17 @@ def draw_observed_predicted(fit: Fit, study: Study, ax: Axes) -> Axes:
     good, bad = known[~known["suspect"]], known[known["suspect"]]
     ax.scatter(good["predicted"], good["observed"], s=22, alpha=0.6, color="#0072B2", linewidth=0)
     if len(bad):
-        marks = {"marker": "X", "s": 70, "color": "#D55E00", "label": "suspected entry"}
-        ax.scatter(bad["predicted"], bad["observed"], **marks)
+        ax.scatter(
+            bad["predicted"], bad["observed"], marker="X", s=70, color="#D55E00",
+            label="suspected entry",
+        )  # fmt: skip
         ax.legend(loc="upper left")
     low = float(known[["observed", "predicted"]].min().min())
     high = float(known[["observed", "predicted"]].max().max())
     ax.plot([low, high], [low, high], color=INK, linewidth=1, linestyle="--")
     ax.set(xscale="log", yscale="log")
-    _money(ax.xaxis, log=True), _money(ax.yaxis, log=True)
+    money_axis(ax.xaxis, log=True)
+    money_axis(ax.yaxis, log=True)
     unit = f"({study.currency} a year, log scale)"
     ax.set(xlabel=f"predicted by a formula that has not seen the account {unit}")
     ax.set_ylabel(f"observed potential {unit}")
@@ -166,11 +127,46 @@ def draw_residuals(fit: Fit, study: Study, ax: Axes) -> Axes:
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
-    _money(ax.xaxis, log=True)
+    money_axis(ax.xaxis, log=True)
     ax.set_xlabel(f"predicted potential ({study.currency} a year, log scale)")
     ax.set_ylabel("observed / predicted (ratio, log scale)")
     wide = float(ratio.quantile(0.95)) if len(ratio) else 1.0
     ax.set_title(f"One account in twenty holds more than {wide:.1f} times its estimate")
+    return ax
+
+
+def draw_leave_one_out(fit: Fit, ax: Axes) -> Axes:
+    """Each account predicted by the formula fitted without it, on the working scale."""
+    linear = fit.least_squares
+    predicted = linear.response - linear.press_residual
+    ax.scatter(predicted, linear.response, s=22, alpha=0.6, color="#0072B2", linewidth=0)
+    ends = [float(predicted.min()), float(predicted.max())]
+    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
+    unit = "potential" if fit.formula.form == "linear" else "natural log of potential"
+    ax.set(xlabel=f"{unit}, predicted without the account", ylabel=f"{unit}, observed")
+    if fit.formula.form == "linear":
+        money_axis(ax.xaxis)
+        money_axis(ax.yaxis)
+    ax.set_title(f"Left out one by one, accounts are explained to {linear.r2_predicted:.0%}")
+    return ax
+
+
+def draw_intervals(wallet: Wallet, study: Study, ax: Axes, count: int = 20) -> Axes:
+    """Potential of the largest accounts with its interval, and what they buy from us."""
+    top = wallet.accounts.nlargest(count, "potential")
+    rows = range(len(top))
+    ax.hlines(rows, top["potential_low"], top["potential_high"], color="#9ec9e2", linewidth=5)
+    ax.scatter(top["potential"], rows, color="#0072B2", s=36, zorder=3, label="potential")
+    ax.scatter(top["sales"], rows, color="#D55E00", marker="|", s=120, zorder=3, label="our sales")
+    ax.set_yticks(list(rows), [plain_text(name)[:28] for name in top["name"]], fontsize=8.5)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    money_axis(ax.xaxis)
+    ax.set_xlabel(f"{study.currency} a year, bar: {study.formula.confidence:.0%} interval")
+    if len(top):
+        ax.legend(loc="lower right")
+    held = top["potential"].sum() / wallet.accounts["potential"].sum() if len(top) else 0.0
+    ax.set_title(f"The {len(top)} largest accounts hold {held:.0%} of all potential")
     return ax
 
 
@@ -189,7 +185,7 @@ def draw_sow(wallet: Wallet, ax: Axes) -> Axes:
         color="#a34700",
     )
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    ax.set(xlabel="share of wallet (sales / potential; above 120 % shown at 120 %)")
+    ax.set(xlabel="share of wallet (sales / potential; above 120% shown at 120%)")
     ax.set_ylabel("accounts (count)")
     below = int(wallet.accounts["below_market"].sum())
     ax.set_title(f"{below:,} accounts lie below market share beyond noise")
@@ -225,7 +221,7 @@ def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
             weight="bold", color=INK, zorder=5,
             bbox={"boxstyle": "round,pad=0.3", "fc": "white", "ec": ZONE_COLORS[zone], "lw": 1.5},
         )  # fmt: skip
-    _money(ax.xaxis, log=True)
+    money_axis(ax.xaxis, log=True)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlabel(f"purchasing potential ({study.currency} a year, log scale)")
     ax.set_ylabel("share of wallet (sales / potential)")
@@ -250,31 +246,29 @@ def draw_ka_change(matrix: Matrix, study: Study, ax: Axes) -> Axes:
             xytext=(0, 4), textcoords="offset points", ha="center",
         )  # fmt: skip
     ax.set_ylim(0, max(max(held), 1.0) * 1.22)
-    _money(ax.yaxis)
+    money_axis(ax.yaxis)
     ax.set(xlabel="", ylabel=f"potential ({study.currency} a year)")
     ax.set_title(f"{counts[1]:,} accounts become key, {counts[2]:,} no longer are")
     return ax
 
 
-def save_figures(drawings: dict[str, Callable[[Axes], Axes]], folder: Path) -> list[str]:
-    """Draw each and write it as PNG and SVG; returns the names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, draw in drawings.items():
-        figure = draw(new_axes()).get_figure()
-        assert isinstance(figure, Figure)
-        figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        plt.close(figure)
-    return list(drawings)
-
-
-def _money(axis: Axis, log: bool = False) -> None:
-    if log:
-        low, high = sorted(axis.get_view_interval())
-        wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
-        axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(short_number))
-    axis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
+def all_figures(
+    fit: Fit, values: pd.DataFrame, wallet: Wallet, matrix: Matrix, study: Study
+) -> dict[str, Callable[[Axes], Axes]]:
+    """Every chart of a study by the name of its file; values as for `draw_partial_effects`."""
+    return {
+        "sizes": lambda ax: draw_path(fit, ax),
+        "indicators": lambda ax: draw_effects(fit, ax),
+        "partial-effects": lambda ax: draw_partial_effects(fit, values, study, ax),
+        "stability": lambda ax: draw_stability(fit, ax),
+        "observed-predicted": lambda ax: draw_observed_predicted(fit, study, ax),
+        "residuals": lambda ax: draw_residuals(fit, study, ax),
+        "leave-one-out": lambda ax: draw_leave_one_out(fit, ax),
+        "intervals": lambda ax: draw_intervals(wallet, study, ax),
+        "share-of-wallet": lambda ax: draw_sow(wallet, ax),
+        "matrix": lambda ax: draw_matrix(matrix, study, ax),
+        "key-accounts": lambda ax: draw_ka_change(matrix, study, ax),
+    }
 
 
 def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
@@ -289,7 +283,7 @@ def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
     for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
         if len(ax.texts) >= 4 + LABELLED:
             return
-        words = str(row["name"] or account).replace("$", r"\$")[:28]
+        words = plain_text(row["name"] or account)[:28]
         for shift, side in LABEL_PLACES:
             label = ax.annotate(
                 words, (row["potential"], min(row["sow"], 1.15)), xytext=shift,

@@ -45,7 +45,7 @@ class Fit:
     on the original scale; optimism: what r2 of log potential loses out of sample; error_median:
     median absolute error out of fold, fraction of potential. working: fitted working values of all
     accounts (N,); spread: their predictive scale (N,); loadings: (N, k) shares of the spread that
-    accounts have in common.
+    accounts have in common; used: surveyed accounts the formula was fitted on (n,) bool.
     """
 
     formula: Formula
@@ -69,6 +69,7 @@ class Fit:
     term_groups: Mapping[str, tuple[int, ...]]
     working_rows: np.ndarray
     oof_working: np.ndarray
+    used: np.ndarray
 
 
 def fit_formula(
@@ -162,6 +163,7 @@ def fit_formula(
         loadings=loadings,
         term_groups=_term_groups(final, design),
         working_rows=rows,
+        used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,9 @@ class Formula:
             floor = repr(float(self.floor))
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
         return f"EXP({line}) * {float(self.smearing)!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<blockquote><code>{html.escape(self.text)}</code></blockquote>"
 
     def to_json(self) -> dict[str, object]:
         """The content of formula.json."""

@@ -1,4 +1,4 @@
-"""Least squares by one QR decomposition, with the diagnostics that follow from it in closed form."""
+"""Least squares by one QR decomposition, and the diagnostics that follow in closed form."""
 
 from __future__ import annotations
 

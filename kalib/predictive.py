@@ -81,8 +81,8 @@ def account_spread(
     predictive: Predictive,
     screening: Screening,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the part
-    they share, as fractions of it: the uncertainty of the coefficients moves accounts together."""
+    """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the
+    part they share, as fractions of it: an error in the coefficients moves accounts together."""
     full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
     own = predictive.scale(full @ linear.coef)
     cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))

@@ -130,7 +130,7 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
         if isinstance(value, bool | np.bool_):
             return "1" if value else "0"
         if isinstance(value, float | np.floating) and float(value).is_integer():
-            return str(int(value)) if abs(value) < 1e15 else repr(float(value))
+            return str(int(value)) if abs(float(value)) < 1e15 else repr(float(value))
         return str(value)
 
     return pd.DataFrame({name: frame[name].map(text).astype("str") for name in frame.columns})

@@ -168,7 +168,7 @@ def simulate_supermarkets(n: int = 1200, surveyed: int = 220, seed: int = 202601
         accounts.loc[rng.choice(n, 9, replace=False), name] = pd.NA
     answers[17] *= 10  # typing error in the survey
     row = asked[101]
-    accounts.loc[row, "floor_area_m2"] = int(round(area[row])) * 10  # and in the accounts
+    accounts.loc[row, "floor_area_m2"] = round(float(area[row])) * 10  # and in the accounts
     survey = pd.DataFrame(
         {"store_id": accounts["store_id"].iloc[asked], "category_purchases": answers}
     )

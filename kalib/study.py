@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kalib.errors import Problem, StudyError
 
 ZONES = ("attack", "defense", "maintenance", "watch")
+USUAL_VISITS = {"attack": 24.0, "defense": 12.0, "maintenance": 4.0, "watch": 1.0}
 
 
 class _Section(BaseModel):
@@ -27,7 +28,7 @@ class About(_Section):
     title: str = ""
     industry: str = ""
     currency: str = ""
-    period: str = Field(default="current", pattern=r"^[^/\\\x00]+$")
+    period: str = Field(default="current", pattern=r"^[^./\\\x00][^/\\\x00]*$")
 
 
 class Data(_Section):
@@ -137,8 +138,8 @@ class Teams(_Section):
 
     def visits(self, zone: str) -> float:
         """Visits a year of one account of the zone."""
-        usual = {"attack": 24.0, "defense": 12.0, "maintenance": 4.0, "watch": 1.0}
-        return float({**usual, **self.visits_per_year}.get(zone, 0.0))
+        given: dict[str, float] = {str(name): count for name, count in self.visits_per_year.items()}
+        return given.get(zone, USUAL_VISITS.get(zone, 0.0))
 
 
 class Targets(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -24,7 +25,7 @@ SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, secti
 SIGNAL_LEVEL = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """usable, caution or unusable, with reasons in sentences and the checks behind them."""
 
@@ -38,6 +39,13 @@ class Verdict:
     effective_sample: float
     survey_biased: bool
     checks: tuple[Check, ...]
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
+        return f"<blockquote><p><b>{self.verdict}</b></p><ul>{reasons}</ul></blockquote>"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.verdict, *self.reasons])
 
     def to_json(self) -> Mapping[str, object]:
         """The content of verdict.json."""

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 DAYS_A_YEAR = 365
-SUSPECT_Z = 4.0
+SUSPECT_Z = 6.0  # standard deviations from the store's middle at which a day is not believed
+PLAUSIBLE_Z = 3.0  # and within which it would be, divided by ten
 SAME_UNIT = (0.67, 1.5)  # sales over annualized own units in this range: the units are the same
 COPIED_DAYS = 4
 NORMAL_90 = 1.6448536269514722
@@ -74,12 +75,14 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
 def _implausible(visits: pd.DataFrame) -> pd.Series:
     """What is wrong with each visit: "" where nothing is."""
     problem = pd.Series("", index=visits.index, dtype="str")
-    log_total = np.log(visits["total"].clip(lower=0.5))
-    middle = log_total.groupby(visits["account"]).transform("median")
-    shift = log_total - middle
-    scale = 1.4826 * shift.abs().median()
-    ten = (shift.abs() - np.log(10)).abs() < 0.8
-    problem[ten & (shift.abs() > SUSPECT_Z * max(scale, 0.05))] = "a factor of ten"
+    # Counts are compared by square roots, on which a Poisson count scatters alike at any level
+    # (Anscombe 1948): logs would call every quiet day of a small store an outlier.
+    middle = visits.groupby("account")["total"].transform("median")
+    shift = _root_shift(visits["total"], middle)
+    scale = max(1.4826 * float(shift.abs().median()), 0.5)
+    for factor in (0.1, 10.0, 100.0):
+        mended = _root_shift(visits["total"] / factor, middle).abs() < PLAUSIBLE_Z * scale
+        problem[mended & (shift.abs() > SUSPECT_Z * scale)] = "a factor of ten"
     ordered = visits.sort_values(["account", "date"])
     pair = ordered["own"].astype(str) + "/" + ordered["total"].astype(str)
     new = (pair != pair.shift()) | (ordered["account"] != ordered["account"].shift())
@@ -93,6 +96,11 @@ def _implausible(visits: pd.DataFrame) -> pd.Series:
     problem[(round_share > 0.8) & (days >= 10)] = "always a round number"
     problem[visits["own"] > visits["total"]] = "own above total"
     return problem
+
+
+def _root_shift(total: pd.Series, middle: pd.Series) -> pd.Series:
+    """Distance of counts from their store's middle in Poisson standard deviations."""
+    return 2 * (np.sqrt(total + 0.375) - np.sqrt(middle + 0.375))
 
 
 def _weekday_factors(visits: pd.DataFrame) -> dict[int, float]:

@@ -98,8 +98,8 @@ def fit_working(
 
 
 def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> float:
-    """How the spread of residuals (n,) grows with the fitted value (n,): the slope of log |residual|
-    on log fitted, 0 where it is not clear (t below 2.5), at most 1 (Harvey 1976)."""
+    """How the spread of residuals (n,) grows with the fitted value (n,): the slope of
+    log |residual| on log fitted, 0 where it is not clear (t below 2.5), at most 1 (Harvey 1976)."""
     use = use & (fitted > 0)
     if use.sum() < 10:
         return 0.0

@@ -1,0 +1,106 @@
+"""The command line: kalib run, check, list."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small fits lose time to threads
+
+import click
+
+from kalib import __version__
+from kalib.errors import Problem, StudyError, message_of
+
+
+class Kalib(click.Group):
+    """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; tell an error in one message."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(message_of(error), err=True)
+            sys.exit(2 if isinstance(error, StudyError) else 1)
+
+
+@click.group(cls=Kalib)
+@click.version_option(__version__, prog_name="kalib")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Key accounts by purchasing potential."""
+
+
+@main.command()
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
+@click.option("--out", type=click.Path(path_type=Path), help="The report's folder.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
+@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
+              help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
+def run(studies: tuple[str, ...], out: Path | None, jobs: int, pairs: tuple[str, ...]) -> None:
+    """Run studies into reports/<name>/<period>/, or into --out."""
+    from kalib.batch import run_batch
+
+    outcomes = run_batch(studies, out, read_settings(pairs), jobs)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in outcomes:
+        if outcome.report:
+            click.echo(f"{outcome.report / 'index.html'}")
+    for outcome in failed:
+        click.echo(f"{outcome.study}: {outcome.error}", err=True)
+    if failed:
+        sys.exit(max(outcome.status for outcome in failed))
+
+
+@main.command()
+@click.argument("study")
+def check(study: str) -> None:
+    """Read and check a study's data; run nothing."""
+    from kalib.analysis import Analysis
+    from kalib.report.exhibits import data_report
+
+    analysis = Analysis(study)
+    for table in data_report(analysis):
+        click.echo(f"{table!r}\n")
+    click.echo("no problems")
+
+
+@main.command("list")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"))
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+def list_studies(data: Path, reports: Path) -> None:
+    """The studies and their runs."""
+    from kalib.study import load_study
+
+    files = sorted(data.glob("*/study.toml"))
+    if not files:
+        click.echo(f"no studies below {data}")
+    for file in files:
+        try:
+            study = load_study(file)
+        except StudyError as error:
+            click.echo(f"{file.parent.name}: {len(error.problems)} problems; see kalib check")
+            continue
+        runs = sorted((reports / study.name).glob("*/run.json"))
+        periods = ", ".join(path.parent.name for path in runs) or "not run yet"
+        click.echo(f"{study.name}: {study.title} ({file.parent}); runs: {periods}")
+
+
+def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """SECTION.KEY=VALUE as a mapping. Raises StudyError for what is not such a pair."""
+    settings = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise StudyError(
+                Problem(f"--set {pair!r} has no value", remedy="Write section.key=value")
+            )
+        settings[key.strip()] = value.strip()
+    return settings

@@ -1,0 +1,106 @@
+"""The notebooks, executed in order with parameters that they know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kalib.errors import KalibError, Problem, StudyError
+
+PARAMETERS = ("study", "folder", "settings")
+CELL_SECONDS = 3600  # a cell that takes longer hangs
+
+
+def notebook_folder() -> Path:
+    """Where the notebooks lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "notebooks"
+    return inside if inside.is_dir() else package.parent / "notebooks"
+
+
+def notebook_paths() -> list[Path]:
+    """The notebooks of a run, in order."""
+    found = sorted(notebook_folder().glob("[0-9][0-9]-*.ipynb"))
+    if not found:
+        raise KalibError("the notebooks are missing from this installation; install kalib again")
+    return found
+
+
+def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
+    """Refuse parameters that the notebook has no default for: papermill would only warn."""
+    import papermill
+
+    known = papermill.inspect_notebook(str(notebook))
+    strange = [name for name in parameters if name not in known]
+    if strange:
+        raise StudyError(
+            [
+                Problem(f"no parameter {name!r}", file=notebook.name,
+                        remedy=f"It takes {', '.join(known)}")
+                for name in strange
+            ]
+        )  # fmt: skip
+
+
+def execute_notebooks(
+    study_file: Path,
+    work: Path,
+    settings: Mapping[str, str],
+    step: Callable[[str], None],
+) -> dict[str, Mapping[str, Any]]:
+    """Run every notebook into work/notebooks; returns name -> executed notebook.
+
+    study_file: the study.toml; work: the run's folder; step is called with each notebook's name
+    before it runs. Raises KalibError with the notebook and the error of the cell.
+    """
+    folder = work / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Relative paths: the executed notebooks travel with the report, and say nothing of the machine.
+    parameters = {
+        "study": _relative(study_file, folder),
+        "folder": "..",
+        "settings": dict(settings),
+    }
+    executed = {}
+    for path in notebook_paths():
+        step(path.stem)
+        check_parameters(path, parameters)
+        executed[path.stem] = _execute(path, folder, parameters)
+    return executed
+
+
+def _relative(path: Path, start: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
+    except ValueError:  # another drive on Windows
+        return str(path.resolve())
+
+
+def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapping[str, Any]:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        return dict(
+            papermill.execute_notebook(
+                str(path),
+                str(folder / path.name),
+                parameters=dict(parameters),
+                cwd=str(folder),
+                kernel_name="python3",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                execution_timeout=CELL_SECONDS,
+                extra_arguments=["--log-level=ERROR"],
+            )
+        )
+    except PapermillExecutionError as error:
+        raise KalibError(f"notebook {path.stem}: {error.ename}: {error.evalue}") from error
+    except (DeadKernelError, RuntimeError) as error:
+        raise KalibError(
+            f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
+            "close other programs and run again"
+        ) from error

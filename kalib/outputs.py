@@ -1,0 +1,123 @@
+"""The files of a run that programs read: accounts, formula, verdict, summary and provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.analysis import SEED, Analysis
+
+CONTRACT = (
+    "account", "name", "region", "segment", "sales", "potential", "potential_low",
+    "potential_high", "potential_source", "extrapolated", "sow", "sow_low", "sow_high",
+    "below_market", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
+    "p_watch", "key_account", "key_account_by_sales", "change", "team", "rep", "target_sales",
+    "target_sow", "target_growth", "flags",
+)  # fmt: skip
+FURTHER = (
+    "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
+    "target_profit", "target_source", "top_probability", "margin",
+)  # fmt: skip
+MONEY_DIGITS, SHARE_DIGITS = 2, 6
+PACKAGES = (
+    "numpy", "pandas", "scipy", "statsmodels", "seaborn", "matplotlib", "papermill", "nbclient",
+    "ipykernel", "pyarrow", "pydantic",
+)  # fmt: skip
+
+
+def accounts_table(analysis: Analysis) -> pd.DataFrame:
+    """One row an account, the contract's columns first; amounts to cents, shares to six digits."""
+    frame = analysis.plan.accounts.reset_index()
+    frame = frame[[*CONTRACT, *FURTHER]].copy()
+    for name in frame.select_dtypes("number"):
+        money = name.startswith(("sales", "potential", "target")) and not name.endswith("sow")
+        frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
+    frame["current_ka"] = frame["current_ka"].astype("boolean")
+    return frame
+
+
+def write_outputs(
+    analysis: Analysis, figures: Mapping[str, object], provenance: Mapping[str, Any], folder: Path
+) -> None:
+    """Write accounts.csv, accounts.parquet and the JSON files; figures: as in summary.json."""
+    accounts = accounts_table(analysis)
+    accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
+    accounts.to_parquet(folder / "accounts.parquet", index=False)
+    formula = {
+        **analysis.fit.formula.to_json(),
+        "currency": analysis.study.currency,
+        "confidence": analysis.study.formula.confidence,
+    }
+    write_json(formula, folder / "formula.json")
+    write_json(analysis.verdict.to_json(), folder / "verdict.json")
+    write_json(figures, folder / "summary.json")
+    write_json(provenance, folder / "run.json")
+
+
+def provenance(
+    analysis: Analysis, settings: Mapping[str, str], seconds: Mapping[str, float], kit: str
+) -> dict[str, Any]:
+    """What repeats the run: versions, hashes of the inputs, parameters, seed, seconds per step."""
+    study = analysis.study
+    return {
+        "kalib": kit,
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "study": study.name,
+        "period": study.period,
+        "data": {path.name: file_hash(path) for path in input_files(analysis)},
+        "parameters": study.model_dump(mode="json", exclude={"folder"}),
+        "settings": dict(settings),
+        "seed": SEED,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+
+
+def input_files(analysis: Analysis) -> list[Path]:
+    """The study file and its tables."""
+    data = analysis.study.data
+    tables = [name for name in (data.accounts, data.survey, data.visits) if name]
+    return [analysis.file, *(analysis.study.folder / name for name in tables)]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(content: object, path: Path) -> None:
+    """Write JSON that any program reads: no NaN, keys in the order given."""
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """numpy and dataclass leaves as JSON's types; NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,228 @@
+"""The findings: the figures of summary.json, and the sentences every deliverable repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kalib.analysis import Analysis
+from kalib.report.words import Words
+from kalib.study import ZONES
+
+NAMED_SUSPECTS = 5  # suspected entries named in the summary; the appendix lists all
+
+
+@dataclass(frozen=True)
+class Findings:
+    """figures: the content of summary.json; found, do, sure: sentences in the study's language."""
+
+    figures: Mapping[str, Any]
+    found: tuple[str, ...]
+    do: tuple[str, ...]
+    sure: tuple[str, ...]
+
+
+def find(analysis: Analysis) -> Findings:
+    """Gather the findings of a study."""
+    figures = summarize(analysis)
+    words = Words(analysis.study.report.language, analysis.study.currency)
+    return Findings(
+        figures,
+        _found(analysis, figures, words),
+        _do(analysis, figures, words),
+        _sure(analysis, figures, words),
+    )
+
+
+def summarize(analysis: Analysis) -> dict[str, Any]:
+    """The figures of summary.json: amounts in currency a year, shares as fractions, None where
+    nothing is known."""
+    matrix, plan, wallet = analysis.matrix, analysis.plan, analysis.wallet
+    accounts, verdict = plan.accounts, analysis.verdict
+    ranking = matrix.ranking
+    teams = plan.teams.set_index("team")
+    key = accounts[accounts["key_account"]]
+    known = accounts[accounts["potential"].notna()]
+    change = accounts["change"].value_counts()
+    figures: dict[str, Any] = {
+        "verdict": verdict.verdict,
+        "accounts": len(accounts),
+        "accounts_placed": len(known),
+        "surveyed": len(analysis.potential),
+        "total_potential": _amount(known["potential"].sum()),
+        "total_sales": _amount(accounts["sales"].sum()),
+        "sales_of_placed": _amount(known["sales"].sum()),
+        "market_share": _number(matrix.market_share),
+        "market_share_low": _number(wallet.market_share_low),
+        "market_share_high": _number(wallet.market_share_high),
+        "sow_cut": _number(matrix.sow_cut),
+        "potential_cut": _number(matrix.potential_cut),
+        "zones": dict(matrix.counts),
+        "undecided": int(accounts["flags"].str.contains("undecided").sum()),
+        "below_market": int(accounts["below_market"].sum()),
+        "sow_above_1": int((accounts["sow"] > 1).sum()),
+        "ka_new": len(key),
+        "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
+        "ka_potential": _amount(key["potential"].sum()),
+        "missed_by_sales": int(ranking["missed"]),
+        "missed_by_sales_potential": _amount(ranking["missed_potential"]),
+        "wrongly_ka_by_sales": int(ranking["wrong"]),
+        "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
+        **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
+        "hunters": int(teams.at["hunter", "people"]),
+        "farmers": int(teams.at["farmer", "people"]),
+        "owner_changes": plan.owner_changes,
+        "targets": {
+            zone: {
+                "accounts": int(plan.targets.at[zone, "accounts"]),
+                "sales": _amount(plan.targets.at[zone, "sales"]),
+                "target_sales": _amount(plan.targets.at[zone, "target_sales"]),
+                "target_growth": _amount(plan.targets.at[zone, "target_growth"]),
+            }
+            for zone in ZONES
+        },
+        "target_sales": _amount(plan.targets["target_sales"].sum()),
+        "target_growth": _amount(plan.targets["target_growth"].sum()),
+        "r2_predicted": _number(verdict.r2_predicted),
+        "error_median": _number(verdict.error_median),
+        "suspects": len(analysis.fit.suspects),
+    }
+    return figures
+
+
+def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
+    verdict, fit = analysis.verdict, analysis.fit
+    f: dict[str, float] = {k: v for k, v in figures.items() if isinstance(v, int | float)}
+    said = []
+    if verdict.verdict == "unusable":
+        said.append(words.say("f_unusable", reason=" ".join(verdict.reasons)))
+        placed = int(f["accounts_placed"])
+        rest = words.whole(f["accounts"] - placed)
+        said.append(words.say("f_measured_only", n=words.whole(placed), rest=rest))
+    if f["accounts_placed"]:
+        said.append(
+            words.say(
+                "f_share",
+                potential=words.money(f["total_potential"]),
+                sales=words.money(f["sales_of_placed"]),
+                share=words.percent(f["market_share"]),
+                low=words.percent(f["market_share_low"]),
+                high=words.percent(f["market_share_high"]),
+            )
+        )
+    if f["ka_new"]:
+        counts = analysis.matrix.counts
+        said.append(
+            words.say(
+                "f_ka",
+                ka=words.whole(f["ka_new"]),
+                attack=words.whole(counts["attack"]),
+                defense=words.whole(counts["defense"]),
+                part=words.percent(f["ka_new"] / f["accounts_placed"]),
+                held=words.percent(f["ka_potential"] / f["total_potential"]),
+            )
+        )
+        said.append(
+            words.say(
+                "f_missed",
+                missed=words.whole(f["missed_by_sales"]),
+                missed_potential=words.money(f["missed_by_sales_potential"]),
+                wrong=words.whole(f["wrongly_ka_by_sales"]),
+                wrong_potential=words.money(f["wrongly_ka_by_sales_potential"]),
+            )
+        )
+        if analysis.plan.accounts["current_ka"].notna().any():
+            moves = {name: words.whole(f[name]) for name in ("promoted", "demoted", "kept")}
+            said.append(words.say("f_change", **moves))
+    if verdict.verdict != "unusable":
+        names = ", ".join(fit.formula.indicators)
+        said.append(words.say("f_formula", indicators=names, n=words.whole(f["surveyed"])))
+    return tuple(said)
+
+
+def _do(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
+    counts, targets = analysis.matrix.counts, analysis.plan.targets
+    said = []
+    if analysis.verdict.verdict == "unusable":
+        said.append(words.say("d_unusable"))
+    if counts["attack"]:
+        said.append(
+            words.say(
+                "d_attack",
+                hunters=words.people("hunter", int(figures["hunters"])),
+                attack=words.whole(counts["attack"]),
+                growth=words.money(targets.at["attack", "target_growth"]),
+            )
+        )
+    if counts["defense"]:
+        growth = float(targets.at["defense", "target_growth"])
+        said.append(
+            words.say(
+                "d_defense_growth" if growth > 0 else "d_defense",
+                farmers=words.people("farmer", int(figures["farmers"])),
+                defense=words.whole(counts["defense"]),
+                sales=words.money(targets.at["defense", "sales"]),
+                growth=words.money(growth),
+            )
+        )
+    below = int(analysis.wallet.accounts["below_market"].sum())
+    if below:
+        said.append(words.say("d_below", below=words.whole(below)))
+    if counts["maintenance"]:
+        said.append(words.say("d_maintenance", maintenance=words.whole(counts["maintenance"])))
+    return tuple(said)
+
+
+def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
+    fit, verdict = analysis.fit, analysis.verdict
+    said = [
+        words.say(
+            "s_accuracy",
+            r2=words.percent(max(verdict.r2_predicted, 0.0)),
+            error=words.percent(verdict.error_median),
+            claimed=words.percent(verdict.r2_predicted + verdict.optimism),
+        )
+    ]
+    if verdict.verdict != "unusable":
+        state = words.say(verdict.verdict)
+        reasons = " ".join(verdict.reasons) if verdict.verdict == "caution" else ""
+        said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
+    if figures["undecided"]:
+        said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
+    if len(fit.suspects):
+        shown = [
+            f"{row.account} {row.entry} {words.short(row.value)} ({row.cause})"
+            for row in fit.suspects.head(NAMED_SUSPECTS).itertuples()
+        ]
+        more = len(fit.suspects) - len(shown)
+        entries = "; ".join(shown) + (f" … +{more}" if more else "")
+        said.append(words.say("s_suspects", n=words.whole(len(fit.suspects)), entries=entries))
+    if analysis.measured is not None:
+        n, odd = len(analysis.measured.frame), len(analysis.measured.suspects)
+        said.append(words.say("s_visits", n=words.whole(n), odd=words.whole(odd)))
+    if fit.bias.biased:
+        effective = words.whole(fit.bias.effective)
+        said.append(words.say("s_bias", n=words.whole(len(fit.oof)), effective=effective))
+    if verdict.verdict == "unusable":
+        return tuple(said)
+    if analysis.wallet.evidence.used:
+        said.append(words.say("s_evidence"))
+    flags = analysis.plan.accounts["flags"]
+    for code, key in (("imputed", "s_filled"), ("extrapolated", "s_outside")):
+        n = int(flags.str.contains(code).sum())
+        if n:
+            said.append(words.say(key, n=words.whole(n)))
+    return tuple(said)
+
+
+def _amount(value: Any) -> float | None:
+    number = float(value)
+    return round(number, 2) if np.isfinite(number) else None
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return number if np.isfinite(number) else None

@@ -1,0 +1,123 @@
+"""The client's page: one file, readable offline, findings first, the notebooks as appendix."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kalib.analysis import Analysis
+from kalib.report import exhibits, rosters
+from kalib.report.findings import Findings
+from kalib.report.words import Words
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """An executed notebook as HTML, its code left out."""
+
+    anchor: str
+    title: str
+    body: str
+
+
+def build_page(
+    analysis: Analysis,
+    findings: Findings,
+    notebooks: Mapping[str, Mapping[str, Any]],
+    figures: Path,
+    version: str,
+) -> str:
+    """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    words = exhibits.words_of(analysis)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    codebook = analysis.study.folder / "codebook.md"
+    return environment.get_template("page.html").render(
+        study=analysis.study,
+        words=words,
+        findings=findings,
+        verdict=analysis.verdict,
+        tiles=_tiles(findings, words),
+        quadrant=_inline_svg(figures / "matrix.svg"),
+        tables=[
+            rosters.zones(analysis)._repr_html_(),
+            rosters.teams(analysis)._repr_html_(),
+        ],
+        top_attack=rosters.top_attack(analysis)._repr_html_(),
+        chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
+        codebook=_markdown(codebook.read_text(encoding="utf-8")) if codebook.exists() else "",
+        notes=[str(note) for note in (*analysis.tables.notes, *analysis.plan.notes)],
+        version=version,
+    )
+
+
+def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
+    """An executed notebook as a chapter: prose and outputs, no code."""
+    parts: list[str] = []
+    title = topic = name
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            source = _joined(cell["source"])
+            heading = re.match(r"# (.+)\n?", source)
+            if heading and title == name:
+                title, source = heading.group(1), source[heading.end() :]
+            topic = (re.findall(r"^#+ (.+)$", source, flags=re.M) or [topic])[-1]
+            parts.append(_markdown(source))
+        elif cell["cell_type"] == "code":
+            parts += [_output(output, topic) for output in cell["outputs"]]
+    body = "\n".join(part for part in parts if part)
+    return Chapter(re.sub(r"[^a-z0-9-]", "", name.lower()), title, body)
+
+
+def _output(output: Mapping[str, Any], topic: str) -> str:
+    """One output of a cell: figures and tables; plain text and warnings are for the analyst."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        picture = _joined(data["image/png"]).strip()
+        source = f"data:image/png;base64,{picture}"
+        return f'<figure><img alt="{html.escape(topic)}" src="{source}"></figure>'
+    if "text/html" in data:
+        return f'<div class="scroll" tabindex="0">{_joined(data["text/html"])}</div>'
+    return ""
+
+
+def _tiles(findings: Findings, words: Words) -> list[tuple[str, str]]:
+    """The few figures a reader looks for first: (figure, what it is)."""
+    figures = findings.figures
+    if not figures["ka_new"]:
+        return []
+    return [
+        (words.percent(figures["market_share"]), words.say("market_share")),
+        (words.whole(figures["ka_new"]), words.say("key_accounts")),
+        (words.whole(figures["missed_by_sales"]), words.say("t_missed")),
+        (words.money(figures["target_growth"]), words.say("target_growth")),
+    ]
+
+
+def _inline_svg(path: Path) -> str:
+    """An SVG file's root element, sized by the page."""
+    text = path.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    return re.sub(r'<svg ([^>]*?)(?:width|height)="[^"]*" ?([^>]*?)(?:width|height)="[^"]*"',
+                  r"<svg \1\2", text, count=1)  # fmt: skip
+
+
+def _markdown(source: str) -> str:
+    """Markdown as HTML, raw HTML in it shown as text."""
+    import mistune
+
+    return str(mistune.create_markdown(escape=True, plugins=["table"])(source))
+
+
+def _joined(text: str | Sequence[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
