@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,10 +85,10 @@ def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapp
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        return dict(
+        notebook = dict(
             papermill.execute_notebook(
                 str(path),
-                str(folder / path.name),
+                None,
                 parameters=dict(parameters),
                 cwd=str(folder),
                 kernel_name="python3",
@@ -104,3 +105,16 @@ def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapp
             f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
             "close other programs and run again"
         ) from error
+    return _tidy(notebook, folder / path.name)
+
+
+def _tidy(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Write an executed notebook without times and paths: it travels, and should not change
+    where its content did not."""
+    notebook["metadata"].pop("papermill", None)
+    for cell in notebook["cells"]:
+        for key in ("papermill", "execution"):
+            cell["metadata"].pop(key, None)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+    return notebook

@@ -64,7 +64,7 @@ def candidates(analysis: Analysis) -> Exhibit:
             "kind": frame["kind"].to_numpy(),
             "missing": [words.percent(v, 1) if v else "none" for v in frame["missing"]],
             "distinct values": [words.whole(v) for v in frame["distinct"]],
-            "used": ["yes" if kept else f"no: {why}" for kept, why in _pairs(frame)],
+            "kept": ["yes" if kept else f"no: {why}" for kept, why in _pairs(frame)],
         }
     )
     return Exhibit("Candidate indicators", rows, ("missing", "distinct values"))

@@ -194,7 +194,7 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
     if len(fit.suspects):
         shown = [
-            f"{row.account} {row.entry} {words.short(row.value)} ({row.cause})"
+            f"{row.account} {row.entry} {words.whole(row.value)} ({row.cause})"
             for row in fit.suspects.head(NAMED_SUSPECTS).itertuples()
         ]
         more = len(fit.suspects) - len(shown)

@@ -1,0 +1,54 @@
+# make study: the main job on a shipped study. make test: everything that is tested.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= data/phones-retail
+JOBS ?= 2
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: study test lab lint notebooks studies benchmark clean
+
+study: $(VENV)/run.stamp
+	@$(BIN)/kalib run $(STUDY)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lab: $(VENV)/run.stamp
+	$(BIN)/jupyter lab notebooks/01-indicators.ipynb
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check kalib tests
+	$(BIN)/ruff format --check kalib tests
+	$(BIN)/mypy
+
+# Execute the notebooks in place on their default study; nbval compares with what is stored.
+notebooks: $(VENV)/run.stamp
+	cd notebooks && ../$(BIN)/jupyter execute --inplace --NotebookClient.record_timing=False *.ipynb
+
+# Write the shipped studies' tables anew from their seeded generators.
+studies: $(VENV)/test.stamp
+	$(BIN)/python -m kalib.simulate data
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+# uv where it is at hand, for speed; pip otherwise.
+define install
+	$(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python -r $(1) && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	fi
+endef
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/test.stamp: requirements-test.txt pyproject.toml
+	$(call install,requirements-test.txt)
+	@touch $@ $(VENV)/run.stamp
