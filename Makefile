@@ -24,7 +24,7 @@ lint: $(VENV)/test.stamp
 
 # Execute the notebooks in place on their default study; nbval compares with what is stored.
 notebooks: $(VENV)/run.stamp
-	cd notebooks && ../$(BIN)/jupyter execute --inplace --NotebookClient.record_timing=False *.ipynb
+	$(BIN)/python -m kalib.execution
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp

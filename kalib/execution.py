@@ -68,8 +68,14 @@ def execute_notebooks(
     for path in notebook_paths():
         step(path.stem)
         check_parameters(path, parameters)
-        executed[path.stem] = _execute(path, folder, parameters)
+        executed[path.stem] = _execute(path, folder / path.name, parameters)
     return executed
+
+
+def refresh_notebooks() -> None:
+    """Execute the notebooks in place on their default study, as they are committed."""
+    for path in notebook_paths():
+        _execute(path, path, {})
 
 
 def _relative(path: Path, start: Path) -> str:
@@ -79,7 +85,8 @@ def _relative(path: Path, start: Path) -> str:
         return str(path.resolve())
 
 
-def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapping[str, Any]:
+def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapping[str, Any]:
+    """Run one notebook in target's folder and write it there."""
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -90,7 +97,7 @@ def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapp
                 str(path),
                 None,
                 parameters=dict(parameters),
-                cwd=str(folder),
+                cwd=str(target.parent),
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
@@ -105,7 +112,7 @@ def _execute(path: Path, folder: Path, parameters: Mapping[str, object]) -> Mapp
             f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
             "close other programs and run again"
         ) from error
-    return _tidy(notebook, folder / path.name)
+    return _tidy(notebook, target)
 
 
 def _tidy(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -118,3 +125,7 @@ def _tidy(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
     return notebook
+
+
+if __name__ == "__main__":
+    refresh_notebooks()
