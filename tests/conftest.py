@@ -1,0 +1,74 @@
+"""Studies shared by the tests, each computed once a worker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+matplotlib.use("agg")
+
+from kalib.analysis import Analysis
+from kalib.simulate import simulate_world, write_study
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = ("computers-university", "fmcg-supermarkets", "phones-retail")
+
+
+@pytest.fixture(scope="session")
+def stores() -> Analysis:
+    return Analysis(ROOT / "data/fmcg-supermarkets")
+
+
+@pytest.fixture(scope="session")
+def phones() -> Analysis:
+    return Analysis(ROOT / "data/phones-retail")
+
+
+@pytest.fixture(scope="session")
+def universities() -> Analysis:
+    return Analysis(ROOT / "data/computers-university")
+
+
+@pytest.fixture(scope="session")
+def nothing(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """A study whose indicators say nothing."""
+    folder = tmp_path_factory.mktemp("null")
+    write_study(simulate_world("null", 3), folder, "null")
+    return Analysis(folder)
+
+
+@pytest.fixture
+def small_study(tmp_path: Path) -> Path:
+    """A folder with a complete small study that tests may spoil."""
+    rng = np.random.default_rng(5)
+    n = 60
+    area = np.exp(6 + 0.5 * rng.standard_normal(n))
+    potential = area * 50 * np.exp(0.2 * rng.standard_normal(n))
+    accounts = pd.DataFrame(
+        {
+            "id": [f"{i:03d}" for i in range(n)],
+            "region": rng.choice(["N", "S"], n),
+            "sales": (potential * rng.beta(2, 5, n)).round(2),
+            "area": area.round(1),
+            "staff": np.maximum(1, (area / 60).round()).astype(int),
+            "format": rng.choice(["big", "small"], n),
+        }
+    )
+    survey = pd.DataFrame({"id": accounts["id"][:40], "potential": potential[:40].round(2)})
+    accounts.to_csv(tmp_path / "accounts.csv", index=False)
+    survey.to_csv(tmp_path / "survey.csv", index=False)
+    (tmp_path / "study.toml").write_text(
+        '[study]\nname = "small"\ntitle = "Small"\ncurrency = "EUR"\nperiod = "2026"\n'
+        '[data]\naccounts = "accounts.csv"\nsurvey = "survey.csv"\n'
+        '[columns]\naccount = "id"\nregion = "region"\nsales = "sales"\npotential = "potential"\n'
+        '[indicators]\ncandidates = ["area", "staff", "format"]\n',
+        encoding="utf-8",
+    )
+    return tmp_path
