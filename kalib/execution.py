@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,9 +57,8 @@ def execute_notebooks(
     """
     folder = work / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    # Relative paths: the executed notebooks travel with the report, and say nothing of the machine.
     parameters = {
-        "study": _relative(study_file, folder),
+        "study": study_file.resolve().as_posix(),
         "folder": "..",
         "settings": dict(settings),
     }
@@ -76,13 +74,6 @@ def refresh_notebooks() -> None:
     """Execute the notebooks in place on their default study, as they are committed."""
     for path in notebook_paths():
         _execute(path, path, {})
-
-
-def _relative(path: Path, start: Path) -> str:
-    try:
-        return Path(os.path.relpath(path.resolve(), start.resolve())).as_posix()
-    except ValueError:  # another drive on Windows
-        return str(path.resolve())
 
 
 def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapping[str, Any]:
@@ -112,16 +103,20 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapp
             f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
             "close other programs and run again"
         ) from error
-    return _tidy(notebook, target)
+    return _tidy(notebook, target, parameters)
 
 
-def _tidy(notebook: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Write an executed notebook without times and paths: it travels, and should not change
-    where its content did not."""
+def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+    """Write an executed notebook without times and paths: it travels with the report, should not
+    change where its content did not, and says nothing of the machine."""
     notebook["metadata"].pop("papermill", None)
+    place = str(parameters.get("study", ""))
+    shown = "/".join(Path(place).parts[-2:])
     for cell in notebook["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = cell["source"].replace(place, shown)
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
     return notebook

@@ -41,7 +41,7 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     wrong = problem.isin(["own above total", "a factor of ten"])
     good = visits[~wrong]
     factor = _weekday_factors(good)
-    day = good["date"].dt.dayofweek.map(factor).to_numpy()
+    day = good["date"].dt.day_of_week.map(factor).to_numpy()
     adjusted = good.assign(own=good["own"] / day, total=good["total"] / day)
     stores = adjusted.groupby("account", sort=False)
     frame = stores.agg(days=("total", "size"), own=("own", "mean"), total=("total", "mean"))
@@ -110,7 +110,7 @@ def _weekday_factors(visits: pd.DataFrame) -> dict[int, float]:
     full year of visits the mean day needs no correction.
     """
     relative = visits["total"] / visits.groupby("account")["total"].transform("mean")
-    by_day = relative.groupby(visits["date"].dt.dayofweek).mean()
+    by_day = relative.groupby(visits["date"].dt.day_of_week).mean()
     by_day = by_day.reindex(range(7)).fillna(1.0).clip(lower=0.05)
     return {int(day): float(value) for day, value in (by_day / by_day.mean()).items()}
 

@@ -37,7 +37,9 @@ def test_shipped_studies_are_read() -> None:
 
 def test_every_problem_is_listed_at_once(small_study: Path) -> None:
     replace(small_study, 'name = "small"', 'name = "Not Allowed"\ncurency = "EUR"')
-    replace(small_study, 'survey = "survey.csv"', 'survey = "absent.csv"\n[formula]\nform = "cubic"')
+    replace(
+        small_study, 'survey = "survey.csv"', 'survey = "absent.csv"\n[formula]\nform = "cubic"'
+    )
     with pytest.raises(StudyError) as caught:
         load_study(small_study)
     text = str(caught.value)

@@ -70,7 +70,8 @@ def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
             source = _joined(cell["source"])
             heading = re.match(r"# (.+)\n?", source)
             if heading and title == name:
-                title, source = heading.group(1), source[heading.end() :]
+                title = topic = heading.group(1)
+                source = source[heading.end() :]
             topic = (re.findall(r"^#+ (.+)$", source, flags=re.M) or [topic])[-1]
             parts.append(_markdown(source))
         elif cell["cell_type"] == "code":

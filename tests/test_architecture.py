@@ -1,0 +1,62 @@
+"""Imports follow the journey of the data, and never run back."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "kalib"
+ORDER = (
+    "errors", "study", "reading", "tables", "visits", "simulate", "linear", "subsets", "robust",
+    "indicators", "working", "validation", "predictive", "formula", "fitting", "diagnostics",
+    "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis", "theme",
+    "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
+    "report.page", "report.workbook", "storage", "execution", "outputs", "run", "batch", "cli",
+    "__main__",
+)  # fmt: skip
+FORBIDDEN = {"utils", "helpers", "common", "misc"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if not name.endswith("__init__"):
+            found[name] = path
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kalib"):
+            module = (node.module or "").removeprefix("kalib").removeprefix(".")
+            inner = {f"{module}.{alias.name}".strip(".") for alias in node.names}
+            names |= {name for name in inner if name in ORDER} or {module}
+    return names - {""}
+
+
+def test_every_module_has_its_place() -> None:
+    assert set(modules()) == set(ORDER)
+    assert not FORBIDDEN & {part for name in modules() for part in name.split(".")}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_only_what_comes_before(name: str) -> None:
+    before = set(ORDER[: ORDER.index(name)])
+    assert imported(modules()[name]) <= before
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_module_is_one_idea(name: str) -> None:
+    assert len(modules()[name].read_text(encoding="utf-8").splitlines()) <= 320
+
+
+def test_nothing_heavy_is_imported_by_the_command_line() -> None:
+    top = ast.parse((PACKAGE / "cli.py").read_text()).body
+    names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names} | {
+        node.module for node in top if isinstance(node, ast.ImportFrom)
+    }
+    assert not {"pandas", "numpy", "papermill", "matplotlib"} & names

@@ -1,0 +1,76 @@
+"""The command line: messages and exit status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import ROOT
+
+from kalib import cli
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, list(arguments))
+
+
+def test_check_of_a_good_study_reports_what_was_read() -> None:
+    done = call("check", str(ROOT / "data/fmcg-supermarkets"))
+    assert done.exit_code == 0
+    assert "1,200" in done.stdout and "220" in done.stdout and "no problems" in done.stdout
+    assert "9 of 1200 values are missing" in done.stdout
+
+
+def test_check_of_a_bad_study_lists_every_problem(small_study: Path) -> None:
+    file = small_study / "accounts.csv"
+    file.write_text(file.read_text().replace("003,", "004,", 1))
+    survey = small_study / "survey.csv"
+    lines = survey.read_text().splitlines()
+    lines[5] = "777,-4"
+    survey.write_text("\n".join(lines))
+    done = call("check", str(small_study))
+    assert done.exit_code == 2 and done.stdout == ""
+    for part in ("4 problems", "accounts.csv", "survey.csv", "row 6", "'777'", "'004'"):
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run",), "Missing argument"),
+        (("run", "nowhere"), "no study file here"),
+        (("run", "data/phones-retail", "--set", "matrix.share_cut"), "has no value"),
+        (("run", "data/phones-retail", "--set", "matrix.shared=1"), "unknown key"),
+        (("run", "data/phones-retail", "--jobs", "0"), "--jobs"),
+        (("run", "data/phones-retail", "data/phones-retail"), "same name and period"),
+        (("fly",), "No such command"),
+        (("check", "nowhere"), "Give a study.toml or its folder"),
+    ],
+)
+def test_bad_usage_has_status_2_and_one_message(
+    arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = call("--debug", "check", "nowhere")
+    assert done.exception is not None and not isinstance(done.exception, SystemExit)
+
+
+def test_list_names_studies_and_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "phones-retail/2026").mkdir(parents=True)
+    (tmp_path / "phones-retail/2026/run.json").touch()
+    done = call("list", "--reports", str(tmp_path))
+    assert done.exit_code == 0
+    assert "phones-retail" in done.stdout and "runs: 2026" in done.stdout
+    assert "not run yet" in done.stdout
+
+
+def test_list_of_nothing(tmp_path: Path) -> None:
+    assert "no studies" in call("list", "--data", str(tmp_path)).stdout

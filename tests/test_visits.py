@@ -1,0 +1,90 @@
+"""Visits to potential: truth recovered, days not believed, units understood."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from kalib.analysis import Analysis
+from kalib.visits import measure_potential
+
+
+def simulate(stores: int = 80, days: int = 40, seed: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    mean = np.exp(2 + 0.5 * rng.standard_normal(stores))
+    week = np.array([0.8, 0.9, 0.9, 1.0, 1.1, 1.3, 1.0])
+    rows = []
+    for i in range(stores):
+        for d in range(days):
+            total = rng.poisson(mean[i] * week[d % 7])
+            date = pd.Timestamp("2026-03-02") + pd.Timedelta(days=d)
+            rows.append((f"s{i:02d}", date, float(rng.binomial(total, 0.3)), float(total)))
+    return pd.DataFrame(rows, columns=["account", "date", "own", "total"]), mean
+
+
+def test_interval_covers_the_true_potential() -> None:
+    covered = []
+    for seed in range(6):
+        visits, mean = simulate(seed=seed)
+        frame = measure_potential(visits, pd.Series(dtype=float)).frame
+        truth = mean * 365
+        covered.append((frame["potential_low"] <= truth) & (truth <= frame["potential_high"]))
+    assert 0.85 <= np.mean(covered) <= 0.96
+
+
+def test_uneven_weekdays_do_not_bias_the_total() -> None:
+    visits, mean = simulate()
+    weekend = visits[visits["date"].dt.day_of_week >= 4]
+    rest = visits[visits["date"].dt.day_of_week < 4].groupby("account").head(4)
+    frame = measure_potential(pd.concat([weekend, rest]), pd.Series(dtype=float)).frame
+    assert frame["potential"].sum() == pytest.approx(mean.sum() * 365, rel=0.03)
+
+
+def test_stores_asked_on_few_days_are_drawn_to_their_peers() -> None:
+    visits, _ = simulate()
+    few = visits[(visits["account"] != "s05") | (visits["date"] < "2026-03-04")]
+    full = measure_potential(visits, pd.Series(dtype=float)).frame
+    thin = measure_potential(few, pd.Series(dtype=float)).frame
+    assert thin.at["s05", "log_sd"] > 2 * full.at["s05", "log_sd"]
+
+
+def test_implausible_days_are_listed() -> None:
+    visits, _ = simulate()
+    visits.loc[7, "total"] = 10 * visits.loc[visits["account"] == "s00", "total"].median()
+    visits.loc[100, "own"] = visits.loc[100, "total"] + 5
+    copied = visits.index[visits["account"] == "s20"][:6]
+    visits.loc[copied, ["own", "total"]] = (4.0, 9.0)
+    always = visits["account"] == "s30"
+    visits.loc[always, "total"] = 10.0
+    visits.loc[always, "own"] = np.arange(always.sum()) % 4
+    found = measure_potential(visits, pd.Series(dtype=float)).suspects
+    kinds = found.groupby("problem")["account"].agg(set)
+    assert kinds["a factor of ten"] == {"s00"}
+    assert visits.loc[100, "account"] in kinds["own above total"]
+    assert "s20" in kinds["copied from the day before"]
+    assert kinds["always a round number"] == {"s30"}
+
+
+def test_clean_visits_are_believed() -> None:
+    visits, _ = simulate(seed=4)
+    assert len(measure_potential(visits, pd.Series(dtype=float)).suspects) <= 3
+
+
+def test_units_become_currency_by_our_own_sales() -> None:
+    visits, mean = simulate()
+    sales = pd.Series(mean * 0.3 * 365 * 2000, index=[f"s{i:02d}" for i in range(len(mean))])
+    measured = measure_potential(visits, sales)
+    assert measured.unit_value == pytest.approx(2000, rel=0.05)
+    same = measure_potential(visits, sales / 2000)
+    assert same.unit_value == 1.0
+
+
+def test_shipped_phones_potential_is_near_the_truth(phones: Analysis) -> None:
+    truth = pd.read_csv(ROOT / "data/phones-retail/truth.csv", dtype={"store_id": str})
+    truth = truth.set_index("store_id")["potential"]
+    assert phones.measured is not None
+    found = phones.measured.frame["potential"]
+    assert (found / truth.reindex(found.index)).median() == pytest.approx(1, abs=0.05)
+    assert len(phones.measured.suspects) == 3
