@@ -30,7 +30,7 @@ FURTHER = (
 )  # fmt: skip
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 PACKAGES = (
-    "numpy", "pandas", "scipy", "statsmodels", "seaborn", "matplotlib", "papermill", "nbclient",
+    "numpy", "pandas", "scipy", "scikit-learn", "seaborn", "matplotlib", "papermill", "nbclient",
     "ipykernel", "pyarrow", "pydantic",
 )  # fmt: skip
 

@@ -69,6 +69,17 @@ def test_fit_and_influence_equal_r_lm(kind: str) -> None:
         np.testing.assert_allclose(getattr(fit, ours), expected[theirs], rtol=1e-8, err_msg=ours)
 
 
+def test_weighted_fit_equals_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    design, response, weights, names = store_design()
+    fit = least_squares(design, response, names, weights=weights)
+    peer = sm.WLS(response, sm.add_constant(design), weights=weights).fit()
+    np.testing.assert_allclose(fit.coef, peer.params, rtol=1e-9)
+    np.testing.assert_allclose(fit.std_error, peer.bse, rtol=1e-9)
+    np.testing.assert_allclose(fit.cov, peer.cov_params(), rtol=1e-8)
+
+
 def test_hc3_equals_r_car_hccm() -> None:
     design, response, _, names = store_design()
     fit = least_squares(design, response, names)
