@@ -93,7 +93,7 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapp
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 execution_timeout=CELL_SECONDS,
-                extra_arguments=["--log-level=ERROR"],
+                extra_arguments=["--log-level=CRITICAL"],
             )
         )
     except PapermillExecutionError as error:

@@ -61,7 +61,8 @@ def build_wallet(
     index = accounts.index
     sales = accounts["sales"].to_numpy(float)
     levels = fit.predictive.levels
-    believed = fit.oof.index[~fit.oof["suspect"]]
+    # A formula that says nothing can't tell a typing error either.
+    believed = fit.oof.index[~fit.oof["suspect"] | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], evidence)

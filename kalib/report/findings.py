@@ -125,15 +125,17 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
                 held=words.percent(f["ka_potential"] / f["total_potential"]),
             )
         )
-        said.append(
-            words.say(
-                "f_missed",
-                missed=words.whole(f["missed_by_sales"]),
-                missed_potential=words.money(f["missed_by_sales_potential"]),
-                wrong=words.whole(f["wrongly_ka_by_sales"]),
-                wrong_potential=words.money(f["wrongly_ka_by_sales_potential"]),
+        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
+        if f["accounts_placed"] == f["accounts"]:
+            said.append(
+                words.say(
+                    "f_missed",
+                    missed=words.whole(f["missed_by_sales"]),
+                    missed_potential=words.money(f["missed_by_sales_potential"]),
+                    wrong=words.whole(f["wrongly_ka_by_sales"]),
+                    wrong_potential=words.money(f["wrongly_ka_by_sales_potential"]),
+                )
             )
-        )
         if analysis.plan.accounts["current_ka"].notna().any():
             moves = {name: words.whole(f[name]) for name in ("promoted", "demoted", "kept")}
             said.append(words.say("f_change", **moves))
@@ -180,10 +182,10 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
     fit, verdict = analysis.fit, analysis.verdict
     said = [
         words.say(
-            "s_accuracy",
+            "s_inaccurate" if verdict.verdict == "unusable" else "s_accuracy",
             r2=words.percent(max(verdict.r2_predicted, 0.0)),
             error=words.percent(verdict.error_median),
-            claimed=words.percent(verdict.r2_predicted + verdict.optimism),
+            claimed=words.percent(max(verdict.r2_predicted + verdict.optimism, 0.0)),
         )
     ]
     if verdict.verdict != "unusable":
@@ -192,14 +194,20 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
     if figures["undecided"]:
         said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
-    if len(fit.suspects):
+    suspects = fit.suspects
+    if verdict.verdict == "unusable":
+        suspects = suspects[suspects["entry"] != "potential"]
+    if len(suspects):
         shown = [
             f"{row.account} {row.entry} {words.whole(row.value)} ({row.cause})"
-            for row in fit.suspects.head(NAMED_SUSPECTS).itertuples()
+            for row in suspects.head(NAMED_SUSPECTS).itertuples()
         ]
-        more = len(fit.suspects) - len(shown)
+        more = len(suspects) - len(shown)
         entries = "; ".join(shown) + (f" … +{more}" if more else "")
-        said.append(words.say("s_suspects", n=words.whole(len(fit.suspects)), entries=entries))
+        if len(suspects) == 1:
+            said.append(words.say("s_suspect", entries=entries))
+        else:
+            said.append(words.say("s_suspects", n=words.whole(len(suspects)), entries=entries))
     if analysis.measured is not None:
         n, odd = len(analysis.measured.frame), len(analysis.measured.suspects)
         said.append(words.say("s_visits", n=words.whole(n), odd=words.whole(odd)))

@@ -48,6 +48,7 @@ def build_page(
         findings=findings,
         verdict=analysis.verdict,
         tiles=_tiles(findings, words),
+        placed=bool(findings.figures["ka_new"]),
         quadrant=_inline_svg(figures / "matrix.svg"),
         tables=[
             rosters.zones(analysis)._repr_html_(),
@@ -95,7 +96,7 @@ def _output(output: Mapping[str, Any], topic: str) -> str:
 def _tiles(findings: Findings, words: Words) -> list[tuple[str, str]]:
     """The few figures a reader looks for first: (figure, what it is)."""
     figures = findings.figures
-    if not figures["ka_new"]:
+    if not figures["ka_new"] or figures["verdict"] == "unusable":
         return []
     return [
         (words.percent(figures["market_share"]), words.say("market_share")),

@@ -85,7 +85,7 @@ def teams(analysis: Analysis) -> Exhibit:
     ]
     keys = ("team", "people", "accounts", "visits", "sales", "target_growth")
     columns = [words.say(key) for key in keys]
-    return Exhibit(words.say("team"), pd.DataFrame(rows, columns=columns), tuple(columns[1:]))
+    return Exhibit(words.say("teams"), pd.DataFrame(rows, columns=columns), tuple(columns[1:]))
 
 
 def top_attack(analysis: Analysis, rows: int = LISTED) -> Exhibit:

@@ -41,6 +41,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "segment": ("segment", "细分"),
     "zone": ("zone", "分区"),
     "team": ("team", "团队"),
+    "teams": ("Hunters and farmers", "猎手与农夫"),
     "people": ("people", "人数"),
     "visits": ("visits a year", "年拜访次数"),
     "sales": ("sales", "我方销售"),
@@ -129,6 +130,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "and is typically {error} off for one account. In the sample it would have claimed {claimed}.",
         "对未见过的客户,公式可解释潜力差异的 {r2},单个客户的典型误差为 {error};样本内则会显示 {claimed}。",
     ),
+    "s_inaccurate": (
+        "On accounts it has not seen, the best formula is typically {error} off for one account "
+        "and explains {r2} of the differences in potential.",
+        "对未见过的客户,最佳公式的单个客户典型误差为 {error},仅解释潜力差异的 {r2}。",
+    ),
     "s_verdict": ("The formula is {verdict}. {reasons}", "公式结论:{verdict}。{reasons}"),
     "s_undecided": (
         "{undecided} accounts are undecided: their best zone is less than 70% likely. Measure "
@@ -138,6 +144,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "s_suspects": (
         "{n} entries look like typing errors and were set aside: {entries}.",
         "{n} 个数据疑为录入错误,已剔除:{entries}。",
+    ),
+    "s_suspect": (
+        "One entry looks like a typing error and was set aside: {entries}.",
+        "1 个数据疑为录入错误,已剔除:{entries}。",
     ),
     "s_bias": (
         "The survey leans toward our own customers; it was weighted, and its {n} answers count "
