@@ -1,24 +1,30 @@
 """Exact best subsets by branch and bound over Gram matrices, many data sets in one frontier.
 
-A node holds a set of groups of which some are decided to stay. Leaving a group out never lowers
+A node is a set of groups: some are kept, the others undecided. Leaving a group out never lowers
 the residual sum of squares, so a node's own sum bounds every subset below it (Furnival & Wilson
-1974). From the inverse Gram matrix of a node the sums of all its children follow in closed form;
-only children that can still win are built, a block of nodes at a time.
+1974). Of the inverse Gram matrix a node needs the undecided block only, from which the sums of all
+its children follow in closed form. At each node the undecided are put in the order of what their
+loss costs, the dearest first: the largest subtrees are then the first to be cut (Gatu &
+Kontoghiorghes 2006). Nodes with equally many undecided groups are worked on together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 # Added to the unit diagonal: far below the digits anyone reports, enough to keep a matrix of
 # nearly collinear columns invertible.
 RIDGE = 1e-10
-BLOCK = 1024  # nodes a step
+BLOCK_CELLS = 2_000_000  # matrix cells worked on at once: about 16 MB
+MOST_WAITING = 50_000  # nodes; beyond it the smallest subtrees are finished first, to bound memory
 MOST_NODES = 3_000_000  # beyond it the best found so far is given, and said not to be exact
 SMALLEST = 1e-13  # residual share below which a fit is perfect
+
+# (data set, residual share, columns, groups) -> what is minimized, all of one shape.
+Criterion = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def best_subsets(
     sizes = np.arange(search.most + 1)
     search.run(lambda data, rss, columns, count: rss, by_size=True)
     rss = search.best * search.total[:, None]
-    return SubsetPath(rss[:, sizes], search.restore(search.winner), search.exact)
+    return SubsetPath(rss[:, sizes], search.winner, search.exact)
 
 
 def best_by_criterion(
@@ -94,197 +100,263 @@ def best_by_criterion(
         return count[data] * np.log(np.maximum(rss, SMALLEST)) + penalty * columns
 
     search.run(criterion, by_size=False)
-    return BestSubset(search.restore(search.winner)[:, 0], search.best[:, 0], search.exact)
+    return BestSubset(search.winner[:, 0], search.best[:, 0], search.exact)
 
 
 @dataclass
 class _Nodes:
-    """m nodes: inverse Gram matrices (m, p, p), coefficients (m, p), residual shares (m,),
-    groups still in (m, G), the first undecided position (m,), data set (m,)."""
+    """m nodes with u undecided groups of U columns: block (m, U, U) of the inverse Gram matrix,
+    coef (m, U), rss (m,) as share of the total, ids (m, u) of the undecided, alive (m, G) kept or
+    undecided, kept (m,) groups, width (m,) columns kept, data (m,) data set."""
 
-    inverse: np.ndarray
+    block: np.ndarray
     coef: np.ndarray
     rss: np.ndarray
+    ids: np.ndarray
     alive: np.ndarray
-    start: np.ndarray
+    kept: np.ndarray
+    width: np.ndarray
     data: np.ndarray
 
-    def take(self, rows: np.ndarray) -> _Nodes:
+    def take(self, rows: np.ndarray | slice) -> _Nodes:
         return _Nodes(
-            self.inverse[rows], self.coef[rows], self.rss[rows],
-            self.alive[rows], self.start[rows], self.data[rows],
+            self.block[rows], self.coef[rows], self.rss[rows], self.ids[rows],
+            self.alive[rows], self.kept[rows], self.width[rows], self.data[rows],
         )  # fmt: skip
+
+
+def _join(parts: list[_Nodes]) -> _Nodes:
+    if len(parts) == 1:
+        return parts[0]
+    names = [field.name for field in fields(_Nodes)]
+    return _Nodes(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 class _Search:
     """One frontier over b data sets that share groups and rules."""
 
-    def __init__(self, gram, groups, required, max_groups, signs) -> None:  # type: ignore[no-untyped-def]
+    def __init__(
+        self,
+        gram: np.ndarray,
+        groups: Sequence[Sequence[int]] | None,
+        required: Sequence[int],
+        max_groups: int | None,
+        signs: np.ndarray | None,
+    ) -> None:
         gram = np.array(gram, dtype=float, ndmin=3)
         p = gram.shape[1] - 1
-        groups = [list(g) for g in (groups if groups is not None else [[j] for j in range(p)])]
-        self.size = len(groups)
+        self.groups = [list(g) for g in (groups if groups is not None else [[j] for j in range(p)])]
+        self.size = len(self.groups)
         self.most = min(self.size if max_groups is None else max_groups, self.size)
         self.total = np.maximum(gram[:, -1, -1], 1e-300)
-        scale = np.sqrt(np.einsum("bii->bi", gram)[:, :p])
-        dead = scale <= 1e-12 * np.maximum(scale.max(axis=1, keepdims=True, initial=0), 1e-300)
-        scale = np.where(dead, 1.0, scale)
-        unit = gram[:, :p, :p] / scale[:, :, None] / scale[:, None, :]
-        cross = gram[:, :p, -1] / scale / np.sqrt(self.total)[:, None]
-        unit = np.where(dead[:, :, None] | dead[:, None, :], 0.0, unit)
-        cross = np.where(dead, 0.0, cross)
-        unit[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
-        inverse = np.linalg.inv(unit) if p else unit
-        coef = np.einsum("bij,bj->bi", inverse, cross)
-        rss = np.maximum(1.0 - np.einsum("bi,bi->b", coef, cross), SMALLEST)
-        # Groups whose loss hurts most come first: their large subtrees are the first to be cut.
-        loss = _losses(inverse, coef, groups).mean(axis=0)
-        self.order = np.argsort(-loss, kind="stable")
-        self.groups = [groups[g] for g in self.order]
-        self.columns = np.array([len(g) for g in self.groups], dtype=int)
-        fixed = set(required)
-        self.required = np.array([g in fixed for g in self.order], dtype=bool)
         self.signs = None if signs is None else np.asarray(signs)
-        b = len(gram)
-        self.root = _Nodes(
-            inverse, coef, rss, np.ones((b, self.size), bool), np.zeros(b, int), np.arange(b)
-        )
+        self.unit, self.cross = _standardized(gram, p, self.total)
+        self.columns = np.array([len(g) for g in self.groups], dtype=int)
+        self.single = bool((self.columns == 1).all())
+        self.required = np.isin(np.arange(self.size), list(required))
         self.exact = True
 
-    def restore(self, chosen: np.ndarray) -> np.ndarray:
-        """Chosen groups (..., G) in the caller's order."""
-        result = np.zeros_like(chosen)
-        result[..., self.order] = chosen
-        return result
-
-    def run(self, criterion, *, by_size: bool) -> None:  # type: ignore[no-untyped-def]
+    def run(self, criterion: Criterion, *, by_size: bool) -> None:
         """Search; best (b, S) and winner (b, S, G) hold the result, S = 1 unless by size."""
         b = len(self.total)
         slots = self.most + 1 if by_size else 1
         self.best = np.full((b, slots), np.inf)
         self.winner = np.zeros((b, slots, self.size), dtype=bool)
         self.criterion, self.by_size = criterion, by_size
-        self._greedy(self.root)
-        stack, seen = [self.root], 0
-        while stack:
-            nodes = stack.pop()
-            if len(nodes.data) > BLOCK:
-                stack.append(nodes.take(np.arange(BLOCK, len(nodes.data))))
-                nodes = nodes.take(np.arange(BLOCK))
+        root = self._root()
+        self._offer(root.data, root.rss, root.alive)
+        self._greedy(root)
+        waiting: dict[int, list[_Nodes]] = {root.ids.shape[1]: [root]}
+        count, seen = b, 0
+        while waiting:
+            u = max(waiting) if count < MOST_WAITING else min(waiting)
+            nodes = _join(waiting.pop(u))
+            count -= len(nodes.data)
+            limit = max(1, BLOCK_CELLS // max(nodes.coef.shape[1] ** 2, 1))
+            if len(nodes.data) > limit:
+                waiting[u] = [nodes.take(slice(limit, None))]
+                count += len(nodes.data) - limit
+                nodes = nodes.take(slice(limit))
             seen += len(nodes.data)
             if seen > MOST_NODES:
                 self.exact = False
                 return
-            children = self._children(nodes)
-            if children is not None:
-                stack.append(children)
+            for child in self._children(nodes):
+                waiting.setdefault(child.ids.shape[1], []).append(child)
+                count += len(child.data)
+
+    def _root(self) -> _Nodes:
+        """All groups in, those not required undecided, the dearest to lose first."""
+        b, p = self.cross.shape
+        inverse = np.linalg.inv(self.unit) if p else self.unit
+        coef = np.einsum("bij,bj->bi", inverse, self.cross)
+        rss = np.maximum(1.0 - np.einsum("bi,bi->b", coef, self.cross), SMALLEST)
+        free = np.flatnonzero(~self.required)
+        loss = _losses(inverse, coef, [self.groups[g] for g in free]).mean(axis=0)
+        ids = free[np.argsort(-loss, kind="stable")]
+        place = [j for g in ids for j in self.groups[g]]
+        return _Nodes(
+            inverse[:, place][:, :, place], coef[:, place], rss,
+            np.broadcast_to(ids, (b, len(ids))), np.ones((b, self.size), bool),
+            np.full(b, int(self.required.sum())),
+            np.full(b, int(self.columns[self.required].sum())), np.arange(b),
+        )  # fmt: skip
 
     def _greedy(self, nodes: _Nodes) -> None:
         """Backward elimination: incumbents of every size before the search begins."""
-        self._offer(nodes.data, nodes.rss, nodes.alive, nodes.coef)
-        while True:
-            loss = _losses(nodes.inverse, nodes.coef, self.groups)
-            loss = np.where(nodes.alive & ~self.required, loss, np.inf)
-            if self.size == 0 or not np.isfinite(loss).any():
-                return
-            group = loss.argmin(axis=1)
-            rows = np.flatnonzero(np.isfinite(loss.min(axis=1)))
-            nodes = self._drop(nodes, rows, group[rows])
-            self._offer(nodes.data, nodes.rss, nodes.alive, nodes.coef)
+        while nodes.ids.shape[1]:
+            layout = self._layout(nodes)
+            loss = _losses(nodes.block, nodes.coef, layout)
+            worst = int(loss.mean(axis=0).argmin()) if not self.single else -1
+            if self.single:
+                order = np.argsort(-loss, axis=1, kind="stable")
+                nodes = _permuted(nodes, order)
+                worst = nodes.ids.shape[1] - 1
+            nodes = self._drop(nodes, worst, layout, keep_before=False)
+            self._offer(nodes.data, nodes.rss, nodes.alive)
 
-    def _offer(
-        self, data: np.ndarray, rss: np.ndarray, alive: np.ndarray, coef: np.ndarray
-    ) -> None:
+    def _layout(self, nodes: _Nodes) -> list[list[int]]:
+        """Columns of each undecided group inside the block."""
+        u = nodes.ids.shape[1]
+        if self.single:
+            return [[j] for j in range(u)]
+        ends = np.cumsum(self.columns[nodes.ids[0]])
+        return [
+            list(range(end - size, end))
+            for end, size in zip(ends, self.columns[nodes.ids[0]], strict=True)
+        ]
+
+    def _offer(self, data: np.ndarray, rss: np.ndarray, alive: np.ndarray) -> None:
         """Record sets that are admissible and better than their data set's best."""
         count = alive.sum(axis=1)
         value = self.criterion(data, rss, alive @ self.columns, count)
         slot = count if self.by_size else np.zeros(len(data), int)
-        fits = count <= self.most
-        better = fits.copy()
-        better[fits] = value[fits] < self.best[data[fits], slot[fits]]
-        rows = np.flatnonzero(better)
+        rows = np.flatnonzero(count <= self.most)
+        rows = rows[value[rows] < self.best[data[rows], slot[rows]]]
         if self.signs is not None and len(rows):
-            rows = rows[((coef[rows] * self.signs) >= 0).all(axis=1)]
+            rows = rows[self._signs_fit(data[rows], alive[rows])]
         for i in rows[np.argsort(value[rows], kind="stable")[::-1]]:
             if value[i] < self.best[data[i], slot[i]]:
                 self.best[data[i], slot[i]] = value[i]
                 self.winner[data[i], slot[i]] = alive[i]
 
-    def _children(self, nodes: _Nodes) -> _Nodes | None:
+    def _signs_fit(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """Whether each set's coefficients have the signs asked for (m,)."""
+        p = self.cross.shape[1]
+        member = np.zeros((len(data), p), dtype=bool)
+        for g, columns in enumerate(self.groups):
+            member[:, columns] = alive[:, [g]]
+        both = member[:, :, None] & member[:, None, :]
+        gram = np.where(both, self.unit[data], 0.0)
+        gram[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
+        aim = np.where(member, self.cross[data], 0.0)
+        coef = np.linalg.solve(gram, aim[..., None])[..., 0]
+        return np.asarray(((coef * self.signs) >= 0).all(axis=1))
+
+    def _children(self, nodes: _Nodes) -> list[_Nodes]:
         """Offer all children; build those whose subtrees can still hold something better."""
-        position = np.arange(self.size)
-        can = nodes.alive & (position >= nodes.start[:, None]) & ~self.required
-        loss = _losses(nodes.inverse, nodes.coef, self.groups)
+        u = nodes.ids.shape[1]
+        if u == 0:
+            return []
+        layout = self._layout(nodes)
+        loss = _losses(nodes.block, nodes.coef, layout)
+        if self.single and u > 2:
+            order = np.argsort(-loss, axis=1, kind="stable")
+            nodes, loss = _permuted(nodes, order), np.take_along_axis(loss, order, axis=1)
         rss = np.minimum(nodes.rss[:, None] + loss, 1.0)
-        count = nodes.alive.sum(axis=1)[:, None] - 1
-        columns = (nodes.alive @ self.columns)[:, None] - self.columns
+        sizes = self.columns[nodes.ids]
         data = np.broadcast_to(nodes.data[:, None], rss.shape)
+        count = np.broadcast_to((nodes.kept + u - 1)[:, None], rss.shape)
+        columns = (nodes.width + sizes.sum(axis=1))[:, None] - sizes
         slot = np.minimum(count, self.most) if self.by_size else np.zeros_like(count)
         value = self.criterion(data, rss, columns, count)
-        best = self.best[data, np.broadcast_to(slot, rss.shape)]
-        wins = can & (count <= self.most) & (value < best)
+        wins = (count <= self.most) & (value < self.best[data, slot])
         if wins.any():
-            rows, groups = np.nonzero(wins)
-            order = np.argsort(value[rows, groups], kind="stable")[: 4 * BLOCK]
-            winners = self._drop(nodes, rows[order], groups[order])
-            self._offer(winners.data, winners.rss, winners.alive, winners.coef)
-        # Below a child the groups before its own stay; those after it are undecided.
-        stays = nodes.alive | self.required
-        kept = np.cumsum(stays, axis=1) - stays
-        later = (nodes.alive & self.required)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        kept = kept + later - (nodes.alive & self.required)
-        width = stays * self.columns
-        kept_columns = np.cumsum(width, axis=1) - width
-        after = (nodes.alive & ~self.required)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        undecided = after - (nodes.alive & ~self.required)
+            rows, places = np.nonzero(wins)
+            alive = nodes.alive[rows].copy()
+            alive[np.arange(len(rows)), nodes.ids[rows, places]] = False
+            self._offer(nodes.data[rows], rss[rows, places], alive)
+        # Below a child the groups before its own stay; those after it are undecided. With sizes,
+        # the least set of the subtree has the largest best to beat.
+        kept = nodes.kept[:, None] + np.arange(u)
+        width = nodes.width[:, None] + np.cumsum(sizes, axis=1) - sizes
         floor = np.minimum(kept, self.most) if self.by_size else np.zeros_like(kept)
-        bound = self.criterion(data, rss, kept_columns, kept)
-        limit = self._limit(data, floor)
-        build = can & (kept <= self.most) & (undecided > 0) & (bound < limit)
-        rows, groups = np.nonzero(build)
-        if len(rows) == 0:
-            return None
-        # The most promising last: it is taken from the stack first.
-        order = np.argsort(-bound[rows, groups], kind="stable")
-        rows, groups = rows[order], groups[order]
-        children = self._drop(nodes, rows, groups)
-        children.start = groups + 1
+        bound = self.criterion(data, rss, width, kept)
+        build = (kept <= self.most) & (bound < self._limit()[data, floor])
+        build[:, -1] = False  # nothing is undecided after the last
+        children = []
+        for place in np.flatnonzero(build.any(axis=0)):
+            rows = np.flatnonzero(build[:, place])
+            children.append(self._drop(nodes.take(rows), int(place), layout))
         return children
 
-    def _limit(self, data: np.ndarray, floor: np.ndarray) -> np.ndarray:
-        """What a subtree must beat: with sizes, the worst best of any size it can reach."""
+    def _limit(self) -> np.ndarray:
+        """What a subtree must beat (b, S): the worst best of the sizes it can reach."""
         if not self.by_size:
-            return self.best[data, floor]
-        worst = np.maximum.accumulate(self.best[:, ::-1], axis=1)[:, ::-1]
-        return worst[data, floor]
+            return self.best
+        return np.maximum.accumulate(self.best[:, ::-1], axis=1)[:, ::-1]
 
-    def _drop(self, nodes: _Nodes, rows: np.ndarray, groups: np.ndarray) -> _Nodes:
-        """The nodes in rows, each without one group."""
-        result = nodes.take(rows)
-        result.inverse, result.coef = result.inverse.copy(), result.coef.copy()
-        result.alive = result.alive.copy()
-        rss = result.rss.copy()
-        for group in np.unique(groups):
-            part = np.flatnonzero(groups == group)
-            inverse, coef = result.inverse[part], result.coef[part]
-            for j in self.groups[group]:
-                pivot = np.maximum(inverse[:, j, j], 1e-300)
-                step = coef[:, j] / pivot
-                rss[part] += coef[:, j] * step
-                coef = coef - inverse[:, :, j] * step[:, None]
-                inverse = inverse - inverse[:, :, j, None] * (
-                    inverse[:, None, j] / pivot[:, None, None]
-                )
-                inverse[:, j, :], inverse[:, :, j], coef[:, j] = 0.0, 0.0, 0.0
-                inverse[:, j, j] = 1.0
-            result.inverse[part], result.coef[part] = inverse, coef
-        result.alive[np.arange(len(rows)), groups] = False
-        result.rss = np.minimum(rss, 1.0)
-        return result
+    def _drop(
+        self, nodes: _Nodes, place: int, layout: list[list[int]], *, keep_before: bool = True
+    ) -> _Nodes:
+        """Nodes without the undecided group at a place; those before it become kept."""
+        gone = layout[place]
+        rest = [c for k, columns in enumerate(layout) if k > place for c in columns]
+        if not keep_before:
+            rest = [c for k, columns in enumerate(layout) if k != place for c in columns]
+        whole = slice(*_span(rest)) if rest == list(range(*_span(rest))) else rest
+        corner = nodes.block[:, gone][:, :, gone]
+        side = nodes.block[:, whole, :][:, :, gone]
+        part = nodes.coef[:, gone]
+        if len(gone) == 1:
+            scaled = side / np.maximum(corner, 1e-300)
+        else:
+            scaled = side @ np.linalg.inv(corner)
+        block = nodes.block[:, whole][:, :, whole] - scaled @ side.transpose(0, 2, 1)
+        coef = nodes.coef[:, whole] - (scaled @ part[..., None])[..., 0]
+        loss = _losses(corner, part, [list(range(len(gone)))])[:, 0]
+        alive = nodes.alive.copy()
+        alive[np.arange(len(alive)), nodes.ids[:, place]] = False
+        stay = slice(0, place) if keep_before else slice(0, 0)
+        ids = nodes.ids[:, place + 1 :] if keep_before else np.delete(nodes.ids, place, axis=1)
+        before = nodes.ids[:, stay]
+        return _Nodes(
+            block, coef, np.minimum(nodes.rss + loss, 1.0), ids, alive,
+            nodes.kept + before.shape[1], nodes.width + self.columns[before].sum(axis=1),
+            nodes.data,
+        )  # fmt: skip
+
+
+def _span(columns: list[int]) -> tuple[int, int]:
+    return (columns[0], columns[-1] + 1) if columns else (0, 0)
+
+
+def _permuted(nodes: _Nodes, order: np.ndarray) -> _Nodes:
+    """Nodes with their undecided single columns in another order (m, u)."""
+    rows = np.arange(len(order))[:, None]
+    block = nodes.block[rows[..., None], order[:, :, None], order[:, None, :]]
+    return replace(nodes, block=block, coef=nodes.coef[rows, order], ids=nodes.ids[rows, order])
+
+
+def _standardized(gram: np.ndarray, p: int, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations (b, p, p), a trace of ridge on the diagonal, and those with the response (b, p);
+    columns without variance are set to 0."""
+    scale = np.sqrt(np.einsum("bii->bi", gram)[:, :p])
+    dead = scale <= 1e-12 * np.maximum(scale.max(axis=1, keepdims=True, initial=0), 1e-300)
+    scale = np.where(dead, 1.0, scale)
+    unit = gram[:, :p, :p] / scale[:, :, None] / scale[:, None, :]
+    cross = gram[:, :p, -1] / scale / np.sqrt(total)[:, None]
+    unit = np.where(dead[:, :, None] | dead[:, None, :], 0.0, unit)
+    unit[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
+    return unit, np.where(dead, 0.0, cross)
 
 
 def _losses(inverse: np.ndarray, coef: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
     """Rise (m, G) of the residual share when each group leaves."""
+    if all(len(columns) == 1 for columns in groups):
+        place = [columns[0] for columns in groups]
+        pivot = np.einsum("mii->mi", inverse)[:, place]
+        return coef[:, place] ** 2 / np.maximum(pivot, 1e-300)
     loss = np.empty((len(coef), len(groups)))
     for g, columns in enumerate(groups):
         if len(columns) == 1:
