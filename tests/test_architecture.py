@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
-    "errors", "study", "reading", "tables", "visits", "simulate", "linear", "subsets", "robust",
-    "indicators", "working", "validation", "predictive", "formula", "fitting", "diagnostics",
+    "errors", "study", "reading", "tables", "visits", "simulate", "linear", "frontier", "subsets",
+    "robust", "indicators", "working", "validation", "predictive", "formula", "fitting", "diagnostics",
     "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis", "theme",
     "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.workbook", "storage", "execution", "outputs", "run", "batch", "cli",
