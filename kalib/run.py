@@ -13,6 +13,8 @@ from kalib.analysis import Analysis
 from kalib.errors import KalibError
 from kalib.execution import execute_notebooks, notebook_paths
 from kalib.outputs import provenance, write_outputs
+from kalib.report.deck import write_deck
+from kalib.report.document import write_document
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.workbook import write_workbook
@@ -74,6 +76,8 @@ def _make(analysis: Analysis, settings: Mapping[str, str], work: Path, clock: _C
     page = build_page(analysis, findings, notebooks, work / "figures", __version__)
     (work / "index.html").write_text(page, encoding="utf-8")
     write_workbook(analysis, findings, work / "accounts.xlsx")
+    write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
+    write_deck(analysis, findings, work / "deck.pptx")
     clock.begin("tables")
     seconds = clock.end()
     source = provenance(analysis, settings, seconds, __version__)

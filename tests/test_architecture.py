@@ -10,11 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "reading", "tables", "visits", "simulate", "linear", "frontier", "subsets",
-    "robust", "indicators", "working", "validation", "predictive", "formula", "fitting", "diagnostics",
-    "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis", "theme",
-    "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
-    "report.page", "report.workbook", "storage", "execution", "outputs", "run", "batch", "cli",
-    "__main__",
+    "robust", "indicators", "working", "validation", "predictive", "formula", "fitting",
+    "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
+    "theme", "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
+    "report.page", "report.workbook", "report.document", "report.deck", "storage", "execution",
+    "outputs", "run", "batch", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}
 

@@ -25,7 +25,7 @@ from kalib.storage import report_folder
 
 FILES = (
     "index.html", "accounts.xlsx", "accounts.csv", "accounts.parquet", "formula.json",
-    "verdict.json", "summary.json", "run.json",
+    "verdict.json", "summary.json", "run.json", "report.pdf", "deck.pptx",
 )  # fmt: skip
 
 

@@ -18,6 +18,47 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "appendix": ("How we got there", "分析过程"),
     "limits": ("Limits of the study", "研究的局限"),
     "codebook": ("Data and definitions", "数据与定义"),
+    "t_below": (
+        "Market share is {share}; {below} accounts lie below it beyond noise",
+        "市场份额为 {share};{below} 个客户明显低于该水平",
+    ),
+    "n_method": (
+        "Potential is what an account can buy in the category from everyone. It is estimated by "
+        "a formula of indicators, learned from accounts whose potential is known.",
+        "采购潜力是客户在该品类向所有供应商的采购总额,由已知潜力的客户建立的指标公式估计。",
+    ),
+    "n_matrix": (
+        "Attack: high potential, low share of wallet. Defense: high, high. Maintenance: low, "
+        "high. Watch: low, low. Attack and defense are the key accounts.",
+        "进攻:潜力高、份额低;防守:两者皆高;维护:潜力低、份额高;观察:两者皆低。进攻与防守为重点客户。",
+    ),
+    "n_share": (
+        "Share of wallet is our sales over the account's potential; market share is total sales "
+        "over total potential.",
+        "钱包份额为我方销售与客户潜力之比;市场份额为总销售与总潜力之比。",
+    ),
+    "n_change": (
+        "Compared with today's key accounts where the study names them, else with a sales "
+        "ranking of the same length.",
+        "与现有重点客户名单相比;如无名单,则与同样长度的销售排名相比。",
+    ),
+    "n_plan": (
+        "Hunters seek growth in the attack zone, farmers hold and earn in the defense zone; "
+        "people follow from visits per zone over visits per representative.",
+        "猎手在进攻区争取增长,农夫在防守区守住份额;人数由各区拜访次数与人均拜访能力得出。",
+    ),
+    "n_accuracy": (
+        "Accuracy is measured on accounts the formula had not seen, with the choice of "
+        "indicators and form repeated each time.",
+        "准确度以未参与建模的客户衡量,每次均重新选择指标与公式形式。",
+    ),
+    "contents": ("Contents", "目录"),
+    "p_accounts": ("Where to attack first", "首先进攻哪里"),
+    "p_change": ("What changes on the key-account list", "重点客户名单的变化"),
+    "p_share": ("Whose purchases we do not have", "尚未获得的份额"),
+    "p_formula": ("What tells potential", "决定潜力的因素"),
+    "p_accuracy": ("How accurate the formula is", "公式的准确度"),
+    "p_checks": ("All checks of the formula", "公式的全部检验"),
     "prepared": ("Prepared for {client} by {author}", "呈 {client} · 编制 {author}"),
     "period": ("Period {period}", "期间 {period}"),
     "verdict": ("Verdict on the formula", "公式结论"),
