@@ -72,6 +72,23 @@ def check(study: str) -> None:
     click.echo("no problems")
 
 
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--accounts", required=True, type=click.Path(path_type=Path), help="The table.")
+@click.option("--to", required=True, type=click.Path(path_type=Path), help=".parquet or .csv")
+@click.option("--engine", type=click.Choice(["duckdb"]), default="duckdb", show_default=True)
+@click.option("--cuts", type=click.Choice(["table", "run"]), default="table", show_default=True,
+              help="Cuts from the table's own rows, or those of the run.")  # fmt: skip
+@click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
+def score(run: Path, accounts: Path, to: Path, engine: str, cuts: str, memory: str) -> None:
+    """Apply a run's formula to a table of any size."""
+    from kalib.scale import score_table
+
+    scored = score_table(run, accounts, to, cuts=cuts, memory=memory)
+    click.echo(f"{to}: {scored.rows:,} rows scored by {engine}; potential cut "
+               f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}")  # fmt: skip
+
+
 @main.command("list")
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"))
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))

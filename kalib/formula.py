@@ -73,8 +73,8 @@ class Formula:
         return f"potential = {self.smearing:.4f} × exp({line})"
 
     @property
-    def sql(self) -> str:
-        """The formula as an ANSI SQL expression over the client's columns, in full precision."""
+    def sql_line(self) -> str:
+        """The fitted value on the working scale as an ANSI SQL expression, in full precision."""
         parts = [repr(float(self.intercept))]
         for term in self.terms:
             name = '"' + term.column.indicator.replace('"', '""') + '"'
@@ -86,7 +86,15 @@ class Formula:
                 parts.append(f"{number} * LN({name} + {float(term.column.shift)!r})")
             else:
                 parts.append(f"{number} * {name}")
-        line = " + ".join(parts)
+        return " + ".join(parts)
+
+    @property
+    def sql(self) -> str:
+        """The formula as an ANSI SQL expression over the client's columns, in full precision."""
+        return self.sql_at(self.sql_line)
+
+    def sql_at(self, line: str) -> str:
+        """Potential as SQL for an expression of the fitted value on the working scale."""
         if self.form == "linear":
             floor = repr(float(self.floor))
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"

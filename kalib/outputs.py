@@ -53,10 +53,15 @@ def write_outputs(
     accounts = accounts_table(analysis)
     accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
+    low, high = analysis.fit.predictive.sql_bounds(
+        analysis.fit.formula.sql_line, analysis.study.formula.confidence
+    )
     formula = {
         **analysis.fit.formula.to_json(),
         "currency": analysis.study.currency,
         "confidence": analysis.study.formula.confidence,
+        "sql_low": low,
+        "sql_high": high,
     }
     write_json(formula, folder / "formula.json")
     write_json(analysis.verdict.to_json(), folder / "verdict.json")

@@ -37,6 +37,27 @@ class Predictive:
             return np.full(len(working), self.size)
         return self.size * np.maximum(working, self.low_fitted) ** self.power
 
+    def sql_bounds(self, line: str, confidence: float) -> tuple[str, str]:
+        """Interval of potential as SQL, for an expression of the fitted working value.
+
+        The error of the coefficients is taken as its mean over the surveyed accounts.
+        """
+        spread = repr(float(self.size))
+        if self.power:
+            low = repr(float(self.low_fitted))
+            base = f"CASE WHEN {line} < {low} THEN {low} ELSE {line} END"
+            spread = f"{spread} * POWER({base}, {float(self.power)!r})"
+        ends = []
+        for level in ((1 - confidence) / 2, (1 + confidence) / 2):
+            z = float(np.interp(level, self.levels, self.quantiles))
+            value = f"({line}) + ({z!r}) * {spread}"
+            floor = repr(float(self.floor))
+            ends.append(
+                f"EXP({value})" if self.logged
+                else f"CASE WHEN {value} < {floor} THEN {floor} ELSE {value} END"
+            )  # fmt: skip
+        return ends[0], ends[1]
+
     def potential_quantiles(self, working: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Potential (N, Q) at the levels, currency a year, for working values and spreads (N,)."""
         values = working[:, None] + spread[:, None] * self.quantiles[None, :]

@@ -1,0 +1,123 @@
+"""Scoring in the engine against the formula in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kalib.analysis import Analysis
+from kalib.errors import KalibError, StudyError
+from kalib.matrix import assign_zones, potential_cut
+from kalib.outputs import provenance, write_outputs
+from kalib.report.findings import find
+from kalib.scale import score_table
+
+
+def finished(analysis: Analysis, folder: Path) -> Path:
+    write_outputs(analysis, find(analysis).figures, provenance(analysis, {}, {}, "1"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["stores", "phones", "universities"])
+def case(request, tmp_path_factory) -> tuple[Analysis, Path, pd.DataFrame]:
+    """A study, its finished run, and a complete table in the client's columns."""
+    analysis = request.getfixturevalue(request.param)
+    columns = analysis.study.columns
+    table = analysis.screening.values.copy()
+    table.insert(0, columns.sales, analysis.tables.accounts["sales"])
+    table.insert(0, columns.account, table.index)
+    return analysis, finished(analysis, tmp_path_factory.mktemp("run")), table
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "folder"])
+def test_engine_gives_the_same_number_and_zone(case, kind: str, tmp_path: Path) -> None:
+    analysis, run, table = case
+    source = tmp_path / f"accounts.{kind}"
+    if kind == "csv":
+        table.to_csv(source, index=False)
+    elif kind == "parquet":
+        table.to_parquet(source, index=False)
+    else:
+        source.mkdir()
+        table.iloc[:30].to_parquet(source / "a.parquet", index=False)
+        table.iloc[30:].to_parquet(source / "b.parquet", index=False)
+    scored = score_table(run, source, tmp_path / "scored.parquet")
+    found = pd.read_parquet(tmp_path / "scored.parquet").set_index("account")
+    expected = analysis.fit.formula.potential(analysis.screening.values)
+    assert scored.rows == len(found) == len(expected)
+    found = found.reindex(expected.index) if kind != "csv" else found.set_index(expected.index)
+    np.testing.assert_allclose(found["potential"], expected, rtol=1e-9)
+    cut = potential_cut(expected.to_numpy(), analysis.study.matrix.potential_cut)
+    sales = analysis.tables.accounts["sales"]
+    share = sales.sum() / expected.sum()
+    assert scored.potential_cut == pytest.approx(cut, rel=1e-12)
+    assert scored.sow_cut == pytest.approx(share, rel=1e-12)
+    zones = assign_zones(expected, sales / expected, scored.potential_cut, scored.sow_cut)
+    assert (found["zone"] == zones).all()
+    assert ((found["team"] == "hunter") == (zones == "attack")).all()
+
+
+def test_interval_is_close_to_that_of_the_run(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account")
+    fit = analysis.fit
+    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
+    low = pd.Series(quantiles[:, 3], index=analysis.screening.values.index)
+    assert (found["potential_low"].reindex(low.index) / low).median() == pytest.approx(1, abs=0.1)
+    assert (found["potential_low"] <= found["potential_high"]).all()
+
+
+@pytest.mark.parametrize(
+    "cut", ["{ top = 10 }", "{ pareto = 0.6 }", "{ value = 60000 }", "{ quantile = 0.5 }"]
+)
+def test_every_kind_of_cut_equals_python(small_study: Path, tmp_path: Path, cut: str) -> None:
+    analysis = Analysis(small_study, settings={"matrix.potential_cut": cut})
+    (tmp_path / "run").mkdir()
+    run = finished(analysis, tmp_path / "run")
+    scored = score_table(run, small_study / "accounts.csv", tmp_path / "s.csv")
+    expected = analysis.fit.formula.potential(analysis.screening.values).to_numpy()
+    assert scored.potential_cut == pytest.approx(
+        potential_cut(expected, analysis.study.matrix.potential_cut), rel=1e-9
+    )
+
+
+def test_cuts_of_the_run_are_kept(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", cuts="run")
+    assert scored.potential_cut == analysis.matrix.potential_cut
+
+
+def test_rows_without_an_indicator_have_no_potential(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    table = table.astype({analysis.fit.formula.indicators[0]: object})
+    table.loc[table.index[3], analysis.fit.formula.indicators[0]] = None
+    table.infer_objects().to_parquet(tmp_path / "a.parquet", index=False)
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet")
+    assert found["potential"].isna().sum() == 1 and (found["zone"] == "").sum() == 1
+
+
+def test_bad_input_is_refused_and_nothing_written(case, nothing, tmp_path: Path) -> None:
+    _, run, table = case
+    table.iloc[:, :2].to_csv(tmp_path / "thin.csv", index=False)
+    with pytest.raises(StudyError, match="there is no such column"):
+        score_table(run, tmp_path / "thin.csv", tmp_path / "s.csv")
+    with pytest.raises(StudyError, match="no finished run"):
+        score_table(tmp_path, tmp_path / "thin.csv", tmp_path / "s.csv")
+    with pytest.raises(StudyError, match="no such table"):
+        score_table(run, tmp_path / "absent.csv", tmp_path / "s.csv")
+    with pytest.raises(StudyError, match="neither"):
+        score_table(run, tmp_path / "thin.csv", tmp_path / "s.txt")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(KalibError, match="could not be scored"):
+        score_table(run, tmp_path / "broken.parquet", tmp_path / "s.csv")
+    (tmp_path / "null").mkdir()
+    with pytest.raises(StudyError, match="unusable"):
+        score_table(finished(nothing, tmp_path / "null"), tmp_path / "thin.csv", tmp_path / "s.csv")
+    assert not (tmp_path / "s.csv").exists()
