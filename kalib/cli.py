@@ -73,6 +73,25 @@ def check(study: str) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.option("--from", "files", multiple=True, required=True, type=click.Path(path_type=Path),
+              help="A table of the client; repeat it, or list more after it.")  # fmt: skip
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
+def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) -> None:
+    """Propose a study from the client's tables."""
+    from kalib.proposal import propose_study
+
+    absent = [path for path in (*files, *more) if not path.is_file()]
+    if absent:
+        raise StudyError([Problem("no such table", file=str(path)) for path in absent])
+    proposal = propose_study(name, [*files, *more], data)
+    click.echo(f"{proposal.folder / 'study.toml'} written; please check:")
+    for doubt in proposal.doubts:
+        click.echo(f"  {doubt}")
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--accounts", required=True, type=click.Path(path_type=Path), help="The table.")
 @click.option("--to", required=True, type=click.Path(path_type=Path), help=".parquet or .csv")

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
-    "errors", "study", "reading", "tables", "visits", "simulate", "linear", "frontier", "subsets",
+    "errors", "study", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
     "robust", "indicators", "working", "validation", "predictive", "formula", "fitting",
     "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
     "theme", "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
