@@ -92,6 +92,31 @@ def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) 
 
 
 @main.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+def compare(before: Path, after: Path) -> None:
+    """What changed between two waves, and what of it is more than noise."""
+    from kalib.outputs import write_json
+    from kalib.waves import REAL, compare_waves
+
+    waves = compare_waves(before, after)
+    write_json(waves.to_json(), after / "waves.json")
+    real = waves.moves[waves.moves["probability"] >= REAL]
+    click.echo(f"{len(waves.moves):,} accounts changed zone, {len(real):,} of them really "
+               f"(probability {REAL:.0%} or more)")  # fmt: skip
+    kept, gained, lost = (waves.turnover[name] for name in ("kept", "gained", "lost"))
+    click.echo(f"key accounts: {kept:,} kept, {gained:,} gained, {lost:,} lost")
+    if waves.share:
+        click.echo(f"market share of the common accounts: {waves.share['before']:.1%} before, "
+                   f"{waves.share['after']:.1%} after")  # fmt: skip
+    for title, table in (("Formula", waves.formula), ("Targets", waves.targets),
+                         ("Real moves", real.head(20))):  # fmt: skip
+        if len(table):
+            click.echo(f"\n{title}\n{table.to_string(na_rep='–', float_format='{:,.4g}'.format)}")
+    click.echo(f"\n{after / 'waves.json'}")
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--accounts", required=True, type=click.Path(path_type=Path), help="The table.")
 @click.option("--to", required=True, type=click.Path(path_type=Path), help=".parquet or .csv")

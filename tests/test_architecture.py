@@ -13,7 +13,7 @@ ORDER = (
     "robust", "indicators", "working", "validation", "predictive", "formula", "fitting",
     "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
     "theme", "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
-    "report.page", "report.workbook", "report.document", "report.deck", "storage", "scale",
+    "report.page", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
     "execution",
     "outputs", "run", "batch", "cli", "__main__",
 )  # fmt: skip
