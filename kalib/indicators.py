@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.imputation import dummies, fill_gaps, working_scale
 from kalib.robust import SUSPECT_Z, robust_line, robust_scale, typing_cause
 
 # An indicator more than half missing says more about who answered than about potential.
@@ -15,10 +16,9 @@ MISSING_MOST = 0.5
 # |r| above which two indicators carry the same information to three digits.
 SAME_CORRELATION = 0.999
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
-IMPUTE_ROUNDS = 3
 MOST_ERRORS = 0.03  # of one column's entries; more are a feature of the accounts
-NORMAL_BEYOND_3 = 0.0027
-RIDGE = 1e-3
+# Two-sided normal probabilities: beyond 3, beyond SUSPECT_Z, from 2.5 to SUSPECT_Z.
+NORMAL_BEYOND_3, NORMAL_BEYOND_SUSPECT, NORMAL_IN_TAIL = 0.0027, 0.00047, 0.0120
 SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
 
 
@@ -120,7 +120,7 @@ def screen(accounts: pd.DataFrame, potential: pd.Series, candidates: Sequence[st
     columns = ["indicator", "kind", "missing", "distinct", "kept", "reason"]
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
     values, suspects = _set_aside_suspects(accounts[kept])
-    values, imputed, spread = _fill(values)
+    values, imputed, spread = fill_gaps(values)
     return Screening(frame, suspects, values, imputed, spread)
 
 
@@ -177,13 +177,6 @@ def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
     return ""
 
 
-def _working_scale(values: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
-    """Numeric columns on the scale they vary on: log where all are positive, else as they are."""
-    numeric = values.select_dtypes("number")
-    logged = {name for name in numeric if (numeric[name].dropna() > 0).all()}
-    return numeric.apply(lambda c: np.log(c) if c.name in logged else c), logged
-
-
 def _set_aside_suspects(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Entries a factor of ten from what the other indicators say become missing, and are listed.
 
@@ -204,16 +197,16 @@ def _set_aside_suspects(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
 
 def _suspects_of_round(values: pd.DataFrame) -> list[dict[str, object]]:
     """The worst suspect entry of each account, as rows of the suspects table."""
-    scale, logged = _working_scale(values)
+    scale, logged = working_scale(values)
     names = [n for n in scale.columns if n in logged and values[n].nunique() > 5]
     if len(names) < 2 or len(values) < 20:
         return []
-    filled = _working_scale(_fill(values)[0])[0][names]
-    dummies = _dummies(values)
+    filled = working_scale(fill_gaps(values)[0])[0][names]
+    levels = dummies(values)
     shifts = np.zeros((len(values), len(names)))
     spreads = np.zeros(len(names))
     for j, name in enumerate(names):
-        others = np.column_stack([filled.drop(columns=name).to_numpy(), dummies])
+        others = np.column_stack([filled.drop(columns=name).to_numpy(), levels])
         known = scale[name].notna().to_numpy()
         line = robust_line(others[known], filled[name].to_numpy()[known], rounds=10)
         residual = filled[name].to_numpy() - line[0] - others @ line[1:]
@@ -245,62 +238,24 @@ def _tells_errors(residual: np.ndarray, spread: float, own_spread: float) -> boo
     where clearly more residuals than the normal curve has lie between the bulk and a factor of
     ten, the tail is only long.
     """
-    if spread <= 0 or spread > 0.8 * own_spread:
+    if spread <= 0:
         return False
     size = np.abs(residual)
+    if spread > 0.8 * own_spread:
+        # The others say little: only a crowd far out, behind a tail no longer than the normal
+        # curve's, is a crowd of errors. A lone extreme may be the largest account of all.
+        far = residual[size > SUSPECT_Z * spread]
+        tail = residual[(size > 2.5 * spread) & (size <= SUSPECT_Z * spread)]
+        short = all(
+            ((tail * side) > 0).sum()
+            <= 0.75 * NORMAL_IN_TAIL * len(size) + 0.35 * ((far * side) > 0).sum() + 2
+            for side in (-1, 1)
+        )
+        return short and len(far) >= 4 + 3 * NORMAL_BEYOND_SUSPECT * len(size)
     at_ten = np.abs(size - np.log(10)) < 2 * spread
     between = (size > 3 * spread) & (size < np.log(10) - 2 * spread)
     few = at_ten.sum() <= max(MOST_ERRORS * len(size), 2)
     return bool(few and between.sum() <= at_ten.sum() + 2 * NORMAL_BEYOND_3 * len(size))
-
-
-def _dummies(values: pd.DataFrame) -> np.ndarray:
-    """Text indicators as 0/1 columns, rare levels and the most frequent one left out."""
-    blocks = []
-    for name in values.columns:
-        if not pd.api.types.is_numeric_dtype(values[name]):
-            counts = values[name].value_counts()
-            for level in counts.index[1:][counts.iloc[1:] >= 20][:20]:
-                blocks.append((values[name] == level).to_numpy(float))
-    return np.column_stack(blocks) if blocks else np.empty((len(values), 0))
-
-
-def _fill(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Fill gaps: numbers by ridge regression on the other indicators (three rounds of chained
-    equations, van Buuren 2018, without the noise: the noise goes into the interval), text by the
-    most frequent level."""
-    missing = values.isna()
-    scale, logged = _working_scale(values)
-    dummies = _dummies(values)
-    filled = scale.fillna(scale.median())
-    spread: dict[str, float] = {}
-    gaps = [name for name in scale.columns if missing[name].any()]
-    for _ in range(IMPUTE_ROUNDS if gaps else 0):
-        for name in gaps:
-            others = np.column_stack([filled.drop(columns=name).to_numpy(), dummies])
-            known = ~missing[name].to_numpy()
-            guess = _ridge_guess(others, scale[name].to_numpy(), known)
-            spread[name] = float(np.std(scale[name].to_numpy()[known] - guess[known]))
-            filled[name] = np.where(known, filled[name], guess)
-    result = values.copy()
-    for name in values.columns:
-        if name in scale.columns:
-            number = np.exp(filled[name]) if name in logged else filled[name]
-            result[name] = np.where(missing[name], number, values[name].astype(float))
-        elif missing[name].any():
-            result[name] = values[name].fillna(values[name].mode().iloc[0])
-    return result, missing, spread
-
-
-def _ridge_guess(others: np.ndarray, target: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Ridge prediction (N,) of a column from the others (N, q), fitted where it is known."""
-    others = (others - others.mean(axis=0)) / np.maximum(others.std(axis=0), 1e-12)
-    center = others[known].mean(axis=0)
-    rows, middle = others[known] - center, target[known].mean()
-    gram = rows.T @ rows + RIDGE * known.sum() * np.eye(rows.shape[1])
-    slope = np.linalg.solve(gram, rows.T @ (target[known] - middle))
-    guess = middle + (others - center) @ slope
-    return np.clip(guess, target[known].min(), target[known].max())
 
 
 def _columns_of(name: str, values: pd.Series, surveyed: np.ndarray, logged: bool) -> list[Column]:
