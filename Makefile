@@ -18,13 +18,18 @@ lab: $(VENV)/run.stamp
 	$(BIN)/jupyter lab notebooks/01-indicators.ipynb
 
 lint: $(VENV)/test.stamp
-	$(BIN)/ruff check kalib tests
-	$(BIN)/ruff format --check kalib tests
+	$(BIN)/ruff check kalib tests benchmarks
+	$(BIN)/ruff format --check kalib tests benchmarks
 	$(BIN)/mypy
 
 # Execute the notebooks in place on their default study; nbval compares with what is stored.
 notebooks: $(VENV)/run.stamp
 	$(BIN)/python -m kalib.execution
+
+# Ratios against named peers; the README's tables are what this prints.
+benchmark: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/selection.py
+	$(BIN)/python benchmarks/diagnostics.py
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp

@@ -109,7 +109,7 @@ def reset(fit: LeastSquares) -> Check:
     fitted = fitted / max(float(np.abs(fitted).max()), 1e-300)
     root = np.ones(len(fitted)) if fit.weights is None else np.sqrt(fit.weights)
     more = np.column_stack([rows, (fitted**2) * root, (fitted**3) * root])
-    rss, after = float(residual @ residual), _rss(residual, more)
+    rss, after = float(residual @ residual), _rss(residual, more)[0]
     freedom = len(residual) - more.shape[1]
     statistic = (rss - after) / 2 / max(after / max(freedom, 1), 1e-300)
     p = float(fdtrc(2, max(freedom, 1), max(statistic, 0.0)))
@@ -262,18 +262,26 @@ def _whitened(fit: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
 
 def _explained(aim: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
     """n R² of aim (n,) on columns (n, q) and an intercept, and its degrees of freedom."""
-    length = np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)
-    full = np.column_stack([np.ones(len(aim)), columns / length])
+    full = np.empty((len(aim), columns.shape[1] + 1))
+    full[:, 0], full[:, 1:] = 1.0, columns
     total = float(((aim - aim.mean()) ** 2).sum())
-    rank = int(np.linalg.matrix_rank(full)) - 1
-    return len(aim) * (1 - _rss(aim, full) / max(total, 1e-300)), max(rank, 1)
+    rss, rank = _rss(aim, full)
+    return len(aim) * (1 - rss / max(total, 1e-300)), max(rank - 1, 1)
 
 
-def _rss(aim: np.ndarray, columns: np.ndarray) -> float:
-    length = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-    scaled = columns / length
-    left = aim - scaled @ np.linalg.lstsq(scaled, aim, rcond=None)[0]
-    return float(left @ left)
+def _rss(aim: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
+    """Residual sum of squares of aim (n,) on columns (n, q), and their rank: one QR, whose small
+    triangle holds all that is asked."""
+    q = columns.shape[1]
+    both = np.empty((len(aim), q + 1))
+    both[:, :q] = columns
+    both[:, :q] /= np.maximum(np.sqrt(np.einsum("ij,ij->j", columns, columns)), 1e-300)
+    both[:, q] = aim
+    upper = np.linalg.qr(both, mode="r")
+    left, size, _ = np.linalg.svd(upper[:, :q], full_matrices=False)
+    left = left[:, size > size[0] * max(both.shape) * np.finfo(float).eps]
+    rest = upper[:, q] - left @ (left.T @ upper[:, q])
+    return float(rest @ rest), left.shape[1]
 
 
 def _chi2(statistic: float, freedom: int) -> float:

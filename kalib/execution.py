@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,9 @@ def execute_notebooks(
     work: Path,
     settings: Mapping[str, str],
     step: Callable[[str], None],
+    workers: int = 2,
 ) -> dict[str, Mapping[str, Any]]:
-    """Run every notebook into work/notebooks; returns name -> executed notebook.
+    """Run every notebook into work/notebooks, workers at a time; name -> executed notebook.
 
     study_file: the study.toml; work: the run's folder; step is called with each notebook's name
     before it runs. Raises KalibError with the notebook and the error of the cell.
@@ -62,11 +65,15 @@ def execute_notebooks(
         "folder": "..",
         "settings": dict(settings),
     }
-    executed = {}
-    for path in notebook_paths():
-        step(path.stem)
-        check_parameters(path, parameters)
-        executed[path.stem] = _execute(path, folder / path.name, parameters)
+    paths = notebook_paths()
+    # Processes, since papermill changes the working folder of the whole process it runs in.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(_execute, path, folder / path.name, parameters) for path in paths]
+        executed = {}
+        for path, future in zip(paths, futures, strict=True):
+            step(path.stem)
+            executed[path.stem] = future.result()
     return executed
 
 
@@ -82,6 +89,7 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapp
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    check_parameters(path, parameters)
     try:
         notebook = dict(
             papermill.execute_notebook(

@@ -48,7 +48,7 @@ def run_study(
     analysis = Analysis(study, settings=settings)
     analysis.tables  # noqa: B018  bad data are refused before anything is written
     target = out or REPORTS / analysis.study.name / analysis.study.period
-    clock = _Clock(progress or (lambda *_: None), len(notebook_paths()) + 3)
+    clock = _Clock(progress or (lambda *_: None), len(notebook_paths()) + 4)
     try:
         with report_folder(target) as work:
             _make(Analysis(study, work, settings), settings, work, clock)
@@ -59,6 +59,8 @@ def run_study(
 
 
 def _make(analysis: Analysis, settings: Mapping[str, str], work: Path, clock: _Clock) -> None:
+    clock.begin("statistics")
+    analysis.plan  # noqa: B018  computes and keeps every step, so that notebooks can share them
     notebooks = execute_notebooks(analysis.file, work, settings, clock.begin)
     clock.begin("figures")
     with _headless():

@@ -100,6 +100,31 @@ def test_typing_errors_are_named_and_do_not_bend_the_formula() -> None:
         assert after.coefficient == pytest.approx(before.coefficient, abs=before.std_error)
 
 
+def test_a_crowd_of_wrong_indicator_entries_is_found() -> None:
+    right = said = wrong = 0
+    for seed in range(4):
+        world = simulate_world("multiplicative", seed)
+        rng = np.random.default_rng(seed)
+        spoiled = {}
+        for name in world.relevant:
+            rows = rng.choice(600, 10, replace=False)
+            world.accounts.loc[rows, name] *= rng.choice([10.0, 0.1], 10)
+            spoiled[name] = set(world.accounts["account"].iloc[rows])
+        accounts = world.accounts.set_index("account")
+        assert world.survey is not None
+        potential = world.survey.set_index("account")["potential"]
+        found = screen(accounts, potential, world.candidates).suspects
+        said += len(found)
+        wrong += sum(map(len, spoiled.values()))
+        right += sum(row.account in spoiled.get(row.entry, ()) for row in found.itertuples())
+    assert right / said >= 0.95 and right / wrong >= 0.5
+
+
+def test_long_tails_are_not_called_errors(stores: Analysis, universities: Analysis) -> None:
+    assert "distance_to_center_km" not in set(stores.fit.suspects["entry"])
+    assert len(universities.fit.suspects) == 0
+
+
 def test_shipped_typing_errors_are_the_two_planted(stores: Analysis) -> None:
     found = stores.fit.suspects[["account", "entry"]].itertuples(index=False, name=None)
     assert sorted(found) == [("00118", "potential"), ("00596", "floor_area_m2")]

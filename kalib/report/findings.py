@@ -62,6 +62,10 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "potential_cut": _number(matrix.potential_cut),
         "zones": dict(matrix.counts),
         "undecided": int(accounts["flags"].str.contains("undecided").sum()),
+        "misplaced_expected": _amount((1 - known["zone_probability"]).sum()),
+        "misplaced_potential_expected": _amount(
+            ((1 - known["zone_probability"]) * known["potential"]).sum()
+        ),
         "below_market": int(accounts["below_market"].sum()),
         "sow_above_1": int((accounts["sow"] > 1).sum()),
         "ka_new": len(key),
@@ -192,6 +196,15 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         state = words.say(verdict.verdict)
         reasons = " ".join(verdict.reasons) if verdict.verdict == "caution" else ""
         said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
+    if figures["misplaced_expected"] >= 1:
+        said.append(
+            words.say(
+                "s_misplaced",
+                n=words.whole(figures["misplaced_expected"]),
+                placed=words.whole(figures["accounts_placed"]),
+                potential=words.money(figures["misplaced_potential_expected"]),
+            )
+        )
     if figures["undecided"]:
         said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
     suspects = fit.suspects

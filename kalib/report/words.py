@@ -177,6 +177,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "对未见过的客户,最佳公式的单个客户典型误差为 {error},仅解释潜力差异的 {r2}。",
     ),
     "s_verdict": ("The formula is {verdict}. {reasons}", "公式结论:{verdict}。{reasons}"),
+    "s_misplaced": (
+        "Of the {placed} accounts placed, about {n} are expected to lie in another zone than the "
+        "one shown; they hold {potential} of potential.",
+        "已定位的 {placed} 个客户中,预计约 {n} 个实际属于其他分区,潜力合计 {potential}。",
+    ),
     "s_undecided": (
         "{undecided} accounts are undecided: their best zone is less than 70% likely. Measure "
         "the largest of them before spending on them.",
