@@ -277,7 +277,7 @@ def _rss(aim: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
     both[:, :q] = columns
     both[:, :q] /= np.maximum(np.sqrt(np.einsum("ij,ij->j", columns, columns)), 1e-300)
     both[:, q] = aim
-    upper = np.linalg.qr(both, mode="r")
+    upper: np.ndarray = np.linalg.qr(both, mode="r")  # type: ignore[assignment]
     left, size, _ = np.linalg.svd(upper[:, :q], full_matrices=False)
     left = left[:, size > size[0] * max(both.shape) * np.finfo(float).eps]
     rest = upper[:, q] - left @ (left.T @ upper[:, q])
