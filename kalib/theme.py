@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -22,6 +23,10 @@ ZONE_COLORS = {
 }
 ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"
+CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC",
+    "Hiragino Sans GB", "WenQuanYi Zen Hei", "SimHei",
+)  # fmt: skip
 
 
 def apply_theme() -> None:
@@ -39,11 +44,27 @@ def apply_theme() -> None:
             "text.color": INK,
             "axes.edgecolor": "#9aa3ad",
             "grid.color": "#e6e9ed",
-            "font.family": "DejaVu Sans",
+            "font.family": ["DejaVu Sans", *installed_chinese_fonts()],
             "svg.hashsalt": "kalib",
             "svg.fonttype": "path",
         },
     )
+    # The report says once that a font is missing (`lacks_font`); a line for each letter does not.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+
+
+def installed_chinese_fonts() -> list[str]:
+    """Fonts of this machine that have Chinese characters, for names DejaVu Sans can't write."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in CHINESE_FONTS if name in installed]
+
+
+def lacks_font(texts: Iterable[str]) -> bool:
+    """Whether charts would show boxes for Chinese, Japanese or Korean characters in texts."""
+    wanted = any(character >= "\u2e80" for text in texts for character in text)
+    return wanted and not installed_chinese_fonts()
 
 
 def new_axes() -> Axes:

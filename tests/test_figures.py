@@ -86,6 +86,13 @@ def test_key_account_bars_hold_the_potential(stores: Analysis, ax: Axes) -> None
         assert bar.get_height() == pytest.approx(held)
 
 
+def test_a_missing_font_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theme, "installed_chinese_fonts", list)
+    assert theme.lacks_font(["area", "面积"]) and not theme.lacks_font(["área", "Fläche"])
+    monkeypatch.setattr(theme, "installed_chinese_fonts", lambda: ["Noto Sans CJK SC"])
+    assert not theme.lacks_font(["面积"])
+
+
 def test_client_text_is_not_read_as_mathematics(stores: Analysis, ax: Axes) -> None:
     assert theme.plain_text("A $ B $") == r"A \$ B \$"
 

@@ -13,6 +13,7 @@ from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
 from kalib.report.findings import Findings
 from kalib.report.words import Words
+from kalib.theme import lacks_font
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -57,7 +58,7 @@ def build_page(
         top_attack=rosters.top_attack(analysis)._repr_html_(),
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(codebook.read_text(encoding="utf-8")) if codebook.exists() else "",
-        notes=[str(note) for note in (*analysis.tables.notes, *analysis.plan.notes)],
+        notes=_notes(analysis, words),
         version=version,
     )
 
@@ -91,6 +92,14 @@ def _output(output: Mapping[str, Any], topic: str) -> str:
     if "text/html" in data:
         return f'<div class="scroll" tabindex="0">{_joined(data["text/html"])}</div>'
     return ""
+
+
+def _notes(analysis: Analysis, words: Words) -> list[str]:
+    """What was tolerated in the data, and what limits the plan and the charts."""
+    notes = [str(note) for note in (*analysis.tables.notes, *analysis.plan.notes)]
+    if lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]]):
+        notes.append(words.say("l_font"))
+    return notes
 
 
 def _tiles(findings: Findings, words: Words) -> list[tuple[str, str]]:

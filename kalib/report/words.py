@@ -200,6 +200,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "for {effective}.",
         "调查样本偏向我方客户,已加权;{n} 份回答相当于 {effective} 份。",
     ),
+    "l_font": (
+        "This machine has no Chinese font, so the charts show boxes for Chinese characters: "
+        "install one, such as Noto Sans CJK SC, and run again.",
+        "本机没有中文字体,图中汉字显示为方框:请安装中文字体(如 Noto Sans CJK SC)后重新运行。",
+    ),
     "s_filled": (
         "{n} accounts lacked an indicator of the formula; it was estimated, and their intervals "
         "are wider.",
