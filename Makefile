@@ -29,6 +29,8 @@ notebooks: $(VENV)/run.stamp
 # Ratios against named peers; the README's tables are what this prints.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/worlds.py
+	$(BIN)/python benchmarks/waves.py
+	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/diagnostics.py
 

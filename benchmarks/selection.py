@@ -20,7 +20,7 @@ import numpy as np
 from kalib.subsets import best_by_criterion, best_subsets, gram_matrix
 
 SCRIPT = Path(__file__).with_name("selection.R")
-SIZES = (10, 15, 20, 30)
+SIZES = (10, 15, 20, 30, 40)
 ROUNDS = 3
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from kalib.formula import Formula, Term
+from kalib.importance import best_of_each_size, contributions, term_groups
 from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
-from kalib.subsets import best_subsets, gram_matrix
 from kalib.validation import (
     SurveyBias,
+    Validation,
     cross_validate,
     r_squared,
     selection_frequency,
@@ -24,9 +25,7 @@ from kalib.working import (
     FORMS,
     Rules,
     WorkingFit,
-    column_signs,
     fit_working,
-    screen_groups,
     suspect_potentials,
 )
 
@@ -95,9 +94,7 @@ def fit_formula(
     rows = np.flatnonzero(surveyed)
     observed = potential.reindex(index[rows]).to_numpy(float)
     rules = Rules(dict(signs or {}), tuple(required), most)
-    by_scale = {
-        logged: build_design(screening, surveyed, logged=logged) for logged in (False, True)
-    }
+    by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
     wanted = [f for f in FORMS if form == "auto" or f.startswith(form)]
     designs = {name: by_scale[name == "log-log"] for name in wanted}
     shift, scale, causes = suspect_potentials(by_scale[True], rows, observed, rules)
@@ -106,66 +103,85 @@ def fit_formula(
     checked = cross_validate(designs, rows, observed, rules, bias.weights, believed, rng)
     chosen = min(wanted, key=lambda name: checked.errors[name])
     design = designs[chosen]
-    final = fit_working(design, rows, observed, chosen, rules, bias.weights * believed)
+    weights = bias.weights * believed
+    final = fit_working(design, rows, observed, chosen, rules, weights)
     response = np.log(observed) if final.logged else observed
     use = final.weights > 0
     frequency = selection_frequency(design, rows, response, rules, final.weights, rng)
     stability = pd.Series(frequency, index=list(design.indicators), name="stability")
     linear = _exact_fit(design, rows, response, final)
     formula = _formula(final, design, linear, stability, confidence)
-    predictive = fit_predictive(
-        checked.residual[chosen], final, design.matrix[rows], bias.weights * believed
-    )
+    predictive = fit_predictive(checked.residual[chosen], final, design.matrix[rows], weights)
     spread, loadings = account_spread(design, final, linear, predictive, screening)
-    weights = bias.weights * believed
-    # Judged in logs whatever the form: a miss by half counts alike for large and small accounts,
-    # and one wrong entry of a large account does not decide the verdict.
-    logs, whole = np.log(observed[believed]), np.log(final.potential(design.matrix[rows[believed]]))
-    honest = r_squared(
-        logs, np.log(np.maximum(checked.honest[:, believed], 1e-9)), weights[believed]
-    )
-    apparent = r_squared(logs, whole, weights[believed])
-    out_of_fold = checked.predicted[chosen].mean(axis=0)
     return Fit(
         formula=formula,
         least_squares=linear,
-        path=_path(design, rows[use], response[use], final.weights[use], rules),
-        forms=pd.DataFrame(
-            {
-                "form": wanted,
-                "mae": [checked.errors[name] for name in wanted],
-                "chosen": [name == chosen for name in wanted],
-            }
-        ),
-        oof=pd.DataFrame(
-            {
-                "observed": observed,
-                "predicted": out_of_fold,
-                "fold": checked.fold[0],
-                "suspect": ~believed,
-            },
-            index=index[rows],
-        ),
-        contributions=_contributions(linear, final, design, response),
+        path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
+        forms=_forms(checked.errors, chosen),
+        oof=_out_of_fold(observed, checked, chosen, ~believed, index[rows]),
+        contributions=contributions(linear, final, design, response),
         stability=stability,
         suspects=_all_suspects(screening, index[rows], observed, shift, scale, causes),
         bias=bias,
         predictive=predictive,
         r2=linear.r2,
-        r2_predicted=honest,
-        r2_currency=r_squared(
-            observed[believed], checked.predicted[chosen][:, believed], weights[believed]
+        **_accuracy(
+            observed[believed],
+            checked.honest[:, believed],
+            checked.predicted[chosen][:, believed],
+            final.potential(design.matrix[rows[believed]]),
+            bias.weights[believed],
         ),
-        optimism=apparent - honest,
-        error_median=float(np.median(np.abs(checked.honest / observed - 1)[:, believed])),
         working=final.working(design.matrix),
         spread=spread,
         loadings=loadings,
-        term_groups=_term_groups(final, design),
+        term_groups=term_groups(final, design),
         working_rows=rows,
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
     )
+
+
+def _out_of_fold(
+    observed: np.ndarray, checked: Validation, chosen: str, suspect: np.ndarray, accounts: pd.Index
+) -> pd.DataFrame:
+    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect."""
+    columns = {
+        "observed": observed,
+        "predicted": checked.predicted[chosen].mean(axis=0),
+        "fold": checked.fold[0],
+        "suspect": suspect,
+    }
+    return pd.DataFrame(columns, index=accounts)
+
+
+def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
+    """The forms compared: form, mae (currency a year), chosen."""
+    rows = [{"form": name, "mae": mae, "chosen": name == chosen} for name, mae in errors.items()]
+    return pd.DataFrame(rows)
+
+
+def _accuracy(
+    observed: np.ndarray,
+    honest: np.ndarray,
+    chosen: np.ndarray,
+    inside: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, float]:
+    """Accuracy over m believed accounts: potential observed (m,), out of fold by the form each
+    fold chose (R, m) and by the chosen form (R, m), and in the sample (m,).
+
+    Judged in logs whatever the form: a miss by half counts alike for large and small accounts, and
+    one wrong entry of a large account does not decide the verdict.
+    """
+    logs = np.log(observed)
+    predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
+    return {
+        "r2_predicted": predicted,
+        "r2_currency": r_squared(observed, chosen, weights),
+        "optimism": r_squared(logs, np.log(inside), weights) - predicted,
+        "error_median": float(np.median(np.abs(honest / observed - 1))),
+    }
 
 
 def _exact_fit(
@@ -193,7 +209,7 @@ def _formula(
 ) -> Formula:
     from scipy.stats import t as student
 
-    reach = student.ppf((1 + confidence) / 2, max(linear.df_residual, 1))
+    reach = float(student.ppf((1 + confidence) / 2, max(linear.df_residual, 1)))
     terms = []
     for position, number in enumerate(final.used, start=1):
         column = design.columns[number]
@@ -219,76 +235,6 @@ def _formula(
         n=count,
         floor=final.floor,
     )
-
-
-def _path(
-    design: Design, rows: np.ndarray, response: np.ndarray, weights: np.ndarray, rules: Rules
-) -> pd.DataFrame:
-    """The best subset of every size: size, indicators, rss, bic, r2."""
-    signs = column_signs(design, rules)
-    n = len(rows)
-    gram = gram_matrix(design.matrix[rows], response, weights)
-    required = design.groups_of(rules.required)
-    groups, kept = screen_groups(gram, design.groups, n, required)
-    path = best_subsets(
-        gram,
-        groups=groups,
-        required=[kept.index(g) for g in required],
-        max_groups=min(len(groups), max(min(rules.most, n // 6), len(required), 1)),
-        signs=signs if signs.any() else None,
-    )
-    rss = np.asarray(path.rss).reshape(-1)
-    chosen = np.asarray(path.chosen).reshape(len(rss), -1)
-    middle = np.average(response, weights=weights)
-    total = float(weights @ (response - middle) ** 2)
-    result = []
-    for size in range(len(rss)):
-        if not np.isfinite(rss[size]):
-            continue
-        members = [kept[g] for g in np.flatnonzero(chosen[size])]
-        columns = sum(len(design.groups[g]) for g in members)
-        names = [design.indicators[g] for g in members]
-        share = max(rss[size] / total, 1e-300) if total > 0 else 1.0
-        result.append(
-            {
-                "size": size,
-                "indicators": ", ".join(names),
-                "rss": float(rss[size]),
-                "bic": float(n * np.log(share) + columns * np.log(n)),
-                "r2": float(1 - share),
-            }
-        )
-    return pd.DataFrame(result, columns=["size", "indicators", "rss", "bic", "r2"])
-
-
-def _contributions(
-    linear: LeastSquares, final: WorkingFit, design: Design, response: np.ndarray
-) -> pd.DataFrame:
-    """R² lost when each indicator leaves the formula, the others refitted."""
-    use = final.weights > 0
-    gains = {}
-    root = np.sqrt(final.weights[use])
-    full = linear.design * root[:, None]
-    aim = response[use] * root
-    ones = root[:, None]
-    total = float(((aim - ones[:, 0] * (root @ aim) / (root @ root)) ** 2).sum())
-    for name, columns in _term_groups(final, design).items():
-        rest = np.delete(full, [c + 1 for c in columns], axis=1)
-        scale = np.maximum(np.linalg.norm(rest, axis=0), 1e-300)
-        coef = np.linalg.lstsq(rest / scale, aim)[0]
-        rss = float(((aim - rest / scale @ coef) ** 2).sum())
-        gains[name] = linear.r2 - (1 - rss / total)
-    frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)})
-    frame.index.name = "indicator"
-    return frame.sort_values("gain", ascending=False)
-
-
-def _term_groups(final: WorkingFit, design: Design) -> dict[str, tuple[int, ...]]:
-    """Positions of each chosen indicator's columns among the terms, from 0."""
-    groups: dict[str, list[int]] = {}
-    for position, number in enumerate(final.used):
-        groups.setdefault(design.columns[number].indicator, []).append(position)
-    return {name: tuple(columns) for name, columns in groups.items()}
 
 
 def _all_suspects(

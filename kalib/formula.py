@@ -28,7 +28,7 @@ class Term:
     stability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Formula:
     """Potential in currency a year, as a function of the indicators."""
 
@@ -99,6 +99,10 @@ class Formula:
             floor = repr(float(self.floor))
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
         return f"EXP({line}) * {float(self.smearing)!r}"
+
+    def __repr__(self) -> str:
+        # Four digits: the last bits differ between processors, and notebooks are compared.
+        return self.text
 
     def _repr_html_(self) -> str:
         return f"<blockquote><code>{html.escape(self.text)}</code></blockquote>"

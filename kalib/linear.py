@@ -66,7 +66,7 @@ def least_squares(
     weights: (n,) above 0, inverse variances up to a factor. Raises KalibError where a column is a
     combination of others, naming it, or where rows are too few.
     """
-    from scipy.special import fdtrc, stdtr
+    from scipy.special import stdtr
 
     design, response = np.asarray(design, float), np.asarray(response, float)
     n, p = design.shape
@@ -102,9 +102,6 @@ def least_squares(
         cook = whitened**2 * leverage / (k * sigma**2 * (1 - leverage) ** 2)
     press = residual / (1 - leverage)
     total = float((((response - middle) * root) ** 2).sum())
-    r2 = 1 - rss / total if total > 0 else 0.0
-    slopes_count = p if intercept else k
-    f = (total - rss) / max(slopes_count, 1) / max(rss / df, 1e-300)
     return LeastSquares(
         names=(("intercept",) if intercept else ()) + tuple(names),
         coef=coef,
@@ -120,11 +117,7 @@ def least_squares(
         cook=cook,
         press_residual=press,
         sigma=sigma,
-        r2=r2,
-        r2_adjusted=1 - (1 - r2) * (n - intercept) / df,
-        r2_predicted=1 - float(((press * root) ** 2).sum()) / total if total > 0 else 0.0,
-        f_statistic=f if p else float("nan"),
-        f_p_value=float(fdtrc(slopes_count, df, f)) if p else float("nan"),
+        **_explained(total, rss, float(((press * root) ** 2).sum()), p, df, n - intercept),
         vif=_vif(rows, basis, upper, scale, intercept, root, design),
         condition_number=_condition(full * root[:, None]),
         weights=None if weights is None else np.asarray(weights, float),
@@ -132,6 +125,23 @@ def least_squares(
         response=response,
         df_residual=df,
     )
+
+
+def _explained(
+    total: float, rss: float, press: float, slopes: int, df: int, df_total: int
+) -> dict[str, float]:
+    """R², adjusted and predicted R², and the F test of all slopes, from sums of squares."""
+    from scipy.special import fdtrc
+
+    r2 = 1 - rss / total if total > 0 else 0.0
+    f = (total - rss) / max(slopes, 1) / max(rss / df, 1e-300)
+    return {
+        "r2": r2,
+        "r2_adjusted": 1 - (1 - r2) * df_total / df,
+        "r2_predicted": 1 - press / total if total > 0 else 0.0,
+        "f_statistic": f if slopes else float("nan"),
+        "f_p_value": float(fdtrc(slopes, df, f)) if slopes else float("nan"),
+    }
 
 
 def _check_rank(upper: np.ndarray, scale: np.ndarray, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
-    "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "fitting",
+    "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
     "theme", "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",

@@ -14,6 +14,8 @@ from kalib.report.exhibits import Exhibit
 from kalib.report.findings import Findings
 
 MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"
+# A sentence of the summary runs over these columns, which hold so many letters a line.
+SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 100
 ZONE_FILLS = {
     "attack": "#F9D9C3", "defense": "#CFE3F2", "maintenance": "#E4E4E4", "watch": "#F4EDCB",
 }  # fmt: skip
@@ -79,9 +81,17 @@ class _Writer:
             code: book.add_format({"num_format": code}) for code in (MONEY, SHARE, CHANCE)
         }
 
+    def sheet(self, name: str) -> Any:
+        """A new sheet that prints across one landscape page."""
+        sheet = self.book.add_worksheet(name)
+        sheet.set_landscape()
+        sheet.set_paper(9)  # A4
+        sheet.fit_to_pages(1, 0)
+        return sheet
+
     def exhibit(self, name: str, table: Exhibit) -> None:
         """A sheet with one table of text."""
-        sheet = self.book.add_worksheet(name)
+        sheet = self.sheet(name)
         sheet.write_string(0, 0, table.title, self.title)
         self.rows(sheet, 2, table)
         sheet.freeze_panes(3, 1)
@@ -101,7 +111,7 @@ class _Writer:
 
     def text(self, name: str, lines: Sequence[str]) -> None:
         """A sheet of lines."""
-        sheet = self.book.add_worksheet(name)
+        sheet = self.sheet(name)
         sheet.set_column(0, 0, 110, self.wrap)
         for i, line in enumerate(lines):
             sheet.write_string(i, 0, line.strip())
@@ -109,7 +119,7 @@ class _Writer:
 
 def _summary(writer: _Writer, analysis: Analysis, findings: Findings) -> None:
     words = exhibits.words_of(analysis)
-    sheet = writer.book.add_worksheet("Summary")
+    sheet = writer.sheet("Summary")
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 6, 16)
     sheet.write_string(0, 0, analysis.study.title, writer.title)
@@ -150,13 +160,15 @@ def _summary(writer: _Writer, analysis: Analysis, findings: Findings) -> None:
         sheet.write_string(row, 0, words.say(key), writer.bold)
         for line in lines:
             row += 1
-            sheet.write_string(row, 0, line)
+            sheet.merge_range(row, 0, row, SENTENCE_COLUMNS - 1, "", writer.wrap)
+            sheet.write_string(row, 0, line, writer.wrap)
+            sheet.set_row(row, 15 * (1 + len(line) // SENTENCE_LETTERS))
         row += 2
 
 
 def _accounts(writer: _Writer, analysis: Analysis) -> None:
     """The accounts, one a row; potential, SOW and zone follow the override and the cuts."""
-    sheet = writer.book.add_worksheet("Accounts")
+    sheet = writer.sheet("Accounts")
     accounts = analysis.plan.accounts
     for j, column in enumerate(COLUMNS):
         sheet.set_column(j, j, WIDTHS.get(column, 13))
