@@ -12,7 +12,7 @@ ORDER = (
     "errors", "study", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
-    "theme", "figures", "report.words", "report.exhibits", "report.rosters", "report.findings",
+    "report.words", "theme", "figures", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
     "execution",
     "outputs", "run", "batch", "cli", "__main__",

@@ -51,7 +51,7 @@ class Exhibit:
 
 def words_of(analysis: Analysis) -> Words:
     """The words of a study's deliverables."""
-    return Words(analysis.study.report.language, analysis.study.currency)
+    return Words.of(analysis.study)
 
 
 def candidates(analysis: Analysis) -> Exhibit:

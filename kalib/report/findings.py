@@ -28,7 +28,7 @@ class Findings:
 def find(analysis: Analysis) -> Findings:
     """Gather the findings of a study."""
     figures = summarize(analysis)
-    words = Words(analysis.study.report.language, analysis.study.currency)
+    words = Words.of(analysis.study)
     return Findings(
         figures,
         _found(analysis, figures, words),
