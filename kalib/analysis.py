@@ -15,6 +15,7 @@ from kalib.errors import KalibError
 from kalib.fitting import Fit, fit_formula
 from kalib.indicators import Screening, screen
 from kalib.matrix import Matrix, build_matrix
+from kalib.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
 from kalib.plan import Plan, build_plan
 from kalib.study import Study, load_study
 from kalib.tables import Tables, read_tables
@@ -30,15 +31,21 @@ class Analysis:
     """A study's steps, each computed once.
 
     study: study.toml or its folder; folder: where steps are kept between notebooks ("" keeps them
-    in memory); settings: "section.key" -> value laid over the study file.
+    in memory); settings: "section.key" -> value laid over the study file; overrides: a workbook
+    in which field experts replaced potentials.
     """
 
     def __init__(
-        self, study: Path | str, folder: Path | str = "", settings: Mapping[str, str] | None = None
+        self,
+        study: Path | str,
+        folder: Path | str = "",
+        settings: Mapping[str, str] | None = None,
+        overrides: Path | None = None,
     ) -> None:
         self.study: Study = load_study(study, settings)
         self.file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
         self.folder = Path(folder) / "steps" if folder else None
+        self._workbook = overrides
         self._steps: dict[str, Any] = {}
 
     @property
@@ -106,6 +113,21 @@ class Analysis:
         return self._step("verdict", lambda: judge(self.fit, self.checks))
 
     @property
+    def overrides(self) -> Overrides:
+        """Potentials that field experts put in place of estimates."""
+        book = self._workbook
+        return self._step(
+            "overrides", lambda: read_overrides(book, self._sales) if book else no_overrides()
+        )
+
+    @property
+    def expert_bias(self) -> ExpertBias:
+        """How the experts lean against the formula."""
+        accounts, entries = self.wallet.accounts, self.overrides.entries
+        confidence = self.study.formula.confidence
+        return expert_bias(accounts["estimate"], accounts["estimate_source"], entries, confidence)
+
+    @property
     def wallet(self) -> Wallet:
         """Potential and share of wallet of every account."""
         error = self.measured.frame["log_sd"] if self.measured else pd.Series(dtype=float)
@@ -120,6 +142,7 @@ class Analysis:
                 usable=self.verdict.verdict != "unusable",
                 confidence=self.study.formula.confidence,
                 evidence=self.study.formula.evidence,
+                overrides=self.overrides.entries,
             ),
         )
 

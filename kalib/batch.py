@@ -26,13 +26,21 @@ class Outcome:
 
 
 def run_batch(
-    studies: Sequence[str], out: Path | None, settings: Mapping[str, str], jobs: int
+    studies: Sequence[str],
+    out: Path | None,
+    settings: Mapping[str, str],
+    jobs: int,
+    overrides: Path | None = None,
 ) -> list[Outcome]:
     """Run studies, jobs of them at a time; a bar on stderr shows each one's steps.
 
-    out: the report's folder; with several studies, the folder of their reports. Raises StudyError
-    where two studies would write the same report.
+    out: the report's folder; with several studies, the folder of their reports; overrides: the
+    workbook of the one study. Raises StudyError where two studies would write the same report.
     """
+    if overrides and len(studies) > 1:
+        raise StudyError(
+            Problem("--overrides belongs to one study", remedy="Run that study by itself")
+        )
     targets = [_target(study, out, len(studies) > 1) for study in studies]
     places = [target for target in targets if target is not None]
     if len(set(places)) < len(places):
@@ -43,7 +51,7 @@ def run_batch(
     with _bars(studies) as bars:
         if jobs == 1 or len(studies) == 1:
             return [
-                _outcome(study, target, settings, bars.teller(study))
+                _outcome(study, target, settings, bars.teller(study), overrides)
                 for study, target in zip(studies, targets, strict=True)
             ]
         context = multiprocessing.get_context("spawn")
@@ -74,12 +82,16 @@ def _target(study: str, out: Path | None, several: bool) -> Path | None:
 
 
 def _outcome(
-    study: str, target: Path | None, settings: Mapping[str, str], progress: Progress
+    study: str,
+    target: Path | None,
+    settings: Mapping[str, str],
+    progress: Progress,
+    overrides: Path | None = None,
 ) -> Outcome:
     from kalib.errors import message_of
 
     try:
-        return Outcome(study, run_study(study, target, settings, progress))
+        return Outcome(study, run_study(study, target, settings, progress, overrides))
     except StudyError as error:
         return Outcome(study, None, message_of(error), 2)
     except KalibError as error:

@@ -44,11 +44,19 @@ def main(debug: bool) -> None:
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
 @click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
               help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
-def run(studies: tuple[str, ...], out: Path | None, jobs: int, pairs: tuple[str, ...]) -> None:
+@click.option("--overrides", type=click.Path(path_type=Path),
+              help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
+def run(
+    studies: tuple[str, ...],
+    out: Path | None,
+    jobs: int,
+    pairs: tuple[str, ...],
+    overrides: Path | None,
+) -> None:
     """Run studies into reports/<name>/<period>/, or into --out."""
     from kalib.batch import run_batch
 
-    outcomes = run_batch(studies, out, read_settings(pairs), jobs)
+    outcomes = run_batch(studies, out, read_settings(pairs), jobs, overrides)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in outcomes:
         if outcome.report:

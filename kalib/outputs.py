@@ -26,7 +26,8 @@ CONTRACT = (
 )  # fmt: skip
 FURTHER = (
     "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
-    "target_profit", "target_source", "top_probability", "margin",
+    "target_profit", "target_source", "top_probability", "margin", "override_by",
+    "override_reason",
 )  # fmt: skip
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 PACKAGES = (
@@ -84,9 +85,26 @@ def provenance(
         "data": {path.name: file_hash(path) for path in input_files(analysis)},
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(settings),
+        "overrides": _overridden(analysis),
         "seed": SEED,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
+
+
+def _overridden(analysis: Analysis) -> dict[str, Any] | None:
+    """Who replaced which potential, why, by what, and in which file; None without overrides."""
+    given = analysis.overrides
+    if not given.file:
+        return None
+    before = analysis.wallet.accounts["estimate"]
+    rows = given.entries.itertuples()
+    entries = [
+        {"account": row.Index, "by": row.by, "reason": row.reason, "before": before[row.Index],
+         "after": row.potential}
+        for row in rows
+    ]  # fmt: skip
+    notes = [str(note) for note in given.notes]
+    return {"file": given.file, "sha256": given.sha256, "notes": notes, "entries": entries}
 
 
 def input_files(analysis: Analysis) -> list[Path]:

@@ -43,9 +43,9 @@ def read_text_table(path: Path) -> TextTable:
     try:
         kind = path.suffix.lower()
         if kind == ".parquet":
-            frame = _as_text(pd.read_parquet(path))
+            frame = as_text(pd.read_parquet(path))
         elif kind in (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"):
-            frame = _as_text(pd.read_excel(path, engine="calamine", dtype=object, na_filter=False))
+            frame = as_text(pd.read_excel(path, engine="calamine", dtype=object, na_filter=False))
         else:
             frame = _read_csv(path)
     except StudyError:
@@ -121,7 +121,7 @@ def _decimal_comma(text: pd.Series) -> bool:
     return bool((both or short) and not english)
 
 
-def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Cells of any type as the text a person would have typed."""
 
     def text(value: object) -> str:

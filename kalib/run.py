@@ -37,21 +37,23 @@ def run_study(
     out: Path | None = None,
     settings: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    overrides: Path | None = None,
 ) -> Path:
     """Run a study and return its report's folder.
 
     study: study.toml or its folder; out: the report's folder (default reports/<name>/<period>);
-    settings: "section.key" -> value; progress: called as each step begins. Raises StudyError for
-    bad data, KalibError where the run fails; the previous report then stays as it was.
+    settings: "section.key" -> value; progress: called as each step begins; overrides: a workbook
+    in which field experts replaced potentials. Raises StudyError for bad data, KalibError where
+    the run fails; the previous report then stays as it was.
     """
     settings = dict(settings or {})
-    analysis = Analysis(study, settings=settings)
-    analysis.tables  # noqa: B018  bad data are refused before anything is written
+    analysis = Analysis(study, settings=settings, overrides=overrides)
+    analysis.overrides  # noqa: B018  bad data are refused before anything is written
     target = out or REPORTS / analysis.study.name / analysis.study.period
     clock = _Clock(progress or (lambda *_: None), len(notebook_paths()) + 4)
     try:
         with report_folder(target) as work:
-            _make(Analysis(study, work, settings), settings, work, clock)
+            _make(Analysis(study, work, settings, overrides), settings, work, clock)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise KalibError(f"the report can't be written to {target}: {reason}") from error

@@ -10,6 +10,7 @@ import pandas as pd
 from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.indicators import Screening
+from kalib.overrides import no_overrides
 
 NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
 TOTAL_DRAWS = 400
@@ -21,7 +22,9 @@ class Wallet:
 
     accounts: DataFrame indexed by account: name, region, segment, sales, current_ka, rep, margin,
     potential, potential_low, potential_high (currency a year), potential_source, extrapolated,
-    sow, sow_low, sow_high (fractions), below_market, flags. market_share with its interval.
+    sow, sow_low, sow_high (fractions), below_market, flags, estimate and estimate_source
+    (potential and its source before a field expert replaced it), override_by, override_reason.
+    market_share with its interval.
     levels (Q,), quantiles (N, Q) float32: each account's distribution of potential. loadings
     (N, k) float32: the part of its error shared with other accounts, in normal scores.
     """
@@ -51,14 +54,17 @@ def build_wallet(
     usable: bool,
     confidence: float = 0.9,
     evidence: str = "auto",
+    overrides: pd.DataFrame | None = None,
 ) -> Wallet:
     """Estimate every account's potential.
 
     accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
     (currency a year) and its standard error in logs (0 for a survey answer); usable: whether the
-    formula may be built on.
+    formula may be built on; overrides: potential, by, reason of the accounts that a field expert
+    placed; they are taken as measured, and teach the formula nothing.
     """
     index = accounts.index
+    told = no_overrides().entries if overrides is None else overrides
     sales = accounts["sales"].to_numpy(float)
     levels = fit.predictive.levels
     # A formula that says nothing can't tell a typing error either.
@@ -70,25 +76,32 @@ def build_wallet(
     point = _expected(fit)
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
-        told = ~measured & (sales > 0)
-        prior_width = _width(quantiles[told])
-        sharpened = posterior_quantiles(quantiles[told], sales[told], levels, model.a, model.b)
+        buys = ~measured & (sales > 0)
+        prior_width = _width(quantiles[buys])
+        sharpened = posterior_quantiles(quantiles[buys], sales[buys], levels, model.a, model.b)
         # The formula's own mean is kept in its relation to the table: smearing stays in it.
-        point[told] *= sharpened.mean(axis=1) / quantiles[told].mean(axis=1)
-        quantiles[told] = sharpened
-        loadings[told] *= np.minimum(_width(sharpened) / prior_width, 1.0)[:, None]
-        source[told] = "formula+sales"
+        point[buys] *= sharpened.mean(axis=1) / quantiles[buys].mean(axis=1)
+        quantiles[buys] = sharpened
+        loadings[buys] *= np.minimum(_width(sharpened) / prior_width, 1.0)[:, None]
+        source[buys] = "formula+sales"
     quantiles, point = _with_measured(
         quantiles, point, index, measured, potential, log_sd, levels, source == "none"
     )
-    loadings[measured | (source == "none")] = 0.0
-    tail = (1 - confidence) / 2
     frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
+    frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
+    placed = index.get_indexer(told.index)
+    point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
+    quantiles[placed] = point[placed, None]
+    loadings[source == "measured"] = 0.0
+    loadings[source == "none"] = 0.0
+    tail = (1 - confidence) / 2
     frame["potential"] = point
     frame["potential_low"] = _at_level(quantiles, levels, tail)
     frame["potential_high"] = _at_level(quantiles, levels, 1 - tail)
     frame["potential_source"] = source
-    frame["extrapolated"] = outside_survey(fit, screening, measured) & ~measured
+    frame["extrapolated"] = outside_survey(fit, screening, measured) & (source != "measured")
+    for name in ("by", "reason"):
+        frame[f"override_{name}"] = told[name].reindex(index).fillna("").astype("str")
     frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
     frame["sow_low"] = share_of_wallet(frame["sales"], frame["potential_high"])
     frame["sow_high"] = share_of_wallet(frame["sales"], frame["potential_low"])
@@ -214,6 +227,7 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
         "suspect_indicator": frame.index.isin(odd),
         "imputed": filled.reindex(frame.index),
         "extrapolated": frame["extrapolated"],
+        "override": frame["override_reason"] != "",
     }
     table = pd.DataFrame(marks, index=frame.index).fillna(False).astype(bool)
     codes = np.array(list(marks))

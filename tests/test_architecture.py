@@ -9,11 +9,11 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
-    "errors", "study", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
+    "errors", "study", "report.words", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
-    "diagnostics", "verdict", "evidence", "wallet", "matrix", "territories", "plan", "analysis",
-    "report.words", "theme", "figures", "report.exhibits", "report.rosters", "report.findings",
-    "report.page", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
+    "diagnostics", "verdict", "evidence", "overrides", "wallet", "matrix", "territories", "plan", "analysis",
+    "theme", "figures", "report.exhibits", "report.rosters", "report.findings",
+    "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
     "execution",
     "outputs", "run", "batch", "cli", "__main__",
 )  # fmt: skip

@@ -11,11 +11,12 @@ from lxml import html
 
 from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
+from kalib.report.accounts_sheet import COLUMNS
 from kalib.report.exhibits import Exhibit
 from kalib.report.findings import find
 from kalib.report.page import build_page, read_chapter
 from kalib.report.words import CATALOGUE, Words
-from kalib.report.workbook import COLUMNS, write_workbook
+from kalib.report.workbook import write_workbook
 from kalib.study import ZONES
 
 
@@ -181,8 +182,8 @@ def test_workbook_recomputes_share_and_zone_from_override_and_cuts(book: Path) -
     assert row["SOW"] == '=IF(M2="","",E2/M2)'
     assert "potential_cut" in row["zone"] and "sow_cut" in row["zone"]
     names = workbook.defined_names
-    assert names["potential_cut"].attr_text == "Summary!$B$4"
-    assert names["sow_cut"].attr_text == "Summary!$B$5"
+    assert names["potential_cut"].attr_text == "'Summary'!$B$4"
+    assert names["sow_cut"].attr_text == "'Summary'!$B$5"
 
 
 def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Path) -> None:

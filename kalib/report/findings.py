@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
+from kalib.overrides import ExpertBias
 from kalib.report.words import Words
 from kalib.study import ZONES
 
@@ -93,6 +94,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "r2_predicted": _number(verdict.r2_predicted),
         "error_median": _number(verdict.error_median),
         "suspects": len(analysis.fit.suspects),
+        "overrides": _overrides(analysis.expert_bias),
     }
     return figures
 
@@ -227,6 +229,7 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
     if fit.bias.biased:
         effective = words.whole(fit.bias.effective)
         said.append(words.say("s_bias", n=words.whole(len(fit.oof)), effective=effective))
+    said += _experts(analysis.expert_bias, words)
     if verdict.verdict == "unusable":
         return tuple(said)
     if analysis.wallet.evidence.used:
@@ -237,6 +240,36 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         if n:
             said.append(words.say(key, n=words.whole(n)))
     return tuple(said)
+
+
+def _overrides(bias: ExpertBias) -> dict[str, Any]:
+    return {
+        "count": bias.count,
+        "potential_before": _amount(bias.before),
+        "potential_after": _amount(bias.after),
+        "compared": bias.compared,
+        "median_ratio": _number(bias.ratio),
+        "median_ratio_low": _number(bias.low),
+        "median_ratio_high": _number(bias.high),
+        "p_value": _number(bias.p_value),
+        "more_than_noise": bias.beyond_noise,
+    }
+
+
+def _experts(bias: ExpertBias, words: Words) -> list[str]:
+    """What field experts changed, and how they lean against the formula."""
+    if not bias.count:
+        return []
+    before, after = words.money(bias.before), words.money(bias.after)
+    said = [words.say("s_overrides", n=words.whole(bias.count), before=before, after=after)]
+    if np.isfinite(bias.low):
+        names = ("ratio", "low", "high")
+        shown = {name: f"{getattr(bias, name) - 1:+.0%}" for name in names}
+        key = "s_experts_lean" if bias.beyond_noise else "s_experts_even"
+        said.append(words.say(key, **shown))
+    elif bias.compared:
+        said.append(words.say("s_experts_few", n=words.whole(bias.compared)))
+    return said
 
 
 def _amount(value: Any) -> float | None:

@@ -134,6 +134,26 @@ def undecided(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     return account_list(analysis, chosen, title, "potential", rows)
 
 
+def overrides(analysis: Analysis, rows: int = LISTED) -> Exhibit:
+    """Potentials that field experts put in place of estimates: from what to what, who and why."""
+    words, accounts = words_of(analysis), analysis.plan.accounts
+    entries = analysis.overrides.entries.nlargest(rows, "potential")
+    before = accounts["estimate"].reindex(entries.index)
+    shown = [
+        [
+            str(row.Index), accounts.at[row.Index, "name"], words.short(old),
+            words.short(row.potential),
+            f"{row.potential / old - 1:+.0%}" if old > 0 else MISSING, row.by, row.reason,
+        ]
+        for row, old in zip(entries.itertuples(), before, strict=True)
+    ]  # fmt: skip
+    keys = ("account", "name", "before", "override_potential", "change", "override_by",
+            "override_reason")  # fmt: skip
+    columns = [words.say(key) for key in keys]
+    title = words.tell("Potentials that field experts replaced")
+    return Exhibit(title, pd.DataFrame(shown, columns=columns), tuple(columns[2:5]))
+
+
 def handover(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     """Accounts that change owner."""
     frame = analysis.plan.handover.head(rows).astype(str)
