@@ -16,7 +16,7 @@ import numpy as np
 import statsmodels.api as sm
 from statsmodels.stats.diagnostic import het_breuschpagan, het_white, linear_reset
 from statsmodels.stats.outliers_influence import OLSInfluence, variance_inflation_factor
-from statsmodels.stats.stattools import jarque_bera
+from statsmodels.stats.stattools import durbin_watson, jarque_bera
 
 from kalib.diagnostics import run_checks
 from kalib.linear import least_squares
@@ -35,12 +35,15 @@ def best_of(work: Callable[[], object]) -> float:
 
 
 def ours(design: np.ndarray, response: np.ndarray, names: list[str]) -> None:
-    """Fit, HC3 errors, VIF, leverage, Cook, PRESS and all checks."""
-    run_checks(least_squares(design, response, names))
+    """Fit, HC3 errors, VIF, leverage, residuals, Cook, DFFITS, PRESS and all checks."""
+    fit = least_squares(design, response, names)
+    _ = fit.standardized, fit.dffits
+    run_checks(fit, ordered=True)
 
 
 def theirs(design: np.ndarray, response: np.ndarray) -> None:
-    """The same figures from statsmodels; its externally studentized residuals are left out."""
+    """The same figures from statsmodels, but for externally studentized residuals and DFFITS,
+    which it refits for every row."""
     full = sm.add_constant(design)
     fit = sm.OLS(response, full).fit()
     _ = fit.HC3_se
@@ -48,10 +51,12 @@ def theirs(design: np.ndarray, response: np.ndarray) -> None:
         variance_inflation_factor(full, j)
     influence = OLSInfluence(fit)
     _ = influence.hat_matrix_diag, influence.cooks_distance[0], influence.resid_press
+    _ = influence.resid_studentized_internal
     het_breuschpagan(fit.resid, full)
     het_white(fit.resid, full)
     linear_reset(fit, power=3, use_f=True)
     jarque_bera(fit.resid)
+    durbin_watson(fit.resid)
     _ = fit.condition_number
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kalib.linear import LeastSquares
+from kalib.linear import LeastSquares, explained_squares
 
 LEVEL = 0.05  # significance of the assumption tests, as R's lmtest and car print them
 VIF_HIGH = 10.0  # O'Brien 2007, Quality & Quantity 41: the rule of ten and its limits
@@ -59,8 +59,7 @@ def run_checks(
 
 def breusch_pagan(fit: LeastSquares) -> Check:
     """Studentized Breusch-Pagan test (Koenker 1981): n R² of squared residuals on the design."""
-    rows, residual = _whitened(fit)
-    statistic, freedom = _explained(residual**2, rows[:, 1:])
+    statistic, freedom = _spread_explained(fit, lambda columns: columns)
     p = _chi2(statistic, freedom)
     return Check(
         "Breusch-Pagan, studentized (Koenker)",
@@ -79,12 +78,7 @@ def breusch_pagan(fit: LeastSquares) -> Check:
 
 def white(fit: LeastSquares) -> Check:
     """White's test: n R² of squared residuals on the design, its squares and products."""
-    rows, residual = _whitened(fit)
-    slopes = rows[:, 1:]
-    slopes = (slopes - slopes.mean(axis=0)) / np.maximum(slopes.std(axis=0), 1e-300)
-    p = slopes.shape[1]
-    products = [slopes[:, i] * slopes[:, j] for i in range(p) for j in range(i, p)]
-    statistic, freedom = _explained(residual**2, np.column_stack([slopes, *products]))
+    statistic, freedom = _spread_explained(fit, _with_products)
     value = _chi2(statistic, freedom)
     return Check(
         "White",
@@ -108,10 +102,12 @@ def reset(fit: LeastSquares) -> Check:
     fitted = fit.fitted - fit.fitted.mean()
     fitted = fitted / max(float(np.abs(fitted).max()), 1e-300)
     root = np.ones(len(fitted)) if fit.weights is None else np.sqrt(fit.weights)
-    more = np.column_stack([rows, (fitted**2) * root, (fitted**3) * root])
-    rss, after = float(residual @ residual), _rss(residual, more)[0]
-    freedom = len(residual) - more.shape[1]
-    statistic = (rss - after) / 2 / max(after / max(freedom, 1), 1e-300)
+    more = np.vstack([rows.T, (fitted**2) * root, (fitted**3) * root])
+    rss = float(residual @ residual)
+    explained, rank = explained_squares(residual, more, lambda columns: columns)
+    freedom = len(residual) - rank
+    left = max(rss - explained, 1e-300)
+    statistic = explained / 2 / (left / max(freedom, 1))
     p = float(fdtrc(2, max(freedom, 1), max(statistic, 0.0)))
     return Check(
         "RESET, powers 2 and 3 of the fitted values",
@@ -132,9 +128,10 @@ def jarque_bera(fit: LeastSquares) -> Check:
     """Jarque-Bera test of normal residuals."""
     _, residual = _whitened(fit)
     residual = residual - residual.mean()
-    variance = float(np.mean(residual**2))
-    skew = float(np.mean(residual**3)) / max(variance**1.5, 1e-300)
-    kurtosis = float(np.mean(residual**4)) / max(variance**2, 1e-300)
+    square = residual**2
+    variance = float(np.mean(square))
+    skew = float(np.mean(square * residual)) / max(variance**1.5, 1e-300)
+    kurtosis = float(np.mean(square**2)) / max(variance**2, 1e-300)
     statistic = len(residual) / 6 * (skew**2 + (kurtosis - 3) ** 2 / 4)
     p = _chi2(statistic, 2)
     return Check(
@@ -260,28 +257,25 @@ def _whitened(fit: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
     return fit.design * root[:, None], fit.residual * root
 
 
-def _explained(aim: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
-    """n R² of aim (n,) on columns (n, q) and an intercept, and its degrees of freedom."""
-    full = np.empty((len(aim), columns.shape[1] + 1))
-    full[:, 0], full[:, 1:] = 1.0, columns
-    total = float(((aim - aim.mean()) ** 2).sum())
-    rss, rank = _rss(aim, full)
-    return len(aim) * (1 - rss / max(total, 1e-300)), max(rank - 1, 1)
+def _spread_explained(
+    fit: LeastSquares, expand: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, int]:
+    """n R² of the squared residuals on an intercept and the expanded slopes, and its degrees of
+    freedom; expand: columns (1 + p, m), the intercept first, to (q, m)."""
+    rows, residual = _whitened(fit)
+    columns = np.ascontiguousarray(rows.T)
+    columns[0] = 1.0
+    columns[1:] -= columns[1:].mean(axis=1, keepdims=True)
+    columns[1:] /= np.maximum(columns[1:].std(axis=1, keepdims=True), 1e-300)
+    square = residual**2
+    square -= square.mean()
+    explained, rank = explained_squares(square, columns, expand)
+    return len(square) * explained / max(float(square @ square), 1e-300), max(rank - 1, 1)
 
 
-def _rss(aim: np.ndarray, columns: np.ndarray) -> tuple[float, int]:
-    """Residual sum of squares of aim (n,) on columns (n, q), and their rank: one QR, whose small
-    triangle holds all that is asked."""
-    q = columns.shape[1]
-    both = np.empty((len(aim), q + 1))
-    both[:, :q] = columns
-    both[:, :q] /= np.maximum(np.sqrt(np.einsum("ij,ij->j", columns, columns)), 1e-300)
-    both[:, q] = aim
-    upper: np.ndarray = np.linalg.qr(both, mode="r")  # type: ignore[assignment]
-    left, size, _ = np.linalg.svd(upper[:, :q], full_matrices=False)
-    left = left[:, size > size[0] * max(both.shape) * np.finfo(float).eps]
-    rest = upper[:, q] - left @ (left.T @ upper[:, q])
-    return float(rest @ rest), left.shape[1]
+def _with_products(columns: np.ndarray) -> np.ndarray:
+    """Columns (1 + p, m), the first of ones, and all squares and products of the others."""
+    return np.concatenate([columns, *(columns[i:] * columns[i] for i in range(1, len(columns)))])
 
 
 def _chi2(statistic: float, freedom: int) -> float:

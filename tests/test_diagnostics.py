@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_linear import R, store_design
 
-from kalib import diagnostics
+from kalib import diagnostics, linear
 from kalib.linear import LeastSquares, least_squares
 
 
@@ -29,6 +29,20 @@ def test_check_equals_r(check, name: str, fit: LeastSquares) -> None:
     found = check(fit)
     assert found.statistic == pytest.approx(R[name]["statistic"], rel=1e-8)
     assert found.p_value == pytest.approx(R[name]["p_value"], rel=1e-8)
+
+
+@pytest.mark.parametrize("noise", [1.0, 1e-2, 1e-5, 0.0])
+def test_spread_tests_agree_with_one_qr_however_dependent_the_columns(noise: float) -> None:
+    rng = np.random.default_rng(6)
+    design = rng.standard_normal((2500, 4))
+    design[:, 3] = design[:, 0] + noise * design[:, 3]
+    columns = np.vstack([np.ones(2500), design.T])
+    aim = rng.standard_normal(2500) + design[:, 1] ** 2
+    found, rank = linear.explained_squares(aim, columns, diagnostics._with_products)
+    wide = diagnostics._with_products(columns)
+    exact, exact_rank = linear._explained_by_qr(aim, wide)
+    assert found == pytest.approx(exact, rel=1e-9)
+    assert rank == exact_rank == (15 if noise else 10)
 
 
 def test_durbin_watson_equals_r_dwtest(fit: LeastSquares) -> None:

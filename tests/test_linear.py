@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kalib import linear
 from kalib.errors import KalibError
 from kalib.linear import LeastSquares, least_squares
 
@@ -64,7 +65,7 @@ def test_fit_and_influence_equal_r_lm(kind: str) -> None:
         ("coef", "coef"), ("std_error", "std_error"), ("p_value", "p_value"), ("r2", "r2"),
         ("r2_adjusted", "r2_adjusted"), ("sigma", "sigma"), ("f_statistic", "f"),
         ("leverage", "leverage"), ("cook", "cook"), ("studentized", "rstudent"),
-        ("press_residual", "press"),
+        ("press_residual", "press"), ("standardized", "rstandard"), ("dffits", "dffits"),
     ):  # fmt: skip
         np.testing.assert_allclose(getattr(fit, ours), expected[theirs], rtol=1e-8, err_msg=ours)
 
@@ -100,6 +101,15 @@ def test_press_equals_refitting_without_each_row() -> None:
         rest = least_squares(design[:60][keep], response[:60][keep], names)
         left_out = response[i] - rest.coef[0] - design[i] @ rest.coef[1:]
         assert fit.press_residual[i] == pytest.approx(left_out, rel=1e-9)
+
+
+def test_factoring_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    design, response, weights, names = store_design()
+    whole = least_squares(design, response, names, weights=weights)
+    monkeypatch.setattr(linear, "QR_ROWS", 17)
+    parts = least_squares(design, response, names, weights=weights)
+    for field in ("coef", "std_error", "hc3", "leverage", "vif", "condition_number"):
+        np.testing.assert_allclose(getattr(parts, field), getattr(whole, field), rtol=1e-9)
 
 
 def test_collinear_column_is_named() -> None:

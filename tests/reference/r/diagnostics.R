@@ -18,7 +18,8 @@ describe <- function(m) {
        p_value = unname(s$coefficients[, 4]), r2 = s$r.squared, r2_adjusted = s$adj.r.squared,
        sigma = s$sigma, f = unname(s$fstatistic[1]),
        leverage = unname(hatvalues(m)), cook = unname(cooks.distance(m)),
-       rstudent = unname(rstudent(m)), press = unname(residuals(m) / (1 - hatvalues(m))))
+       rstudent = unname(rstudent(m)), rstandard = unname(rstandard(m)), dffits = unname(dffits(m)),
+       press = unname(residuals(m) / (1 - hatvalues(m))))
 }
 test <- function(t) list(statistic = unname(t$statistic[1]), p_value = unname(t$p.value[1]))
 e <- residuals(fit)
