@@ -151,11 +151,14 @@ class Targets(_Section):
 
 
 class ReportSettings(_Section):
-    """[report]: language and names on the cover."""
+    """[report]: language, names on the cover, and the client's own look."""
 
     language: Literal["en", "zh"] = "en"
     client: str = "Client"
     author: str = "Analyst"
+    template: str | None = Field(default=None, pattern=r"(?i)\.(potx|pptx)$")
+    logo: str | None = Field(default=None, pattern=r"(?i)\.(png|jpe?g)$")
+    colors: tuple[Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")], ...] = ()
 
 
 class Study(_Section):
@@ -264,25 +267,24 @@ def _known_keys(place: list[str]) -> list[str]:
 
 
 def _missing_files(study: Study, file: str) -> list[Problem]:
-    """Tables that are absent, outside the study's folder, or not described."""
+    """Files that are absent, outside the study's folder, or not described."""
     problems = []
-    for key in ("accounts", "survey", "visits"):
-        name = getattr(study.data, key)
+    files = {f"data.{key}": getattr(study.data, key) for key in ("accounts", "survey", "visits")}
+    files |= {f"report.{key}": getattr(study.report, key) for key in ("template", "logo")}
+    for key, name in files.items():
         if name is None:
             continue
         target = (study.folder / name).resolve()
         if not target.is_relative_to(study.folder):
             problems.append(
                 Problem(
-                    f"'data.{key}' leaves the study's folder: {name}",
+                    f"'{key}' leaves the study's folder: {name}",
                     file=file,
-                    remedy="Put the table in the study's folder",
+                    remedy="Put the file in the study's folder",
                 )
             )
         elif not target.is_file():
-            problems.append(
-                Problem(f"'data.{key}': no file {name}", file=file, remedy="Check the name")
-            )
+            problems.append(Problem(f"'{key}': no file {name}", file=file, remedy="Check the name"))
     if study.data.visits and study.visits is None:
         problems.append(
             Problem("'visits' is missing", file=file, remedy="Add the section naming its columns")

@@ -12,7 +12,7 @@ ORDER = (
     "errors", "study", "report.words", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "wallet", "matrix", "territories", "plan", "analysis",
-    "theme", "figures", "report.exhibits", "report.rosters", "report.findings",
+    "theme", "fit_figures", "figures", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
     "execution",
     "outputs", "run", "batch", "cli", "__main__",

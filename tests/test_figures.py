@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from kalib import figures, theme
 from kalib.analysis import Analysis
@@ -72,7 +74,7 @@ def test_observed_against_predicted_marks_suspects(stores: Analysis, ax: Axes) -
 
 
 def test_market_share_is_marked(stores: Analysis, ax: Axes) -> None:
-    figures.draw_sow(stores.wallet, ax)
+    figures.draw_sow(stores.wallet, stores.study, ax)
     line = ax.lines[-1].get_xdata()
     assert line[0] == stores.wallet.market_share
     assert sum(bar.get_height() for bar in ax.patches) == len(stores.wallet.accounts)
@@ -86,28 +88,34 @@ def test_key_account_bars_hold_the_potential(stores: Analysis, ax: Axes) -> None
         assert bar.get_height() == pytest.approx(held)
 
 
-def test_a_missing_font_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(theme, "installed_chinese_fonts", list)
-    assert theme.lacks_font(["area", "面积"]) and not theme.lacks_font(["área", "Fläche"])
-    monkeypatch.setattr(theme, "installed_chinese_fonts", lambda: ["Noto Sans CJK SC"])
-    assert not theme.lacks_font(["面积"])
+def test_a_missing_font_is_known() -> None:
+    assert not theme.lacks_font(["area", "面积", "Straße", "площадь", "R² ≥ 5"])
+    assert theme.lacks_font(["\U00012000"])
+
+
+def test_fonts_came_with_the_kit() -> None:
+    names = [file.name for file in theme.font_files()]
+    assert names == [
+        "SourceSansPro-Regular.ttf",
+        "SourceSansPro-Bold.ttf",
+        "NotoSansSC-Regular.otf",
+    ]
+
+
+@pytest.mark.parametrize("color", ["#ffd400", "#005a8f", "#ffffff"])
+def test_a_client_color_is_dark_enough_to_read(stores: Analysis, color: str) -> None:
+    report = stores.study.report.model_copy(update={"colors": (color,)})
+    found = theme.accent(stores.study.model_copy(update={"report": report}))
+    assert theme._contrast(np.array(to_rgb(found))) >= theme.CONTRAST
+    assert found == color or color != "#005a8f"
 
 
 def test_client_text_is_not_read_as_mathematics(stores: Analysis, ax: Axes) -> None:
     assert theme.plain_text("A $ B $") == r"A \$ B \$"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (950, "950"), (1234, "1.23 k"), (999_600, "1 M"), (2.5e9, "2.5 bn"),
-     (float("nan"), "–")],
-)  # fmt: skip
-def test_short_numbers(value: float, text: str) -> None:
-    assert theme.short_number(value) == text
-
-
 def test_files_are_the_same_when_drawn_again(stores: Analysis, tmp_path: Path) -> None:
-    chart = {"sizes": lambda axes: figures.draw_path(stores.fit, axes)}
+    chart = {"sizes": lambda axes: figures.draw_path(stores.fit, stores.study, axes)}
     for folder in ("a", "b"):
         theme.save_figures(chart, tmp_path / folder)
     for kind in ("png", "svg"):

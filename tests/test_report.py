@@ -80,6 +80,9 @@ def test_numbers_as_the_language_reads_them(language: str) -> None:
     words = Words(language, "CNY")
     assert words.money(1.234e8) == ("123 M CNY" if language == "en" else "1.23亿 CNY")
     assert words.money(45_600) == ("45.6 k CNY" if language == "en" else "4.56万 CNY")
+    assert words.tick(999_600) == ("1 M" if language == "en" else "100万")
+    assert words.tick(2.5e9) == ("2.5 bn" if language == "en" else "25亿")
+    assert words.tick(1_050) == ("1.05 k" if language == "en" else "1,050")
     assert words.percent(0.2849) == "28%" and words.percent(float("nan")) == "–"
     assert Words(language, "thousand GBP").money(5) == (
         "5 k GBP" if language == "en" else "5,000 GBP"

@@ -73,6 +73,10 @@ class Words:
                 return f"{_three_digits(value / size)}{mark}"
         return _three_digits(value)
 
+    def tick(self, value: float) -> str:
+        """A number at an axis, without zeros at its end: 2.5 M."""
+        return re.sub(r"\.(\d*?)0+(?!\d)", lambda m: f".{m[1]}" if m[1] else "", self.short(value))
+
     def whole(self, value: float) -> str:
         """A whole number with separators: 12,345."""
         return MISSING if value is None or not np.isfinite(value) else f"{value:,.0f}"
