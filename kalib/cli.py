@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -126,19 +128,74 @@ def compare(before: Path, after: Path) -> None:
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--accounts", required=True, type=click.Path(path_type=Path), help="The table.")
-@click.option("--to", required=True, type=click.Path(path_type=Path), help=".parquet or .csv")
-@click.option("--engine", type=click.Choice(["duckdb"]), default="duckdb", show_default=True)
-@click.option("--cuts", type=click.Choice(["table", "run"]), default="table", show_default=True,
-              help="Cuts from the table's own rows, or those of the run.")  # fmt: skip
+@click.option(
+    "--accounts",
+    required=True,
+    metavar="TABLE",
+    help="Parquet, CSV, a folder of them, or ADDRESS::TABLE of a database.",
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="TABLE",
+    help=".parquet or .csv; or ADDRESS::TABLE in the database of the accounts.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="What reads files; a database computes by itself.",
+)
+@click.option(
+    "--cuts",
+    type=click.Choice(["table", "run"]),
+    default="table",
+    show_default=True,
+    help="Cuts from the table's own rows, or those of the run.",
+)
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="Columns to write, of the scores or of the table (default: all scores).",
+)
 @click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
-def score(run: Path, accounts: Path, to: Path, engine: str, cuts: str, memory: str) -> None:
+def score(
+    run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str
+) -> None:
     """Apply a run's formula to a table of any size."""
-    from kalib.scale import score_table
+    from kalib.scale.expression import OUTPUT
+    from kalib.scale.score import score_table
 
-    scored = score_table(run, accounts, to, cuts=cuts, memory=memory)
-    click.echo(f"{to}: {scored.rows:,} rows scored by {engine}; potential cut "
-               f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}")  # fmt: skip
+    names = [name.strip() for name in columns.split(",")] if columns else OUTPUT
+    with _progress() as tell:
+        scored = score_table(
+            run, accounts, to, engine=engine, cuts=cuts, columns=names, memory=memory, progress=tell
+        )
+    click.echo(
+        f"{to}: {scored.rows:,} rows scored; potential cut "
+        f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}"
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar on stderr where a person looks at it; nothing in a log."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, percent: float) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=None)
+            if percent >= 0:
+                bar.update(tasks[step], total=100, completed=percent)
+
+        yield tell
 
 
 @main.command("list")

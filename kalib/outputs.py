@@ -16,6 +16,10 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import SEED, Analysis
+from kalib.fitting import Fit
+from kalib.indicators import Screening
+from kalib.study import Study
+from kalib.wallet import surveyed_range
 
 CONTRACT = (
     "account", "name", "region", "segment", "sales", "potential", "potential_low",
@@ -54,20 +58,25 @@ def write_outputs(
     accounts = accounts_table(analysis)
     accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
-    low, high = analysis.fit.predictive.sql_bounds(
-        analysis.fit.formula.sql_line, analysis.study.formula.confidence
-    )
-    formula = {
-        **analysis.fit.formula.to_json(),
-        "currency": analysis.study.currency,
-        "confidence": analysis.study.formula.confidence,
-        "sql_low": low,
-        "sql_high": high,
-    }
-    write_json(formula, folder / "formula.json")
+    record = formula_record(analysis.fit, analysis.screening, analysis.study)
+    write_json(record, folder / "formula.json")
     write_json(analysis.verdict.to_json(), folder / "verdict.json")
     write_json(figures, folder / "summary.json")
     write_json(provenance, folder / "run.json")
+
+
+def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
+    """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
+    low, high = fit.predictive.sql_bounds(fit.formula.sql_line, study.formula.confidence)
+    return {
+        **fit.formula.to_json(),
+        "currency": study.currency,
+        "confidence": study.formula.confidence,
+        "sql_low": low,
+        "sql_high": high,
+        "error": fit.predictive.to_json(),
+        "surveyed": surveyed_range(fit, screening),
+    }
 
 
 def provenance(

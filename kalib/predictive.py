@@ -37,6 +37,16 @@ class Predictive:
             return np.full(len(working), self.size)
         return self.size * np.maximum(working, self.low_fitted) ** self.power
 
+    def to_json(self) -> dict[str, object]:
+        """What gives the distribution of any fitted value, as in formula.json."""
+        return {
+            "levels": [float(level) for level in self.levels],
+            "quantiles": [float(quantile) for quantile in self.quantiles],
+            "size": float(self.size),
+            "power": float(self.power),
+            "low_fitted": float(self.low_fitted),
+        }
+
     def sql_bounds(self, line: str, confidence: float) -> tuple[str, str]:
         """Interval of potential as SQL, for an expression of the fitted working value.
 

@@ -125,16 +125,35 @@ def build_wallet(
     )
 
 
+def surveyed_range(
+    fit: Fit, screening: Screening, surveyed: np.ndarray | None = None
+) -> dict[str, dict[str, float] | list[str]]:
+    """What the surveyed accounts show of each indicator of the formula: low and high, or levels.
+
+    surveyed: (N,) bool; those whose potential is believed where not given.
+    """
+    values = screening.values
+    if surveyed is None:
+        surveyed = values.index.isin(fit.oof.index[~fit.oof["suspect"]])
+    found: dict[str, dict[str, float] | list[str]] = {}
+    for name in fit.formula.indicators:
+        seen = values.loc[surveyed, name]
+        if pd.api.types.is_numeric_dtype(seen):
+            found[name] = {"low": float(seen.min()), "high": float(seen.max())}
+        else:
+            found[name] = sorted(set(seen.astype(str)))
+    return found
+
+
 def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.ndarray:
     """Accounts (N,) bool with an indicator of the formula outside its surveyed range."""
     outside = np.zeros(len(screening.values), dtype=bool)
-    for name in fit.formula.indicators:
+    for name, seen in surveyed_range(fit, screening, surveyed).items():
         column = screening.values[name]
-        if pd.api.types.is_numeric_dtype(column):
-            values = column.to_numpy(float)
-            outside |= (values < values[surveyed].min()) | (values > values[surveyed].max())
+        if isinstance(seen, dict):
+            outside |= ~column.between(seen["low"], seen["high"]).to_numpy()
         else:
-            outside |= ~column.isin(set(column[surveyed])).to_numpy()
+            outside |= ~column.isin(seen).to_numpy()
     return outside
 
 

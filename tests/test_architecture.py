@@ -13,7 +13,8 @@ ORDER = (
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "wallet", "matrix", "territories", "plan", "analysis",
     "theme", "fit_figures", "figures", "report.exhibits", "report.rosters", "report.findings",
-    "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck", "waves", "storage", "scale",
+    "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck", "waves", "storage",
+    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score",
     "execution",
     "outputs", "run", "batch", "cli", "__main__",
 )  # fmt: skip

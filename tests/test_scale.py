@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from kalib.analysis import Analysis
-from kalib.errors import KalibError, StudyError
+from kalib.errors import StudyError
 from kalib.matrix import assign_zones, potential_cut
 from kalib.outputs import provenance, write_outputs
 from kalib.report.findings import find
-from kalib.scale import score_table
+from kalib.scale.recipe import CDF_ERROR
+from kalib.scale.score import score_table
+from kalib.study import ZONES
 
 
 def finished(analysis: Analysis, folder: Path) -> Path:
@@ -72,6 +74,38 @@ def test_interval_is_close_to_that_of_the_run(case, tmp_path: Path) -> None:
     assert (found["potential_low"] <= found["potential_high"]).all()
 
 
+def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").reindex(table.index)
+    fit, columns = analysis.fit, [f"p_{zone}" for zone in ZONES]
+    quantiles = fit.predictive.potential_quantiles(fit.working, fit.predictive.scale(fit.working))
+    share = np.where(found["sales"] > 0, found["sales"], np.nan) / scored.sow_cut
+    cut = scored.potential_cut
+    for row in range(0, len(found), 7):
+        place = np.clip(64 * np.linspace(0, 1, 20_001) - 0.5, 0, 63)  # as `draw_potential`
+        drawn = np.interp(place, np.arange(64), quantiles[row])
+        high, loyal = drawn >= cut, drawn <= np.nan_to_num(share[row])
+        parts = [high & ~loyal, high & loyal, ~high & loyal, ~high & ~loyal]
+        expected = [part.mean() for part in parts]
+        np.testing.assert_allclose(found[columns].iloc[row], expected, atol=2 * CDF_ERROR + 1e-4)
+    np.testing.assert_allclose(found[columns].sum(axis=1), 1, atol=1e-6)
+    own = [found.at[a, f"p_{z}"] for a, z in found["zone"].items()]
+    np.testing.assert_allclose(found["zone_probability"], own)
+    assert (found["key_account"] == found["zone"].isin(["attack", "defense"])).all()
+
+
+def test_extrapolated_is_that_of_the_run(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account")["extrapolated"]
+    surveyed = analysis.wallet.accounts["potential_source"] == "measured"
+    expected = analysis.wallet.accounts["extrapolated"]
+    assert (found.reindex(expected.index)[~surveyed] == expected[~surveyed]).all()
+
+
 @pytest.mark.parametrize(
     "cut", ["{ top = 10 }", "{ pareto = 0.6 }", "{ value = 60000 }", "{ quantile = 0.5 }"]
 )
@@ -115,7 +149,7 @@ def test_bad_input_is_refused_and_nothing_written(case, nothing, tmp_path: Path)
     with pytest.raises(StudyError, match="neither"):
         score_table(run, tmp_path / "thin.csv", tmp_path / "s.txt")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing PAR1")
-    with pytest.raises(KalibError, match="could not be scored"):
+    with pytest.raises(StudyError, match="can't be read"):
         score_table(run, tmp_path / "broken.parquet", tmp_path / "s.csv")
     (tmp_path / "null").mkdir()
     with pytest.raises(StudyError, match="unusable"):

@@ -1,0 +1,176 @@
+"""Scoring as one ibis expression: whatever engine holds the rows computes it there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kalib.scale.recipe import Recipe
+
+OUTPUT = (
+    "account", "sales", "potential", "potential_low", "potential_high", "extrapolated", "sow",
+    "sow_low", "sow_high", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
+    "p_watch", "key_account", "team",
+)  # fmt: skip
+LEAST_LOGGED = 1e-12  # what a logarithm is taken of at least, as in `Column.encode`
+LARGEST = 1e300  # a potential beyond it is a slip of the data: unknown, as if not a number
+
+
+def with_potential(table: Any, recipe: Recipe) -> Any:
+    """The table with kalib_line (fitted working value), kalib_sales and kalib_potential.
+
+    table: ibis table whose numeric columns are float64 and text columns strings. Potential is
+    NULL where an indicator of the formula is missing.
+    """
+    import ibis
+
+    line: Any = ibis.literal(recipe.intercept, "float64")
+    for step in recipe.steps:
+        if step.transform == "identity":
+            line = line + step.coefficient * table[step.indicator]
+        elif step.transform == "log":
+            inside = table[step.indicator] + step.shift if step.shift else table[step.indicator]
+            inside = (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside)
+            line = line + step.coefficient * inside.ln()
+    for name in recipe.textual:
+        steps = [s for s in recipe.steps if s.transform == "level" and s.indicator == name]
+        branches = [(table[name] == s.level, s.coefficient) for s in steps]
+        line = line + table[name].notnull().ifelse(ibis.cases(*branches, else_=0.0), ibis.null())
+    table = table.mutate(kalib_line=line, kalib_sales=table[recipe.sales])
+    line = table.kalib_line
+    if recipe.form == "linear":
+        potential = (line < recipe.floor).ifelse(recipe.floor, line)
+    else:
+        potential = line.exp() * recipe.smearing
+    table = table.mutate(kalib_potential=potential)
+    value = table.kalib_potential
+    # Not a number is more than any number in SQL: one comparison finds it, too.
+    fine = (value > 0) & (value < LARGEST)
+    return table.mutate(kalib_potential=fine.ifelse(value, ibis.null()))
+
+
+def score(
+    table: Any, recipe: Recipe, cuts: tuple[float, float], columns: Sequence[str] = OUTPUT
+) -> Any:
+    """Every row with its potential, SOW, zone and their probabilities.
+
+    cuts: potential (currency a year) and SOW (fraction), taken as fixed. columns: of OUTPUT or of
+    the table itself.
+    """
+    import ibis
+
+    t = with_potential(table, recipe)
+    potential, sales = t.kalib_potential, t.kalib_sales
+    low, high = _interval(t, recipe)
+    t = t.mutate(
+        kalib_low=low, kalib_high=high, kalib_sow=sales / potential, **_chances(t, recipe, cuts)
+    )
+    is_high, is_loyal = t.kalib_potential >= cuts[0], t.kalib_sow >= cuts[1]
+    at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
+    later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
+
+    def by_zone(
+        attack: Any, defense: Any, maintenance: Any, watch: Any, *, unknown: Any = ""
+    ) -> Any:
+        zones = is_high.ifelse(
+            is_loyal.ifelse(defense, attack), is_loyal.ifelse(maintenance, watch)
+        )
+        return t.kalib_sow.notnull().ifelse(zones, unknown)
+
+    chances = {
+        "p_attack": 1.0 - later,
+        "p_defense": later - at_cut,
+        "p_maintenance": sooner,
+        "p_watch": later - at_share,
+    }
+    scored = {
+        "account": t[recipe.account].cast("string"),
+        "sales": t.kalib_sales,
+        "potential": t.kalib_potential,
+        "potential_low": t.kalib_low,
+        "potential_high": t.kalib_high,
+        "extrapolated": _outside(t, recipe),
+        "sow": t.kalib_sow,
+        "sow_low": t.kalib_sales / t.kalib_high,
+        "sow_high": t.kalib_sales / t.kalib_low,
+        "zone": by_zone("attack", "defense", "maintenance", "watch"),
+        "zone_probability": by_zone(*chances.values(), unknown=None).cast("float32"),
+        **{name: chance.cast("float32") for name, chance in chances.items()},
+        "key_account": (is_high & t.kalib_sow.notnull()).fill_null(False),
+        "team": by_zone("hunter", "farmer", "", ""),
+    }
+    return t.select(**{name: scored[name] if name in scored else t[name] for name in columns})
+
+
+def _spread(line: Any, recipe: Recipe) -> Any:
+    """Scale of the error on the working scale: a number, or an expression of the fitted value."""
+    if not recipe.power:
+        return recipe.size
+    base = (line < recipe.low_fitted).ifelse(recipe.low_fitted, line)
+    return recipe.size * base.pow(recipe.power)
+
+
+def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
+    """Ends of the interval of potential, currency a year."""
+    if recipe.form != "linear":
+        factors = (np.exp(z * recipe.size) / recipe.smearing for z in (recipe.low, recipe.high))
+        low, high = (t.kalib_potential * float(factor) for factor in factors)
+        return low, high
+    ends = [t.kalib_line + z * _spread(t.kalib_line, recipe) for z in (recipe.low, recipe.high)]
+    known = t.kalib_potential.notnull()
+    low, high = (known.ifelse((end < recipe.floor).ifelse(recipe.floor, end), None) for end in ends)
+    return low, high
+
+
+def _chances(t: Any, recipe: Recipe, cuts: tuple[float, float]) -> dict[str, Any]:
+    """P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow."""
+    import ibis
+
+    def below(amount: Any) -> Any:
+        if recipe.form != "linear":
+            return _distribution(amount * recipe.smearing / t.kalib_potential, recipe)
+        place = (amount - t.kalib_line) / _spread(t.kalib_line, recipe)
+        # The formula never gives less than its floor: whatever lies below it lies at it.
+        chance = (amount > recipe.floor).ifelse(_distribution(place, recipe), 0.0)
+        return t.kalib_potential.notnull().ifelse(chance, None)
+
+    return {
+        "kalib_at_cut": below(ibis.literal(cuts[0])),
+        "kalib_at_share": below(t.kalib_sales * (1 / cuts[1])),
+    }
+
+
+def _distribution(place: Any, recipe: Recipe) -> Any:
+    """The distribution function of the error at a place, by halving: few comparisons a row."""
+    knots, chances = recipe.knots, recipe.chances
+
+    def between(left: int, right: int) -> Any:
+        if right - left == 1:
+            slope = (chances[right] - chances[left]) / (knots[right] - knots[left])
+            return float(chances[left] - slope * knots[left]) + float(slope) * place
+        middle = (left + right) // 2
+        return (place < float(knots[middle])).ifelse(between(left, middle), between(middle, right))
+
+    inner = (place < float(knots[-1])).ifelse(between(0, len(knots) - 1), 1.0)
+    chance = (place > float(knots[0])).ifelse(inner, 0.0)
+    return place.notnull().ifelse(chance, None)
+
+
+def _outside(t: Any, recipe: Recipe) -> Any:
+    """Whether an indicator of the formula lies outside its surveyed range."""
+    import ibis
+
+    parts: list[Any] = []
+    for name, seen in recipe.surveyed.items():
+        if isinstance(seen, dict):
+            parts.append((t[name] < seen["low"]) | (t[name] > seen["high"]))
+        else:
+            parts.append(t[name].notin(seen))
+    if not parts:
+        return ibis.literal(False)
+    outside = parts[0]
+    for part in parts[1:]:
+        outside = outside | part
+    return (outside & t.kalib_potential.notnull()).fill_null(False)

@@ -1,0 +1,109 @@
+"""A run's formula applied where the data lie: tables of any size."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kalib.errors import Problem, StudyError
+from kalib.scale.cuts import compute_cuts
+from kalib.scale.expression import OUTPUT, score
+from kalib.scale.recipe import read_recipe
+from kalib.scale.sources import MEMORY, Source, open_source, typed
+from kalib.scale.targets import check_target, write_table
+
+Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored: rows, potential cut (currency a year), SOW cut (fraction)."""
+
+    rows: int
+    potential_cut: float
+    sow_cut: float
+
+
+def score_table(
+    run: Path,
+    accounts: Path | str,
+    to: Path | str,
+    *,
+    engine: str = "duckdb",
+    cuts: str = "table",
+    columns: Sequence[str] = OUTPUT,
+    memory: str = MEMORY,
+    progress: Progress | None = None,
+) -> Scored:
+    """Score every row of a table and write it, whole or not at all.
+
+    run: a report's folder; accounts: Parquet or CSV, a folder of either, or ADDRESS::TABLE of a
+    database, with the client's columns; to: .parquet or .csv (Spark writes a folder of that name),
+    or ADDRESS::TABLE in the database of the accounts; engine: "duckdb" or "spark"; cuts: "table"
+    computes the cuts of the study from the table's own rows, "run" takes those of the run;
+    columns: of `OUTPUT` or of the table.
+
+    The formula is applied, not what own sales or a survey say of single accounts. The interval
+    and the probabilities follow the run's out-of-fold errors; the error of the coefficients is
+    taken as its mean over the surveyed accounts and the cuts as known, so that accounts marked
+    extrapolated are less sure than they look. Rows without an indicator of the formula have no
+    potential. Raises StudyError for bad input.
+    """
+    accounts, to = str(accounts), str(to)
+    recipe = read_recipe(run)
+    if cuts == "run" and recipe.run_cuts is None:
+        raise StudyError(
+            Problem("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
+        )
+    check_target(to, accounts)
+    tell = progress or (lambda *_: None)
+    with open_source(accounts, engine, memory, writes="://" in to) as source:
+        table = typed(source, recipe.numeric, recipe.textual, recipe.account)
+        _check_columns(columns, source)
+        rows = int(source.table.count().to_pyarrow().as_py())
+        if not rows:
+            raise StudyError(Problem("the table has no rows", file=source.name))
+        if cuts == "run" and recipe.run_cuts:
+            found = recipe.run_cuts
+        else:
+            with _watched(source, "cuts", tell):
+                found = compute_cuts(table, recipe, source.memory)
+        with _watched(source, "scores", tell):
+            write_table(source, score(table, recipe, found, columns), to)
+    return Scored(rows, *found)
+
+
+def _check_columns(columns: Sequence[str], source: Source) -> None:
+    known = {*OUTPUT, *source.table.columns}
+    problems = [
+        Problem(f"no column {name!r} to write", file=source.name,
+                remedy=f"Name columns of the table, or of {', '.join(OUTPUT)}")
+        for name in columns if name not in known
+    ]  # fmt: skip
+    if problems or not columns:
+        raise StudyError(problems or "no column to write")
+
+
+@contextmanager
+def _watched(source: Source, step: str, tell: Progress) -> Iterator[None]:
+    """Tell how far the engine is, until the block ends."""
+    done = threading.Event()
+
+    def poll() -> None:
+        while not done.wait(POLL_SECONDS):
+            embedded = source.connection.name == "duckdb"
+            tell(step, source.connection.con.query_progress() if embedded else -1.0)
+
+    tell(step, 0.0)
+    watcher = threading.Thread(target=poll, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+    tell(step, 100.0)
