@@ -14,10 +14,11 @@ from kalib.diagnostics import Check, run_checks
 from kalib.errors import KalibError
 from kalib.fitting import Fit, fit_formula
 from kalib.indicators import Screening, screen
+from kalib.loading import load_study
 from kalib.matrix import Matrix, build_matrix
 from kalib.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
 from kalib.plan import Plan, build_plan
-from kalib.study import Study, load_study
+from kalib.study import Study
 from kalib.tables import Tables, read_tables
 from kalib.verdict import Verdict, judge
 from kalib.visits import Measured, measure_potential
@@ -77,7 +78,7 @@ class Analysis:
         """The candidates, screened and completed."""
         candidates = self.study.indicators.candidates
         return self._step(
-            "screening", lambda: screen(self.tables.accounts, self.potential, candidates)
+            "screening", lambda: screen(self.tables.candidates, self.potential, candidates)
         )
 
     @property

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
+from kalib.loading import load_study
 from kalib.run import Progress, run_study
-from kalib.study import load_study
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 def list_studies(data: Path, reports: Path) -> None:
     """The studies and their runs."""
-    from kalib.study import load_study
+    from kalib.loading import load_study
 
     files = sorted(data.glob("*/study.toml"))
     if not files:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
+VALUE_LETTERS = 60
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input; row is the row of the file, the header being row 1."""
+    """One thing wrong with an input; row is the row of the file as a spreadsheet counts it, value
+    what the client wrote there."""
 
     message: str
     file: str = ""
     column: str = ""
     row: int | None = None
     remedy: str = ""
+    value: str = ""
 
     def __str__(self) -> str:
         place = ", ".join(
@@ -28,8 +31,13 @@ class Problem:
             )
             if part
         )
-        text = f"{place}: {self.message}" if place else self.message
+        message = f"{self.value[:VALUE_LETTERS]!r} {self.message}" if self.value else self.message
+        text = f"{place}: {message}" if place else message
         return f"{text}. {self.remedy}" if self.remedy else text
+
+    def without_value(self) -> Problem:
+        """The problem as it may be shown to those who must not see the client's data."""
+        return replace(self, value="")
 
 
 class KalibError(Exception):
@@ -44,6 +52,9 @@ class StudyError(KalibError):
             problems = Problem(problems)
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[StudyError], tuple[tuple[Problem, ...]]]:
+        return (StudyError, (self.problems,))
 
 
 def message_of(error: Exception) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kalib.cells import to_numbers
 from kalib.errors import Problem, StudyError
-from kalib.reading import as_text, read_text_table, to_numbers
+from kalib.packed import cell_text, measure
+from kalib.reading import read_text_table
 from kalib.report.words import CATALOGUE
 
 HEADER_ROWS = 20  # the header is looked for in the first rows: an expert may write above it
@@ -75,7 +77,8 @@ def read_overrides(path: Path, sales: pd.Series) -> Overrides:
     table, rows = _table(path)
     filled = (table[list(TERMS[1:])] != "").any(axis=1).to_numpy()
     table, rows = table[filled].reset_index(drop=True), rows[filled]
-    values, bad = to_numbers(table["override_potential"])
+    values, faults, _ = to_numbers(table["override_potential"])
+    bad = faults != ""
     ids, columns = table["account"], {term: CATALOGUE[term][0] for term in TERMS}
     problems: list[Problem] = []
     notes: list[Problem] = []
@@ -175,7 +178,8 @@ def _table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
             ]
         )  # fmt: skip
     frame = pd.DataFrame({t: cells[:, place[t]] for t in TERMS}, dtype=object)
-    return as_text(frame).apply(lambda column: column.str.strip()), rows
+    text = frame.map(cell_text).astype("str")
+    return text.apply(lambda column: column.str.strip()), rows
 
 
 def _sheet(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -183,6 +187,7 @@ def _sheet(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
+        measure(path)
         book = CalamineWorkbook.from_path(path)
         for name in book.sheet_names:
             sheet = book.get_sheet_by_name(name)

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kalib.cells import is_missing, to_numbers
+from kalib.columns import NUMERIC_SHARE
 from kalib.errors import Problem, StudyError
-from kalib.reading import MISSING, TextTable, read_text_table, to_numbers
-from kalib.tables import NUMERIC_SHARE
+from kalib.reading import TextTable, read_text_table
 
 # Words that tell a column's role, the surest first; matched against the header's own words.
 ROLE_WORDS = {
@@ -125,8 +126,8 @@ def _is_visits(table: TextTable) -> bool:
 
 
 def _numeric(cells: pd.Series) -> bool:
-    values, _ = to_numbers(cells)
-    filled = ~cells.str.strip().str.lower().isin(MISSING)
+    values = to_numbers(cells).values
+    filled = ~is_missing(cells)
     return bool(filled.any() and values.notna().sum() / filled.sum() >= NUMERIC_SHARE)
 
 
@@ -175,7 +176,7 @@ def _candidates(table: TextTable, roles: dict[str, str], doubts: list[str]) -> l
         if column in roles.values():
             continue
         cells = table.frame[column].str.strip()
-        filled = cells[~cells.str.lower().isin(MISSING)]
+        filled = cells[~is_missing(cells)]
         if filled.nunique() < 2:
             doubts.append(f"{column!r} never changes and was left out")
         elif not _numeric(cells) and filled.nunique() > max(20, len(cells) // 10):
@@ -259,7 +260,7 @@ def _codebook(name: str, tables: Sequence[TextTable]) -> str:
         lines += [f"## {table.file}", "", "| column | definition | unit | source |",
                   "|---|---|---|---|"]  # fmt: skip
         for column in table.frame.columns:
-            values, _ = to_numbers(table.frame[column])
+            values = to_numbers(table.frame[column]).values
             low, high = values.min(), values.max()
             known = f"{low:,.4g} to {high:,.4g}" if np.isfinite(low) else "text"
             safe = str(column).replace("|", "\\|").replace("\n", " ")

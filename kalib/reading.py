@@ -1,199 +1,226 @@
-"""Files read as text: CSV, XLSX and Parquet, every cell as the client wrote it."""
+"""Files read as text: CSV, Excel and Parquet, every cell as the client wrote it."""
 
 from __future__ import annotations
 
-import csv
-import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kalib.delimited import csv_rows
 from kalib.errors import Problem, StudyError
+from kalib.packed import LARGEST, MOST_ROWS, parquet_columns, sheet_rows, too_large
 
-LARGEST = 2_000_000_000  # bytes; larger tables are scored where they lie, not read here
-MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–", "#n/a"}
-CURRENCY = "€$£¥￥"
-FALSE_TRUE = {
-    **dict.fromkeys(("0", "no", "n", "false", "否", "0.0"), False),
-    **dict.fromkeys(("1", "yes", "y", "true", "是", "1.0", "x"), True),
-}
+TOP = 20  # rows in which the header is looked for
+BLOCK = 50_000  # rows held as Python text at a time
+LISTED = 50  # cells listed one by one for one fault of one column; the rest are counted
+# What no cell needs and no deliverable can show: control characters become blanks, invisible
+# marks and changes of writing direction vanish.
+CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+INVISIBLE = "[\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
+HEAD = 200  # bytes in which a web page shows that it is one
+MAGIC = {b"PK\x03\x04": "Excel", b"\xd0\xcf\x11\xe0": "Excel", b"PAR1": "Parquet"}
+SUFFIX = {"Excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "Parquet": (".parquet",)}
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text: frame of str cells, file name, and the file row of each line."""
+    """A table of text: frame of str cells, file name, the file row of each line, all headers, and
+    what was tolerated."""
 
     frame: pd.DataFrame
     file: str
     rows: np.ndarray
+    headers: tuple[str, ...]
+    notes: tuple[Problem, ...] = ()
+
+    def keep(self, where: np.ndarray, *notes: Problem) -> TextTable:
+        """The lines where a (rows,) bool array is True, with further notes."""
+        frame = self.frame[where].reset_index(drop=True)
+        notes = (*self.notes, *notes)
+        return TextTable(frame, self.file, self.rows[where], self.headers, notes)
 
 
-def read_text_table(path: Path) -> TextTable:
-    """Read one table as text. Raises StudyError where it can't be read."""
+@dataclass(frozen=True)
+class _Asked:
+    """Columns that are asked for, and those that are welcome; all, where none is asked for."""
+
+    wanted: tuple[str, ...]
+    welcome: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.wanted, *self.welcome) if self.wanted else ()
+
+
+def read_text_table(
+    path: Path, wanted: Sequence[str] = (), welcome: Sequence[str] = ()
+) -> TextTable:
+    """Read one table as text.
+
+    wanted: the columns to find and keep (all of them where it is empty); welcome: those to keep
+    where they are there. The content decides what kind of file it is. Raises StudyError where it
+    can't be read, with every problem found.
+    """
     if path.stat().st_size > LARGEST:
-        raise StudyError(
-            Problem(
-                f"{path.stat().st_size / 1e9:.1f} GB is more than is read into memory",
-                file=path.name,
-                remedy="Give the columns the study needs only",
-            )
-        )
+        raise too_large(f"its {path.stat().st_size / 1e9:.1f} GB are", path.name)
     try:
-        kind = path.suffix.lower()
-        if kind == ".parquet":
-            frame = as_text(pd.read_parquet(path))
-        elif kind in (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"):
-            frame = as_text(pd.read_excel(path, engine="calamine", dtype=object, na_filter=False))
-        else:
-            frame = _read_csv(path)
-    except StudyError:
+        return _read(path, _Asked(tuple(wanted), tuple(welcome)))
+    except (StudyError, MemoryError):
         raise
     except Exception as error:
+        reason = (str(error).splitlines() or [""])[0][:120]
         raise StudyError(
             Problem(
-                f"can't be read ({type(error).__name__}: {str(error).splitlines()[0][:120]})",
+                f"can't be read ({type(error).__name__}: {reason})",
                 file=path.name,
-                remedy="Save it again as CSV in UTF-8",
+                remedy="Open it and save it again as .xlsx, or as CSV in UTF-8",
             )
         ) from error
-    frame.columns = [str(name).strip() for name in frame.columns]
-    double = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
+
+
+def _read(path: Path, asked: _Asked) -> TextTable:
+    notes: list[Problem] = []
+    with path.open("rb") as file:
+        kind = MAGIC.get(file.read(4), "CSV")
+    if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
+        notes.append(Problem(f"is a file of {kind}, whatever its name says", file=path.name))
+    if kind == "Parquet":
+        return _from_parquet(path, asked, notes)
+    if kind == "Excel":
+        return _from_rows(iter(sheet_rows(path, asked.wanted, notes)), path.name, asked, notes)
+    if path.suffix.lower() in SUFFIX["Parquet"]:
+        raise StudyError(Problem("is no Parquet file, though its name says so", file=path.name,
+                                 remedy="Export it again"))  # fmt: skip
+    raw = path.read_bytes()
+    if not raw.strip(b"\xef\xbb\xbf \r\n\t\0"):
+        raise StudyError(Problem("the file is empty", file=path.name, remedy="Export it again"))
+    if raw[:HEAD].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        raise StudyError(
+            Problem("is a web page or XML, no table", file=path.name,
+                    remedy="Open it in a spreadsheet program and save it as .xlsx")
+        )  # fmt: skip
+    if path.suffix.lower() in SUFFIX["Excel"]:
+        notes.append(Problem("is a text file, whatever its name says", file=path.name))
+    return _from_rows(csv_rows(raw, path.name, notes), path.name, asked, notes)
+
+
+def _from_rows(
+    rows: Iterator[list[str]], file: str, asked: _Asked, notes: list[Problem]
+) -> TextTable:
+    """A table from rows whose header stands in one of the first."""
+    top = list(islice(rows, TOP))
+    start = _header_row(top, asked.wanted)
+    names = [_plain(cell) for cell in top[start]] if top else []
+    width = max((i + 1 for i, name in enumerate(names) if name), default=0)
+    if width == 0:
+        raise StudyError(Problem("the file is empty", file=file, remedy="Export it again"))
+    if start and any(map(_filled, top[:start])):
+        notes.append(Problem(f"the header was found in row {start + 1}", file=file))
+    places = _places(names, file, asked, start + 1)
+    problems: list[Problem] = []
+    parts: list[pd.DataFrame] = []
+    numbers: list[int] = []
+    number, short = start + 1, 0
+    for block in _blocks(top[start + 1 :], rows):
+        kept = []
+        for row in block:
+            number += 1
+            if len(row) != width:
+                if any(cell.strip() for cell in row[width:]) and len(problems) < LISTED:
+                    problems.append(_ragged(row, width, file, number))
+                short += 0 < len(row) < width and _filled(row)
+                row = row + [""] * (width - len(row))
+            if _filled(row):
+                kept.append([row[place] for place in places.values()])
+                numbers.append(number)
+        if number > MOST_ROWS:
+            raise too_large(f"its more than {MOST_ROWS:,} rows are", file)
+        parts.append(pd.DataFrame(kept, columns=list(places), dtype="str"))
+    if problems:
+        raise StudyError(problems)
+    if short:
+        notes.append(Problem(f"{short} rows are short; what lacks was taken as blank", file=file))
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(places))
+    headers = tuple(name for name in names if name)
+    return TextTable(_inert(frame), file, np.array(numbers, dtype=int), headers, tuple(notes))
+
+
+def _from_parquet(path: Path, asked: _Asked, notes: list[Problem]) -> TextTable:
+    problems: list[Problem] = []
+    headers, columns = parquet_columns(path, asked.names, problems)
+    places = _places([_plain(name) for name in columns], path.name, asked, 1)
+    if problems:
+        raise StudyError(problems)
+    cells = list(columns.values())
+    frame = pd.DataFrame({name: pd.Series(cells[i], dtype="str") for name, i in places.items()})
+    rows = np.arange(2, len(frame) + 2)
+    table = TextTable(_inert(frame), path.name, rows, headers, tuple(notes))
+    return table.keep((table.frame != "").any(axis=1).to_numpy())
+
+
+def _header_row(top: list[list[str]], wanted: Collection[str]) -> int:
+    """The row of the header: the one with all wanted names, or the first that is no title."""
+    names = {_plain(name) for name in wanted}
+    for i, row in enumerate(top):
+        if names and names <= {_plain(cell) for cell in row}:
+            return i
+    # A title, alone in its row or merged across it, says one thing.
+    said = [len({cell.strip() for cell in row} - {""}) for row in top]
+    usual = max(said, default=0)
+    return next((i for i, count in enumerate(said) if count > min(1, usual - 1)), 0)
+
+
+def _places(names: list[str], file: str, asked: _Asked, row: int) -> dict[str, int]:
+    """Column -> its place, of the columns wanted or of all that have a name."""
+    spelling = {_plain(name): name for name in asked.names}
+    found = [name for name in names if name and (not spelling or name in spelling)]
+    double = sorted({name for name in found if found.count(name) > 1})
     if double:
         raise StudyError(
             [
-                Problem(
-                    "the header stands twice",
-                    file=path.name,
-                    column=name,
-                    row=1,
-                    remedy="Rename one of them",
-                )
+                Problem("the header stands twice", file=file, column=name, row=row,
+                        remedy="Rename one of them")
                 for name in double
             ]
-        )
-    rows = np.arange(2, len(frame) + 2)
-    blank = (frame == "").all(axis=1).to_numpy() if len(frame.columns) else np.zeros(0, bool)
-    return TextTable(frame[~blank].reset_index(drop=True), path.name, rows[~blank])
+        )  # fmt: skip
+    return {spelling.get(name, name): names.index(name) for name in found}
 
 
-def to_numbers(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Text cells as numbers: (values float with NaN, bad bool: neither missing nor a number).
-
-    Thousands separators, currency signs, percent signs and decimal commas are understood; a
-    comma is decimal where the column shows it to be (1.001,50 or 3,5).
-    """
-    text = cells.str.strip()
-    missing = text.str.lower().isin(MISSING)
-    plain = pd.to_numeric(text.where(~missing), errors="coerce")
-    hard = plain.isna() & ~missing
-    if hard.any():
-        rest = text[hard].str.replace(f"[{CURRENCY}\\s\u00a0\u202f']", "", regex=True)
-        percent = rest.str.endswith("%")
-        rest = rest.str.rstrip("%")
-        rest = rest.str.replace(r"^\((.*)\)$", r"-\1", regex=True)
-        if _decimal_comma(rest):
-            rest = rest.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        else:
-            whole = rest.str.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
-            rest = rest.where(~whole, rest.str.replace(",", "", regex=False))
-        found = pd.to_numeric(rest, errors="coerce")
-        plain.loc[hard] = np.where(percent, found / 100, found)
-    plain = plain.where(np.isfinite(plain.astype(float)))
-    return plain.astype(float), plain.isna() & ~missing
+def _blocks(first: list[list[str]], rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """All rows, some at a time."""
+    yield first
+    while block := list(islice(rows, BLOCK)):
+        yield block
 
 
-def to_flags(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Text cells as flags: (values object True/False/None, bad bool)."""
-    text = cells.str.strip().str.lower()
-    missing = text.isin(MISSING)
-    values = text.map(FALSE_TRUE).astype(object)
-    bad = values.isna() & ~missing
-    return values.where(values.notna(), None), bad
-
-
-def _decimal_comma(text: pd.Series) -> bool:
-    """Whether a comma in these cells is decimal: "1.001,50", or "3,5" and never "3,500"."""
-    both = text.str.contains(r"\.\d{3},\d+$", regex=True).any()
-    short = text.str.contains(r"^[-+]?\d+,(?:\d{1,2}|\d{4,})$", regex=True).any()
-    english = text.str.contains(r",\d{3}\.", regex=True).any()
-    return bool((both or short) and not english)
-
-
-def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Cells of any type as the text a person would have typed."""
-
-    def text(value: object) -> str:
-        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-            return ""
-        if isinstance(value, bool | np.bool_):
-            return "1" if value else "0"
-        if isinstance(value, float | np.floating) and float(value).is_integer():
-            return str(int(value)) if abs(float(value)) < 1e15 else repr(float(value))
-        return str(value)
-
-    return pd.DataFrame({name: frame[name].map(text).astype("str") for name in frame.columns})
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    raw = path.read_bytes()
-    if not raw.strip():
-        raise StudyError(Problem("the file is empty", file=path.name, remedy="Export it again"))
-    coding = _encoding(raw, path.name)
-    head = raw[:200_000].decode(coding, errors="ignore")
-    first = head.splitlines()[0]
-    separator = max((",", ";", "\t", "|"), key=first.count)
-    _refuse_ragged(head, separator, path.name)
-    frame = pd.read_csv(
-        path,
-        sep=separator,
-        dtype=str,
-        keep_default_na=False,
-        encoding=coding,
-        skip_blank_lines=False,
-        index_col=False,
-        encoding_errors="strict",
+def _ragged(row: list[str], width: int, file: str, number: int) -> Problem:
+    return Problem(
+        f"{len(row)} cells under {width} headers",
+        file=file,
+        row=number,
+        remedy="Put quotes around a cell that holds the separator",
     )
-    return frame.fillna("")
 
 
-def _encoding(raw: bytes, file: str) -> str:
-    """The encoding a file's bytes are written in.
-
-    Latin text often is valid GB 18030 as well. In Chinese text the high bytes stand in pairs; in
-    Latin text an accented letter stands among plain ones.
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    high = re.findall(rb"[\x80-\xff]+", raw)
-    paired = sum(len(run) for run in high if len(run) > 1)
-    chinese = paired >= 0.5 * sum(map(len, high))
-    order = ("utf-8-sig", "gb18030", "cp1252") if chinese else ("utf-8-sig", "cp1252", "gb18030")
-    for coding in order:
-        try:
-            raw.decode(coding)
-            return coding
-        except UnicodeDecodeError:
-            continue
-    raise StudyError(Problem("its encoding is not known", file=file, remedy="Save it as UTF-8"))
+def _filled(row: list[str]) -> bool:
+    return any(cell and not cell.isspace() for cell in row)
 
 
-def _refuse_ragged(head: str, separator: str, file: str) -> None:
-    """Rows with more cells than the header hold a stray separator: say where."""
-    lines = list(csv.reader(head.splitlines(keepends=True)[:-1], delimiter=separator))
-    if not lines:
-        return
-    width = len(lines[0])
-    problems = [
-        Problem(
-            f"{len(cells)} cells under {width} headers",
-            file=file,
-            row=number,
-            remedy="Put quotes around a cell that holds the separator",
+def _plain(name: str) -> str:
+    """A header as it is compared: blanks and line breaks in it count alike."""
+    return " ".join(str(name).split())
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells without characters that no deliverable can show, and without blanks around them."""
+    return frame.apply(
+        lambda cells: (
+            cells.str.replace(CONTROL, " ", regex=True)
+            .str.replace(INVISIBLE, "", regex=True)
+            .str.strip()
         )
-        for number, cells in enumerate(lines, start=1)
-        if len(cells) > width
-    ]
-    if problems:
-        raise StudyError(problems[:20])
+    )

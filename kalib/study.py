@@ -1,24 +1,34 @@
-"""The study file: what is asked, read from study.toml and checked whole."""
+"""The settings of a study: what may be asked, section by section."""
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from kalib.errors import Problem, StudyError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 ZONES = ("attack", "defense", "maintenance", "watch")
 USUAL_VISITS = {"attack": 24.0, "defense": 12.0, "maintenance": 4.0, "watch": 1.0}
 
 
+def _no_control(text: str) -> str:
+    """Text without characters that no deliverable can show."""
+    if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text):
+        raise ValueError("holds a control character")
+    return text
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _shown(cls, value: Any) -> Any:
+        for text in value if isinstance(value, tuple | dict) else [value]:
+            if isinstance(text, str):
+                _no_control(text)
+        return value
 
 
 class About(_Section):
@@ -51,6 +61,13 @@ class Columns(_Section):
     current_ka: str | None = None
     rep: str | None = None
     margin: str | None = None
+
+    @model_validator(mode="after")
+    def _figures_apart(self) -> Columns:
+        for one, other in (("sales", "potential"), ("account", "sales"), ("account", "potential")):
+            if getattr(self, one) == getattr(self, other):
+                raise ValueError(f"{one} and {other} are the same column")
+        return self
 
 
 class Indicators(_Section):
@@ -85,6 +102,12 @@ class VisitColumns(_Section):
     date: str
     own: str
     total: str
+
+    @model_validator(mode="after")
+    def _apart(self) -> VisitColumns:
+        if len({self.account, self.date, self.own, self.total}) < 4:
+            raise ValueError("two of account, date, own, total are the same column")
+        return self
 
 
 class FormulaSettings(_Section):
@@ -195,110 +218,3 @@ class Study(_Section):
     def period(self) -> str:
         """The wave."""
         return self.study.period
-
-
-def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> Study:
-    """Read and check a study file.
-
-    path: study.toml or its folder; settings: "section.key" -> value as TOML text, laid over the
-    file. Raises StudyError with every problem found.
-    """
-    path = Path(path)
-    file = path / "study.toml" if path.is_dir() else path
-    if not file.is_file():
-        raise StudyError(
-            Problem("no study file here", file=str(path), remedy="Give a study.toml or its folder")
-        )
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(
-            Problem(f"not valid TOML: {error}", file=file.name, remedy="Mend the line named")
-        ) from error
-    for key, value in (settings or {}).items():
-        _lay_over(content, key, value)
-    if "folder" in content:
-        raise StudyError(Problem("unknown key 'folder'", file=file.name, remedy="Remove it"))
-    try:
-        study = Study.model_validate({**content, "folder": file.resolve().parent})
-    except ValidationError as error:
-        raise StudyError([_problem(item, file.name) for item in error.errors()]) from error
-    problems = _missing_files(study, file.name)
-    if problems:
-        raise StudyError(problems)
-    return study
-
-
-def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
-    """Set one "section.key" of the file's content to a value written as TOML, or as text."""
-    section, _, name = key.partition(".")
-    if not name or not re.fullmatch(r"[a-z_]+", section) or not re.fullmatch(r"[a-z_]+", name):
-        raise StudyError(
-            Problem(f"{key!r} is not section.key", remedy="Write e.g. matrix.share_cut=0.35")
-        )
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    content.setdefault(section, {})[name] = parsed
-
-
-def _problem(item: Any, file: str) -> Problem:
-    """A pydantic error in our words."""
-    place = [str(part) for part in item["loc"]]
-    where = ".".join(place)
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1)
-        remedy = f"Did you mean {near[0]!r}?" if near else "Remove it"
-        return Problem(f"unknown key {where!r}", file=file, remedy=remedy)
-    if item["type"] == "missing":
-        return Problem(f"{where!r} is missing", file=file, remedy="Add it")
-    message = str(item["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return Problem(f"{where!r}: {message}", file=file, remedy=f"It is {item['input']!r}"[:200])
-
-
-def _known_keys(place: list[str]) -> list[str]:
-    model: Any = Study
-    for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return [key for key in getattr(model, "model_fields", {}) if key != "folder"]
-
-
-def _missing_files(study: Study, file: str) -> list[Problem]:
-    """Files that are absent, outside the study's folder, or not described."""
-    problems = []
-    files = {f"data.{key}": getattr(study.data, key) for key in ("accounts", "survey", "visits")}
-    files |= {f"report.{key}": getattr(study.report, key) for key in ("template", "logo")}
-    for key, name in files.items():
-        if name is None:
-            continue
-        target = (study.folder / name).resolve()
-        if not target.is_relative_to(study.folder):
-            problems.append(
-                Problem(
-                    f"'{key}' leaves the study's folder: {name}",
-                    file=file,
-                    remedy="Put the file in the study's folder",
-                )
-            )
-        elif not target.is_file():
-            problems.append(Problem(f"'{key}': no file {name}", file=file, remedy="Check the name"))
-    if study.data.visits and study.visits is None:
-        problems.append(
-            Problem("'visits' is missing", file=file, remedy="Add the section naming its columns")
-        )
-    if study.data.survey and not study.columns.potential:
-        problems.append(
-            Problem("'columns.potential' is missing", file=file, remedy="Name the survey's column")
-        )
-    if not study.data.survey and not study.data.visits and not study.columns.potential:
-        problems.append(
-            Problem(
-                "no potential is known anywhere",
-                file=file,
-                remedy="Add data.survey, data.visits, or columns.potential in the accounts",
-            )
-        )
-    return problems

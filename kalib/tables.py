@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from kalib import columns, units
+from kalib.cells import decimal_mark, to_dates
+from kalib.columns import Findings
 from kalib.errors import Problem, StudyError
-from kalib.reading import MISSING, TextTable, read_text_table, to_flags, to_numbers
+from kalib.reading import LISTED, TextTable, read_text_table
 from kalib.study import Study
 
 FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
-LISTED = 50  # cells listed one by one for one fault of one column; the rest are counted
-NUMERIC_SHARE = 0.8  # a column in which fewer cells are numbers is text
-TOTALS = {"total", "totals", "sum", "grand total", "合计", "总计", "小计", "gesamt", "summe"}
+VISITOR = "visitor"  # a column of the visits table that is used where it is there
 
 
 @dataclass(frozen=True)
@@ -23,278 +24,224 @@ class Tables:
     """The study's tables.
 
     accounts: DataFrame indexed by account (text), columns name, region, segment, sales (currency
-    a year), current_ka (True, False or None), rep, margin (fraction), and the candidates: float
-    with NaN, or text with None. survey: Series of potential (currency a year) by account, or
-    None. visits: DataFrame (account, date, own, total[, visitor]) or None. notes: what was
-    tolerated.
+    a year), current_ka (True, False or None), rep, margin (fraction). candidates: DataFrame of the
+    same index, a column for each candidate: float with NaN, or text with None. survey: Series of
+    potential (currency a year) by account, or None. visits: DataFrame (account, date, own,
+    total[, visitor]) or None. notes: what was tolerated.
     """
 
     accounts: pd.DataFrame
+    candidates: pd.DataFrame
     survey: pd.Series | None
     visits: pd.DataFrame | None
     notes: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Potential as it was read: values (currency a year, NaN where blank) by account, the row of
+    each in the file, and the file."""
+
+    values: pd.Series
+    rows: np.ndarray
+    file: str
+
+
 def read_tables(study: Study) -> Tables:
     """Read all tables of a study. Raises StudyError with every problem of every file."""
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-    accounts, survey = _read_accounts(study, problems, notes)
-    known = set(accounts.index) if accounts is not None else None
+    found = Findings()
+    read = _read_accounts(study, found)
+    accounts, candidates, known = read or (None, None, None)
+    ids = accounts.index if accounts is not None else None
     if study.data.survey:
-        survey = _read_survey(study, known, problems, notes)
-    visits = _read_visits(study, known, problems) if study.data.visits else None
-    if survey is not None and visits is None and len(survey) < FEWEST_SURVEYED and not problems:
-        problems.append(
-            Problem(
-                f"potential is known of {len(survey)} accounts only",
-                file=study.data.survey or study.data.accounts,
-                remedy=f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator",
-            )
-        )
-    if problems or accounts is None:
-        raise StudyError(problems)
-    if survey is not None:
-        below = survey < accounts["sales"].reindex(survey.index)
-        for account in survey.index[below][:LISTED]:
-            notes.append(
-                Problem(
-                    f"account {account}: potential {survey[account]:,.0f} is below our own sales "
-                    f"of {accounts.at[account, 'sales']:,.0f}",
-                    file=study.data.survey or study.data.accounts,
-                    remedy="Ask again: it buys at least what it buys from us",
-                )
-            )
-    return Tables(accounts, survey, visits, tuple(notes))
+        known = _read_survey(study, ids, found)
+    visits = _read_visits(study, ids, found) if study.data.visits else None
+    if known is not None and visits is None and not found.problems:
+        _refuse_few(study, int(known.values.notna().sum()), found)
+    if accounts is not None and candidates is not None and not found.problems:
+        _compare(study, accounts, candidates, known, found)
+    if found.problems or accounts is None or candidates is None:
+        raise StudyError(found.problems)
+    survey = known.values.dropna() if known is not None else None
+    return Tables(accounts, candidates, survey, visits, tuple(found.notes))
 
 
 def _read_accounts(
-    study: Study, problems: list[Problem], notes: list[Problem]
-) -> tuple[pd.DataFrame | None, pd.Series | None]:
-    columns = study.columns
-    own_potential = columns.potential if not study.data.survey else None
+    study: Study, found: Findings
+) -> tuple[pd.DataFrame, pd.DataFrame, _Known | None] | None:
+    names = study.columns
+    own_potential = names.potential if not study.data.survey else None
+    needs_potential = own_potential if not study.data.visits else None
     wanted = [
-        columns.account, columns.sales, columns.name, columns.region, columns.segment,
-        columns.current_ka, columns.rep, columns.margin, *study.indicators.candidates,
+        names.account, names.sales, names.name, names.region, names.segment, names.current_ka,
+        names.rep, names.margin, needs_potential, *study.indicators.candidates,
     ]  # fmt: skip
-    if not study.data.survey and not study.data.visits:
-        wanted.append(own_potential)
-    table = _open(study, study.data.accounts, [name for name in wanted if name], problems)
-    if table is None:
-        return None, None
-    table = _without_totals(table, [columns.account, columns.name], notes)
-    table, ids = _identified(table, columns.account, problems)
-    frame = pd.DataFrame(index=ids)
-    for term in ("name", "region", "segment"):
-        source = getattr(columns, term)
-        frame[term] = table.frame[source].str.strip().to_numpy() if source else ""
-    if not columns.name:
-        frame["name"] = ids.to_numpy()
-    frame["sales"] = _amounts(table, columns.sales, problems, "sales").to_numpy()
-    frame["current_ka"] = _flags(table, columns.current_ka, problems)
-    frame["rep"] = table.frame[columns.rep].str.strip().to_numpy() if columns.rep else ""
-    frame["margin"] = _margins(table, columns.margin, problems)
-    for name in study.indicators.candidates:
-        frame[name] = _indicator(table, name, problems, notes)
-    survey = None
-    if own_potential and own_potential in table.frame:
-        values = _amounts(table, own_potential, problems, "potential", blank=True)
-        survey = pd.Series(values.to_numpy(), index=ids, name="potential").dropna()
-    return frame, survey
-
-
-def _read_survey(
-    study: Study, known: set[str] | None, problems: list[Problem], notes: list[Problem]
-) -> pd.Series | None:
-    file, column = str(study.data.survey), str(study.columns.potential)
-    table = _open(study, file, [study.columns.account, column], problems)
+    table = _open(study, study.data.accounts, wanted, [own_potential], found)
     if table is None:
         return None
-    table = _without_totals(table, [study.columns.account], notes)
-    table, ids = _identified(table, study.columns.account, problems)
-    values = _amounts(table, column, problems, "potential", blank=True)
-    _unknown_accounts(table, ids, known, study.columns.account, problems)
-    return pd.Series(values.to_numpy(), index=ids, name="potential").dropna()
+    table = columns.without_totals(table, names.account, names.name, found)
+    columns.refuse_errors(table, found)
+    decimal = decimal_mark(table.frame)
+    ids = columns.identify(table, names.account, found)
+    frame = pd.DataFrame(index=ids)
+    for term in ("name", "region", "segment"):
+        frame[term] = columns.texts(table, getattr(names, term), found)
+    frame["name"] = frame["name"].where(frame["name"] != "", ids.to_numpy())
+    sales = columns.amounts(table, names.sales, "sales", decimal, found)
+    frame["sales"] = sales.to_numpy()
+    if len(sales) and (sales == 0).all():
+        found.problems.append(Problem("all sales are zero", file=table.file, column=names.sales,
+                                      remedy="Give what each account buys from us"))  # fmt: skip
+    frame["current_ka"] = columns.flags(table, names.current_ka, found)
+    frame["rep"] = columns.texts(table, names.rep, found)
+    frame["margin"] = columns.margins(table, names.margin, decimal, found)
+    candidates = pd.DataFrame(
+        {n: columns.indicator(table, n, decimal, found) for n in study.indicators.candidates},
+        index=ids,
+    )
+    known = None
+    if own_potential and own_potential in table.frame:
+        values = columns.amounts(table, own_potential, "potential", decimal, found, blank=True)
+        known = _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), table.rows,
+                       table.file)  # fmt: skip
+    return frame, candidates, known
 
 
-def _read_visits(
-    study: Study, known: set[str] | None, problems: list[Problem]
-) -> pd.DataFrame | None:
+def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known | None:
+    account, column = study.columns.account, str(study.columns.potential)
+    table = _open(study, str(study.data.survey), [account, column], [], found)
+    if table is None:
+        return None
+    table = columns.without_totals(table, account, None, found)
+    columns.refuse_errors(table, found)
+    own = columns.identify(table, account, found)
+    decimal = decimal_mark(table.frame)
+    values = columns.amounts(table, column, "potential", decimal, found, blank=True)
+    if ids is not None:
+        columns.refuse_unknown(table, account, ids, study.data.accounts, found)
+    return _Known(pd.Series(values.to_numpy(), index=own, name="potential"), table.rows, table.file)
+
+
+def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.DataFrame | None:
     section = study.visits
     assert section is not None  # load_study refuses a visits table without its section
     wanted = [section.account, section.date, section.own, section.total]
-    table = _open(study, str(study.data.visits), wanted, problems)
+    table = _open(study, str(study.data.visits), wanted, [VISITOR], found)
     if table is None:
         return None
-    ids = pd.Index(table.frame[section.account].str.strip(), name="account")
-    _unknown_accounts(table, ids, known, section.account, problems)
-    dates = pd.to_datetime(table.frame[section.date].str.strip(), errors="coerce", format="mixed")
-    _list(problems, table, section.date, dates.isna(), "is not a date", "Write 2026-03-31")
-    frame = pd.DataFrame({"account": ids.to_numpy(), "date": dates.to_numpy()})
-    frame["own"] = _amounts(table, section.own, problems, "units", blank=True).to_numpy()
-    frame["total"] = _amounts(table, section.total, problems, "units", blank=True).to_numpy()
-    if "visitor" in table.frame:
-        frame["visitor"] = table.frame["visitor"].to_numpy()
+    table = columns.without_totals(table, section.account, None, found)
+    columns.refuse_errors(table, found)
+    decimal = decimal_mark(table.frame[[section.own, section.total]])
+    if ids is not None:
+        columns.refuse_unknown(table, section.account, ids, study.data.accounts, found)
+    blank = table.frame[section.account] == ""
+    found.cells(table, section.account, blank, "Say which account was visited", "is blank")
+    dates = to_dates(table.frame[section.date])
+    found.cells(table, section.date, dates.faults, "Write 2026-03-31")
+    if dates.doubt:
+        found.note(dates.doubt, table, section.date)
+    frame = pd.DataFrame({"account": table.frame[section.account], "date": dates.values})
+    for term, column in (("own", section.own), ("total", section.total)):
+        frame[term] = columns.amounts(table, column, "units", decimal, found, blank=True)
+    if VISITOR in table.frame:
+        frame[VISITOR] = table.frame[VISITOR]
     return frame.dropna(subset=["own", "total"]).reset_index(drop=True)
 
 
 def _open(
-    study: Study, file: str, wanted: Iterable[str], problems: list[Problem]
+    study: Study,
+    file: str,
+    wanted: Iterable[str | None],
+    welcome: Iterable[str | None],
+    found: Findings,
 ) -> TextTable | None:
-    """The table, or None where it can't be read or lacks columns (the problems say which)."""
+    """The table with its wanted columns, and the welcome ones it has; None where it can't be read
+    or lacks a wanted one (the problems say which)."""
+    needed = list(dict.fromkeys(name for name in wanted if name))
+    others = [name for name in welcome if name and name not in needed]
     try:
-        table = read_text_table(study.folder / file)
+        table = read_text_table(study.folder / file, needed, others)
     except StudyError as error:
-        problems.extend(error.problems)
+        found.problems.extend(error.problems)
         return None
-    lacking = [name for name in dict.fromkeys(wanted) if name not in table.frame.columns]
+    found.notes.extend(table.notes)
+    lacking = [name for name in needed if name not in table.frame.columns]
     for name in lacking:
-        has = ", ".join(map(str, list(table.frame.columns)[:12]))
-        problems.append(
-            Problem(
-                "there is no such column",
-                file=table.file,
-                column=name,
-                row=1,
-                remedy=f"The table has {has}",
-            )
-        )
+        has = ", ".join(table.headers[:12])
+        found.problems.append(
+            Problem("there is no such column", file=table.file, column=name, row=1,
+                    remedy=f"The table has {has}"[:400])
+        )  # fmt: skip
     if len(table.frame) == 0 and not lacking:
-        problems.append(Problem("the table has no rows", file=table.file, remedy="Export it again"))
+        found.problems.append(
+            Problem("the table has no rows", file=table.file, remedy="Export it again")
+        )
     return None if lacking or len(table.frame) == 0 else table
 
 
-def _keep(table: TextTable, keep: np.ndarray) -> TextTable:
-    return TextTable(table.frame[keep].reset_index(drop=True), table.file, table.rows[keep])
-
-
-def _without_totals(
-    table: TextTable, columns: Iterable[str | None], notes: list[Problem]
-) -> TextTable:
-    """Totals rows at the foot of a table are dropped, and said."""
-    last = len(table.frame) - 1
-    cells = [
-        str(table.frame.at[last, name]).strip().lower().rstrip(":") for name in columns if name
-    ]
-    if not any(cell in TOTALS for cell in cells):
-        return table
-    notes.append(Problem("a totals row was left out", file=table.file, row=int(table.rows[last])))
-    return _keep(table, np.arange(len(table.frame)) < last)
-
-
-def _identified(
-    table: TextTable, column: str, problems: list[Problem]
-) -> tuple[TextTable, pd.Index]:
-    """The accounts' ids as text; blank and repeated ones are problems."""
-    ids = table.frame[column].str.strip()
-    _list(problems, table, column, ids == "", "is blank", "Give every account an id")
-    first = dict(zip(ids[::-1], table.rows[::-1], strict=True))
-    double = ids.duplicated() & (ids != "")
-    for i in np.flatnonzero(double)[:LISTED]:
-        problems.append(
-            Problem(
-                f"{ids[i]!r} stands in row {first[ids[i]]} already",
-                file=table.file,
-                column=column,
-                row=int(table.rows[i]),
-                remedy="Keep one row for each account",
-            )
-        )
-    return table, pd.Index(ids, name="account", dtype="str")
-
-
-def _unknown_accounts(
-    table: TextTable, ids: pd.Index, known: set[str] | None, column: str, problems: list[Problem]
-) -> None:
-    if known is None:
-        return
-    strange = pd.Series(~ids.isin(known) & ~ids.duplicated())
-    remedy = "Add it to the accounts, or correct the id"
-    _list(problems, table, column, strange, "is not among the accounts", remedy)
-
-
-def _list(
-    problems: list[Problem],
-    table: TextTable,
-    column: str,
-    bad: pd.Series | np.ndarray,
-    message: str,
-    remedy: str,
-) -> None:
-    """One problem for each bad cell, the first LISTED of them, and a count of the rest."""
-    places = np.flatnonzero(np.asarray(bad))
-    for i in places[:LISTED]:
-        cell = str(table.frame[column].iloc[i])[:60]
-        problems.append(
-            Problem(
-                f"{cell!r} {message}" if cell.strip() else "is blank",
-                file=table.file,
-                column=column,
-                row=int(table.rows[i]),
-                remedy=remedy,
-            )
-        )
-    if len(places) > LISTED:
-        problems.append(
-            Problem(f"and {len(places) - LISTED} cells more {message}", file=table.file,
-                    column=column, remedy=remedy)
+def _refuse_few(study: Study, count: int, found: Findings) -> None:
+    if count < FEWEST_SURVEYED:
+        found.problems.append(
+            Problem(f"potential is known of {count} accounts only",
+                    file=study.data.survey or study.data.accounts,
+                    remedy=f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator")
         )  # fmt: skip
 
 
-def _amounts(
-    table: TextTable, column: str, problems: list[Problem], what: str, *, blank: bool = False
-) -> pd.Series:
-    """A column of amounts that are zero or more (potential: above zero)."""
-    values, bad = to_numbers(table.frame[column])
-    _list(problems, table, column, bad, "is not a number", f"Write {what} as a plain number")
-    if not blank:
-        empty = values.isna() & ~bad
-        _list(problems, table, column, empty, "is blank", "Write 0 if it buys nothing from us")
-    if what == "potential":
-        low, rule = values <= 0, "Potential is above zero; leave it blank where unknown"
-        _list(problems, table, column, low, "is not above zero", rule)
-    else:
-        low = values < 0
-        _list(problems, table, column, low, "is negative", f"{what.capitalize()} are zero or more")
-    return values
+def _compare(
+    study: Study,
+    accounts: pd.DataFrame,
+    candidates: pd.DataFrame,
+    known: _Known | None,
+    found: Findings,
+) -> None:
+    """What only shows when figures are set against each other: units, and the impossible."""
+    groups = {
+        str(column): accounts[term]
+        for term in ("region", "segment")
+        if (column := getattr(study.columns, term))
+    }
+    figures: dict[str, pd.Series] = {study.columns.sales: accounts["sales"]}
+    if known is not None:
+        figures[str(study.columns.potential)] = known.values.dropna()
+        _below_sales(study, accounts["sales"], known, groups, found)
+    shared = {**figures, **candidates.select_dtypes("number")}
+    remedy = "Give the whole column in one unit"
+    told = units.group_mix_ups(groups, shared)
+    for column, sentence in told:
+        file = _file_of(study, column, known)
+        found.problems.append(Problem(sentence, file=file, column=column, remedy=remedy))
+    for column, sentence in units.gaps(figures):
+        if column not in dict(told):
+            file = _file_of(study, column, known)
+            found.notes.append(Problem(sentence, file=file, column=column, remedy=remedy))
 
 
-def _flags(table: TextTable, column: str | None, problems: list[Problem]) -> np.ndarray:
-    if not column:
-        return np.full(len(table.frame), None, dtype=object)
-    values, bad = to_flags(table.frame[column])
-    _list(problems, table, column, bad, "is neither yes nor no", "Write 1 or 0")
-    return values.to_numpy(dtype=object)
+def _below_sales(
+    study: Study,
+    sales: pd.Series,
+    known: _Known,
+    groups: Mapping[str, pd.Series],
+    found: Findings,
+) -> None:
+    column = str(study.columns.potential)
+    own = sales.reindex(known.values.index)
+    sentence = units.impossible(known.values.dropna(), own[known.values.notna()], groups)
+    if sentence:
+        found.problems.append(
+            Problem(sentence, file=known.file, column=column,
+                    remedy="Give sales and potential in one unit and both for a year")
+        )  # fmt: skip
+        return
+    below = (known.values < own).to_numpy()
+    for i in np.flatnonzero(below)[:LISTED]:
+        found.notes.append(
+            Problem("is below our own sales", file=known.file, column=column,
+                    row=int(known.rows[i]), value=f"{known.values.iloc[i]:,.0f}",
+                    remedy="Ask again: it buys at least what it buys from us")
+        )  # fmt: skip
 
 
-def _margins(table: TextTable, column: str | None, problems: list[Problem]) -> np.ndarray:
-    if not column:
-        return np.full(len(table.frame), np.nan)
-    values, bad = to_numbers(table.frame[column])
-    _list(problems, table, column, bad, "is not a number", "Write the margin as a fraction")
-    beyond = (values > 1) | (values < -1)
-    _list(problems, table, column, beyond, "is not a fraction", "Write 0.25 or 25%")
-    return values.to_numpy()
-
-
-def _indicator(
-    table: TextTable, name: str, problems: list[Problem], notes: list[Problem]
-) -> np.ndarray:
-    """A candidate: numbers where at least NUMERIC_SHARE of its cells are, text elsewhere."""
-    cells = table.frame[name].str.strip()
-    values, bad = to_numbers(cells)
-    missing = cells.str.lower().isin(MISSING)
-    filled = int((~missing).sum())
-    if missing.any():
-        notes.append(
-            Problem(
-                f"{int(missing.sum())} of {len(cells)} values are missing and will be filled",
-                file=table.file,
-                column=name,
-            )
-        )
-    if filled and (filled - int(bad.sum())) / filled >= NUMERIC_SHARE:
-        remedy = "Write a number, or leave it blank"
-        _list(problems, table, name, bad, "is not a number", remedy)
-        return values.to_numpy()
-    return cells.astype(object).where(~missing, None).to_numpy(dtype=object)
+def _file_of(study: Study, column: str, known: _Known | None) -> str:
+    of_survey = known is not None and column == study.columns.potential
+    return known.file if known is not None and of_survey else study.data.accounts

@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
-    "errors", "study", "report.words", "reading", "tables", "proposal", "visits", "simulate", "linear", "frontier", "subsets",
+    "errors", "study", "loading", "report.words", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
+    "proposal", "visits", "simulate", "linear", "frontier", "subsets",
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "wallet", "matrix", "territories", "plan", "analysis",
     "theme", "fit_figures", "figures", "report.exhibits", "report.rosters", "report.findings",

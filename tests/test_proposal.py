@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 
 from kalib.errors import StudyError
+from kalib.loading import load_study
 from kalib.proposal import propose_study
-from kalib.study import load_study
 from kalib.tables import read_tables
 
 N = 50

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kalib.errors import StudyError
-from kalib.study import load_study
+from kalib.loading import load_study
 
 
 def replace(folder: Path, old: str, new: str) -> None:

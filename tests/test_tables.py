@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kalib.errors import StudyError
-from kalib.study import load_study
+from kalib.loading import load_study
 from kalib.tables import Tables, read_tables
 
 
@@ -140,7 +140,7 @@ def test_totals_row_is_left_out_and_said(small_study: Path) -> None:
 def test_missing_indicators_are_noted(small_study: Path) -> None:
     change(small_study, "accounts.csv", 4, "area", "n/a")
     tables = read(small_study)
-    assert np.isnan(tables.accounts["area"].iloc[2])
+    assert np.isnan(tables.candidates["area"].iloc[2])
     assert any("1 of 60 values are missing" in str(note) for note in tables.notes)
 
 
@@ -169,4 +169,4 @@ def test_column_names_are_only_names(small_study: Path) -> None:
     quoted = name.replace('"', '\\"')
     text = file.read_text(encoding="utf-8").replace('["area"', f'["{quoted}"')
     file.write_text(text, encoding="utf-8")
-    assert name in read(small_study).accounts.columns
+    assert name in read(small_study).candidates.columns

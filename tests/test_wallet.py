@@ -55,7 +55,7 @@ def test_measured_accounts_keep_their_measurement(stores: Analysis) -> None:
 
 def test_imputed_and_extrapolated_accounts_are_flagged(stores: Analysis) -> None:
     accounts = stores.wallet.accounts
-    missing = stores.tables.accounts["floor_area_m2"].isna()
+    missing = stores.tables.candidates["floor_area_m2"].isna()
     flagged = accounts["flags"].str.contains("imputed")
     assert flagged[missing].all()
     flag = accounts["flags"].str.contains("extrapolated")

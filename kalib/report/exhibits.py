@@ -83,8 +83,9 @@ def data_report(analysis: Analysis) -> list[Exhibit]:
         [(what, file, words.whole(n)) for what, file, n in read],
         columns=["table", "file", "rows"],
     )
-    names = ["sales", *analysis.study.indicators.candidates]
-    ranges = [_column_range(name, tables.accounts[name], words) for name in names]
+    ranges = [_column_range("sales", tables.accounts["sales"], words)]
+    ranges += [_column_range(str(name), tables.candidates[name], words)
+               for name in tables.candidates]  # fmt: skip
     if tables.survey is not None:
         ranges.insert(1, _column_range("potential", tables.survey, words))
     notes = pd.DataFrame({"note": [str(note) for note in tables.notes] or ["none"]})

@@ -1,0 +1,102 @@
+"""Unit mix-ups: figures of some accounts in thousands while the others are in units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+# A group's median is this many powers of ten from the rest's: thousands, 万, millions, with the
+# room that medians of few accounts need.
+SHIFT = (2.6, 6.4)
+UNSHIFTED = 1.0  # while in its other figures it is less than one power of ten away
+FEWEST = 8  # accounts whose median is worth comparing
+GAP = 1.5  # powers of ten without a single value, inside one column
+FEWEST_APART = 0.03  # share of the values beyond such a gap; fewer are single typing errors
+MOSTLY = 0.5  # of the accounts, or of a group's
+
+
+def group_mix_ups(
+    groups: Mapping[str, pd.Series], figures: Mapping[str, pd.Series]
+) -> list[tuple[str, str]]:
+    """Groups of which one figure alone is a thousand times or more from everyone else's.
+
+    groups: column -> text by account; figures: column -> numbers by account. Returns (figure,
+    sentence).
+    """
+    logs = {name: _log10(values) for name, values in figures.items()}
+    found = []
+    for column, labels in groups.items():
+        for group in labels[labels != ""].unique():
+            inside = labels.index[labels == group]
+            shifts = {name: _shift(values, inside) for name, values in logs.items()}
+            known = {name: shift for name, shift in shifts.items() if shift is not None}
+            for name, shift in known.items():
+                others = [abs(other) for key, other in known.items() if key != name]
+                if SHIFT[0] <= abs(shift) <= SHIFT[1] and others and np.median(others) < UNSHIFTED:
+                    size = f"{_times(shift)} where {column} is {group}"
+                    found.append((name, f"is {size}, while no other figure is"))
+    return found
+
+
+def gaps(figures: Mapping[str, pd.Series]) -> list[tuple[str, str]]:
+    """Figures whose values fall into two crowds a thousandfold apart: (figure, sentence)."""
+    found = []
+    for name, values in figures.items():
+        ordered = np.sort(_log10(values).to_numpy())
+        if len(ordered) < 2 * FEWEST:
+            continue
+        steps = np.diff(ordered)
+        place = int(steps.argmax()) + 1
+        few = min(place, len(ordered) - place)
+        apart = np.median(ordered[place:]) - np.median(ordered[:place])
+        if steps.max() > GAP and few >= max(3, FEWEST_APART * len(ordered)) and apart >= SHIFT[0]:
+            size = _times(-apart if place == few else apart)
+            found.append((name, f"{few} values are {size} than the others: is the unit the same?"))
+    return found
+
+
+def impossible(potential: pd.Series, sales: pd.Series, groups: Mapping[str, pd.Series]) -> str:
+    """Where most accounts' potential lies below what they buy from us; "" where nowhere.
+
+    potential, sales: currency a year, by account, the surveyed ones.
+    """
+    sold = sales > 0
+    below = (potential < sales)[sold]
+    if below.sum() >= FEWEST and below.mean() > MOSTLY:
+        return f"is below our own sales in {below.sum()} of {len(below)} accounts"
+    for column, labels in groups.items():
+        by_group = below.groupby(labels.reindex(below.index))
+        for group, wrong in by_group:
+            if group and wrong.sum() >= FEWEST and wrong.mean() > MOSTLY:
+                return (
+                    f"is below our own sales in {wrong.sum()} of {len(wrong)} accounts where "
+                    f"{column} is {group}"
+                )
+    return ""
+
+
+def _times(shift: float) -> str:
+    """A shift of powers of ten in words."""
+    return f"about {10 ** round(abs(shift)):,} times {'larger' if shift > 0 else 'smaller'}"
+
+
+def _log10(values: pd.Series) -> pd.Series:
+    positive = values[values > 0].astype(float)
+    return np.log10(positive)
+
+
+def _shift(logs: pd.Series, inside: pd.Index) -> float | None:
+    """Powers of ten between the medians of a group and of the rest; None where they overlap too
+    much, or are too few, to be told apart."""
+    within = logs.index.isin(inside)
+    own, rest = logs[within].to_numpy(), logs[~within].to_numpy()
+    if min(len(own), len(rest)) < FEWEST:
+        return None
+    shift = float(np.median(own) - np.median(rest))
+    if abs(shift) >= SHIFT[0]:
+        low, high = (own, rest) if shift < 0 else (rest, own)
+        if np.quantile(low, 0.9) > np.quantile(high, 0.1):
+            return None
+    return shift
