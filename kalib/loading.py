@@ -29,9 +29,13 @@ def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
         raise StudyError(
             Problem("no study file here", file=str(path), remedy="Give a study.toml or its folder")
         )
+    if file.stat().st_size > LARGEST:
+        raise StudyError(Problem("is too long for a study file", file=file.name))
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise StudyError(Problem(f"can't be read: {error.strerror}", file=file.name)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StudyError(
             Problem(f"not valid TOML: {error}", file=file.name, remedy="Mend the line named")
         ) from error
@@ -60,7 +64,9 @@ def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
-    content.setdefault(section, {})[name] = parsed
+    values = content.setdefault(section, {})
+    if isinstance(values, dict):  # what else it is, the model refuses
+        values[name] = parsed
 
 
 def _problem(item: Any, file: str) -> Problem:
