@@ -11,7 +11,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
-from kalib.report.exhibits import Exhibit
+from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings
 from kalib.study import ZONES
 from kalib.theme import ZONE_COLORS

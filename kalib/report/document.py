@@ -8,7 +8,7 @@ from typing import Any
 
 from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
-from kalib.report.exhibits import Exhibit
+from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"

@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
+import math
 
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.errors import Problem
+from kalib.report.exhibit import Exhibit as Exhibit
+from kalib.report.exhibit import told
+from kalib.report.exhibit import words_of as words_of
 from kalib.report.words import MISSING, Words
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """A table for the reader.
-
-    title: what it shows; frame: cells as text, column headers as they are read; numbers: columns
-    to be set flush right.
-    """
-
-    title: str
-    frame: pd.DataFrame
-    numbers: tuple[str, ...] = ()
-
-    def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col"{self._side(name)}>{html.escape(str(name))}</th>'
-            for name in self.frame.columns
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td{self._side(name)}>{html.escape(str(cell))}</td>"
-                for name, cell in zip(self.frame.columns, row, strict=True)
-            )
-            + "</tr>"
-            for row in self.frame.itertuples(index=False, name=None)
-        )
-        return (
-            f'<table class="exhibit"><caption>{html.escape(self.title)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-    def __repr__(self) -> str:
-        return f"{self.title}\n{self.frame.to_string(index=False)}"
-
-    def _side(self, column: str) -> str:
-        return ' class="number"' if column in self.numbers else ""
-
-
-def words_of(analysis: Analysis) -> Words:
-    """The words of a study's deliverables."""
-    return Words.of(analysis.study)
 
 
 def candidates(analysis: Analysis) -> Exhibit:
@@ -67,7 +27,8 @@ def candidates(analysis: Analysis) -> Exhibit:
             "kept": ["yes" if kept else f"no: {why}" for kept, why in _pairs(frame)],
         }
     )
-    return Exhibit("Candidate indicators", rows, ("missing", "distinct values"))
+    numbers = ("missing", "distinct values")
+    return told(words, "Candidate indicators", rows, numbers, ("kind", "missing", "kept"))
 
 
 def data_report(analysis: Analysis) -> list[Exhibit]:
@@ -88,12 +49,23 @@ def data_report(analysis: Analysis) -> list[Exhibit]:
                for name in tables.candidates]  # fmt: skip
     if tables.survey is not None:
         ranges.insert(1, _column_range("potential", tables.survey, words))
-    notes = pd.DataFrame({"note": [str(note) for note in tables.notes] or ["none"]})
+    notes = pd.DataFrame({"note": [noted(words, note) for note in tables.notes] or ["none"]})
+    columns = pd.DataFrame(ranges)
     return [
-        Exhibit("What was read", rows, ("rows",)),
-        Exhibit("Columns", pd.DataFrame(ranges), ("missing", "least", "median", "most")),
-        Exhibit("Noted and tolerated", notes),
+        told(words, "What was read", rows, ("rows",), ("table",)),
+        told(words, "Columns", columns, ("missing", "least", "median", "most"), ("least",)),
+        told(words, "Noted and tolerated", notes, (), ("note",)),
     ]
+
+
+def noted(words: Words, note: Problem) -> str:
+    """What was tolerated, in the language."""
+    message, remedy = words.tell(note.message), words.tell(note.remedy)
+    column = words.say("column", name=note.column) if note.column else ""
+    row = words.say("row", n=note.row) if note.row is not None else ""
+    place = ", ".join(part for part in (note.file, column, row) if part)
+    text = f"{place}: {message}" if place else message
+    return f"{text}. {remedy}" if remedy else text
 
 
 def _column_range(name: str, values: pd.Series, words: Words) -> dict[str, str]:
@@ -127,7 +99,8 @@ def known_potential(analysis: Analysis) -> Exhibit:
         ("median", words.money(float(potential.median()))),
         ("largest", words.money(float(potential.max()))),
     ]
-    return Exhibit("Known potential", pd.DataFrame(rows, columns=["", "value"]), ("value",))
+    frame = pd.DataFrame(rows, columns=["", "value"])
+    return told(words, "Known potential", frame, ("value",), ("",))
 
 
 def suspects(analysis: Analysis) -> Exhibit:
@@ -140,44 +113,45 @@ def suspects(analysis: Analysis) -> Exhibit:
             "entry": found["entry"].to_numpy(),
             "value": [words.whole(v) for v in found["value"]],
             "expected": [
-                f"{words.whole(low)} to {words.whole(high)}"
+                words.say("between", low=words.whole(low), high=words.whole(high))
                 for low, high in zip(found["expected_low"], found["expected_high"], strict=True)
             ],
             "likely cause": found["cause"].to_numpy(),
         }
     )
-    return Exhibit("Entries that look like typing errors", rows, ("value", "expected"))
+    title, numbers = "Entries that look like typing errors", ("value", "expected")
+    return told(words, title, rows, numbers, ("entry", "likely cause"))
 
 
 def best_of_size(analysis: Analysis) -> Exhibit:
     """The best formula of each size."""
-    path = analysis.fit.path
+    words, path = words_of(analysis), analysis.fit.path
     rows = pd.DataFrame(
         {
             "indicators": path["size"].astype(str),
-            "which": [names or "none" for names in path["indicators"]],
+            "which": [names or words.tell("none") for names in path["indicators"]],
             "R² in the sample": [f"{v:.3f}" for v in path["r2"]],
             "BIC": [f"{v + 0.0:,.1f}" for v in path["bic"].round(1)],
         }
     )
-    return Exhibit("The best formula of each size", rows, ("indicators", "R² in the sample", "BIC"))
+    numbers = ("indicators", "R² in the sample", "BIC")
+    return told(words, "The best formula of each size", rows, numbers)
 
 
 def forms(analysis: Analysis) -> Exhibit:
     """The forms compared out of sample on the original scale."""
     frame = analysis.fit.forms
     words = words_of(analysis)
-    unit = analysis.study.currency
     rows = pd.DataFrame(
         {
             "form": frame["form"],
-            f"mean absolute error out of sample ({unit} a year)": [
+            f"mean absolute error out of sample ({words.yearly()})": [
                 words.whole(v) for v in frame["mae"]
             ],
             "chosen": ["yes" if c else "" for c in frame["chosen"]],
         }
     )
-    return Exhibit("Linear or logarithmic", rows, (rows.columns[1],))
+    return told(words, "Linear or logarithmic", rows, (rows.columns[1],), ("form", "chosen"))
 
 
 def terms(analysis: Analysis) -> Exhibit:
@@ -191,7 +165,9 @@ def terms(analysis: Analysis) -> Exhibit:
             {
                 "term": term.column.name,
                 "coefficient": _coefficient(term.coefficient),
-                "interval": f"{_coefficient(term.low)} to {_coefficient(term.high)}",
+                "interval": words.say(
+                    "between", low=_coefficient(term.low), high=_coefficient(term.high)
+                ),
                 "p-value": "< 0.001" if term.p_value < 0.001 else f"{term.p_value:.3f}",
                 "chosen in half samples": words.percent(term.stability),
                 "in words": _in_words(term, formula.form, unit, words),
@@ -201,13 +177,13 @@ def terms(analysis: Analysis) -> Exhibit:
         "term", "coefficient", "interval", "p-value", "chosen in half samples", "in words",
     ]  # fmt: skip
     title = "Terms of the formula (p-values do not know of the selection)"
-    return Exhibit(title, pd.DataFrame(rows, columns=columns), tuple(columns[1:5]))
+    frame = pd.DataFrame(rows, columns=columns)
+    return told(words, title, frame, tuple(columns[1:5]), ("in words",))
 
 
 def accuracy(analysis: Analysis) -> Exhibit:
     """Figures of accuracy, in the sample and out of it."""
     fit, words = analysis.fit, words_of(analysis)
-    unit = analysis.study.currency
     linear = fit.least_squares
     known = fit.oof[~fit.oof["suspect"]]
     error = (known["observed"] - known["predicted"]).abs()
@@ -219,11 +195,12 @@ def accuracy(analysis: Analysis) -> Exhibit:
         ("predicted R², on the original scale", f"{fit.r2_currency:.3f}"),
         ("optimism: what the sample would have claimed beyond it", f"{fit.optimism:.3f}"),
         ("median error of one account", words.percent(fit.error_median)),
-        (f"mean absolute error ({unit} a year)", words.whole(float(error.mean()))),
-        (f"median absolute error ({unit} a year)", words.whole(float(error.median()))),
+        (f"mean absolute error ({words.yearly()})", words.whole(float(error.mean()))),
+        (f"median absolute error ({words.yearly()})", words.whole(float(error.median()))),
         ("surveyed accounts behind the formula", words.whole(fit.formula.n)),
     ]
-    return Exhibit("How accurate", pd.DataFrame(rows, columns=["figure", "value"]), ("value",))
+    frame = pd.DataFrame(rows, columns=["figure", "value"])
+    return told(words, "How accurate", frame, ("value",), ("figure",))
 
 
 def checks(analysis: Analysis) -> Exhibit:
@@ -240,7 +217,8 @@ def checks(analysis: Analysis) -> Exhibit:
         for check in analysis.verdict.checks
     ]
     frame = pd.DataFrame(rows)
-    return Exhibit("Checks of the formula", frame, ("statistic", "p-value", "threshold"))
+    numbers, said = ("statistic", "p-value", "threshold"), ("check", "result", "what it means")
+    return told(words_of(analysis), "Checks of the formula", frame, numbers, said)
 
 
 def influence(analysis: Analysis, rows: int = 8) -> Exhibit:
@@ -259,7 +237,7 @@ def influence(analysis: Analysis, rows: int = 8) -> Exhibit:
     )
     order = pd.Series(linear.cook).sort_values(ascending=False, kind="stable").index[:rows]
     columns = tuple(frame.columns[1:])
-    return Exhibit("Accounts that move the formula most", frame.loc[order], columns)
+    return told(words, "Accounts that move the formula most", frame.loc[order], columns)
 
 
 def _in_words(term: object, form: str, unit: str, words: Words) -> str:
@@ -268,12 +246,12 @@ def _in_words(term: object, form: str, unit: str, words: Words) -> str:
     if column.transform == "level":
         if form == "linear":
             return f"{b:+,.0f} {unit} if {column.indicator} is {column.level}"
-        return f"{2.718281828459045**b - 1:+.0%} if {column.indicator} is {column.level}"
+        return f"{math.expm1(b):+.0%} if {column.indicator} is {column.level}"
     if column.transform == "log":
         return f"{column.indicator} + 10%: potential {1.1**b - 1:+.1%}"
     if form == "linear":
         return f"{column.indicator} + 1: potential {'+' if b > 0 else ''}{_coefficient(b)} {unit}"
-    return f"{column.indicator} + 1: potential {2.718281828459045**b - 1:+.2%}"
+    return f"{column.indicator} + 1: potential {math.expm1(b):+.2%}"
 
 
 def _coefficient(value: float) -> str:

@@ -104,7 +104,7 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
     f: dict[str, float] = {k: v for k, v in figures.items() if isinstance(v, int | float)}
     said = []
     if verdict.verdict == "unusable":
-        said.append(words.say("f_unusable", reason=" ".join(verdict.reasons)))
+        said.append(words.say("f_unusable", reason=words.join(verdict.reasons)))
         placed = int(f["accounts_placed"])
         rest = words.whole(f["accounts"] - placed)
         said.append(words.say("f_measured_only", n=words.whole(placed), rest=rest))
@@ -196,7 +196,7 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
     ]
     if verdict.verdict != "unusable":
         state = words.say(verdict.verdict)
-        reasons = " ".join(verdict.reasons) if verdict.verdict == "caution" else ""
+        reasons = words.join(verdict.reasons) if verdict.verdict == "caution" else ""
         said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
     if figures["misplaced_expected"] >= 1:
         said.append(
@@ -214,7 +214,8 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         suspects = suspects[suspects["entry"] != "potential"]
     if len(suspects):
         shown = [
-            f"{row.account} {row.entry} {words.whole(row.value)} ({row.cause})"
+            f"{row.account} {words.tell(row.entry)} {words.whole(row.value)} "
+            f"({words.tell(row.cause)})"
             for row in suspects.head(NAMED_SUSPECTS).itertuples()
         ]
         more = len(suspects) - len(shown)

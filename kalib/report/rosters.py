@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.report.exhibits import Exhibit, words_of
+from kalib.report.exhibit import Exhibit, told, words_of
 from kalib.report.words import MISSING, Words
 from kalib.study import ZONES
 
@@ -22,10 +22,11 @@ def market(analysis: Analysis) -> Exhibit:
         ("their potential", words.money(float(known["potential"].sum()))),
         ("our sales to them", words.money(float(known["sales"].sum()))),
         ("market share", words.percent(wallet.market_share, 1)),
-        ("interval", f"{words.percent(low, 1)} to {words.percent(high, 1)}"),
-        ("do own sales sharpen the estimate?", wallet.evidence.reason),
+        ("interval", words.say("between", low=words.percent(low, 1), high=words.percent(high, 1))),
+        ("do own sales sharpen the estimate?", words.tell(wallet.evidence.reason)),
     ]
-    return Exhibit("The market and our share", pd.DataFrame(rows, columns=["", "value"]))
+    frame = pd.DataFrame(rows, columns=["", "value"])
+    return told(words, "The market and our share", frame, said=("",))
 
 
 def sources(analysis: Analysis) -> Exhibit:
@@ -41,7 +42,8 @@ def sources(analysis: Analysis) -> Exhibit:
             "sales": [words.money(v) for v in groups["sales"].sum()],
         }
     )
-    return Exhibit("Where potential comes from", rows, ("accounts", "potential", "sales"))
+    numbers = ("accounts", "potential", "sales")
+    return told(words, "Where potential comes from", rows, numbers, ("source of potential",))
 
 
 def zones(analysis: Analysis) -> Exhibit:
@@ -158,7 +160,8 @@ def handover(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     """Accounts that change owner."""
     frame = analysis.plan.handover.head(rows).astype(str)
     count = analysis.plan.owner_changes
-    return Exhibit(f"Accounts that change owner ({len(frame)} of {count:,})", frame)
+    title = f"Accounts that change owner ({len(frame)} of {count:,})"
+    return told(words_of(analysis), title, frame, said=("zone", "from", "to"))
 
 
 def account_list(
@@ -188,9 +191,8 @@ def account_list(
     frame = pd.DataFrame(shown, columns=columns)
     frame = frame.drop(columns=[c for c in columns[1:3] if (frame[c] == "").all()])
     more = len(accounts) - len(listed)
-    unit = f" ({analysis.study.currency} a year"
-    unit += f"; {len(listed)} of {len(accounts):,})" if more else ")"
-    return Exhibit(title + unit, frame, tuple(columns[3:]))
+    part = words.say("part", shown=len(listed), all=words.whole(len(accounts))) if more else ""
+    return Exhibit(f"{words.tell(title)} ({words.yearly()}{part})", frame, tuple(columns[3:]))
 
 
 def _range(row: pd.Series, words: Words) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from kalib.report.exhibits import Exhibit
+from kalib.report.exhibit import Exhibit
 from kalib.study import ZONES
 
 MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"

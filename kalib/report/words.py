@@ -107,6 +107,10 @@ def _in_chinese(text: str) -> str:
     return text
 
 
+# What a placeholder stands for, where it is less than any text.
+_HOLES = {"n": r"[\d.,]+", "count": r"[\d.,]+", "share": r"-?[\d.,]+%"}
+
+
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The sentences with placeholders as patterns, those with most words of their own first."""
@@ -115,7 +119,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
         parts = re.split(r"\{(\w+)\}", english)
         if len(parts) > 1:
             text = "".join(
-                f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)
+                f"(?P<{part}>{_HOLES.get(part, '.+?')})" if i % 2 else re.escape(part)
+                for i, part in enumerate(parts)
             )
             found.append((re.compile(text, re.DOTALL), chinese, sum(map(len, parts[::2]))))
     return tuple((p, zh) for p, zh, _ in sorted(found, key=lambda item: -item[2]))

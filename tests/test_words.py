@@ -1,0 +1,124 @@
+"""Chinese deliverables: no English of ours is left in what a client reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.text import Text
+from test_report import all_exhibits
+
+from kalib.analysis import Analysis
+from kalib.figures import all_figures
+from kalib.report.findings import find
+from kalib.report.words import SENTENCES, Words
+from kalib.theme import apply_theme, new_axes
+
+PACKAGE = Path(__file__).parent.parent / "kalib"
+CHINESE = Words("zh", "EUR")
+ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,:;]+[a-z]{2,})+|\b[a-z]{4,}\b")
+
+
+def in_chinese(analysis: Analysis) -> Analysis:
+    """The study in Chinese, its statistics taken from the one in English."""
+    chinese = Analysis(analysis.file, settings={"report.language": "zh"})
+    analysis.plan  # noqa: B018
+    chinese._steps.update(analysis._steps)
+    return chinese
+
+
+def clients_words(analysis: Analysis) -> set[str]:
+    accounts = analysis.plan.accounts
+    found = {*analysis.study.indicators.candidates, analysis.study.data.accounts,
+             str(analysis.study.data.survey), str(analysis.study.data.visits)}  # fmt: skip
+    for frame in (accounts, analysis.tables.accounts, analysis.plan.handover):
+        for name in frame.select_dtypes(["object", "str"]):
+            found |= {str(value) for value in frame[name].dropna().unique()}
+    return found | {"potential", "sales"}  # names of the data's columns
+
+
+def read_by_the_client(analysis: Analysis) -> Iterator[str]:
+    for table in all_exhibits(analysis):
+        yield from (table.title, *table.frame.columns, *map(str, table.frame.to_numpy().ravel()))
+    findings = find(analysis)
+    yield from (*findings.found, *findings.do, *findings.sure)
+    yield from map(CHINESE.tell, analysis.plan.notes)
+    apply_theme()
+    charts = all_figures(
+        analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix, analysis.study
+    )
+    for draw in charts.values():
+        yield from (text.get_text() for text in draw(new_axes()).figure.findobj(Text))
+        plt.close("all")
+
+
+def test_nothing_in_english_is_left(stores: Analysis, phones: Analysis, nothing: Analysis) -> None:
+    for analysis in map(in_chinese, (stores, phones, nothing)):
+        clients = sorted(clients_words(analysis), key=len, reverse=True)
+        known = re.compile("|".join(map(re.escape, (word for word in clients if word))))
+        texts = {known.sub("", text) for text in read_by_the_client(analysis)}
+        assert sorted(text for text in texts if ENGLISH.search(text)) == []
+
+
+def expanded(node: ast.expr) -> list[str]:
+    """What an expression of text can say, 7 (or 7%) for every value in it."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):
+        texts = [""]
+        for part in node.values:
+            texts = [text + more for text in texts for more in expanded(part)]
+        return texts
+    if isinstance(node, ast.FormattedValue):
+        if isinstance(node.value, ast.IfExp):
+            return expanded(node.value)
+        spec = ast.unparse(node.format_spec) if node.format_spec else ""
+        return ["7%" if "%" in spec else "7"]
+    if isinstance(node, ast.IfExp):
+        return expanded(node.body) + expanded(node.orelse)
+    if isinstance(node, ast.BinOp):
+        return [a + b for a in expanded(node.left) for b in expanded(node.right)]
+    return []
+
+
+def sentences(module: str) -> Iterator[str]:
+    """Names and meanings of checks, reasons and notes of one module."""
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Check":
+            given = [*node.args, *(word.value for word in node.keywords)]
+            yield from (*expanded(given[0]), *expanded(given[6]))
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
+            if ast.unparse(node.func) == "notes.append":
+                yield from expanded(node.args[0])
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
+            yield from expanded(node.value)
+        elif isinstance(node, ast.FunctionDef) and node.name in ("_why_not", "typing_cause"):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return) and inner.value is not None:
+                    yield from expanded(inner.value)
+
+
+@pytest.mark.parametrize(
+    "module", ["diagnostics", "verdict", "evidence", "plan", "indicators", "territories", "robust"]
+)
+def test_every_sentence_of_a_result_has_its_chinese(module: str) -> None:
+    said = {text for text in sentences(module) if re.search("[a-z]{4}", text)}
+    said = {re.sub("factor of 7", "factor of ten", text) for text in said}
+    assert said
+    assert sorted(text for text in said if CHINESE.tell(text) == text) == []
+
+
+def test_placeholders_are_the_same_in_both_languages() -> None:
+    for english, chinese in SENTENCES.items():
+        holes = [sorted(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
+        assert holes[0] == holes[1], english
+
+
+def test_client_text_is_left_as_it_is() -> None:
+    assert CHINESE.tell("Northern Stores Ltd") == "Northern Stores Ltd"
+    assert Words("en", "EUR").tell("kept") == "kept" and CHINESE.tell("kept") == "保留"
+    assert CHINESE.tell("1,200 accounts") == "1,200 个客户"
