@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
+from kalib.anonymize import anonymize_overrides, anonymize_tables
 from kalib.diagnostics import Check, run_checks
-from kalib.errors import KalibError
+from kalib.errors import KalibError, StudyError
 from kalib.fitting import Fit, fit_formula
 from kalib.indicators import Screening, screen
 from kalib.loading import load_study
@@ -33,7 +35,8 @@ class Analysis:
 
     study: study.toml or its folder; folder: where steps are kept between notebooks ("" keeps them
     in memory); settings: "section.key" -> value laid over the study file; overrides: a workbook
-    in which field experts replaced potentials.
+    in which field experts replaced potentials; key: of the codes that stand for names and ids,
+    None where these stay.
     """
 
     def __init__(
@@ -42,17 +45,31 @@ class Analysis:
         folder: Path | str = "",
         settings: Mapping[str, str] | None = None,
         overrides: Path | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.study: Study = load_study(study, settings)
         self.file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
         self.folder = Path(folder) / "steps" if folder else None
-        self._workbook = overrides
+        self._workbook, self._key = overrides, key
         self._steps: dict[str, Any] = {}
 
     @property
     def tables(self) -> Tables:
         """The client's tables in our terms."""
-        return self._step("tables", lambda: read_tables(self.study))
+        return self._step("tables", self._read_tables)
+
+    @property
+    def codebook(self) -> str:
+        """The study's codebook, Markdown; "" without one, and where names are hidden."""
+        file = (self.study.folder / "codebook.md").resolve()
+        if self._key or not file.is_relative_to(self.study.folder) or not file.is_file():
+            return ""
+        return file.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether codes stand for names and ids."""
+        return self._key is not None
 
     @property
     def measured(self) -> Measured | None:
@@ -116,10 +133,7 @@ class Analysis:
     @property
     def overrides(self) -> Overrides:
         """Potentials that field experts put in place of estimates."""
-        book = self._workbook
-        return self._step(
-            "overrides", lambda: read_overrides(book, self._sales) if book else no_overrides()
-        )
+        return self._step("overrides", self._read_overrides)
 
     @property
     def expert_bias(self) -> ExpertBias:
@@ -161,6 +175,18 @@ class Analysis:
     def _sales(self) -> pd.Series:
         return self.tables.accounts["sales"]
 
+    def _read_tables(self) -> Tables:
+        with _values_hidden(self._key is not None):
+            tables = read_tables(self.study)
+        return anonymize_tables(tables, self._key) if self._key else tables
+
+    def _read_overrides(self) -> Overrides:
+        if not self._workbook:
+            return no_overrides()
+        with _values_hidden(self._key is not None):
+            given = read_overrides(self._workbook, self._sales)
+        return anonymize_overrides(given, self._key) if self._key else given
+
     def _step(self, name: str, compute: Callable[[], Step]) -> Step:
         """A step from memory, from its file, or computed and kept in both."""
         if name not in self._steps:
@@ -176,3 +202,14 @@ class Analysis:
                     part.replace(file)
         step: Step = self._steps[name]
         return step
+
+
+@contextmanager
+def _values_hidden(hidden: bool) -> Iterator[None]:
+    """Where hidden, problems name rows, not what stands in them."""
+    try:
+        yield
+    except StudyError as error:
+        if not hidden:
+            raise
+        raise StudyError([problem.without_value() for problem in error.problems]) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kalib.anonymize import Secret
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.loading import load_study
 from kalib.run import Progress, run_study
@@ -31,11 +32,13 @@ def run_batch(
     settings: Mapping[str, str],
     jobs: int,
     overrides: Path | None = None,
+    secret: Secret | None = None,
 ) -> list[Outcome]:
     """Run studies, jobs of them at a time; a bar on stderr shows each one's steps.
 
     out: the report's folder; with several studies, the folder of their reports; overrides: the
-    workbook of the one study. Raises StudyError where two studies would write the same report.
+    workbook of the one study; secret: as in `run_study`. Raises StudyError where two studies would
+    write the same report.
     """
     if overrides and len(studies) > 1:
         raise StudyError(
@@ -51,14 +54,14 @@ def run_batch(
     with _bars(studies) as bars:
         if jobs == 1 or len(studies) == 1:
             return [
-                _outcome(study, target, settings, bars.teller(study), overrides)
+                _outcome(study, target, settings, bars.teller(study), overrides, secret)
                 for study, target in zip(studies, targets, strict=True)
             ]
         context = multiprocessing.get_context("spawn")
         with context.Manager() as manager, ProcessPoolExecutor(jobs, mp_context=context) as pool:
             said = manager.Queue()
             futures = [
-                pool.submit(_in_worker, study, target, dict(settings), said)
+                pool.submit(_in_worker, study, target, dict(settings), said, secret)
                 for study, target in zip(studies, targets, strict=True)
             ]
             while not all(future.done() for future in futures) or not said.empty():
@@ -87,19 +90,23 @@ def _outcome(
     settings: Mapping[str, str],
     progress: Progress,
     overrides: Path | None = None,
+    secret: Secret | None = None,
 ) -> Outcome:
     from kalib.errors import message_of
 
     try:
-        return Outcome(study, run_study(study, target, settings, progress, overrides))
+        return Outcome(study, run_study(study, target, settings, progress, overrides, secret))
     except StudyError as error:
         return Outcome(study, None, message_of(error), 2)
     except KalibError as error:
         return Outcome(study, None, message_of(error), 1)
 
 
-def _in_worker(study: str, target: Path | None, settings: Mapping[str, str], said: Any) -> Outcome:
-    return _outcome(study, target, settings, lambda *step: said.put((study, *step)))
+def _in_worker(
+    study: str, target: Path | None, settings: Mapping[str, str], said: Any, secret: Secret | None
+) -> Outcome:
+    tell = lambda *step: said.put((study, *step))  # noqa: E731
+    return _outcome(study, target, settings, tell, None, secret)
 
 
 class _bars:

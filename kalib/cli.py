@@ -48,17 +48,26 @@ def main(debug: bool) -> None:
               help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
 @click.option("--overrides", type=click.Path(path_type=Path),
               help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
+@click.option("--anonymize", is_flag=True, help="Codes instead of names and ids, everywhere.")
+@click.option("--key", type=click.Path(path_type=Path),
+              help="The key of the codes; made beside the study where there is none.")  # fmt: skip
 def run(
     studies: tuple[str, ...],
     out: Path | None,
     jobs: int,
     pairs: tuple[str, ...],
     overrides: Path | None,
+    anonymize: bool,
+    key: Path | None,
 ) -> None:
     """Run studies into reports/<name>/<period>/, or into --out."""
+    from kalib.anonymize import Secret
     from kalib.batch import run_batch
 
-    outcomes = run_batch(studies, out, read_settings(pairs), jobs, overrides)
+    if key and not anonymize:
+        raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
+    secret = Secret(key) if anonymize else None
+    outcomes = run_batch(studies, out, read_settings(pairs), jobs, overrides, secret)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in outcomes:
         if outcome.report:

@@ -52,10 +52,17 @@ class Findings:
             self.problems.append(Problem(more, file=table.file, column=column, remedy=remedy))
 
     def note(
-        self, message: str, table: TextTable, column: str = "", row: int | None = None
+        self,
+        message: str,
+        table: TextTable,
+        column: str = "",
+        row: int | None = None,
+        example: str = "",
     ) -> None:
         """Something tolerated."""
-        self.notes.append(Problem(message, file=table.file, column=column, row=row))
+        self.notes.append(
+            Problem(message, file=table.file, column=column, row=row, example=example)
+        )
 
 
 def without_totals(table: TextTable, account: str, name: str | None, found: Findings) -> TextTable:
@@ -104,16 +111,16 @@ def refuse_unknown(
     alike: dict[str, str] = {}
     for account in known:
         alike.setdefault(_core(account), account)
-    near = ids[strange].map(lambda text: alike.get(_core(text), ""))
-    cause = "Add it to the accounts, or correct the id"
-    lost = pd.Series("", index=ids.index, dtype="str")
-    lost[strange] = np.where(near != "", "is not among the accounts, but stands there as ", "")
-    lost[strange] += np.where(near != "", near.map(repr), "")
-    found.cells(
-        table, column, lost,
-        f"Write ids alike in {file} and {table.file}; as text, so that no zero is lost",
-    )  # fmt: skip
-    found.cells(table, column, strange & (lost == ""), cause, "is not among the accounts")
+    near = {account: alike[_core(account)] for account in ids[strange] if _core(account) in alike}
+    remedy = f"Write ids alike in {file} and {table.file}; as text, so that no zero is lost"
+    for i in np.flatnonzero(ids.isin(near))[:LISTED]:
+        found.problems.append(
+            Problem("is not among the accounts as it is written", file=table.file, column=column,
+                    row=int(table.rows[i]), remedy=remedy, value=ids[i],
+                    example=f"{near[ids[i]]!r} is")
+        )  # fmt: skip
+    remedy = "Add it to the accounts, or correct the id"
+    found.cells(table, column, strange & ~ids.isin(near), remedy, "is not among the accounts")
 
 
 def amounts(
@@ -210,7 +217,8 @@ def _numbers(table: TextTable, column: str, decimal: str, found: Findings, remed
     found.cells(table, column, numbers.values.abs() >= MOST_AMOUNT, "Check its unit",
                 "is too large to be true")  # fmt: skip
     if numbers.doubt:
-        found.note(f"{numbers.doubt}; write plain numbers if that is wrong", table, column)
+        found.note("holds numbers that can be read in two ways", table, column,
+                   example=numbers.doubt)  # fmt: skip
     return numbers
 
 
@@ -226,7 +234,8 @@ def _variants(table: TextTable, column: str, found: Findings) -> None:
         kinds.setdefault(" ".join(word.casefold().split()), set()).add(word)  # type: ignore[attr-defined]
     for words in kinds.values():
         if len(words) > 1:
-            found.note(f"{' and '.join(sorted(words))} are taken for different", table, column)
+            found.note("holds words that differ in capitals or blanks only", table, column,
+                       example=" and ".join(sorted(words)))  # fmt: skip
 
 
 def _core(text: str) -> str:

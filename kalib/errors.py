@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
-VALUE_LETTERS = 60
+VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input; row is the row of the file as a spreadsheet counts it, value
-    what the client wrote there."""
+    """One thing wrong with an input.
+
+    row: the row of the file as a spreadsheet counts it; value: what the client wrote there;
+    example: what else of the client's data makes the problem plain.
+    """
 
     message: str
     file: str = ""
@@ -20,6 +23,7 @@ class Problem:
     row: int | None = None
     remedy: str = ""
     value: str = ""
+    example: str = ""
 
     def __str__(self) -> str:
         place = ", ".join(
@@ -32,12 +36,13 @@ class Problem:
             if part
         )
         message = f"{self.value[:VALUE_LETTERS]!r} {self.message}" if self.value else self.message
+        message = f"{message} ({self.example[:EXAMPLE_LETTERS]})" if self.example else message
         text = f"{place}: {message}" if place else message
         return f"{text}. {self.remedy}" if self.remedy else text
 
     def without_value(self) -> Problem:
         """The problem as it may be shown to those who must not see the client's data."""
-        return replace(self, value="")
+        return replace(self, value="", example="")
 
 
 class KalibError(Exception):

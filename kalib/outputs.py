@@ -95,6 +95,7 @@ def provenance(
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(settings),
         "overrides": _overridden(analysis),
+        "anonymized": analysis.anonymous,
         "seed": SEED,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }

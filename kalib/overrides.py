@@ -85,29 +85,29 @@ def read_overrides(path: Path, sales: pd.Series) -> Overrides:
 
     def tell(to: list[Problem], where: pd.Series, term: str, message: str, remedy: str) -> None:
         for i in np.flatnonzero(where):
-            text = message.format(cell=table[term][i], account=ids[i], sales=sales.get(ids[i], 0.0))
-            to.append(Problem(text, path.name, columns[term], int(rows[i]), remedy))
+            cell = table[term][i] or ids[i]
+            to.append(Problem(message, path.name, columns[term], int(rows[i]), remedy, cell))
 
     given = table["override_potential"] != ""
     known = ids.isin(sales.index)
     tell(problems, ids == "", "account", "the account's id is missing", "Write it again")
-    tell(problems, (ids != "") & ~known, "account", "{cell!r} is not among the accounts",
+    tell(problems, (ids != "") & ~known, "account", "is not among the accounts",
          "Take the id from the accounts table")  # fmt: skip
-    tell(problems, given & ids.duplicated() & (ids != ""), "account", "{cell!r} stands above too",
+    tell(problems, given & ids.duplicated() & (ids != ""), "account", "stands above too",
          "Keep one row for each account")  # fmt: skip
-    tell(problems, bad, "override_potential", "{cell!r} is not a number", "Write a plain number")
-    tell(problems, values <= 0, "override_potential", "{cell} is not above zero",
+    tell(problems, bad, "override_potential", "is not a number", "Write a plain number")
+    tell(problems, values <= 0, "override_potential", "is not above zero",
          "Potential is above zero; leave it blank to keep the estimate")  # fmt: skip
     tell(problems, given & (table["override_reason"] == ""), "override_reason",
-         "account {account} has no reason", "Say why the estimate is wrong")  # fmt: skip
+         "has no reason", "Say why the estimate is wrong")  # fmt: skip
     if problems:
         raise StudyError(problems)
-    tell(notes, ~given, "override_potential", "account {account} has no potential; left out",
+    tell(notes, ~given, "override_potential", "has no potential; left out",
          "Write one, or clear the row")  # fmt: skip
     tell(notes, given & (table["override_by"] == ""), "override_by",
-         "account {account}: it is not said who knows", "Write the expert's name")  # fmt: skip
+         "it is not said who knows", "Write the expert's name")  # fmt: skip
     tell(notes, values < ids.map(sales), "override_potential",
-         "account {account}: {cell} is below our own sales of {sales:,.0f}",
+         "is below our own sales",
          "Ask again: it buys at least what it buys from us")  # fmt: skip
     entries = pd.DataFrame(
         {"potential": values[given].to_numpy(), "by": table["override_by"][given].to_numpy(),

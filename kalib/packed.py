@@ -48,8 +48,9 @@ def sheet_rows(path: Path, wanted: Collection[str], notes: list[Problem]) -> lis
                   for name in book.sheet_names if name != chosen]  # fmt: skip
     if others:
         notes.append(
-            Problem(f"sheet {chosen} was read, not {', '.join(others)[:120]}", file=path.name)
-        )
+            Problem("one sheet was read of several", file=path.name,
+                    example=f"{chosen}, not {', '.join(others)}")
+        )  # fmt: skip
     return best
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kalib import __version__
 from kalib.analysis import Analysis
+from kalib.anonymize import Secret
 from kalib.errors import KalibError
 from kalib.execution import execute_notebooks, notebook_paths
 from kalib.outputs import provenance, write_outputs
@@ -38,22 +39,26 @@ def run_study(
     settings: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     overrides: Path | None = None,
+    secret: Secret | None = None,
 ) -> Path:
     """Run a study and return its report's folder.
 
     study: study.toml or its folder; out: the report's folder (default reports/<name>/<period>);
     settings: "section.key" -> value; progress: called as each step begins; overrides: a workbook
-    in which field experts replaced potentials. Raises StudyError for bad data, KalibError where
-    the run fails; the previous report then stays as it was.
+    in which field experts replaced potentials; secret: where the key of the codes is that stand
+    for names and ids, None to name them. Raises StudyError for bad data, KalibError where the run
+    fails; the previous report then stays as it was.
     """
     settings = dict(settings or {})
     analysis = Analysis(study, settings=settings, overrides=overrides)
+    key = secret.key(analysis.study.folder) if secret else None
+    analysis = Analysis(study, settings=settings, overrides=overrides, key=key)
     analysis.overrides  # noqa: B018  bad data are refused before anything is written
     target = out or REPORTS / analysis.study.name / analysis.study.period
     clock = _Clock(progress or (lambda *_: None), len(notebook_paths()) + 4)
     try:
         with report_folder(target) as work:
-            _make(Analysis(study, work, settings, overrides), settings, work, clock)
+            _make(Analysis(study, work, settings, overrides, key), settings, work, clock)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise KalibError(f"the report can't be written to {target}: {reason}") from error

@@ -139,7 +139,8 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     dates = to_dates(table.frame[section.date])
     found.cells(table, section.date, dates.faults, "Write 2026-03-31")
     if dates.doubt:
-        found.note(dates.doubt, table, section.date)
+        found.note("holds dates that can be read in two ways", table, section.date,
+                   example=dates.doubt)  # fmt: skip
     frame = pd.DataFrame({"account": table.frame[section.account], "date": dates.values})
     for term, column in (("own", section.own), ("total", section.total)):
         frame[term] = columns.amounts(table, column, "units", decimal, found, blank=True)
@@ -208,11 +209,13 @@ def _compare(
     shared = {**figures, **candidates.select_dtypes("number")}
     remedy = "Give the whole column in one unit"
     told = units.group_mix_ups(groups, shared)
-    for column, sentence in told:
+    for column, sentence, group in told:
         file = _file_of(study, column, known)
-        found.problems.append(Problem(sentence, file=file, column=column, remedy=remedy))
+        found.problems.append(
+            Problem(sentence, file=file, column=column, remedy=remedy, example=group)
+        )
     for column, sentence in units.gaps(figures):
-        if column not in dict(told):
+        if column not in {name for name, *_ in told}:
             file = _file_of(study, column, known)
             found.notes.append(Problem(sentence, file=file, column=column, remedy=remedy))
 
@@ -226,10 +229,10 @@ def _below_sales(
 ) -> None:
     column = str(study.columns.potential)
     own = sales.reindex(known.values.index)
-    sentence = units.impossible(known.values.dropna(), own[known.values.notna()], groups)
-    if sentence:
+    told = units.impossible(known.values.dropna(), own[known.values.notna()], groups)
+    if told:
         found.problems.append(
-            Problem(sentence, file=known.file, column=column,
+            Problem(told[0], file=known.file, column=column, example=told[1],
                     remedy="Give sales and potential in one unit and both for a year")
         )  # fmt: skip
         return

@@ -19,11 +19,11 @@ MOSTLY = 0.5  # of the accounts, or of a group's
 
 def group_mix_ups(
     groups: Mapping[str, pd.Series], figures: Mapping[str, pd.Series]
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, str, str]]:
     """Groups of which one figure alone is a thousand times or more from everyone else's.
 
     groups: column -> text by account; figures: column -> numbers by account. Returns (figure,
-    sentence).
+    sentence, group).
     """
     logs = {name: _log10(values) for name, values in figures.items()}
     found = []
@@ -35,8 +35,8 @@ def group_mix_ups(
             for name, shift in known.items():
                 others = [abs(other) for key, other in known.items() if key != name]
                 if SHIFT[0] <= abs(shift) <= SHIFT[1] and others and np.median(others) < UNSHIFTED:
-                    size = f"{_times(shift)} where {column} is {group}"
-                    found.append((name, f"is {size}, while no other figure is"))
+                    sentence = f"is {_times(shift)} in one {column}, while no other figure is"
+                    found.append((name, sentence, str(group)))
     return found
 
 
@@ -57,24 +57,24 @@ def gaps(figures: Mapping[str, pd.Series]) -> list[tuple[str, str]]:
     return found
 
 
-def impossible(potential: pd.Series, sales: pd.Series, groups: Mapping[str, pd.Series]) -> str:
-    """Where most accounts' potential lies below what they buy from us; "" where nowhere.
+def impossible(
+    potential: pd.Series, sales: pd.Series, groups: Mapping[str, pd.Series]
+) -> tuple[str, str] | None:
+    """Where most accounts' potential lies below what they buy from us: sentence and group.
 
     potential, sales: currency a year, by account, the surveyed ones.
     """
     sold = sales > 0
     below = (potential < sales)[sold]
     if below.sum() >= FEWEST and below.mean() > MOSTLY:
-        return f"is below our own sales in {below.sum()} of {len(below)} accounts"
+        return f"is below our own sales in {below.sum()} of {len(below)} accounts", ""
     for column, labels in groups.items():
         by_group = below.groupby(labels.reindex(below.index))
         for group, wrong in by_group:
             if group and wrong.sum() >= FEWEST and wrong.mean() > MOSTLY:
-                return (
-                    f"is below our own sales in {wrong.sum()} of {len(wrong)} accounts where "
-                    f"{column} is {group}"
-                )
-    return ""
+                told = f"{wrong.sum()} of {len(wrong)} accounts of one {column}"
+                return f"is below our own sales in {told}", str(group)
+    return None
 
 
 def _times(shift: float) -> str:

@@ -42,7 +42,6 @@ def build_page(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    codebook = analysis.study.folder / "codebook.md"
     return environment.get_template("page.html").render(
         study=analysis.study,
         words=words,
@@ -57,7 +56,7 @@ def build_page(
         ],
         top_attack=rosters.top_attack(analysis)._repr_html_(),
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
-        codebook=_markdown(codebook.read_text(encoding="utf-8")) if codebook.exists() else "",
+        codebook=_markdown(analysis.codebook),
         notes=_notes(analysis, words),
         version=version,
     )

@@ -51,10 +51,8 @@ def write_workbook(analysis: Analysis, findings: Findings, path: Path) -> None:
             sheets.exhibit(words.tell(name), build)
         if len(analysis.overrides.entries):
             sheets.exhibit(words.tell("Overrides"), rosters.overrides(analysis, len(accounts)))
-        codebook = analysis.study.folder / "codebook.md"
-        if codebook.exists():
-            lines = codebook.read_text(encoding="utf-8").splitlines()
-            sheets.text(words.tell("Codebook"), lines)
+        if analysis.codebook:
+            sheets.text(words.tell("Codebook"), analysis.codebook.splitlines())
 
 
 def _summary(sheets: Sheets, analysis: Analysis, findings: Findings) -> None:

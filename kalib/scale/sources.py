@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
-from kalib.reading import MISSING
+from kalib.cells import MISSING
 
 ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
