@@ -86,7 +86,10 @@ def read_overrides(path: Path, sales: pd.Series) -> Overrides:
     def tell(to: list[Problem], where: pd.Series, term: str, message: str, remedy: str) -> None:
         for i in np.flatnonzero(where):
             cell = table[term][i] or ids[i]
-            to.append(Problem(message, path.name, columns[term], int(rows[i]), remedy, cell))
+            amount = f"{sales[ids[i]]:,.0f}" if message.endswith("own sales") else ""
+            to.append(
+                Problem(message, path.name, columns[term], int(rows[i]), remedy, cell, amount)
+            )
 
     given = table["override_potential"] != ""
     known = ids.isin(sales.index)

@@ -241,6 +241,7 @@ def _below_sales(
         found.notes.append(
             Problem("is below our own sales", file=known.file, column=column,
                     row=int(known.rows[i]), value=f"{known.values.iloc[i]:,.0f}",
+                    example=f"{own.iloc[i]:,.0f}",
                     remedy="Ask again: it buys at least what it buys from us")
         )  # fmt: skip
 

@@ -79,7 +79,7 @@ def test_doubtful_overrides_are_noted(tmp_path: Path) -> None:
     found = read_overrides(sheet_of(tmp_path / "a.xlsx", rows), SALES)
     assert list(found.entries.index) == ["B", "A"]
     text = "\n".join(map(str, found.notes))
-    assert "below our own sales of 900" in text and "not said who" in text and "left out" in text
+    assert "below our own sales (900)" in text and "not said who" in text and "left out" in text
 
 
 def test_reading_survives_another_order_and_a_title(tmp_path: Path) -> None:

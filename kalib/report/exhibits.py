@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
@@ -60,7 +61,8 @@ def data_report(analysis: Analysis) -> list[Exhibit]:
 
 def noted(words: Words, note: Problem) -> str:
     """What was tolerated, in the language."""
-    message, remedy = words.tell(note.message), words.tell(note.remedy)
+    plain = replace(note, message=words.tell(note.message), file="", column="", row=None, remedy="")
+    message, remedy = str(plain), words.tell(note.remedy)
     column = words.say("column", name=note.column) if note.column else ""
     row = words.say("row", n=note.row) if note.row is not None else ""
     place = ", ".join(part for part in (note.file, column, row) if part)

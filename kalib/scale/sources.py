@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError
 from kalib.cells import MISSING
+from kalib.errors import KalibError, Problem, StudyError
 
 ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
