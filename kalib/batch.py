@@ -1,139 +1,180 @@
-"""Several studies side by side; one that fails does not stop the rest."""
+"""Studies side by side: what has not changed is left, one that fails does not stop the rest."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from kalib.anonymize import Secret
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import Problem, StudyError
 from kalib.loading import load_study
-from kalib.run import Progress, run_study
+from kalib.processes import Child, start, tell
+from kalib.progress import Told, following
+from kalib.provenance import fingerprint, inputs_of, is_current
+
+if TYPE_CHECKING:
+    from kalib.anonymize import Secret
+
+REPORTS = Path("reports")
+MOST_WORKERS = 2  # notebooks at a time; with more, the figures drawn meanwhile last longest
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one study: report is its folder, or error says why there is none (status 1
-    or 2)."""
+    """What became of one study: report is its folder, or error says why there is none; unchanged:
+    nothing had changed, so the report was left; seconds it took."""
 
     study: str
-    report: Path | None
-    error: str = ""
-    status: int = 0
+    report: Path | None = None
+    error: Exception | None = None
+    unchanged: bool = False
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> int:
+        """The exit status it calls for."""
+        if self.error is None:
+            return 0
+        return 2 if isinstance(self.error, StudyError) else 1
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every run: "section.key" -> value, the workbook of overrides, where the key
+    of the codes is, notebooks at a time."""
+
+    settings: dict[str, str]
+    overrides: Path | None = None
+    secret: Secret | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One study to run: where its report goes, and whether that is up to date already."""
+
+    study: str
+    target: Path | None  # None where the study file is bad: its run says how
+    current: bool = False
 
 
 def run_batch(
     studies: Sequence[str],
-    out: Path | None,
-    settings: Mapping[str, str],
-    jobs: int,
+    out: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    scheduler: str = "",
     overrides: Path | None = None,
     secret: Secret | None = None,
 ) -> list[Outcome]:
-    """Run studies, jobs of them at a time; a bar on stderr shows each one's steps.
+    """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
-    out: the report's folder; with several studies, the folder of their reports; overrides: the
-    workbook of the one study; secret: as in `run_study`. Raises StudyError where two studies would
-    write the same report.
+    out: the report's folder; with several studies, the folder of their reports. force: run also
+    what has not changed. scheduler: address of a Dask scheduler whose workers run the studies.
+    overrides: the workbook of the one study; secret: as in `run_study`. Raises StudyError where two
+    studies would write the same report.
     """
     if overrides and len(studies) > 1:
         raise StudyError(
             Problem("--overrides belongs to one study", remedy="Run that study by itself")
         )
-    targets = [_target(study, out, len(studies) > 1) for study in studies]
-    places = [target for target in targets if target is not None]
+    workers = 1 if len(studies) > 1 else MOST_WORKERS
+    asked = Asked(dict(settings or {}), overrides, secret, workers)
+    planned = [_plan(study, out, asked, len(studies) > 1, force) for study in studies]
+    places = [job.target.resolve() for job in planned if job.target is not None]
     if len(set(places)) < len(places):
         raise StudyError(
             Problem("two of the studies have the same name and period", file="study.toml",
                     remedy="Give one of them another [study] name or period")
         )  # fmt: skip
-    with _bars(studies) as bars:
-        if jobs == 1 or len(studies) == 1:
-            return [
-                _outcome(study, target, settings, bars.teller(study), overrides, secret)
-                for study, target in zip(studies, targets, strict=True)
-            ]
-        context = multiprocessing.get_context("spawn")
-        with context.Manager() as manager, ProcessPoolExecutor(jobs, mp_context=context) as pool:
-            said = manager.Queue()
-            futures = [
-                pool.submit(_in_worker, study, target, dict(settings), said, secret)
-                for study, target in zip(studies, targets, strict=True)
-            ]
-            while not all(future.done() for future in futures) or not said.empty():
-                try:
-                    study, *step = said.get(timeout=0.1)
-                except Exception:  # noqa: BLE001  queue.Empty comes through a proxy
-                    continue
-                bars.teller(study)(*step)
-            return [future.result() for future in futures]
+    done = {job.study: Outcome(job.study, job.target, unchanged=True) for job in planned}
+    waiting = [job for job in planned if not job.current]
+    if waiting:
+        with following([job.study for job in waiting]) as told:
+            if scheduler:
+                ended = _run_there(scheduler, waiting, asked, told)
+            else:
+                ended = _run_here(waiting, asked, jobs, told)
+        done |= {outcome.study: outcome for outcome in ended}
+    return [done[study] for study in studies]
 
 
-def _target(study: str, out: Path | None, several: bool) -> Path | None:
-    """The report's folder; None where the study file is bad (its run will say how)."""
+def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool) -> Job:
     try:
-        about = load_study(study).study
+        loaded = load_study(study, asked.settings)
+        key = asked.secret.key(loaded.folder) if asked.secret else None
     except StudyError:
-        return None
-    if out is not None and not several:
-        return out
-    return (out or Path("reports")) / about.name / about.period
+        return Job(study, None)
+    single = out if not several else None
+    target = single or (out or REPORTS) / loaded.name / loaded.period
+    if force:
+        return Job(study, target)
+    file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
+    inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key)
+    return Job(study, target, is_current(target, fingerprint(inputs)))
 
 
-def _outcome(
-    study: str,
-    target: Path | None,
-    settings: Mapping[str, str],
-    progress: Progress,
-    overrides: Path | None = None,
-    secret: Secret | None = None,
-) -> Outcome:
-    from kalib.errors import message_of
+def _run_here(waiting: Sequence[Job], asked: Asked, jobs: int, told: Told) -> list[Outcome]:
+    """Run each study in a process of its own, jobs at a time."""
+    children: list[Child] = []
+
+    def run(job: Job) -> Path:
+        child = start("kalib.batch:work", [job.study, job.target, asked], early=True)
+        children.append(child)
+        return child.result(partial(told, job.study))
 
     try:
-        return Outcome(study, run_study(study, target, settings, progress, overrides, secret))
-    except StudyError as error:
-        return Outcome(study, None, message_of(error), 2)
-    except KalibError as error:
-        return Outcome(study, None, message_of(error), 1)
+        return _side_by_side(waiting, jobs, run)
+    except BaseException:
+        for child in children:
+            child.abandon()
+        raise
 
 
-def _in_worker(
-    study: str, target: Path | None, settings: Mapping[str, str], said: Any, secret: Secret | None
-) -> Outcome:
-    tell = lambda *step: said.put((study, *step))  # noqa: E731
-    return _outcome(study, target, settings, tell, None, secret)
+def _run_there(scheduler: str, waiting: Sequence[Job], asked: Asked, told: Told) -> list[Outcome]:
+    """Hand every study to a scheduler, which sends them to its workers."""
+    from kalib.cluster import connected, run_there
+
+    with connected(scheduler) as client:
+
+        def run(job: Job) -> Path:
+            told(job.study, f"sent to {scheduler}", 0, 1)
+            target = job.target or Path()  # a bad study file is refused before it is used
+            folder = Path(job.study) if Path(job.study).is_dir() else Path(job.study).parent
+            key = asked.secret.key(folder) if asked.secret else None
+            return run_there(client, job.study, target, asked.settings, asked.overrides, key)
+
+        return _side_by_side(waiting, len(waiting), run)
 
 
-class _bars:
-    """A progress bar for each study."""
+def _side_by_side(waiting: Sequence[Job], jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
+    """Run every job, errors included, so many at a time."""
 
-    def __init__(self, studies: Sequence[str]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def outcome(job: Job) -> Outcome:
+        since = time.perf_counter()
+        try:
+            report = run(job)
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the others
+            return Outcome(job.study, error=error, seconds=time.perf_counter() - since)
+        return Outcome(job.study, report, seconds=time.perf_counter() - since)
 
-        self._shown = Progress(
-            TextColumn("{task.fields[study]}"), BarColumn(), TextColumn("{task.description}"),
-            TimeElapsedColumn(), console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        self._tasks = {
-            study: self._shown.add_task("waiting", study=study, total=None) for study in studies
-        }
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        return list(pool.map(outcome, waiting))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
-    def __enter__(self) -> _bars:
-        self._shown.start()
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self._shown.stop()
+def work(study: str, target: Path | None, asked: Asked) -> Path:
+    """In a process of its own: run a study and tell its steps."""
+    from kalib.run import run_study
 
-    def teller(self, study: str) -> Progress:
-        """What a run calls as its steps begin."""
-        task = self._tasks[study]
-        return lambda step, done, total: self._shown.update(
-            task, description=step, completed=done, total=total
-        )
+    return run_study(
+        study, target, asked.settings, tell, asked.overrides, asked.secret, asked.workers
+    )

@@ -42,40 +42,82 @@ def main(debug: bool) -> None:
 
 @main.command()
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
-@click.option("--out", type=click.Path(path_type=Path), help="The report's folder.")
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
-@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
-              help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
-@click.option("--overrides", type=click.Path(path_type=Path),
-              help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The report's folder; with several studies, the folder of their reports.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Studies run side by side."
+)
+@click.option("--force", is_flag=True, help="Run also what has not changed since its report.")
+@click.option(
+    "--scheduler",
+    default="",
+    metavar="ADDRESS",
+    help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.",
+)
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Lay a value over the study file, e.g. matrix.share_cut=0.35.",
+)
+@click.option(
+    "--overrides",
+    type=click.Path(path_type=Path),
+    help="accounts.xlsx with the potentials that field experts put in.",
+)
 @click.option("--anonymize", is_flag=True, help="Codes instead of names and ids, everywhere.")
-@click.option("--key", type=click.Path(path_type=Path),
-              help="The key of the codes; made beside the study where there is none.")  # fmt: skip
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    help="The key of the codes; made beside the study where there is none.",
+)
+@click.pass_context
 def run(
-    studies: tuple[str, ...],
-    out: Path | None,
-    jobs: int,
-    pairs: tuple[str, ...],
-    overrides: Path | None,
-    anonymize: bool,
+    context: click.Context, studies: tuple[str, ...], out: Path | None, jobs: int, force: bool,
+    scheduler: str, pairs: tuple[str, ...], overrides: Path | None, anonymize: bool,
     key: Path | None,
-) -> None:
-    """Run studies into reports/<name>/<period>/, or into --out."""
-    from kalib.anonymize import Secret
-    from kalib.batch import run_batch
+) -> None:  # fmt: skip
+    """Run studies into reports/<name>/<period>/, or into --out.
+
+    A study whose data, parameters and code have not changed is left as it is. A run that was
+    interrupted goes on with the notebook it had come to.
+    """
+    from kalib.batch import REPORTS, run_batch
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
-    secret = Secret(key) if anonymize else None
-    outcomes = run_batch(studies, out, read_settings(pairs), jobs, overrides, secret)
-    failed = [outcome for outcome in outcomes if outcome.error]
+    secret = None
+    if anonymize:
+        from kalib.anonymize import Secret
+
+        secret = Secret(key)
+    several = len(studies) > 1
+    outcomes = run_batch(
+        studies, out, read_settings(pairs), jobs=jobs, force=force, scheduler=scheduler,
+        overrides=overrides, secret=secret,
+    )  # fmt: skip
     for outcome in outcomes:
+        if outcome.unchanged:
+            click.echo(f"{outcome.study}: nothing has changed; --force runs it anyway", err=True)
         if outcome.report:
             click.echo(f"{outcome.report / 'index.html'}")
-    for outcome in failed:
-        click.echo(f"{outcome.study}: {outcome.error}", err=True)
-    if failed:
-        sys.exit(max(outcome.status for outcome in failed))
+    if several or out is None:
+        from kalib.overview import show_summary, write_overview
+
+        if any(outcome.report and not outcome.unchanged for outcome in outcomes):
+            write_overview(out or REPORTS)
+        if several:
+            show_summary(outcomes)
+    for outcome in outcomes:
+        if outcome.error:
+            if context.find_root().params["debug"]:
+                raise outcome.error
+            click.echo(f"{outcome.study}: {message_of(outcome.error)}", err=True)
+    sys.exit(max(outcome.status for outcome in outcomes))
 
 
 @main.command()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
+from kalib.processes import start
 
-PARAMETERS = ("study", "folder", "settings")
+SCRATCH = ".scratch"
+PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 CELL_SECONDS = 3600  # a cell that takes longer hangs
+Step = Callable[[str], AbstractContextManager[None]]
 
 
 def notebook_folder() -> Path:
@@ -46,17 +51,16 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
         )  # fmt: skip
 
 
+@contextmanager
 def execute_notebooks(
-    study_file: Path,
-    work: Path,
-    settings: Mapping[str, str],
-    step: Callable[[str], None],
-    workers: int = 2,
-) -> dict[str, Mapping[str, Any]]:
-    """Run every notebook into work/notebooks, workers at a time; name -> executed notebook.
+    study_file: Path, work: Path, settings: Mapping[str, str], step: Step, workers: int = 2
+) -> Iterator[Callable[[], dict[str, Mapping[str, Any]]]]:
+    """Run every notebook into work/notebooks, workers at a time, while the block runs.
 
-    study_file: the study.toml; work: the run's folder; step is called with each notebook's name
-    before it runs. Raises KalibError with the notebook and the error of the cell.
+    study_file: the study.toml; work: the run's folder; step(name) is entered as a notebook runs.
+    One that is there already, from an interrupted run, is kept. The block gets a function that
+    waits for the notebooks: name -> executed notebook; it raises KalibError with the notebook and
+    the error of the cell.
     """
     folder = work / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,16 +69,39 @@ def execute_notebooks(
         "folder": "..",
         "settings": dict(settings),
     }
-    paths = notebook_paths()
-    # Processes, since papermill changes the working folder of the whole process it runs in.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(_execute, path, folder / path.name, parameters) for path in paths]
-        executed = {}
-        for path, future in zip(paths, futures, strict=True):
-            step(path.stem)
-            executed[path.stem] = future.result()
-    return executed
+
+    def run(path: Path) -> Mapping[str, Any]:
+        target = folder / path.name
+        if not target.exists():
+            with step(path.stem):
+                arguments = [str(path), str(target), parameters, str(work / SCRATCH)]
+                start("kalib.execution:run_notebook", arguments).result()
+        return json.loads(target.read_text(encoding="utf-8"))
+
+    pool = ThreadPoolExecutor(workers)
+    futures = {path.stem: pool.submit(run, path) for path in notebook_paths()}
+    try:
+        yield lambda: {name: future.result() for name, future in futures.items()}
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_notebook(path: str, target: str, parameters: Mapping[str, object], scratch: str) -> None:
+    """Run one notebook in a process of its own. scratch: for Jupyter's files."""
+    _keep_to(Path(scratch))
+    _execute(Path(path), Path(target), parameters)
+
+
+def _keep_to(scratch: Path) -> None:
+    """Have Jupyter and IPython read no settings of the user's and leave no files elsewhere: the
+    run needs no home folder, and means the same on every machine."""
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "TMPDIR"):
+        place = scratch / name.lower()
+        place.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(place)
+    tempfile.tempdir = None
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = PROVISIONER
 
 
 def refresh_notebooks() -> None:
@@ -83,7 +110,7 @@ def refresh_notebooks() -> None:
         _execute(path, path, {})
 
 
-def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapping[str, Any]:
+def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
     """Run one notebook in target's folder and write it there."""
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -111,10 +138,10 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> Mapp
             f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
             "close other programs and run again"
         ) from error
-    return _tidy(notebook, target, parameters)
+    _tidy(notebook, target, parameters)
 
 
-def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:
     """Write an executed notebook without times and paths: it travels with the report, should not
     change where its content did not, and says nothing of the machine."""
     notebook["metadata"].pop("papermill", None)
@@ -126,8 +153,9 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = cell["source"].replace(place, shown)
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
-    return notebook
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 if __name__ == "__main__":

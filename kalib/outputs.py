@@ -1,21 +1,17 @@
-"""The files of a run that programs read: accounts, formula, verdict, summary and provenance."""
+"""The files of a run that programs read: accounts, formula, verdict and summary."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import platform
-import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kalib.analysis import SEED, Analysis
+from kalib.analysis import Analysis
 from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.study import Study
@@ -34,10 +30,6 @@ FURTHER = (
     "override_reason",
 )  # fmt: skip
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
-PACKAGES = (
-    "numpy", "pandas", "scipy", "scikit-learn", "seaborn", "matplotlib", "papermill", "nbclient",
-    "ipykernel", "pyarrow", "pydantic",
-)  # fmt: skip
 
 
 def accounts_table(analysis: Analysis) -> pd.DataFrame:
@@ -52,9 +44,10 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def write_outputs(
-    analysis: Analysis, figures: Mapping[str, object], provenance: Mapping[str, Any], folder: Path
+    analysis: Analysis, figures: Mapping[str, object], source: Mapping[str, Any], folder: Path
 ) -> None:
-    """Write accounts.csv, accounts.parquet and the JSON files; figures: as in summary.json."""
+    """Write accounts.csv, accounts.parquet and the JSON files. figures: as in summary.json;
+    source: as in run.json."""
     accounts = accounts_table(analysis)
     accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
@@ -62,7 +55,7 @@ def write_outputs(
     write_json(record, folder / "formula.json")
     write_json(analysis.verdict.to_json(), folder / "verdict.json")
     write_json(figures, folder / "summary.json")
-    write_json(provenance, folder / "run.json")
+    write_json(source, folder / "run.json")
 
 
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
@@ -79,29 +72,7 @@ def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, ob
     }
 
 
-def provenance(
-    analysis: Analysis, settings: Mapping[str, str], seconds: Mapping[str, float], kit: str
-) -> dict[str, Any]:
-    """What repeats the run: versions, hashes of the inputs, parameters, seed, seconds per step."""
-    study = analysis.study
-    return {
-        "kalib": kit,
-        "python": platform.python_version(),
-        "platform": sys.platform,
-        "packages": {name: _version(name) for name in PACKAGES},
-        "study": study.name,
-        "period": study.period,
-        "data": {path.name: file_hash(path) for path in input_files(analysis)},
-        "parameters": study.model_dump(mode="json", exclude={"folder"}),
-        "settings": dict(settings),
-        "overrides": _overridden(analysis),
-        "anonymized": analysis.anonymous,
-        "seed": SEED,
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-    }
-
-
-def _overridden(analysis: Analysis) -> dict[str, Any] | None:
+def overridden(analysis: Analysis) -> dict[str, Any] | None:
     """Who replaced which potential, why, by what, and in which file; None without overrides."""
     given = analysis.overrides
     if not given.file:
@@ -115,19 +86,6 @@ def _overridden(analysis: Analysis) -> dict[str, Any] | None:
     ]  # fmt: skip
     notes = [str(note) for note in given.notes]
     return {"file": given.file, "sha256": given.sha256, "notes": notes, "entries": entries}
-
-
-def input_files(analysis: Analysis) -> list[Path]:
-    """The study file and its tables."""
-    data = analysis.study.data
-    tables = [name for name in (data.accounts, data.survey, data.visits) if name]
-    return [analysis.file, *(analysis.study.folder / name for name in tables)]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(content: object, path: Path) -> None:
@@ -147,10 +105,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"

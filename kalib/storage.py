@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from kalib.errors import KalibError, Problem, StudyError
+from kalib.provenance import MARK
 
-MARK = "run.json"  # every finished report has it; a folder without it isn't ours to replace
+KEPT = ("steps/*.pkl", "notebooks/*.ipynb")  # each moved in whole, so never half-written
 
 
 @contextmanager
-def report_folder(target: Path) -> Iterator[Path]:
+def report_folder(target: Path, fingerprint: str = "") -> Iterator[Path]:
     """A temporary folder that becomes target when the block ends well.
 
-    On an error the folder is removed and target stays as it was. What a killed run left behind
-    is cleared first. Raises StudyError where target holds something that is no report, KalibError
+    On an error the folder is removed and target stays as it was. Where an interrupted run with
+    the same fingerprint left steps and notebooks, the folder starts with them; anything else it
+    left is cleared. Raises StudyError where target holds something that is no report, KalibError
     where another run is at work on it.
     """
     target = target.absolute()
@@ -33,13 +34,32 @@ def report_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target.parent / f".{target.name}.lock"):
         _recover(target)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
-        work.chmod(0o755)  # mkdtemp's 0700 would keep colleagues from reading the report
+        work = _work_folder(target, fingerprint)
         try:
             yield work
             _move_in(work, target)
-        finally:
+        except Exception:
             shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+def _work_folder(target: Path, fingerprint: str) -> Path:
+    """The folder to work in, with what may be kept of an interrupted run."""
+    work = target.with_name(f".{target.name}.part")
+    mark = work / "fingerprint"
+    if fingerprint and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
+        kept = {path for pattern in KEPT for path in work.glob(pattern)}
+        for path in sorted(work.rglob("*"), reverse=True):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in kept and path != mark:
+                path.unlink()
+    else:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        mark.write_text(fingerprint, encoding="utf-8")
+    return work
 
 
 def _replaceable(target: Path) -> bool:
@@ -48,6 +68,7 @@ def _replaceable(target: Path) -> bool:
 
 def _move_in(work: Path, target: Path) -> None:
     """Two renames; a run killed between them is mended by the next `_recover`."""
+    (work / "fingerprint").unlink()
     old = target.with_name(f".{target.name}.old")
     if target.exists():
         target.rename(old)
@@ -56,18 +77,11 @@ def _move_in(work: Path, target: Path) -> None:
 
 
 def _recover(target: Path) -> None:
-    """Undo what a killed run left: the previous report goes back, half-made ones go."""
+    """Undo what a run killed while it moved its report in left: the previous report goes back."""
     old = target.with_name(f".{target.name}.old")
     if old.exists() and not target.exists():
         old.rename(target)
     shutil.rmtree(old, ignore_errors=True)
-    for rest in target.parent.glob(f".{_escaped(target.name)}.new-*"):
-        shutil.rmtree(rest, ignore_errors=True)
-
-
-def _escaped(name: str) -> str:
-    """A name in which the characters of glob patterns stand for themselves."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 @contextmanager

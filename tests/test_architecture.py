@@ -15,10 +15,10 @@ ORDER = (
     "diagnostics", "verdict", "evidence", "overrides", "wallet", "matrix", "territories", "plan", "anonymize", "analysis",
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck",
-    "waves", "storage",
+    "waves", "provenance", "storage",
     "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score",
-    "execution",
-    "outputs", "run", "batch", "cli", "__main__",
+    "processes", "forkserver", "kernels", "execution", "outputs", "run", "progress", "cluster", "batch",
+    "overview", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}
 

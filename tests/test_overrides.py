@@ -17,7 +17,7 @@ from kalib.analysis import Analysis
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.matrix import assign_zones
-from kalib.outputs import CONTRACT, accounts_table, provenance
+from kalib.outputs import CONTRACT, accounts_table, overridden
 from kalib.overrides import expert_bias, median_interval, read_overrides
 from kalib.report import rosters
 from kalib.report.findings import find
@@ -220,7 +220,7 @@ def test_overrides_become_the_potential_and_teach_the_formula_nothing(
     table = accounts_table(again)
     assert list(table.columns[: len(CONTRACT)]) == list(CONTRACT)
     assert list(table.columns[-2:]) == ["override_by", "override_reason"]
-    source = provenance(again, {}, {}, "1")["overrides"]
+    source = overridden(again)
     assert source["sha256"] == again.overrides.sha256
     assert {row["account"] for row in source["entries"]} == set(chosen)
     figures = find(again).figures["overrides"]

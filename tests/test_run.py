@@ -166,7 +166,7 @@ def test_what_a_killed_run_left_is_mended(tmp_path: Path) -> None:
     old = tmp_path / ".report.old"
     old.mkdir()
     (old / "run.json").write_text("first")
-    (tmp_path / ".report.new-abc").mkdir()
+    (tmp_path / ".report.part").mkdir()
     with pytest.raises(RuntimeError), report_folder(tmp_path / "report"):
         raise RuntimeError
     assert (tmp_path / "report/run.json").read_text() == "first"

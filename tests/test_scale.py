@@ -11,7 +11,8 @@ import pytest
 from kalib.analysis import Analysis
 from kalib.errors import StudyError
 from kalib.matrix import assign_zones, potential_cut
-from kalib.outputs import provenance, write_outputs
+from kalib.outputs import write_outputs
+from kalib.provenance import inputs_of
 from kalib.report.findings import find
 from kalib.scale.recipe import CDF_ERROR
 from kalib.scale.score import score_table
@@ -19,7 +20,9 @@ from kalib.study import ZONES
 
 
 def finished(analysis: Analysis, folder: Path) -> Path:
-    write_outputs(analysis, find(analysis).figures, provenance(analysis, {}, {}, "1"), folder)
+    write_outputs(
+        analysis, find(analysis).figures, inputs_of(analysis.study, analysis.file, {}), folder
+    )
     return folder
 
 

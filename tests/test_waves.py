@@ -14,7 +14,8 @@ from kalib.analysis import Analysis
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.matrix import assign_zones
-from kalib.outputs import provenance, write_outputs
+from kalib.outputs import write_outputs
+from kalib.provenance import inputs_of
 from kalib.report.findings import find
 from kalib.simulate import simulate_world, write_study
 from kalib.waves import REAL, compare_waves, estimate_transitions
@@ -43,7 +44,7 @@ def wave_pair(folder: Path, seed: int) -> tuple[Path, Path, pd.Series]:
         run = folder / f"run{k}"
         run.mkdir()
         figures = find(analysis).figures
-        write_outputs(analysis, figures, provenance(analysis, {}, {}, "1"), run)
+        write_outputs(analysis, figures, inputs_of(analysis.study, analysis.file, {}), run)
         runs.append(run)
         values = pd.Series(potential, index=accounts["account"])
         sales = pd.Series(accounts["sales"].to_numpy(), index=values.index)
