@@ -109,6 +109,7 @@ class Analysis:
                 self.potential,
                 self._sales,
                 form=self.study.formula.form,
+                criterion=self.study.formula.criterion,
                 signs=rules.signs,
                 required=rules.required,
                 most=rules.max,

@@ -74,15 +74,21 @@ def draw_stability(fit: Fit, study: Study, ax: Axes) -> Axes:
 
 
 def draw_path(fit: Fit, study: Study, ax: Axes) -> Axes:
-    """BIC of the best formula of each size."""
-    words, path = Words.of(study), fit.path
-    ax.plot(path["size"], path["bic"], marker="o", color=accent(study))
-    best = path.loc[path["bic"].idxmin()]
-    ax.plot([best["size"]], [best["bic"]], marker="o", markersize=13, color=MARK)
+    """What the criterion says of the best formula of each size."""
+    words, path, blue = Words.of(study), fit.path, accent(study)
+    column = "bic" if study.formula.criterion == "bic" else "error"
+    ax.plot(path["size"], path[column], marker="o", color=blue)
+    best = path[path["chosen"]]
+    ax.plot(best["size"], best[column], marker="o", markersize=13, color=MARK)
     ax.set_xlabel(words.tell("indicators in the formula (count)"))
-    ax.set_ylabel(words.tell("BIC (lower is better)"))
+    if column == "bic":
+        ax.set_ylabel(words.tell("BIC (lower is better)"))
+    else:
+        ax.errorbar(path["size"], path["error"], yerr=path["error_se"], color=blue, capsize=3)
+        ax.set_ylabel(words.tell("variance unexplained out of sample, ± standard error"))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_xticks(path["size"].to_list())
-    size = int(best["size"])
+    size = int(best["size"].sum())
     beyond = f"{size} indicators" if size > 1 else "one indicator"
     entitle(
         ax, words, f"Beyond {beyond} the formula only gets longer" if size

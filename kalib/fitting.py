@@ -35,7 +35,8 @@ class Fit:
     """The formula and everything known of its quality.
 
     least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
-    indicators, rss, bic, r2), the best subset of each size. forms: DataFrame (form, mae, chosen).
+    indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
+    DataFrame (form, mae, chosen).
     oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
     of fold, currency a year. contributions: DataFrame indexed by indicator (gain: R² lost
     without it). stability: Series per candidate. suspects: DataFrame (account, entry, value,
@@ -77,6 +78,7 @@ def fit_formula(
     sales: pd.Series,
     *,
     form: str = "auto",
+    criterion: str = "bic",
     signs: Mapping[str, int] | None = None,
     required: Sequence[str] = (),
     most: int = 8,
@@ -86,14 +88,15 @@ def fit_formula(
     """Choose and fit the formula.
 
     potential: surveyed accounts' potential, currency a year; sales: all N accounts' sales, same
-    unit, index as screening.values. form: "linear", "log" (log-log or log-linear) or "auto".
+    unit, index as screening.values. form: "linear", "log" (log-log or log-linear) or "auto";
+    criterion: "bic", "cv" or "one-se".
     """
     rng = np.random.default_rng(seed)
     index = screening.values.index
     surveyed = index.isin(potential.index)
     rows = np.flatnonzero(surveyed)
     observed = potential.reindex(index[rows]).to_numpy(float)
-    rules = Rules(dict(signs or {}), tuple(required), most)
+    rules = Rules(dict(signs or {}), tuple(required), most, criterion)
     by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
     wanted = [f for f in FORMS if form == "auto" or f.startswith(form)]
     designs = {name: by_scale[name == "log-log"] for name in wanted}
@@ -110,7 +113,7 @@ def fit_formula(
     frequency = selection_frequency(design, rows, response, rules, final.weights, rng)
     stability = pd.Series(frequency, index=list(design.indicators), name="stability")
     linear = _exact_fit(design, rows, response, final)
-    formula = _formula(final, design, linear, stability, confidence)
+    formula = _formula(final, design, linear, stability, confidence, criterion)
     predictive = fit_predictive(checked.residual[chosen], final, design.matrix[rows], weights)
     spread, loadings = account_spread(design, final, linear, predictive, screening)
     return Fit(
@@ -206,6 +209,7 @@ def _formula(
     linear: LeastSquares,
     stability: pd.Series,
     confidence: float,
+    criterion: str,
 ) -> Formula:
     from scipy.stats import t as student
 
@@ -234,6 +238,7 @@ def _formula(
         sigma=float(linear.sigma),
         n=count,
         floor=final.floor,
+        criterion=criterion,
     )
 
 

@@ -39,6 +39,7 @@ class Formula:
     sigma: float
     n: int
     floor: float
+    criterion: str = "bic"
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -111,6 +112,7 @@ class Formula:
         """The content of formula.json."""
         return {
             "form": self.form,
+            "criterion": self.criterion,
             "intercept": float(self.intercept),
             "terms": [
                 {

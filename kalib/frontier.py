@@ -91,7 +91,7 @@ class Search:
         self.most = min(self.size if max_groups is None else max_groups, self.size)
         self.total = np.maximum(gram[:, -1, -1], 1e-300)
         self.signs = None if signs is None else np.asarray(signs)
-        self.unit, self.cross = _standardized(gram, p, self.total)
+        self.unit, self.cross, self.scale = _standardized(gram, p, self.total)
         self.columns = np.array([len(g) for g in self.groups], dtype=int)
         self.single = bool((self.columns == 1).all())
         self.required = np.isin(np.arange(self.size), list(required))
@@ -156,11 +156,9 @@ class Search:
         u = nodes.ids.shape[1]
         if self.single:
             return [[j] for j in range(u)]
-        ends = np.cumsum(self.columns[nodes.ids[0]])
-        return [
-            list(range(end - size, end))
-            for end, size in zip(ends, self.columns[nodes.ids[0]], strict=True)
-        ]
+        sizes = self.columns[nodes.ids[0]]
+        ends = np.cumsum(sizes)
+        return [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 
     def _offer(self, data: np.ndarray, rss: np.ndarray, alive: np.ndarray) -> None:
         """Record sets that are admissible and better than their data set's best."""
@@ -176,8 +174,21 @@ class Search:
                 self.best[data[i], slot[i]] = value[i]
                 self.winner[data[i], slot[i]] = alive[i]
 
+    def slopes(self, data: np.ndarray) -> np.ndarray:
+        """Coefficients (m, S, p) of the winners of data sets (m,), in the columns' own units."""
+        m, sizes = len(data), self.best.shape[1]
+        unit = self._unit_slopes(np.repeat(data, sizes), self.winner[data].reshape(m * sizes, -1))
+        return unit.reshape(m, sizes, -1) * (
+            np.sqrt(self.total[data])[:, None, None] / self.scale[data][:, None]
+        )
+
     def _signs_fit(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
         """Whether each set's coefficients have the signs asked for (m,)."""
+        assert self.signs is not None
+        return np.asarray(((self._unit_slopes(data, alive) * self.signs) >= 0).all(axis=1))
+
+    def _unit_slopes(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """Coefficients (m, p) of standardized columns, 0 for those of groups not alive (m, G)."""
         p = self.cross.shape[1]
         member = np.zeros((len(data), p), dtype=bool)
         for g, columns in enumerate(self.groups):
@@ -186,9 +197,7 @@ class Search:
         gram = np.where(both, self.unit[data], 0.0)
         gram[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
         aim = np.where(member, self.cross[data], 0.0)
-        coef = np.linalg.solve(gram, aim[..., None])[..., 0]
-        assert self.signs is not None
-        return np.asarray(((coef * self.signs) >= 0).all(axis=1))
+        return np.linalg.solve(gram, aim[..., None])[..., 0]
 
     def _children(self, nodes: _Nodes) -> list[_Nodes]:
         """Offer all children; build those whose subtrees can still hold something better."""
@@ -275,9 +284,11 @@ def _permuted(nodes: _Nodes, order: np.ndarray) -> _Nodes:
     return replace(nodes, block=block, coef=nodes.coef[rows, order], ids=nodes.ids[rows, order])
 
 
-def _standardized(gram: np.ndarray, p: int, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations (b, p, p), a trace of ridge on the diagonal, and those with the response (b, p);
-    columns without variance are set to 0."""
+def _standardized(
+    gram: np.ndarray, p: int, total: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Correlations (b, p, p), a trace of ridge on the diagonal, and those with the response (b, p),
+    and the columns' lengths (b, p); columns without variance are set to 0."""
     scale = np.sqrt(np.einsum("bii->bi", gram)[:, :p])
     dead = scale <= 1e-12 * np.maximum(scale.max(axis=1, keepdims=True, initial=0), 1e-300)
     scale = np.where(dead, 1.0, scale)
@@ -285,7 +296,7 @@ def _standardized(gram: np.ndarray, p: int, total: np.ndarray) -> tuple[np.ndarr
     cross = gram[:, :p, -1] / scale / np.sqrt(total)[:, None]
     unit = np.where(dead[:, :, None] | dead[:, None, :], 0.0, unit)
     unit[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
-    return unit, np.where(dead, 0.0, cross)
+    return unit, np.where(dead, 0.0, cross), scale
 
 
 def _losses(inverse: np.ndarray, coef: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
@@ -299,8 +310,6 @@ def _losses(inverse: np.ndarray, coef: np.ndarray, groups: Sequence[Sequence[int
         if len(columns) == 1:
             j = columns[0]
             loss[:, g] = coef[:, j] ** 2 / np.maximum(inverse[:, j, j], 1e-300)
-        elif len(columns) == 0:
-            loss[:, g] = 0.0
         else:
             block = inverse[:, columns][:, :, columns]
             part = coef[:, columns]

@@ -7,30 +7,41 @@ import pandas as pd
 
 from kalib.indicators import Design
 from kalib.linear import LeastSquares
-from kalib.subsets import best_subsets, gram_matrix
+from kalib.subsets import Limits, best_subsets, gram_matrix, validated_sizes
 from kalib.working import Rules, WorkingFit, column_signs, screen_groups
 
 
 def best_of_each_size(
     design: Design, rows: np.ndarray, response: np.ndarray, weights: np.ndarray, rules: Rules
 ) -> pd.DataFrame:
-    """The best subset of every size: size, indicators, rss, bic, r2."""
+    """The best subset of every size: size, indicators, rss, bic, r2, chosen by the criterion;
+    where that looks out of sample, error and error_se: squared error out of sample and its
+    standard error, as shares of the response's variance (NaN otherwise)."""
     signs = column_signs(design, rules)
     n = len(rows)
     gram = gram_matrix(design.matrix[rows], response, weights)
     required = design.groups_of(rules.required)
     groups, kept = screen_groups(gram, design.groups, n, required)
-    path = best_subsets(
-        gram,
-        groups=groups,
-        required=[kept.index(g) for g in required],
-        max_groups=min(len(groups), max(min(rules.most, n // 6), len(required), 1)),
-        signs=signs if signs.any() else None,
-    )
+    limits: Limits = {
+        "groups": groups,
+        "required": [kept.index(g) for g in required],
+        "max_groups": min(len(groups), max(min(rules.most, n // 6), len(required), 1)),
+        "signs": signs if signs.any() else None,
+    }
+    path = best_subsets(gram, **limits)
     rss = np.asarray(path.rss).reshape(-1)
     chosen = np.asarray(path.chosen).reshape(len(rss), -1)
     middle = np.average(response, weights=weights)
     total = float(weights @ (response - middle) ** 2)
+    error = error_se = np.full(len(rss), np.nan)
+    size_chosen = -1
+    if rules.criterion != "bic":
+        judged = validated_sizes(
+            design.matrix[rows], response, weights[None], criterion=rules.criterion, **limits
+        )
+        variance = max(total / float(weights.sum()), 1e-300)
+        error, error_se = judged.error[0] / variance, judged.std_error[0] / variance
+        size_chosen = int(judged.size[0])
     result = []
     for size in range(len(rss)):
         if not np.isfinite(rss[size]):
@@ -46,9 +57,16 @@ def best_of_each_size(
                 "rss": float(rss[size]),
                 "bic": float(n * np.log(share) + columns * np.log(n)),
                 "r2": float(1 - share),
+                "error": float(error[size]),
+                "error_se": float(error_se[size]),
+                "chosen": size == size_chosen,
             }
         )
-    return pd.DataFrame(result, columns=["size", "indicators", "rss", "bic", "r2"])
+    names = ["size", "indicators", "rss", "bic", "r2", "error", "error_se", "chosen"]
+    frame = pd.DataFrame(result, columns=names)
+    if rules.criterion == "bic" and len(frame):
+        frame["chosen"] = frame.index == frame["bic"].idxmin()
+    return frame
 
 
 def contributions(

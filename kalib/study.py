@@ -111,9 +111,12 @@ class VisitColumns(_Section):
 
 
 class FormulaSettings(_Section):
-    """[formula]: form, confidence of intervals, evidence."""
+    """[formula]: form, confidence of intervals, evidence, and the criterion that chooses the
+    indicators: BIC, least cross-validated error, or the smallest formula within one standard
+    error of that."""
 
     form: Literal["linear", "log", "auto"] = "auto"
+    criterion: Literal["bic", "cv", "one-se"] = "bic"
     confidence: float = Field(default=0.9, ge=0.5, le=0.98)
     evidence: Literal["formula", "formula+sales", "auto"] = "auto"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kalib.indicators import Design
 from kalib.robust import robust_line, robust_scale, typing_cause
-from kalib.subsets import best_by_criterion, gram_matrix
+from kalib.subsets import gram_matrix, select_subsets
 
 FORMS = ("linear", "log-log", "log-linear")
 # Accounts per indicator below which a formula describes its sample (Harrell 2015, section 4.4,
@@ -21,11 +21,13 @@ POWER_WORTH_WEIGHTS = 0.4
 
 @dataclass(frozen=True)
 class Rules:
-    """What the study file asks of the search: expected signs, required indicators, how many."""
+    """What the study file asks of the search: expected signs, required indicators, how many, and
+    by which criterion."""
 
     signs: Mapping[str, int]  # indicator -> -1 or 1
     required: tuple[str, ...]
     most: int
+    criterion: str = "bic"  # one of subsets.CRITERIA
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def fit_working(
     rules: Rules,
     weights: np.ndarray,
 ) -> WorkingFit:
-    """Select indicators by BIC (exact search) and fit them.
+    """Select indicators by the criterion (exact search) and fit them.
 
     design: all accounts; rows (n,): numbers of the training accounts; potential (n,): theirs,
     currency a year; weights (n,): survey weights, 0 for accounts set aside.
@@ -125,6 +127,8 @@ def suspect_potentials(
     design: the log-log design. Returns log shifts (n,) from a robust formula, their robust
     scale, and the cause per account ("" where it is not suspect).
     """
+    # A line to look along, not the formula: the quick criterion serves.
+    rules = replace(rules, criterion="bic")
     matrix, response = design.matrix[rows], np.log(potential)
     middle = np.median(response)
     reach = 3 * robust_scale(response - middle)
@@ -146,7 +150,7 @@ def suspect_potentials(
 def _search(
     design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
 ) -> np.ndarray:
-    """The best groups (G,) bool by BIC."""
+    """The groups (G,) bool that the criterion chooses."""
     count = int((weights > 0).sum())
     most = max(1, min(rules.most, count // ACCOUNTS_PER_INDICATOR))
     signs = column_signs(design, rules)
@@ -154,17 +158,18 @@ def _search(
     gram = gram_matrix(matrix, response, weights)
     groups, kept = screen_groups(gram, design.groups, count, required)
     required = [kept.index(g) for g in required]
-    result = best_by_criterion(
-        gram,
-        float(count),
-        penalty=float(np.log(max(count, 2))),
+    found = select_subsets(
+        matrix,
+        response,
+        weights[None],
+        criterion=rules.criterion,
         groups=groups,
         required=required,
         max_groups=max(most, len(required)),
         signs=signs if signs.any() else None,
     )
     chosen = np.zeros(len(design.groups), dtype=bool)
-    chosen[np.array(kept, dtype=int)[result.chosen[0]]] = True
+    chosen[np.array(kept, dtype=int)[found[0]]] = True
     return chosen
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from kalib import fit_figures
 from kalib.analysis import Analysis
 from kalib.diagnostics import run_checks
 from kalib.fitting import Fit, fit_formula
 from kalib.formula import partial_effects
 from kalib.indicators import Screening, screen
+from kalib.report import exhibits
 from kalib.simulate import Simulated, simulate_world
+from kalib.theme import new_axes
 from kalib.verdict import judge
 from kalib.wallet import Wallet, build_wallet
 
@@ -51,6 +55,21 @@ def test_form_and_indicators_are_found(kind: str, form: str) -> None:
         found, true = set(fit.formula.indicators), set(world.relevant)
         scores.append(2 * len(found & true) / (len(found) + len(true)))
     assert np.mean(scores) >= 0.9
+
+
+def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
+    sizes = {}
+    for criterion in ("bic", "cv", "one-se"):
+        analysis = Analysis(small_study, settings={"formula.criterion": criterion})
+        fit, path = analysis.fit, analysis.fit.path
+        sizes[criterion] = len(fit.formula.indicators)
+        assert path.loc[path["chosen"], "size"].tolist() == [sizes[criterion]]
+        assert fit.formula.to_json()["criterion"] == criterion
+        axes = fit_figures.draw_path(fit, analysis.study, new_axes())
+        assert ("BIC" in axes.get_ylabel()) == (criterion == "bic")
+        shown = exhibits.best_of_size(analysis).frame
+        assert ("unexplained out of sample" in shown) == (criterion != "bic")
+    assert sizes["one-se"] <= sizes["cv"]
 
 
 @pytest.mark.parametrize("kind", ["linear", "multiplicative", "biased", "small"])

@@ -68,6 +68,7 @@ def test_every_problem_is_listed_at_once(small_study: Path) -> None:
         ("[columns]", "[matrix]\nshare_cut = 2.0\n[columns]", "matrix.share_cut"),
         ("[columns]", "[teams]\nvisits_per_rep = 0\n[columns]", "teams.visits_per_rep"),
         ("[study]", "folder = '/'\n[study]", "unknown key 'folder'"),
+        ("[study]", "formula = { criterion = 'aic' }\n[study]", "'formula.criterion'"),
         ("[study]", "[study", "not valid TOML"),
     ],
 )

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 from test_linear import REFERENCE, R
 
-from kalib.subsets import best_by_criterion, best_subsets, gram_matrix
+from kalib import subsets
+from kalib.subsets import (
+    best_by_criterion,
+    best_subsets,
+    gram_matrix,
+    select_subsets,
+    validated_sizes,
+)
 
 
 def brute_force(
@@ -94,3 +101,49 @@ def test_constant_column_is_never_chosen() -> None:
     response = design[:, 0] + 0.1 * rng.standard_normal(30)
     chosen = best_by_criterion(gram_matrix(design, response), 30, penalty=np.log(30)).chosen[0]
     assert list(chosen) == [True, False]
+
+
+@pytest.mark.parametrize("rule", ["cv", "one-se"])
+def test_sizes_are_judged_as_a_loop_over_folds_judges_them(rule: str) -> None:
+    rng = np.random.default_rng(11)
+    n, groups, signs = 60, [[0], [1, 2], [3], [4]], np.array([1, 0, 0, 0, -1])
+    design = rng.standard_normal((n, 5)) + 5.0
+    response = design[:, 0] + 0.5 * design[:, 1] + rng.standard_normal(n)
+    weights = np.ones((2, n))
+    weights[1, :7] = 0.0
+    found = validated_sizes(design, response, weights, criterion=rule, groups=groups, signs=signs)
+    fold = subsets._folds(weights > 0)
+    for i, used in enumerate(weights > 0):
+        square = np.full((n, len(groups) + 1), np.inf)
+        for k in range(subsets.SEARCH_FOLDS):
+            train, test = used & (fold[i] != k), fold[i] == k
+            every = brute_force(design[train], response[train], groups, [], len(groups), signs)
+            for size in range(len(groups) + 1):
+                sets = {s: v for s, v in every.items() if len(s) == size}
+                if not sets:
+                    continue
+                columns = [c for g in min(sets, key=sets.__getitem__) for c in groups[g]]
+                full = np.column_stack([np.ones(n), design[:, columns]])
+                coef = np.linalg.lstsq(full[train], response[train])[0]
+                square[test, size] = (response[test] - full[test] @ coef) ** 2
+        error = square[used].mean(axis=0)
+        possible = np.isfinite(error) & np.isfinite(found.error[i])
+        assert possible[:2].all()
+        np.testing.assert_allclose(found.error[i][possible], error[possible], rtol=1e-7)
+        best = int(error.argmin())
+        spread = square[used][:, best].std() / np.sqrt(used.sum())
+        assert found.std_error[i, best] == pytest.approx(spread, rel=1e-7)
+        within = np.flatnonzero(error <= error[best] + spread)[0]
+        assert found.size[i] == (best if rule == "cv" else within)
+        assert found.chosen[i].sum() == found.size[i]
+
+
+def test_one_standard_error_rule_never_takes_more_than_the_least_error() -> None:
+    rng = np.random.default_rng(12)
+    design = rng.standard_normal((80, 12))
+    response = design[:, :3].sum(axis=1) + 2 * rng.standard_normal(80)
+    weights = rng.integers(0, 2, (30, 80)).astype(float)
+    least = select_subsets(design, response, weights, criterion="cv")
+    fewer = select_subsets(design, response, weights, criterion="one-se")
+    assert (fewer.sum(axis=1) <= least.sum(axis=1)).all()
+    assert fewer.sum() < least.sum()

@@ -136,8 +136,15 @@ def best_of_size(analysis: Analysis) -> Exhibit:
             "BIC": [f"{v + 0.0:,.1f}" for v in path["bic"].round(1)],
         }
     )
-    numbers = ("indicators", "R² in the sample", "BIC")
-    return told(words, "The best formula of each size", rows, numbers)
+    if analysis.study.formula.criterion != "bic":
+        rows["unexplained out of sample"] = [
+            f"{error:.1%} ± {spread:.1%}"
+            for error, spread in zip(path["error"], path["error_se"], strict=True)
+        ]
+        rows["chosen"] = ["yes" if chosen else "" for chosen in path["chosen"]]
+    numbers = [name for name in rows if name not in ("which", "chosen")]
+    said = ("chosen",) if "chosen" in rows else ()
+    return told(words, "The best formula of each size", rows, numbers, said)
 
 
 def forms(analysis: Analysis) -> Exhibit:
