@@ -159,6 +159,7 @@ class Analysis:
                 confidence=self.study.formula.confidence,
                 evidence=self.study.formula.evidence,
                 overrides=self.overrides.entries,
+                visits=self.measured,
             ),
         )
 

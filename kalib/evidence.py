@@ -97,7 +97,7 @@ def posterior_quantiles(
     known = ndtri(levels)
     for start in range(0, len(sales), CHUNK):
         part = slice(start, start + CHUNK)
-        logs = _log_potential_at_scores(np.log(quantiles[part]), known)
+        logs = log_potential_at_scores(np.log(quantiles[part]), known)
         share = np.log(sales[part])[:, None] - logs
         inside = share < 0
         share = np.where(inside, share, -1.0)
@@ -113,7 +113,7 @@ def posterior_quantiles(
     return result
 
 
-def _log_potential_at_scores(logs: np.ndarray, known: np.ndarray) -> np.ndarray:
+def log_potential_at_scores(logs: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Log potential (n, M) at SCORES from its values (n, Q) at normal scores known (Q,)."""
     right = np.clip(np.searchsorted(known, SCORES), 1, len(known) - 1)
     left = right - 1

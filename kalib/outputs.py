@@ -26,8 +26,8 @@ CONTRACT = (
 )  # fmt: skip
 FURTHER = (
     "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
-    "target_profit", "target_source", "top_probability", "margin", "override_by",
-    "override_reason",
+    "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
+    "override_by", "override_reason",
 )  # fmt: skip
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,11 @@ PLAUSIBLE_Z = 3.0  # and within which it would be, divided by ten
 SAME_UNIT = (0.67, 1.5)  # sales over annualized own units in this range: the units are the same
 COPIED_DAYS = 4
 NORMAL_90 = 1.6448536269514722
+NOT_BELIEVED = ("own above total", "a factor of ten", "copied from the day before")
+SEASON_MONTHS = 10  # months of the year seen before a season is told: two gaps can be bridged
+MONTH_STORES = 0.2  # share of the stores visited in a month for it to count as seen
+ROUNDS = 50  # of the alternating fit, which gains about a digit a round
+MONTH_DAYS = np.array([calendar.monthrange(2027, month)[1] for month in range(1, 13)], float)
 
 
 @dataclass(frozen=True)
@@ -20,56 +27,91 @@ class Measured:
     """Potential measured in stores.
 
     frame: DataFrame indexed by account: potential, potential_low, potential_high (90 %, currency
-    a year), log_sd, days, own, total (units a day, weekday adjusted). unit_value: currency per
-    unit sold. suspects: DataFrame (account, date, visitor, own, total, problem).
+    a year), log_sd, days, days_missed (of the poll's days), own, total (units on a mean day of
+    the week, and of the year where a season is known), own_units, total_units (sums over the days
+    believed). weeks: DataFrame (account, week: its Monday, own, total) of the days believed.
+    unit_value: currency per unit sold. suspects: DataFrame (account, date, visitor, own, total,
+    problem). visitors: DataFrame (visitor, account, visits) of all visits. season: month -> sales
+    of a day over the year's mean day, None where the visits cover too little of the year. notes:
+    sentences.
     """
 
     frame: pd.DataFrame
+    weeks: pd.DataFrame
     unit_value: float
     suspects: pd.DataFrame
+    visitors: pd.DataFrame
+    season: Mapping[int, float] | None
+    notes: tuple[str, ...]
 
 
 def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     """Annual potential of each visited store.
 
     visits: rows (account, date, own, total[, visitor]), units a day; sales: currency a year by
-    account. A store asked on few days is shrunk to its peers by the ratio of their variances
-    (empirical Bayes on logs, Efron & Morris 1975).
+    account. A store's day is its level times a factor of the weekday and, where the visits cover
+    the year, of the month (Poisson likelihood, fitted by alternating sums). A store asked on few
+    days is shrunk to its peers by the ratio of their variances (empirical Bayes on logs, Efron &
+    Morris 1975).
     """
     visits = visits.reset_index(drop=True)
+    if "visitor" not in visits:
+        visits["visitor"] = ""
     problem = _implausible(visits)
-    wrong = problem.isin(["own above total", "a factor of ten"])
-    good = visits[~wrong]
-    factor = _weekday_factors(good)
-    day = good["date"].dt.day_of_week.map(factor).to_numpy()
-    adjusted = good.assign(own=good["own"] / day, total=good["total"] / day)
-    stores = adjusted.groupby("account", sort=False)
-    frame = stores.agg(days=("total", "size"), own=("own", "mean"), total=("total", "mean"))
-    spread = stores["total"].std().fillna(0.0)
-    frame = frame[frame["total"] > 0]
-    relative = (spread.reindex(frame.index) / frame["total"]) ** 2
-    pooled = float(np.average(relative, weights=frame["days"])) if len(frame) else 0.0
-    # A store's own variance is itself uncertain on few days: it is pooled with its peers'.
-    blend = (relative * frame["days"] + pooled * 10) / (frame["days"] + 10)
-    variance = blend / frame["days"]
-    log_total = np.log(frame["total"])
-    between = max(float(log_total.var(ddof=1) if len(frame) > 1 else 0.0) - variance.mean(), 1e-6)
-    keep = between / (between + variance)
-    center = float(np.average(log_total, weights=1 / (between + variance)))
-    shrunk = np.exp(center + keep * (log_total - center))
-    frame["log_sd"] = np.sqrt(keep * variance)
+    good = visits[~problem.isin(NOT_BELIEVED)]
+    seen = _months_seen(good)
+    factor, season = _rhythm(good, seen)
+    good = good.assign(factor=factor, daily=good["total"] / factor)
+    stores = good.groupby("account", sort=False)
+    frame = stores.agg(days=("total", "size"), exposure=("factor", "sum"),
+                       own_units=("own", "sum"), total_units=("total", "sum"))  # fmt: skip
+    frame = frame[frame["total_units"] > 0]
+    frame["own"] = frame["own_units"] / frame["exposure"]
+    frame["total"] = frame["total_units"] / frame["exposure"]
+    span = (visits["date"].max() - visits["date"].min()).days + 1 if len(visits) else 0
+    frame["days_missed"] = span - visits.groupby("account")["date"].nunique().reindex(frame.index)
+    spread = stores["daily"].std().reindex(frame.index).fillna(0.0)
+    logs, frame["log_sd"] = _shrunk(np.log(frame["total"]), spread / frame["total"], frame["days"])
     value = _unit_value(frame["own"], sales)
-    frame["potential"] = shrunk * DAYS_A_YEAR * value
+    frame["potential"] = np.exp(logs) * DAYS_A_YEAR * value
     frame["potential_low"] = frame["potential"] * np.exp(-NORMAL_90 * frame["log_sd"])
     frame["potential_high"] = frame["potential"] * np.exp(NORMAL_90 * frame["log_sd"])
+    week = good["date"] - pd.to_timedelta(good["date"].dt.day_of_week, unit="D")
+    weeks = good.assign(week=week.dt.normalize()).groupby(["account", "week"], sort=True)
     found = visits[problem != ""].assign(problem=problem[problem != ""])
-    if "visitor" not in found:
-        found["visitor"] = ""
-    columns = ["account", "date", "visitor", "own", "total", "problem"]
     order = [
-        "potential", "potential_low", "potential_high", "log_sd", "days", "own", "total",
+        "potential", "potential_low", "potential_high", "log_sd", "days", "days_missed", "own",
+        "total", "own_units", "total_units",
     ]  # fmt: skip
-    return Measured(frame[order], value, found[columns].reset_index(drop=True))
+    suspect = ["account", "date", "visitor", "own", "total", "problem"]
+    counted = visits.groupby(["visitor", "account"], sort=True).size().rename("visits")
+    return Measured(
+        frame=frame[order],
+        weeks=weeks[["own", "total"]].sum().reset_index(),
+        unit_value=value,
+        suspects=found[suspect].reset_index(drop=True),
+        visitors=counted.reset_index(),
+        season=season,
+        notes=_coverage_notes(seen, season),
+    )
+
+
+def _shrunk(
+    logs: pd.Series, relative_sd: pd.Series, days: pd.Series
+) -> tuple[pd.Series, pd.Series]:
+    """Log levels drawn to their peers, and their standard errors.
+
+    relative_sd: standard deviation of a day over the store's mean day.
+    """
+    relative = relative_sd**2
+    pooled = float(np.average(relative, weights=days)) if len(logs) else 0.0
+    # A store's own variance is itself uncertain on few days: it is pooled with its peers'.
+    variance = (relative * days + pooled * 10) / (days + 10) / days
+    scatter = float(logs.var(ddof=1)) if len(logs) > 1 else 0.0
+    between = max(scatter - float(variance.mean()) if len(logs) else 0.0, 1e-6)
+    keep = between / (between + variance)
+    center = float(np.average(logs, weights=1 / (between + variance))) if len(logs) else 0.0
+    return center + keep * (logs - center), np.sqrt(keep * variance)
 
 
 def _implausible(visits: pd.DataFrame) -> pd.Series:
@@ -88,7 +130,8 @@ def _implausible(visits: pd.DataFrame) -> pd.Series:
     new = (pair != pair.shift()) | (ordered["account"] != ordered["account"].shift())
     run = new.cumsum()
     length = run.map(run.value_counts())
-    copied = (length >= COPIED_DAYS) & (ordered["total"] >= 5)
+    # The first day of such a run was asked; those after it were not.
+    copied = ~new & (length >= COPIED_DAYS) & (ordered["total"] >= 5)
     problem[ordered.index[copied]] = "copied from the day before"
     tens = (visits["total"] % 10 == 0) & (visits["total"] > 0)
     days = visits.groupby("account")["total"].transform("size")
@@ -103,16 +146,58 @@ def _root_shift(total: pd.Series, middle: pd.Series) -> pd.Series:
     return 2 * (np.sqrt(total + 0.375) - np.sqrt(middle + 0.375))
 
 
-def _weekday_factors(visits: pd.DataFrame) -> dict[int, float]:
-    """Sales of a weekday over a mean day, from stores' relative days.
+def _months_seen(visits: pd.DataFrame) -> list[int]:
+    """Months of the year in which a fair share of the stores were visited."""
+    stores = visits.groupby(visits["date"].dt.month)["account"].nunique()
+    return [int(month) for month in stores.index[stores >= MONTH_STORES * stores.max()]]
 
-    Months are left alone: a poll of a few weeks can't tell a season from growth, and with a
-    full year of visits the mean day needs no correction.
+
+def _rhythm(visits: pd.DataFrame, seen: list[int]) -> tuple[np.ndarray, dict[int, float] | None]:
+    """Each visit's day over a mean day (n,), and the months' factors where a season is told.
+
+    The likelihood of Poisson counts with mean level x weekday x month is climbed by turns: each
+    factor is what was sold over what the others expect, so that stores asked on other days than
+    their peers, or missing for a month, do no harm.
     """
-    relative = visits["total"] / visits.groupby("account")["total"].transform("mean")
-    by_day = relative.groupby(visits["date"].dt.day_of_week).mean()
-    by_day = by_day.reindex(range(7)).fillna(1.0).clip(lower=0.05)
-    return {int(day): float(value) for day, value in (by_day / by_day.mean()).items()}
+    total = visits["total"].to_numpy(float)
+    store = pd.factorize(visits["account"])[0]
+    day = visits["date"].dt.day_of_week.to_numpy()
+    month = visits["date"].dt.month.to_numpy() - 1
+    seasonal = len(seen) >= SEASON_MONTHS
+    week, year = np.ones(7), np.ones(12)
+    for _ in range(ROUNDS if len(visits) else 0):
+        level = _ratio(total, week[day] * year[month], store, store.max() + 1)
+        week = _ratio(total, level[store] * year[month], day, 7)
+        week = np.maximum(week / week.mean(), 0.05)
+        if seasonal:
+            year = _ratio(total, level[store] * week[day], month, 12)
+            year = np.maximum(_bridged(year, seen), 0.05)
+            year /= np.average(year, weights=MONTH_DAYS)
+    season = {k + 1: float(value) for k, value in enumerate(year)} if seasonal else None
+    return week[day] * year[month], season
+
+
+def _ratio(total: np.ndarray, expected: np.ndarray, group: np.ndarray, size: int) -> np.ndarray:
+    """What was sold over what was expected, by group (size,); 1 where nothing was expected."""
+    sold = np.bincount(group, total, size)
+    hoped = np.bincount(group, expected, size)
+    return np.where(hoped > 0, sold / np.where(hoped > 0, hoped, 1.0), 1.0)
+
+
+def _bridged(year: np.ndarray, seen: list[int]) -> np.ndarray:
+    """Months not seen set between their neighbors, around the turn of the year."""
+    places = np.array(seen)
+    return np.interp(np.arange(1, 13), places, year[places - 1], period=12)
+
+
+def _coverage_notes(seen: list[int], season: Mapping[int, float] | None) -> tuple[str, ...]:
+    if season is not None or not seen:
+        return ()
+    names = ", ".join(calendar.month_name[month] for month in seen)
+    return (
+        f"The visits cover {len(seen)} of 12 months ({names}): no season can be told from them, "
+        "and potential takes these months for typical of the year.",
+    )
 
 
 def _unit_value(own: pd.Series, sales: pd.Series) -> float:

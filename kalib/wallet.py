@@ -11,6 +11,13 @@ from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.overrides import no_overrides
+from kalib.visit_list import (
+    below_beyond_noise,
+    below_p_values,
+    share_points,
+    tail_from_visits,
+)
+from kalib.visits import Measured
 
 NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
 TOTAL_DRAWS = 400
@@ -22,9 +29,10 @@ class Wallet:
 
     accounts: DataFrame indexed by account: name, region, segment, sales, current_ka, rep, margin,
     potential, potential_low, potential_high (currency a year), potential_source, extrapolated,
-    sow, sow_low, sow_high (fractions), below_market, flags, estimate and estimate_source
-    (potential and its source before a field expert replaced it), override_by, override_reason.
-    market_share with its interval.
+    sow, sow_low, sow_high (fractions), below_market (below market share beyond noise), below_p
+    (its p-value), sales_lost (to the gap, currency a year, of those below), flags, estimate and
+    estimate_source (potential and its source before a field expert replaced it), override_by,
+    override_reason. market_share with its interval.
     levels (Q,), quantiles (N, Q) float32: each account's distribution of potential. loadings
     (N, k) float32: the part of its error shared with other accounts, in normal scores.
     """
@@ -55,13 +63,15 @@ def build_wallet(
     confidence: float = 0.9,
     evidence: str = "auto",
     overrides: pd.DataFrame | None = None,
+    visits: Measured | None = None,
 ) -> Wallet:
     """Estimate every account's potential.
 
     accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
     (currency a year) and its standard error in logs (0 for a survey answer); usable: whether the
     formula may be built on; overrides: potential, by, reason of the accounts that a field expert
-    placed; they are taken as measured, and teach the formula nothing.
+    placed; they are taken as measured, and teach the formula nothing; visits: what store visits
+    counted, where there were any.
     """
     index = accounts.index
     told = no_overrides().entries if overrides is None else overrides
@@ -108,16 +118,23 @@ def build_wallet(
     known = frame["potential"].notna().to_numpy()
     total = frame.loc[known, "potential"].sum()
     share = float(sales[known].sum() / total) if total > 0 else float("nan")
-    low, high = _market_share_interval(
-        quantiles[known], loadings[known], sales[known], levels, tail
-    )
-    frame["below_market"] = (frame["sow_high"] < share).fillna(False).astype(bool)
+    shares = _market_share_draws(quantiles[known], loadings[known], sales[known])
+    low, high = np.quantile(shares, [tail, 1 - tail]) if len(shares) else (np.nan, np.nan)
+    counted = pd.Series(dtype=float)
+    if visits is not None:
+        counted = tail_from_visits(visits, frame["sales"], share_points(shares))
+        counted = counted[counted.index.isin(index[measured].difference(told.index))]
+    frame["below_p"] = below_p_values(frame, quantiles, levels, shares, counted)
+    posterior = frame["potential_source"] == "formula+sales"
+    frame["below_market"] = below_beyond_noise(frame["below_p"], posterior, tail)
+    lost = share * frame["potential"] - frame["sales"]
+    frame["sales_lost"] = lost.clip(lower=0).where(frame["below_market"])
     frame["flags"] = _flags(frame, fit, screening)
     return Wallet(
         accounts=frame,
         market_share=share,
-        market_share_low=min(low, share),
-        market_share_high=max(high, share),
+        market_share_low=float(np.fmin(low, share)),
+        market_share_high=float(np.fmax(high, share)),
         levels=levels,
         quantiles=quantiles.astype(np.float32),
         loadings=loadings,
@@ -210,16 +227,12 @@ def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.nda
     return quantiles[:, left] * (1 - fraction) + quantiles[:, left + 1] * fraction
 
 
-def _market_share_interval(
-    quantiles: np.ndarray,
-    loadings: np.ndarray,
-    sales: np.ndarray,
-    levels: np.ndarray,
-    tail: float,
-) -> tuple[float, float]:
-    """Interval of total sales over total potential, from joint draws of the total."""
+def _market_share_draws(
+    quantiles: np.ndarray, loadings: np.ndarray, sales: np.ndarray
+) -> np.ndarray:
+    """Draws (TOTAL_DRAWS,) of total sales over total potential; none where nothing is sold."""
     if len(sales) == 0 or sales.sum() == 0:
-        return float("nan"), float("nan")
+        return np.empty(0)
     rng = np.random.default_rng(7)
     # Errors that are not shared average out over accounts: the total needs their variance only.
     middle = quantiles.mean(axis=1)
@@ -228,9 +241,7 @@ def _market_share_interval(
     alone = np.sqrt(((1 - (loadings**2).sum(axis=1)).clip(0) * sd**2).sum())
     steps = rng.standard_normal((TOTAL_DRAWS, len(shared))) @ shared
     totals = middle.sum() + steps + alone * rng.standard_normal(TOTAL_DRAWS)
-    totals = np.maximum(totals, 1e-9 * middle.sum())
-    low, high = np.quantile(sales.sum() / totals, [tail, 1 - tail])
-    return float(low), float(high)
+    return sales.sum() / np.maximum(totals, 1e-9 * middle.sum())
 
 
 def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:

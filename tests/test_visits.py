@@ -88,3 +88,62 @@ def test_shipped_phones_potential_is_near_the_truth(phones: Analysis) -> None:
     found = phones.measured.frame["potential"]
     assert (found / truth.reindex(found.index)).median() == pytest.approx(1, abs=0.05)
     assert len(phones.measured.suspects) == 3
+
+
+def a_year(seed: int = 7, stores: int = 60) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """A visit a week all year, the season twice as high at its peak as at its bottom."""
+    rng = np.random.default_rng(seed)
+    mean = np.exp(2 + 0.5 * rng.standard_normal(stores))
+    season = 1 + 0.33 * np.sin(np.arange(12) / 12 * 2 * np.pi)
+    dates = pd.date_range("2026-01-01", "2026-12-31")
+    rows = []
+    for i in range(stores):
+        for date in rng.choice(dates, 52, replace=False):
+            total = rng.poisson(mean[i] * season[pd.Timestamp(date).month - 1])
+            rows.append((f"s{i:02d}", date, float(rng.binomial(total, 0.3)), float(total)))
+    return pd.DataFrame(rows, columns=["account", "date", "own", "total"]), mean, season
+
+
+def test_season_is_told_from_a_year_of_visits() -> None:
+    visits, mean, season = a_year()
+    measured = measure_potential(visits, pd.Series(dtype=float))
+    assert measured.season is not None and measured.notes == ()
+    np.testing.assert_allclose(list(measured.season.values()), season / season.mean(), atol=0.06)
+    # Half of the stores asked in the high season only: the total is right all the same.
+    high = visits["date"].dt.month <= 6
+    odd = visits["account"].str[1:].astype(int) % 2 == 1
+    measured = measure_potential(visits[high | ~odd], pd.Series(dtype=float))
+    truth = mean * season.mean() * 365
+    ratio = measured.frame["potential"].to_numpy() / truth[measured.frame.index.str[1:].astype(int)]
+    assert ratio[1::2].mean() == pytest.approx(ratio[::2].mean(), abs=0.06)
+
+
+def test_months_not_seen_lie_between_their_neighbors() -> None:
+    visits, _, _ = a_year()
+    rest = visits[~visits["date"].dt.month.isin([4, 5])]
+    measured = measure_potential(rest, pd.Series(dtype=float))
+    assert measured.season is not None
+    assert measured.season[4] == pytest.approx(
+        measured.season[3] + (measured.season[6] - measured.season[3]) / 3, rel=0.02
+    )
+
+
+def test_part_of_a_year_tells_no_season_and_says_so(phones: Analysis) -> None:
+    assert phones.measured is not None and phones.measured.season is None
+    (note,) = phones.measured.notes
+    assert "of 12 months" in note and "March" in note
+
+
+def test_days_missed_are_counted() -> None:
+    visits, _ = simulate(stores=5, days=20)
+    visits = visits.drop(visits.index[visits["account"] == "s03"][:6])
+    frame = measure_potential(visits, pd.Series(dtype=float)).frame
+    assert frame.at["s03", "days_missed"] == 6 and frame.at["s01", "days_missed"] == 0
+
+
+def test_the_first_of_copied_answers_is_kept() -> None:
+    visits, _ = simulate(seed=4)
+    copied = visits.index[visits["account"] == "s20"][:6]
+    visits.loc[copied, ["own", "total"]] = (4.0, 9.0)
+    measured = measure_potential(visits, pd.Series(dtype=float))
+    assert measured.frame.at["s20", "days"] == 40 - 5
