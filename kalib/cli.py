@@ -229,6 +229,21 @@ def score(
     )
 
 
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--dialect",
+    required=True,
+    metavar="NAME",
+    help="excel, python, text, or an SQL dialect: snowflake, bigquery, tsql, ...",
+)
+def export(run: Path, dialect: str) -> None:
+    """Print a run's formula for another program."""
+    from kalib.scale.export import export_formula
+
+    click.echo(export_formula(run, dialect.lower()))
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """A bar on stderr where a person looks at it; nothing in a log."""

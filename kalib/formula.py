@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.indicators import Column, encode
+from kalib.indicators import LEAST_LOGGED, Column, encode
+from kalib.predictive import real
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,25 @@ class Formula:
     @property
     def sql_line(self) -> str:
         """The fitted value on the working scale as an ANSI SQL expression, in full precision."""
-        parts = [repr(float(self.intercept))]
+        parts = [real(self.intercept)]
+        levels: dict[str, list[str]] = {}
         for term in self.terms:
             name = '"' + term.column.indicator.replace('"', '""') + '"'
-            number = f"({float(term.coefficient)!r})"
+            number = f"({real(term.coefficient)})"
             if term.column.transform == "level":
                 level = term.column.level.replace("'", "''")
-                parts.append(f"CASE WHEN {name} = '{level}' THEN {number} ELSE 0 END")
+                levels.setdefault(name, []).append(f"WHEN {name} = '{level}' THEN {number}")
             elif term.column.transform == "log":
-                parts.append(f"{number} * LN({name} + {float(term.column.shift)!r})")
+                inside = f"{name} + {real(term.column.shift)}"
+                least = real(LEAST_LOGGED)
+                clamped = f"CASE WHEN {inside} <= {least} THEN {least} ELSE {inside} END"
+                parts.append(f"{number} * LN({clamped})")
             else:
                 parts.append(f"{number} * {name}")
+        parts += [
+            f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE 0 END"
+            for name, cases in levels.items()
+        ]
         return " + ".join(parts)
 
     @property
@@ -97,9 +106,9 @@ class Formula:
     def sql_at(self, line: str) -> str:
         """Potential as SQL for an expression of the fitted value on the working scale."""
         if self.form == "linear":
-            floor = repr(float(self.floor))
+            floor = real(self.floor)
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
-        return f"EXP({line}) * {float(self.smearing)!r}"
+        return f"EXP({line}) * {real(self.smearing)}"
 
     def __repr__(self) -> str:
         # Four digits: the last bits differ between processors, and notebooks are compared.

@@ -16,6 +16,7 @@ MISSING_MOST = 0.5
 # |r| above which two indicators carry the same information to three digits.
 SAME_CORRELATION = 0.999
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
+LEAST_LOGGED = 1e-12  # what a logarithm is taken of at least
 MOST_ERRORS = 0.03  # of one column's entries; more are a feature of the accounts
 # Two-sided normal probabilities: beyond 3, beyond SUSPECT_Z, from 2.5 to SUSPECT_Z.
 NORMAL_BEYOND_3, NORMAL_BEYOND_SUSPECT, NORMAL_IN_TAIL = 0.0027, 0.00047, 0.0120
@@ -74,7 +75,7 @@ class Column:
             return (values.astype(str) == self.level).to_numpy(float)
         numbers = values.to_numpy(float)
         if self.transform == "log":
-            return np.log(np.maximum(numbers + self.shift, 1e-12))
+            return np.log(np.maximum(numbers + self.shift, LEAST_LOGGED))
         return numbers
 
 

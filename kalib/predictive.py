@@ -52,16 +52,16 @@ class Predictive:
 
         The error of the coefficients is taken as its mean over the surveyed accounts.
         """
-        spread = repr(float(self.size))
+        spread = real(self.size)
         if self.power:
-            low = repr(float(self.low_fitted))
+            low = real(self.low_fitted)
             base = f"CASE WHEN {line} < {low} THEN {low} ELSE {line} END"
-            spread = f"{spread} * POWER({base}, {float(self.power)!r})"
+            spread = f"{spread} * POWER({base}, {real(self.power)})"
         ends = []
         for level in ((1 - confidence) / 2, (1 + confidence) / 2):
             z = float(np.interp(level, self.levels, self.quantiles))
-            value = f"({line}) + ({z!r}) * {spread}"
-            floor = repr(float(self.floor))
+            value = f"({line}) + ({real(z)}) * {spread}"
+            floor = real(self.floor)
             ends.append(
                 f"EXP({value})" if self.logged
                 else f"CASE WHEN {value} < {floor} THEN {floor} ELSE {value} END"
@@ -72,6 +72,12 @@ class Predictive:
         """Potential (N, Q) at the levels, currency a year, for working values and spreads (N,)."""
         values = working[:, None] + spread[:, None] * self.quantiles[None, :]
         return np.exp(np.minimum(values, 700.0)) if self.logged else np.maximum(values, self.floor)
+
+
+def real(value: float) -> str:
+    """A number in full precision that SQL reads as DOUBLE, where 0.1 would be a DECIMAL."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
 
 
 def fit_predictive(

@@ -16,7 +16,7 @@ ORDER = (
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
     "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck",
     "waves", "provenance", "storage",
-    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score",
+    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export",
     "processes", "forkserver", "kernels", "execution", "outputs", "run", "progress", "cluster", "batch",
     "overview", "cli", "__main__",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kalib.indicators import LEAST_LOGGED
 from kalib.scale.recipe import Recipe
 
 OUTPUT = (
@@ -14,7 +15,7 @@ OUTPUT = (
     "sow_low", "sow_high", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
     "p_watch", "key_account", "team",
 )  # fmt: skip
-LEAST_LOGGED = 1e-12  # what a logarithm is taken of at least, as in `Column.encode`
+NO_LIMIT = 2**62
 LARGEST = 1e300  # a potential beyond it is a slip of the data: unknown, as if not a number
 
 
@@ -52,21 +53,30 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
 
 
 def score(
-    table: Any, recipe: Recipe, cuts: tuple[float, float], columns: Sequence[str] = OUTPUT
+    table: Any,
+    recipe: Recipe,
+    cuts: tuple[float, float],
+    columns: Sequence[str] = OUTPUT,
+    fenced: bool = False,
 ) -> Any:
     """Every row with its potential, SOW, zone and their probabilities.
 
     cuts: potential (currency a year) and SOW (fraction), taken as fixed. columns: of OUTPUT or of
-    the table itself.
+    the table itself. fenced: for engines that write a column's expression out wherever it is used,
+    which would compute the formula hundreds of times a row (PostgreSQL).
     """
     import ibis
 
-    t = with_potential(table, recipe)
+    def settled(stage: Any) -> Any:
+        return stage.limit(NO_LIMIT) if fenced else stage  # a limit is never merged into others
+
+    t = settled(with_potential(table, recipe))
     potential, sales = t.kalib_potential, t.kalib_sales
     low, high = _interval(t, recipe)
     t = t.mutate(
         kalib_low=low, kalib_high=high, kalib_sow=sales / potential, **_chances(t, recipe, cuts)
     )
+    t = settled(t)
     is_high, is_loyal = t.kalib_potential >= cuts[0], t.kalib_sow >= cuts[1]
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)

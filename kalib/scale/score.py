@@ -73,7 +73,8 @@ def score_table(
             with _watched(source, "cuts", tell):
                 found = compute_cuts(table, recipe, source.memory)
         with _watched(source, "scores", tell):
-            write_table(source, score(table, recipe, found, columns), to)
+            fenced = source.connection.name == "postgres"
+            write_table(source, score(table, recipe, found, columns, fenced), to)
     return Scored(rows, *found)
 
 
