@@ -14,7 +14,7 @@ ORDER = (
     "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "wallet", "matrix", "territories", "plan", "anonymize", "analysis",
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
-    "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck",
+    "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck",
     "waves", "provenance", "storage",
     "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export",
     "processes", "forkserver", "kernels", "execution", "outputs", "run", "progress", "cluster", "batch",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -13,9 +16,10 @@ from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
 from kalib.report.accounts_sheet import COLUMNS
 from kalib.report.exhibits import Exhibit
+from kalib.report.explorer import embedded_json
 from kalib.report.findings import find
 from kalib.report.page import build_page, read_chapter
-from kalib.report.words import CATALOGUE, Words
+from kalib.report.words import CATALOGUE, PAGE, Words
 from kalib.report.workbook import write_workbook
 from kalib.study import ZONES
 
@@ -69,7 +73,7 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
 
 
 def test_every_phrase_has_both_languages_and_the_same_placeholders() -> None:
-    for key, (english, chinese) in CATALOGUE.items():
+    for key, (english, chinese) in (CATALOGUE | PAGE).items():
         assert english and chinese, key
         holes = [set(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
         assert holes[0] == holes[1], key
@@ -132,7 +136,12 @@ def test_client_text_is_escaped_in_the_page(small_study: Path, picture: Path) ->
     settings = {"study.title": f"'{evil}'", "report.client": f"'{evil}'"}
     analysis = Analysis(small_study, settings=settings)
     page = build_page(analysis, find(analysis), {}, picture, "1")
-    assert "<script" not in page and "&lt;script&gt;" in page and "{{7*7}}" in page
+    tree = html.fromstring(page)
+    assert evil not in page and "&lt;script&gt;" in page and "{{7*7}}" in page
+    assert [s.get("id") or s.get("type", "classic") for s in tree.iterfind(".//script")] == [
+        "study-data", "quadrant-data", "classic", "module", "module"
+    ]  # fmt: skip
+    assert evil in tree.findtext(".//h1")
 
 
 def test_chapter_shows_no_code_and_no_plain_text() -> None:
@@ -164,6 +173,37 @@ def test_page_holds_each_sentence_and_loads_nothing(stores: Analysis, picture: P
         assert sentence in items
     assert not tree.xpath("//script[@src] | //link[@href] | //img[starts-with(@src, 'http')]")
     assert not re.search(r"\bnan\b", tree.text_content(), re.IGNORECASE)
+
+
+def test_page_runs_only_the_scripts_it_was_written_with(stores: Analysis, picture: Path) -> None:
+    tree = html.fromstring(build_page(stores, find(stores), {}, picture, "1"))
+    policy = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    assert policy.startswith("default-src 'none'") and "unsafe-eval" not in policy
+    scripts = [s.text for s in tree.iterfind(".//script") if s.get("type") != "application/json"]
+    assert len(scripts) == 3
+    for text in scripts:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_page_data_are_the_accounts(stores: Analysis, picture: Path) -> None:
+    page = build_page(stores, find(stores), {}, picture, "1")
+    data = json.loads(html.fromstring(page).findtext(".//script[@id='study-data']"))
+    columns, accounts = data["columns"], stores.plan.accounts
+    assert columns["account"] == list(accounts.index)
+    zones = [columns["zone"]["levels"][code] for code in columns["zone"]["codes"]]
+    assert zones == list(accounts["zone"])
+    for name in ("sales", "potential", "potential_low", "potential_high", "target_sales"):
+        assert columns[name] == pytest.approx(accounts[name].tolist(), abs=0.005)
+    assert [one["name"] for one in data["indicators"]] == list(stores.fit.formula.indicators)
+    assert data["potential_cut"] == find(stores).figures["potential_cut"]
+
+
+@pytest.mark.parametrize("text", ["</script><script>", "<!--<script>", "a&b'\"\u2028", "\\u003c"])
+def test_any_text_is_inert_in_a_script_element(text: str) -> None:
+    written = embedded_json({"name": text})
+    assert not set("<>&\u2028") & set(written)
+    assert json.loads(written) == {"name": text}
 
 
 def test_workbook_holds_every_account_with_its_zone(stores: Analysis, book: Path) -> None:

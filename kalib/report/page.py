@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kalib.analysis import Analysis
-from kalib.report import exhibits, rosters
+from kalib.report import exhibits, explorer, rosters
 from kalib.report.findings import Findings
 from kalib.report.words import Words
+from kalib.study import ZONES
 from kalib.theme import lacks_font
 
 TEMPLATES = Path(__file__).parent / "templates"
+SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,19 @@ def build_page(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    placed = bool(findings.figures["ka_new"])
+    scripts = _scripts() if placed else {}
     return environment.get_template("page.html").render(
+        policy=content_policy(scripts.values()),
+        scripts=scripts,
+        page=words.page(),
+        **(_explorer(analysis, figures) if placed else {}),
         study=analysis.study,
         words=words,
         findings=findings,
         verdict=analysis.verdict,
         tiles=_tiles(findings, words),
-        placed=bool(findings.figures["ka_new"]),
-        quadrant=_inline_svg(figures / "matrix.svg"),
+        placed=placed,
         tables=[
             rosters.zones(analysis)._repr_html_(),
             rosters.teams(analysis)._repr_html_(),
@@ -60,6 +69,47 @@ def build_page(
         notes=_notes(analysis, words),
         version=version,
     )
+
+
+def content_policy(scripts: Iterable[str]) -> str:
+    """The page's content security policy: nothing is loaded, only these inline scripts run."""
+    digests = (hashlib.sha256(text.encode()).digest() for text in scripts)
+    sources = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {sources or chr(39) + 'none' + chr(39)}; "
+        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _scripts() -> dict[str, str]:
+    """The page's scripts by name: the two libraries and what joins them."""
+    glue = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return {**explorer.library_scripts(), "page": glue}
+
+
+def _explorer(analysis: Analysis, figures: Path) -> dict[str, Any]:
+    """What the interactive part of the template shows."""
+    words, said = exhibits.words_of(analysis), exhibits.words_of(analysis).page()
+    data = explorer.explorer_data(analysis)
+    lists = {}
+    for name in ("region", "segment", "team"):
+        levels = [level for level in data["columns"][name]["levels"] if level]
+        if len(levels) > 1:
+            lists[name] = [(v, words.say(v) if name == "team" else v) for v in levels]
+    zones = [(zone, words.say(zone)) for zone in ZONES]
+    if "" in data["columns"]["zone"]["levels"]:
+        zones.append(("", said["unplaced"]))
+    return {
+        "data": explorer.embedded_json(data),
+        "chart": explorer.embedded_json(explorer.quadrant(analysis)),
+        "static": _static_figure(figures / "matrix.svg"),
+        "lists": lists,
+        "zones": zones,
+        "shapes": explorer.zone_shapes(),
+        "counts": analysis.matrix.counts,
+        "top": explorer.TOP,
+        "clipped": bool((analysis.plan.accounts["sow"] > explorer.TOP).any()),
+    }
 
 
 def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
@@ -114,8 +164,11 @@ def _tiles(findings: Findings, words: Words) -> list[tuple[str, str]]:
     ]
 
 
-def _inline_svg(path: Path) -> str:
-    """An SVG file's root element, sized by the page."""
+def _static_figure(path: Path) -> str:
+    """The figure for print: the SVG's root, or the PNG where there are too many points."""
+    if path.stat().st_size > SVG_MOST:
+        picture = base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
+        return f'<img alt="" src="data:image/png;base64,{picture}">'
     text = path.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
     return re.sub(r'<svg ([^>]*?)(?:width|height)="[^"]*" ?([^>]*?)(?:width|height)="[^"]*"',

@@ -15,6 +15,7 @@ from kalib.study import Study
 
 _WORDS = tomllib.loads((Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8"))
 CATALOGUE: dict[str, tuple[str, str]] = {k: tuple(v) for k, v in _WORDS["phrases"].items()}
+PAGE: dict[str, tuple[str, str]] = {k: tuple(v) for k, v in _WORDS["page"].items()}
 SENTENCES: dict[str, str] = _WORDS["sentences"]  # English -> Chinese
 UNITS = {
     "en": ((1e9, " bn"), (1e6, " M"), (1e3, " k")),
@@ -40,6 +41,10 @@ class Words:
         """The phrase of a key, its placeholders filled. Raises KeyError for an unknown key."""
         return CATALOGUE[key][1 if self.language == "zh" else 0].format(**values)
 
+    def page(self) -> dict[str, str]:
+        """The phrases of the page's interactive part, whose placeholders the page fills."""
+        return {key: both[1 if self.language == "zh" else 0] for key, both in PAGE.items()}
+
     def tell(self, text: str) -> str:
         """English of a result, a table or a chart in the language; as it is where the catalogue
         does not have it."""
@@ -57,12 +62,17 @@ class Words:
         """So many hunters or farmers."""
         return self.say(f"n_{team}_one" if n == 1 else f"n_{team}", n=n)
 
-    def money(self, value: float) -> str:
-        """An amount to three digits with its currency: 1.23 M EUR; "thousand GBP" is scaled."""
+    def unit(self) -> tuple[float, str]:
+        """What one of the study's amounts is: (1000, "GBP") where they are in "thousand GBP"."""
         for word, size in SCALES.items():
             if self.currency.lower().startswith(word + " "):
-                return f"{self.short(value * size)} {self.currency[len(word) + 1 :]}"
-        return f"{self.short(value)} {self.currency}".strip()
+                return size, self.currency[len(word) + 1 :]
+        return 1.0, self.currency
+
+    def money(self, value: float) -> str:
+        """An amount to three digits with its currency: 1.23 M EUR; "thousand GBP" is scaled."""
+        size, currency = self.unit()
+        return f"{self.short(value * size)} {currency}".strip()
 
     def short(self, value: float) -> str:
         """A number to three digits: 1.23 M, 340 k, in Chinese 123万."""

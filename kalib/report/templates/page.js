@@ -1,0 +1,194 @@
+// Glue between the page's data, Bokeh's quadrant and DataTables' table: one filter acts on both.
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const element = (id) => document.getElementById(id);
+const study = read("study-data");
+const { words, zones } = study;
+
+// Numbers as the language reads them; the same rules as `Words` in words.py.
+const known = (v) => v !== null && Number.isFinite(v);
+const grouped = (v, digits) => v.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+const digits3 = (v) => grouped(v, Math.abs(v) >= 99.95 || v === Math.round(v) ? 0 : Math.abs(v) >= 9.995 ? 1 : 2);
+const percent = (v) => (known(v) ? grouped(100 * v, 0) + "%" : study.missing);
+function short(v) {
+  if (!known(v)) return study.missing;
+  const unit = study.units.find(([size]) => Math.abs(v) >= 0.9995 * size);
+  return unit ? digits3(v / unit[0]) + unit[1] : digits3(v);
+}
+const money = (v) => `${short(known(v) ? v * study.unit[0] : v)} ${study.unit[1]}`.trim();
+const between = (value, low, high, show) =>
+  known(low) && high > 1.005 * low ? fill("interval", { value: show(value), low: show(low), high: show(high) }) : show(value);
+const fill = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, hole) => values[hole]);
+
+// Columns by name; a text column comes as its levels and the place of each account among them.
+const decoded = (column) => (Array.isArray(column) ? column : column.codes.map((k) => column.levels[k]));
+const column = Object.fromEntries(Object.entries(study.columns).map(([name, c]) => [name, decoded(c)]));
+const indicators = study.indicators.map((one) => ({ ...one, values: decoded(one.values) }));
+const everyone = column.account.map((_, i) => i);
+const sow = everyone.map((i) => (column.potential[i] > 0 ? column.sales[i] / column.potential[i] : null));
+const word = (key) => words[key] ?? key;
+const zoneWord = (zone) => (zone ? words[zone] : words.unplaced);
+const sought = everyone.map((i) => `${column.account[i]}\n${column.name[i]}`.toLowerCase());
+const titled = (i) => (column.name[i] ? `${column.name[i]} (${column.account[i]})` : column.account[i]);
+
+function node(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+const mark = (zone) => (zone ? document.querySelector(`svg[data-zone=${zone}]`).cloneNode(true) : "");
+const withMark = (zone) => node("span", { className: "zone" }, mark(zone), zoneWord(zone));
+
+// The card of one account.
+function openCard(i) {
+  const at = (name) => column[name][i];
+  const pairs = (...rows) => node("dl", {}, ...rows.filter(([, v]) => v).flatMap(([k, v]) => [node("dt", {}, k), node("dd", {}, v)]));
+  const [low, high, zone] = [at("potential_low"), at("potential_high"), at("zone")];
+  const growth = at("target_sales") - at("sales");
+  const asked = { sales: money(at("target_sales")), growth: money(growth), sow: percent(at("target_sales") / at("potential")) };
+  element("card").replaceChildren(
+    node("form", { method: "dialog" }, node("button", { className: "close" }, words.close)),
+    node("h3", { id: "card-title" }, titled(i)),
+    node("p", {}, withMark(zone), ...[at("region"), at("segment")].filter(Boolean).map((text) => ` · ${text}`)),
+    pairs(
+      [words.potential, between(at("potential"), low, high, money)],
+      [words.interval_label.replace("{level}", study.level), rangeBar(at("sales"), low, high)],
+      [words.source, word(`source_${at("potential_source")}`)],
+      [words.sales, money(at("sales"))],
+      [words.sow, between(sow[i], at("sales") / high, at("sales") / low, percent)],
+      [words.market_share, percent(study.market_share)],
+    ),
+    node("h4", {}, words.why),
+    node("ul", {}, ...reasons(i).map((text) => node("li", {}, text))),
+    ...(zone ? [node("h4", {}, words.plan), pairs(
+      [words.target_sales, growth >= 0.005 ? fill("target", asked) : fill("hold", asked)],
+      [words.team, word(at("team"))], [words.rep, at("rep")], [words.change, word(at("change"))],
+    )] : []),
+    ...(indicators.length ? [node("h4", {}, words.indicators), indicatorTable(i)] : []),
+  );
+  element("card").showModal();
+}
+
+function reasons(i) {
+  const zone = column.zone[i];
+  const figures = { potential: money(column.potential[i]), sow: percent(sow[i]), cut: money(study.potential_cut), sow_cut: percent(study.sow_cut) };
+  const said = [fill(`why_${zone || "unplaced"}`, figures)];
+  if (zone) {
+    const chance = (other) => column[`p_${other}`][i];
+    const next = zones.filter((other) => other !== zone).reduce((a, b) => (chance(b) > chance(a) ? b : a));
+    said.push(fill(chance(next) >= 0.005 ? "why_sure" : "why_certain", { p: percent(chance(zone)), next: words[next], q: percent(chance(next)) }));
+    const key = zone === "attack" || zone === "defense";
+    if (key !== Boolean(column.by_sales[i])) said.push(key ? words.why_missed : words.why_wrong);
+  }
+  return said.concat(column.flags[i].split(";").filter(Boolean).map((flag) => words[`flag_${flag}`] ?? flag));
+}
+
+function rangeBar(sales, low, high) {
+  if (!(high > 1.005 * low)) return "";
+  const share = (v) => `${(100 * v) / (1.05 * Math.max(high, sales))}%`;
+  const bar = node("span", { className: "range" }, node("i"), node("b"));
+  bar.setAttribute("aria-hidden", "true");
+  Object.assign(bar.firstChild.style, { left: share(low), width: share(Math.max(high - low, 0.01 * high)) });
+  bar.lastChild.style.left = share(sales);
+  return bar;
+}
+
+function indicatorTable(i) {
+  const shown = (v) => (typeof v === "number" ? grouped(v, Number.isInteger(v) ? 0 : 2) : v ?? study.missing);
+  const cells = (tag, ...texts) => node("tr", {}, ...texts.map((text) => node(tag, {}, text)));
+  const rows = indicators.map(({ name, values, typical }) => cells("td", name, shown(values[i]), shown(typical)));
+  return node("table", {}, node("thead", {}, cells("th", words.indicator, words.here, words.typical)), node("tbody", {}, ...rows));
+}
+
+// The table. Cells are text nodes, so that nothing in a client's text is markup.
+const textual = (values) => ({ className: "text", render: (_, type, i) => (type === "display" ? node("span", {}, values[i]) : values[i]) });
+const numeric = (values, show) => ({ className: "number", type: "num", orderSequence: ["desc", "asc"],
+  render: (_, type, i) => (type === "display" ? node("span", {}, show(values[i])) : values[i] ?? -Infinity) });
+const opener = (i) => {
+  const button = node("button", { type: "button", className: "open", onclick: () => openCard(i) }, column.account[i]);
+  button.setAttribute("aria-label", fill("open", { account: titled(i) }));
+  return button;
+};
+const told = (name) => column[name].some(Boolean);
+const columns = [
+  { title: words.account, render: (_, type, i) => (type === "display" ? opener(i) : column.account[i]) },
+  ...["name", "region", "segment"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]) })),
+  { title: words.zone, render: (_, type, i) => (type === "display" ? withMark(column.zone[i]) : column.zone[i]) },
+  { title: words.potential, ...numeric(column.potential, short) },
+  { title: words.sales, ...numeric(column.sales, short) },
+  { title: words.sow, ...numeric(sow, percent) },
+  { title: words.target_sales, ...numeric(column.target_sales, short) },
+  ...(told("team") ? [{ title: words.team, ...textual(column.team.map(word)) }] : []),
+  ...(told("rep") ? [{ title: words.rep, ...textual(column.rep) }] : []),
+];
+const table = new DataTable("#accounts", {
+  data: everyone, columns: columns.map((one) => ({ data: null, ...one })), deferRender: true, autoWidth: false,
+  pageLength: 25, lengthMenu: [25, 100, 500], order: [[columns.findIndex((one) => one.title === words.potential), "desc"]],
+  layout: { topStart: null, topEnd: null, bottomStart: ["info", "pageLength"], bottomEnd: "paging" },
+  language: { info: words.rows, infoEmpty: "", infoFiltered: "", lengthMenu: words.length, zeroRecords: words.nothing,
+    aria: { orderable: words.sort, orderableReverse: words.sort, orderableRemove: words.sort,
+      paginate: { first: words.first, previous: words.previous, next: words.next, last: words.last, number: "" } } },
+});
+
+// The quadrant. Bokeh's models are set from here, since its own callbacks would need eval.
+async function drawQuadrant() {
+  const item = read("quadrant-data");
+  const box = element("chart");
+  await Bokeh.embed.embed_item(item, box);
+  const find = (name) => Bokeh.documents[0].get_model_by_name(name);
+  const plot = find("quadrant");
+  find("amounts").doFormat = (ticks) => ticks.map((v) => short(v));
+  const source = find("accounts");
+  source.data = {
+    x: column.potential.map((v) => v ?? NaN), y: sow.map((v) => (known(v) ? Math.min(v, study.top) : NaN)),
+    zone: column.zone, zone_word: column.zone.map(zoneWord), account: everyone.map(titled),
+    potential: everyone.map((i) => between(column.potential[i], column.potential_low[i], column.potential_high[i], money)), sow: sow.map(percent),
+  };
+  source.selected.properties.indices.change.connect(() => {
+    const [first] = source.selected.indices;
+    if (first === undefined) return;
+    source.selected.indices = [];
+    openCard(first);
+  });
+  const act = (name) => plot.toolbar.tools.find((tool) => tool.name === name).do.emit();
+  for (const name of ["zoom_in", "zoom_out", "reset"]) element(name).onclick = () => act(name);
+  const keys = { "+": "zoom_in", "=": "zoom_in", "-": "zoom_out", 0: "reset", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
+  box.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || !(event.key in keys)) return;
+    event.preventDefault();
+    act(keys[event.key]);
+  });
+  if (matchMedia("(pointer: coarse)").matches) plot.toolbar.active_drag = null; // a finger scrolls the page
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.change.emit());
+  return find("shown");
+}
+
+// The filters, for table and quadrant alike.
+const lists = ["region", "segment", "team"].filter((name) => element(name));
+const boxes = [...document.querySelectorAll("input[name=zone]")];
+let shown = everyone.map(() => true);
+table.search.fixed("filters", (text, row, i) => shown[i]);
+const quadrant = await drawQuadrant();
+
+function filter() {
+  const query = element("search").value.trim().toLowerCase();
+  const chosen = lists.map((name) => [column[name], element(name).value]).filter(([, value]) => value);
+  const on = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+  shown = everyone.map((i) => on.has(column.zone[i]) && sought[i].includes(query) && chosen.every(([values, value]) => values[i] === value));
+  table.draw();
+  quadrant.booleans = shown;
+  count();
+}
+
+function count() {
+  const sum = (values) => everyone.reduce((total, i) => total + (shown[i] && known(sow[i]) ? values[i] : 0), 0);
+  const [potential, sales] = [sum(column.potential), sum(column.sales)];
+  const n = everyone.reduce((total, i) => total + shown[i], 0);
+  element("shown").textContent = fill("shown", { n: grouped(n, 0), all: grouped(everyone.length, 0),
+    potential: money(potential), sales: money(sales), sow: percent(potential ? sales / potential : null) });
+}
+
+element("search").addEventListener("input", filter);
+element("filters").addEventListener("change", (event) => event.target.id !== "search" && filter());
+element("filters").addEventListener("reset", () => setTimeout(filter));
+count();
+document.documentElement.dataset.ready = "";
