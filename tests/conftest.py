@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from lxml.html import HtmlElement
 
 matplotlib.use("agg")
 
@@ -72,3 +73,8 @@ def small_study(tmp_path: Path) -> Path:
         encoding="utf-8",
     )
     return tmp_path
+
+
+def readable(tree: HtmlElement) -> str:
+    """What a page says to its reader: its text without scripts and styles."""
+    return " ".join(tree.xpath("//body//text()[not(ancestor::script or ancestor::style)]"))

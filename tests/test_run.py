@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SHIPPED
+from conftest import ROOT, SHIPPED, readable
 from lxml import html
 
 from kalib.errors import KalibError, StudyError
@@ -100,7 +100,7 @@ def test_page_has_the_summary_first_and_hides_code(report: Path) -> None:
     tree = html.parse(str(report / "index.html")).getroot()
     assert tree.xpath("//main/section")[0].get("id") == "summary"
     assert tree.xpath("//h3[@class='chapter']")[0].text.startswith("1.")
-    text = tree.text_content()
+    text = readable(tree)
     assert "import " not in text and "analysis." not in text and "Warning" not in text
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
     assert not tree.xpath("//*[@src[starts-with(., 'http')]]")
