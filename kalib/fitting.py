@@ -45,7 +45,9 @@ class Fit:
     on the original scale; optimism: what r2 of log potential loses out of sample; error_median:
     median absolute error out of fold, fraction of potential. working: fitted working values of all
     accounts (N,); spread: their predictive scale (N,); loadings: (N, k) shares of the spread that
-    accounts have in common; used: surveyed accounts the formula was fitted on (n,) bool.
+    accounts have in common; used: surveyed accounts the formula was fitted on (n,) bool. doubts:
+    DataFrame indexed by account (probability, working): accounts an indicator of which may be a
+    typing error, how likely, and their working value then.
     """
 
     formula: Formula
@@ -70,6 +72,13 @@ class Fit:
     working_rows: np.ndarray
     oof_working: np.ndarray
     used: np.ndarray
+    doubts: pd.DataFrame
+
+    def expected(self, working: np.ndarray) -> np.ndarray:
+        """Expected potential (N,), currency a year, of working values (N,)."""
+        if self.formula.form == "linear":
+            return np.maximum(working, self.formula.floor)
+        return np.exp(np.minimum(working, 700.0)) * self.formula.smearing
 
 
 def fit_formula(
@@ -142,7 +151,31 @@ def fit_formula(
         working_rows=rows,
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
+        doubts=_doubts(screening, design, final),
     )
+
+
+def _doubts(screening: Screening, design: Design, final: WorkingFit) -> pd.DataFrame:
+    """Accounts an indicator of which may be a typing error: probability, working value then.
+
+    Of several such entries of an account, the one that would move it most counts.
+    """
+    working = pd.Series(final.working(design.matrix), screening.values.index)
+    slopes = dict(zip(final.used, final.coef[1:], strict=True))
+    found: dict[str, tuple[float, float]] = {}
+    for row in screening.doubts.itertuples():
+        for number, slope in slopes.items():
+            column = design.columns[number]
+            if column.indicator != row.entry:
+                continue
+            stands, meant = column.encode(pd.Series([row.value, row.instead]))
+            move = slope * (meant - stands)
+            before = found.get(row.account, (0.0, 0.0))
+            if abs(move) * row.probability > abs(before[1]) * before[0]:
+                found[row.account] = (row.probability, move)
+    frame = pd.DataFrame.from_dict(found, orient="index", columns=["probability", "move"])
+    frame["working"] = working.reindex(frame.index) + frame.pop("move")
+    return frame
 
 
 def _out_of_fold(

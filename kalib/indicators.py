@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.imputation import dummies, fill_gaps, working_scale
-from kalib.robust import SUSPECT_Z, robust_line, robust_scale, typing_cause
+from kalib.imputation import fill_gaps
+from kalib.typos import judge_entries
 
 # An indicator more than half missing says more about who answered than about potential.
 MISSING_MOST = 0.5
@@ -17,10 +17,6 @@ MISSING_MOST = 0.5
 SAME_CORRELATION = 0.999
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
 LEAST_LOGGED = 1e-12  # what a logarithm is taken of at least
-MOST_ERRORS = 0.03  # of one column's entries; more are a feature of the accounts
-# Two-sided normal probabilities: beyond 3, beyond SUSPECT_Z, from 2.5 to SUSPECT_Z.
-NORMAL_BEYOND_3, NORMAL_BEYOND_SUSPECT, NORMAL_IN_TAIL = 0.0027, 0.00047, 0.0120
-SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,8 @@ class Screening:
         accounts), distinct (count among surveyed accounts), kept (bool), reason (str).
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause), indicator
         entries that look like typing errors; they are treated as missing.
+    doubts: DataFrame (account, entry, value, instead, probability), entries that stand but may
+        be typing errors.
     values: DataFrame (N accounts x kept indicators), complete: gaps and suspects filled.
     imputed: DataFrame of bool, same shape, True where a value was filled.
     imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
@@ -39,6 +37,7 @@ class Screening:
 
     frame: pd.DataFrame
     suspects: pd.DataFrame
+    doubts: pd.DataFrame
     values: pd.DataFrame
     imputed: pd.DataFrame
     imputation_sd: Mapping[str, float]
@@ -120,9 +119,9 @@ def screen(accounts: pd.DataFrame, potential: pd.Series, candidates: Sequence[st
         )
     columns = ["indicator", "kind", "missing", "distinct", "kept", "reason"]
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
-    values, suspects = _set_aside_suspects(accounts[kept])
-    values, imputed, spread = fill_gaps(values)
-    return Screening(frame, suspects, values, imputed, spread)
+    entries = judge_entries(accounts[kept])
+    values, imputed, spread = fill_gaps(entries.values)
+    return Screening(frame, entries.suspects, entries.doubts, values, imputed, spread)
 
 
 def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) -> Design:
@@ -176,87 +175,6 @@ def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
                 if abs(np.corrcoef(x, y)[0, 1]) > SAME_CORRELATION:
                     return f"says the same as {other}"
     return ""
-
-
-def _set_aside_suspects(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Entries a factor of ten from what the other indicators say become missing, and are listed.
-
-    One entry an account and round, the worst first: a wrong entry spoils the expectation of the
-    account's other entries too.
-    """
-    values = values.copy()
-    found: list[dict[str, object]] = []
-    for _ in range(2):
-        new = _suspects_of_round(values)
-        if not new:
-            break
-        for entry in new:
-            values.at[entry["account"], entry["entry"]] = np.nan
-        found += new
-    return values, pd.DataFrame(found, columns=SUSPECT_COLUMNS)
-
-
-def _suspects_of_round(values: pd.DataFrame) -> list[dict[str, object]]:
-    """The worst suspect entry of each account, as rows of the suspects table."""
-    scale, logged = working_scale(values)
-    names = [n for n in scale.columns if n in logged and values[n].nunique() > 5]
-    if len(names) < 2 or len(values) < 20:
-        return []
-    filled = working_scale(fill_gaps(values)[0])[0][names]
-    levels = dummies(values)
-    shifts = np.zeros((len(values), len(names)))
-    spreads = np.zeros(len(names))
-    for j, name in enumerate(names):
-        others = np.column_stack([filled.drop(columns=name).to_numpy(), levels])
-        known = scale[name].notna().to_numpy()
-        line = robust_line(others[known], filled[name].to_numpy()[known], rounds=10)
-        residual = filled[name].to_numpy() - line[0] - others @ line[1:]
-        spreads[j] = robust_scale(residual[known], len(line))
-        shifts[:, j] = np.where(known, residual, 0.0)
-        own = filled[name].to_numpy()[known]
-        if not _tells_errors(residual[known], spreads[j], robust_scale(own - np.median(own))):
-            shifts[:, j] = 0.0
-    z = np.abs(shifts) / np.where(spreads > 0, spreads, np.inf)
-    worst = z.argmax(axis=1)
-    found: list[dict[str, object]] = []
-    for i in np.flatnonzero(z.max(axis=1) > SUSPECT_Z):
-        j = worst[i]
-        cause = typing_cause(shifts[i, j], spreads[j])
-        if not cause.startswith("a factor"):
-            continue  # an unusual account is not an error
-        value = float(values[names[j]].iloc[i])
-        middle = value / np.exp(shifts[i, j])
-        margin = np.exp(1.645 * spreads[j])
-        row = (values.index[i], names[j], value, middle / margin, middle * margin, cause)
-        found.append(dict(zip(SUSPECT_COLUMNS, row, strict=True)))
-    return found
-
-
-def _tells_errors(residual: np.ndarray, spread: float, own_spread: float) -> bool:
-    """Whether a column's residuals (n,) set typing errors apart from unusual accounts.
-
-    The others must say enough of the column; the errors must be few; and there must be a gap:
-    where clearly more residuals than the normal curve has lie between the bulk and a factor of
-    ten, the tail is only long.
-    """
-    if spread <= 0:
-        return False
-    size = np.abs(residual)
-    if spread > 0.8 * own_spread:
-        # The others say little: only a crowd far out, behind a tail no longer than the normal
-        # curve's, is a crowd of errors. A lone extreme may be the largest account of all.
-        far = residual[size > SUSPECT_Z * spread]
-        tail = residual[(size > 2.5 * spread) & (size <= SUSPECT_Z * spread)]
-        short = all(
-            ((tail * side) > 0).sum()
-            <= 0.75 * NORMAL_IN_TAIL * len(size) + 0.35 * ((far * side) > 0).sum() + 2
-            for side in (-1, 1)
-        )
-        return short and len(far) >= 4 + 3 * NORMAL_BEYOND_SUSPECT * len(size)
-    at_ten = np.abs(size - np.log(10)) < 2 * spread
-    between = (size > 3 * spread) & (size < np.log(10) - 2 * spread)
-    few = at_ten.sum() <= max(MOST_ERRORS * len(size), 2)
-    return bool(few and between.sum() <= at_ten.sum() + 2 * NORMAL_BEYOND_3 * len(size))
 
 
 def _columns_of(name: str, values: pd.Series, surveyed: np.ndarray, logged: bool) -> list[Column]:

@@ -142,6 +142,31 @@ def account_spread(
     return spread, (shared / spread[:, None]).astype(np.float32)
 
 
+def with_doubts(
+    quantiles: np.ndarray,
+    point: np.ndarray,
+    instead: np.ndarray,
+    instead_point: np.ndarray,
+    chance: np.ndarray,
+    levels: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions (m, Q) and means (m,) of accounts an entry of which may be a typing error.
+
+    quantiles, point: as the entries stand; instead, instead_point: as they were meant if they are
+    wrong; chance (m,): how likely that is. The result is the mixture.
+    """
+    both = np.concatenate([quantiles, instead], axis=1)
+    mass = np.concatenate(
+        [np.broadcast_to((1 - chance)[:, None], quantiles.shape),
+         np.broadcast_to(chance[:, None], instead.shape)], axis=1,
+    )  # fmt: skip
+    order = both.argsort(axis=1)
+    both, mass = (np.take_along_axis(values, order, axis=1) for values in (both, mass))
+    place = (np.cumsum(mass, axis=1) - 0.5 * mass) / quantiles.shape[1]
+    mixed = np.array([np.interp(levels, p, v) for p, v in zip(place, both, strict=True)])
+    return mixed.reshape(quantiles.shape), (1 - chance) * point + chance * instead_point
+
+
 def _weighted_quantiles(
     values: np.ndarray, mass: np.ndarray, levels: np.ndarray, count: float
 ) -> np.ndarray:

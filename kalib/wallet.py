@@ -11,6 +11,7 @@ from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.overrides import no_overrides
+from kalib.predictive import with_doubts
 from kalib.visit_list import (
     below_beyond_noise,
     below_p_values,
@@ -83,7 +84,7 @@ def build_wallet(
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], evidence)
     quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
-    point = _expected(fit)
+    quantiles, point = _weigh_doubts(fit, index, quantiles)
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
         buys = ~measured & (sales > 0)
@@ -174,6 +175,22 @@ def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.n
     return outside
 
 
+def _weigh_doubts(
+    fit: Fit, index: pd.Index, quantiles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions (N, Q) and means (N,) of potential, entries in doubt weighed."""
+    point = fit.expected(fit.working)
+    rows = index.get_indexer(fit.doubts.index)
+    if len(rows):
+        meant = fit.doubts["working"].to_numpy(float)
+        quantiles[rows], point[rows] = with_doubts(
+            quantiles[rows], point[rows],
+            fit.predictive.potential_quantiles(meant, fit.spread[rows]), fit.expected(meant),
+            fit.doubts["probability"].to_numpy(float), fit.predictive.levels,
+        )  # fmt: skip
+    return quantiles, point
+
+
 def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
     rows = fit.working_rows
     spread = fit.spread[rows]
@@ -182,13 +199,6 @@ def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
     quantiles = fit.predictive.potential_quantiles(fit.oof_working, spread)
     own = sales.reindex(fit.oof.index).to_numpy(float)
     return weigh_evidence(own, observed, quantiles, fit.predictive.levels, weights, mode=mode)
-
-
-def _expected(fit: Fit) -> np.ndarray:
-    """The formula's expected potential (N,)."""
-    if fit.formula.form == "linear":
-        return np.maximum(fit.working, fit.formula.floor)
-    return np.exp(np.minimum(fit.working, 700.0)) * fit.formula.smearing
 
 
 def _width(quantiles: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "loading", "report.words", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
     "proposal", "visits", "simulate", "linear", "frontier", "subsets",
-    "robust", "imputation", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
+    "robust", "imputation", "typos", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "wallet", "matrix", "territories", "plan", "anonymize", "analysis",
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document", "report.deck",
