@@ -22,6 +22,7 @@ from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.findings import find
 from kalib.report.page import build_page
+from kalib.report.template import check_look
 from kalib.report.workbook import write_workbook
 from kalib.storage import report_folder
 from kalib.theme import apply_theme, save_figures
@@ -51,6 +52,7 @@ def run_study(
     analysis = Analysis(study, settings=settings, overrides=overrides)
     key = secret.key(analysis.study.folder) if secret else None
     analysis = Analysis(study, settings=settings, overrides=overrides, key=key)
+    check_look(analysis.study)
     analysis.tables, analysis.overrides  # noqa: B018  bad data are refused before anything is written
     target = out or REPORTS / analysis.study.name / analysis.study.period
     inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key)

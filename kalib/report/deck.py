@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,241 +11,237 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
+from kalib.report.charts import (
+    POINTS,
+    add_points,
+    draw_line,
+    make_logarithmic,
+    mark_points,
+    name_axes,
+    spread_out,
+    style_columns,
+)  # fmt: skip
 from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings
+from kalib.report.slides import Slides
+from kalib.report.words import Words
 from kalib.study import ZONES
 from kalib.theme import ZONE_COLORS
 
-POINTS = 400  # points of one zone in the scatter: more is slow to edit, and no clearer
 ROWS = 10  # rows of a table on a slide
-INK, ACCENT, SOFT = "1F2933", "005A8F", "52606D"
+FEW_TERMS = 5  # terms of a formula that leave room for a chart below them
+SOW_SHOWN = 1.15  # a share of wallet above is drawn here
 MARKERS = {"attack": "TRIANGLE", "defense": "SQUARE", "maintenance": "CIRCLE", "watch": "X"}
 
 
 def write_deck(analysis: Analysis, findings: Findings, path: Path) -> None:
     """Write the slides; titles are the findings, notes tell the method."""
-    deck = _Deck(analysis)
-    words, study = exhibits.words_of(analysis), analysis.study
-    deck.cover(
-        study.title,
-        words.say("prepared", client=study.report.client, author=study.report.author),
-        words.say("period", period=study.period),
+    slides, words, study = Slides(analysis.study), Words.of(analysis.study), analysis.study
+    prepared = words.say("prepared", client=study.report.client, author=study.report.author)
+    verdict = f"{words.say('verdict')}: {words.say(analysis.verdict.verdict)}"
+    slides.cover(study.title, [prepared, words.say("period", period=study.period), verdict],
+                 words.say("n_method"))  # fmt: skip
+    said = {key: words.say(key) for key in ("n_method", "n_accuracy", "n_plan")}
+    planned = bool(findings.figures["ka_new"])
+    slides.bullets(_headline(findings, words), findings.found, said["n_method"])
+    if planned:
+        _plan_slides(slides, analysis, findings, words)
+    _accuracy_slide(slides, analysis, words)
+    if not planned:
+        _doubt_slides(slides, analysis, words)
+    _formula_slide(slides, analysis, words)
+    error = words.percent(findings.figures["error_median"])
+    state = words.say("t_sure", verdict=words.say(analysis.verdict.verdict), error=error)
+    slides.bullets(state, findings.sure, said["n_accuracy"])
+    title = words.say("do") if not planned else words.say("t_do", **_asked(findings, words))
+    slide = slides.bullets(title, findings.do, said["n_plan"], 0.6 if planned else 1.0)
+    if planned:
+        slides.table(slide, rosters.teams(analysis), 0.68)
+    slides.save(path)
+
+
+def _headline(findings: Findings, words: Words) -> str:
+    figures = findings.figures
+    if not figures["ka_new"] or figures["verdict"] == "unusable":
+        return words.say("t_unusable" if figures["verdict"] == "unusable" else "found")
+    return words.say(
+        "t_found", ka=words.whole(figures["ka_new"]), missed=words.whole(figures["missed_by_sales"])
     )
-    deck.bullets(words.say("found"), findings.found, words.say("n_method"))
-    if findings.figures["ka_new"]:
-        _plan_slides(deck, analysis, findings)
-    deck.bullets(words.say("do"), findings.do, words.say("n_plan"))
-    terms = exhibits.terms(analysis)
-    short = Exhibit(terms.title, terms.frame.drop(columns=["p-value", "interval"]), terms.numbers)
-    title = findings.sure[0] if findings.sure else words.say("p_formula")
-    deck.table(title, short, analysis.fit.formula.text)
-    deck.bullets(words.say("sure"), findings.sure, words.say("n_accuracy"))
-    deck.save(path)
 
 
-def _plan_slides(deck: _Deck, analysis: Analysis, findings: Findings) -> None:
-    words, matrix = exhibits.words_of(analysis), analysis.matrix
-    key = next((s for s in findings.found if str(findings.figures["ka_new"]) in s), "")
-    deck.matrix(key, analysis, words.say("n_matrix"))
-    zones = rosters.zones(analysis)
-    deck.table(words.say("quadrant"), zones, words.say("n_matrix"))
+def _asked(findings: Findings, words: Words) -> dict[str, str]:
+    figures = findings.figures
+    return {
+        "hunters": words.people("hunter", figures["hunters"]).strip(),
+        "farmers": words.people("farmer", figures["farmers"]).strip(),
+        "growth": words.money(figures["target_growth"]),
+    }
+
+
+def _plan_slides(slides: Slides, analysis: Analysis, findings: Findings, words: Words) -> None:
+    matrix, figures = analysis.matrix, findings.figures
+    key = next((s for s in findings.found if words.whole(figures["ka_new"]) in s), "")
+    _matrix_slide(slides, key, analysis, words)
+    _zones_slide(slides, analysis, figures, words)
+    attack = matrix.accounts[matrix.accounts["zone"] == "attack"].nlargest(ROWS, "potential")
+    if len(attack):
+        title = words.say("t_top", n=len(attack), potential=words.money(attack["potential"].sum()),
+                          sales=words.money(attack["sales"].sum()))  # fmt: skip
+        slide = slides.titled(title, words.say("n_plan"))
+        slides.table(slide, rosters.top_attack(analysis, ROWS))
     sow = matrix.accounts["sow"].dropna().clip(upper=1.0)
     counts, _ = np.histogram(sow, bins=np.linspace(0, 1, 11))
-    labels = [f"{k * 10}–{k * 10 + 10}%" for k in range(10)]
-    share = words.percent(matrix.market_share)
-    below = words.whole(float(findings.figures["below_market"]))
-    deck.columns(
-        words.say("t_below", share=share, below=below), labels,
-        {words.say("accounts"): counts.tolist()}, words.say("n_share"),
-    )  # fmt: skip
+    below, share = words.whole(figures["below_market"]), words.percent(matrix.market_share)
+    labels = [f"{10 * k}–{10 * k + 10}%" for k in range(10)]
+    _columns(slides, words.say("t_below", share=share, below=below), labels,
+             {words.say("accounts"): counts.tolist()}, words.say("n_share"),
+             (words.say("sow"), words.tell("accounts (count)")))  # fmt: skip
+    names = ("kept", "promoted", "demoted")
     change = matrix.accounts.groupby("change")["potential"].sum()
-    names = ["kept", "promoted", "demoted"]
-    deck.columns(
-        words.say("p_change"), [words.say(name) for name in names],
-        {words.say("potential"): [float(change.get(name, 0.0)) for name in names]},
-        words.say("n_change"),
-    )  # fmt: skip
-    deck.table(words.say("top_attack"), rosters.top_attack(analysis, ROWS), words.say("n_plan"))
-    deck.table(words.say("teams"), rosters.teams(analysis), words.say("n_plan"))
+    sizes = [words.whole(figures[name]) for name in names]
+    shown = [f"{words.say(name)} ({n})" for name, n in zip(names, sizes, strict=True)]
+    _columns(slides, words.tell(f"{sizes[1]} accounts become key, {sizes[2]} no longer are"), shown,
+             {words.say("potential"): [float(change.get(name, 0.0)) for name in names]},
+             words.say("n_change"), ("", words.tell(f"potential ({words.yearly()})")))  # fmt: skip
+    missed = rosters.missed(analysis, ROWS)
+    if len(missed.frame):
+        title = words.say("t_missing", missed=words.whole(figures["missed_by_sales"]),
+                          potential=words.money(figures["missed_by_sales_potential"]))  # fmt: skip
+        slides.table(slides.titled(title, words.say("n_change")), missed)
 
 
-class _Deck:
-    """An open presentation, 16:9."""
+def _matrix_slide(slides: Slides, title: str, analysis: Analysis, words: Words) -> None:
+    from pptx.chart.data import XyChartData
+    from pptx.enum.chart import XL_CHART_TYPE
 
-    def __init__(self, analysis: Analysis) -> None:
-        from pptx import Presentation
-        from pptx.util import Inches
+    data, accounts, counts = XyChartData(), analysis.matrix.accounts, analysis.matrix.counts
+    # The longest series first: LibreOffice loses those that a longer one follows.
+    order = sorted(ZONES, key=lambda zone: -min(counts[zone], POINTS))
+    for zone in order:
+        part = accounts[accounts["zone"] == zone].sort_values("potential")
+        part = part.iloc[spread_out(len(part))]
+        add_points(data, f"{words.say(zone)}: {counts[zone]:,}", part["potential"],
+                    part["sow"].clip(upper=SOW_SHOWN))  # fmt: skip
+    cuts = analysis.matrix.potential_cut, analysis.matrix.sow_cut
+    low, high = accounts["potential"].min(), accounts["potential"].max()
+    ends = 10 ** np.floor(np.log10(max(low, 1e-6))), 10 ** np.ceil(np.log10(max(high, 1e-5)))
+    add_points(data, words.tell("cuts"), [ends[0], cuts[0], cuts[0], cuts[0], ends[1]],
+                [cuts[1], cuts[1], 0.0, SOW_SHOWN, SOW_SHOWN])  # fmt: skip
+    chart = slides.chart(
+        slides.titled(title, words.say("n_matrix")), XL_CHART_TYPE.XY_SCATTER, data
+    )
+    series = list(chart.plots[0].series)
+    for zone, points in zip(order, series, strict=False):
+        mark_points(points, MARKERS[zone], ZONE_COLORS[zone])
+    draw_line(series[-1])
+    name_axes(chart, words.tell(f"potential ({words.yearly()})"), words.say("sow"))
+    chart.value_axis.tick_labels.number_format = "0%"
+    make_logarithmic(chart.category_axis, accounts["potential"].dropna())
+    chart.value_axis.minimum_scale = 0
+    top = float(accounts["sow"].clip(upper=SOW_SHOWN).max())
+    chart.value_axis.maximum_scale = min(np.ceil(max(top, 0.1) * 11) / 10, SOW_SHOWN + 0.05)
 
-        self.study = analysis.study
-        self.inches = Inches
-        self.deck = Presentation()
-        self.deck.slide_width, self.deck.slide_height = Inches(13.333), Inches(7.5)
 
-    def save(self, path: Path) -> None:
-        self.deck.core_properties.title = self.study.title
-        self.deck.core_properties.author = self.study.report.author
-        self.deck.save(str(path))
+def _zones_slide(
+    slides: Slides, analysis: Analysis, figures: Mapping[str, Any], words: Words
+) -> None:
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
 
-    def cover(self, title: str, *lines: str) -> None:
-        slide = self._blank()
-        self._text(slide, (0.9, 2.3, 11.5, 1.6), [title], 40, bold=True, color=ACCENT)
-        self._text(slide, (0.9, 4.1, 11.5, 1.2), lines, 20, color=SOFT)
+    accounts = analysis.plan.accounts
+    sums = accounts.groupby("zone")[["potential", "sales"]].sum().reindex(ZONES).fillna(0.0)
+    held = words.percent(figures["ka_potential"] / figures["total_potential"])
+    title = words.say("t_zones", held=held)
+    if sums.at["attack", "potential"]:
+        share = words.percent(sums.at["attack", "sales"] / sums.at["attack", "potential"])
+        title = words.say("t_zones_attack", held=held, share=share)
+    data = CategoryChartData(number_format="#,##0")
+    data.categories = [words.say(zone) for zone in ZONES]
+    for column in ("potential", "sales"):
+        data.add_series(words.say(column), sums[column].tolist())
+    slide = slides.titled(title, words.say("n_matrix"))
+    chart = slides.chart(slide, XL_CHART_TYPE.COLUMN_CLUSTERED, data)
+    style_columns(chart, words)
+    name_axes(chart, "", words.yearly())
 
-    def bullets(self, title: str, lines: Sequence[str], notes: str) -> None:
-        slide = self._titled(title, notes)
-        size = 20 if sum(map(len, lines)) < 700 else 16
-        box = self._text(slide, (0.6, 1.5, 12.1, 5.4), [f"• {line}" for line in lines], size)
-        for paragraph in box.paragraphs:
-            paragraph.space_after = self._points(9)
 
-    def table(self, title: str, table: Exhibit, notes: str) -> None:
-        from pptx.enum.text import PP_ALIGN
+def _accuracy_slide(slides: Slides, analysis: Analysis, words: Words) -> None:
+    from pptx.chart.data import XyChartData
+    from pptx.enum.chart import XL_CHART_TYPE
 
-        slide = self._titled(title, notes)
-        frame = table.frame.head(ROWS)
-        rows, columns = len(frame) + 1, len(frame.columns)
-        size = 14 if columns <= 6 else 11
-        box = tuple(map(self.inches, (0.6, 1.6, 12.1, 0.42 * rows)))
-        grid = slide.shapes.add_table(rows, columns, *box).table
-        longest = [
-            max([len(str(name)) * 0.8, *frame[name].astype(str).str.len()]) + 2
-            for name in frame.columns
-        ]
-        for j, name in enumerate(frame.columns):
-            grid.columns[j].width = self.inches(12.1 * longest[j] / sum(longest))
-            for i, text in enumerate([str(name), *frame[name].astype(str)]):
-                cell = grid.cell(i, j)
-                cell.text = text
-                run = cell.text_frame.paragraphs[0]
-                run.font.size = self._points(size)
-                if name in table.numbers:
-                    run.alignment = PP_ALIGN.RIGHT
+    fit = analysis.fit
+    known = fit.oof[~fit.oof["suspect"]].sort_values("observed")
+    known = known.iloc[spread_out(len(known))]
+    data = XyChartData()
+    add_points(data, words.tell("account"), known["predicted"], known["observed"])
+    ends = [float(known[["observed", "predicted"]].to_numpy().min()),
+            float(known[["observed", "predicted"]].to_numpy().max())]  # fmt: skip
+    add_points(data, words.tell("observed = predicted"), ends, ends)
+    off = words.percent(fit.error_median)
+    title = words.tell(f"Half of all estimates are within {off} of the truth")
+    slide = slides.titled(title, words.say("n_accuracy"))
+    chart = slides.chart(slide, XL_CHART_TYPE.XY_SCATTER, data)
+    points, line = chart.plots[0].series
+    mark_points(points, "CIRCLE", None)
+    draw_line(line)
+    unit = words.tell(f"({words.yearly()}, log scale)")
+    name_axes(chart, words.tell(f"predicted by a formula that has not seen the account {unit}"),
+          words.tell(f"observed potential {unit}"))  # fmt: skip
+    for axis in (chart.category_axis, chart.value_axis):
+        make_logarithmic(axis, pd.Series(ends))
 
-    def matrix(self, title: str, analysis: Analysis, notes: str) -> None:
-        from pptx.chart.data import XyChartData
-        from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION, XL_MARKER_STYLE
 
-        words, data = exhibits.words_of(analysis), XyChartData()
-        accounts = analysis.matrix.accounts
-        # The longest series first: LibreOffice loses those that a longer one follows.
-        order = sorted(ZONES, key=lambda zone: -min(analysis.matrix.counts[zone], POINTS))
-        for zone in order:
-            part = accounts[accounts["zone"] == zone].sort_values("potential")
-            even = np.linspace(0, len(part) - 1, min(len(part), POINTS)).round().astype(int)
-            part = part.iloc[even]
-            name = f"{words.say(zone)}: {analysis.matrix.counts[zone]:,}"
-            series = data.add_series(name)
-            for x, y in zip(part["potential"], part["sow"], strict=True):
-                series.add_data_point(float(x), float(min(y, 1.15)))
-        frame = self._chart(self._titled(title, notes), XL_CHART_TYPE.XY_SCATTER, data)
-        chart = frame.chart
-        chart.has_legend, chart.legend.include_in_layout = True, False
-        chart.legend.position = XL_LEGEND_POSITION.BOTTOM
-        for zone, series in zip(order, chart.plots[0].series, strict=True):
-            series.format.line.fill.background()
-            series.marker.style = getattr(XL_MARKER_STYLE, MARKERS[zone])
-            series.marker.size = 6
-            series.marker.format.fill.solid()
-            series.marker.format.fill.fore_color.rgb = self._color(ZONE_COLORS[zone][1:])
-            series.marker.format.line.fill.background()
-        self._axes(chart, f"{words.say('potential')} ({self.study.currency})", words.say("sow"))
-        chart.value_axis.tick_labels.number_format = "0%"
-        chart.value_axis.tick_labels.number_format_is_linked = False
-        chart.category_axis.tick_labels.number_format = "#,##0"
-        chart.category_axis.tick_labels.number_format_is_linked = False
-        self._logarithmic(chart.category_axis, accounts["potential"].dropna())
+def _doubt_slides(slides: Slides, analysis: Analysis, words: Words) -> None:
+    """Where nothing is placed: how often each indicator is chosen, and what the checks say."""
+    often = analysis.fit.stability.sort_values(ascending=False)[:12]
+    names = [str(name) for name in often.index]
+    title = words.tell("No indicator is chosen with any constancy")
+    if (often >= 0.5).any():
+        title = words.say("t_stable", n=int((often >= 0.5).sum()), all=len(often))
+    label = words.tell("chosen in this share of half samples")
+    _columns(slides, title, names, {label: often.tolist()}, words.say("n_accuracy"), ("", label),
+             "0%")  # fmt: skip
+    table = exhibits.checks(analysis)
+    first = table.frame.iloc[[not check.passed for check in analysis.verdict.checks]]
+    slide = slides.titled(words.say("t_checks", n=len(first)), words.say("n_accuracy"))
+    columns = [table.frame.columns[j] for j in (0, 1, 3, 5)]
+    slides.table(slide, Exhibit(table.title, first[columns].head(ROWS), tuple(columns[1:3])))
 
-    def columns(
-        self, title: str, labels: Sequence[str], series: dict[str, list[float]], notes: str
-    ) -> None:
-        from pptx.chart.data import CategoryChartData
-        from pptx.enum.chart import XL_CHART_TYPE
 
-        data = CategoryChartData(number_format="#,##0")
-        data.categories = list(labels)
-        for name, values in series.items():
-            data.add_series(name, values)
-        frame = self._chart(self._titled(title, notes), XL_CHART_TYPE.COLUMN_CLUSTERED, data)
-        chart = frame.chart
-        chart.has_legend = False
-        chart.has_title = False
-        plot = chart.plots[0]
-        plot.gap_width, plot.has_data_labels = 60, True
-        chart.value_axis.tick_labels.number_format = "#,##0"
-        chart.value_axis.tick_labels.number_format_is_linked = False
-        plot.data_labels.number_format = "#,##0"
-        plot.data_labels.number_format_is_linked = False
-        plot.data_labels.font.size = self._points(12)
-        plot.series[0].format.fill.solid()
-        plot.series[0].format.fill.fore_color.rgb = self._color(ACCENT)
-        self._axes(chart, "", next(iter(series)))
+def _formula_slide(slides: Slides, analysis: Analysis, words: Words) -> None:
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
 
-    def _axes(self, chart: Any, x: str, y: str) -> None:
-        for axis, text in ((chart.category_axis, x), (chart.value_axis, y)):
-            axis.tick_labels.font.size = self._points(12)
-            axis.major_gridlines.format.line.color.rgb = self._color("E6E9ED")
-            if text:
-                axis.has_title = True
-                axis.axis_title.text_frame.text = text
-                axis.axis_title.text_frame.paragraphs[0].font.size = self._points(13)
+    terms = exhibits.terms(analysis)
+    kept = [terms.frame.columns[j] for j in (0, 1, 4, 5)]
+    title = words.say("p_formula")
+    if analysis.fit.formula.indicators and analysis.verdict.verdict != "unusable":
+        names = ", ".join(analysis.fit.formula.indicators)
+        title = words.say("t_formula", indicators=names)
+    slide = slides.titled(title, analysis.fit.formula.text)
+    slides.table(slide, Exhibit(terms.title, terms.frame[kept].head(ROWS), tuple(kept[1:3])))
+    gain = analysis.fit.contributions["gain"]
+    if 0 < len(terms.frame) <= FEW_TERMS:
+        data = CategoryChartData(number_format="0.0%")
+        data.categories = [str(name) for name in gain.index]
+        label = words.tell("explained variance lost without it (percentage points)")
+        data.add_series(label, gain.tolist())
+        chart = slides.chart(slide, XL_CHART_TYPE.COLUMN_CLUSTERED, data, 0.5)
+        style_columns(chart, words, "0.0%")
+        name_axes(chart, "", label)
 
-    def _logarithmic(self, axis: Any, values: pd.Series) -> None:
-        """A logarithmic axis, which python-pptx has no property for."""
-        from pptx.oxml.ns import qn
 
-        scaling = axis._element.find(qn("c:scaling"))
-        base = scaling.makeelement(qn("c:logBase"), {"val": "10"})
-        scaling.insert(0, base)
-        low, high = float(values.min()), float(values.max())
-        axis.minimum_scale = 10 ** np.floor(np.log10(max(low, 1e-6)))
-        axis.maximum_scale = 10 ** np.ceil(np.log10(max(high, 1e-5)))
+def _columns(
+    slides: Slides, title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]],
+    notes: str, axes: tuple[str, str], number: str = "",
+) -> None:  # fmt: skip
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
 
-    def _chart(self, slide: Any, kind: Any, data: Any) -> Any:
-        box = tuple(map(self.inches, (0.6, 1.45, 12.1, 5.6)))
-        return slide.shapes.add_chart(kind, *box, data)
-
-    def _blank(self) -> Any:
-        return self.deck.slides.add_slide(self.deck.slide_layouts[6])
-
-    def _titled(self, title: str, notes: str) -> Any:
-        slide = self.deck.slides.add_slide(self.deck.slide_layouts[5])
-        shape = slide.shapes.title
-        box = tuple(map(self.inches, (0.6, 0.35, 12.1, 1.05)))
-        shape.left, shape.top, shape.width, shape.height = box
-        frame = shape.text_frame
-        frame.word_wrap = True
-        frame.text = title
-        self._style(frame, 26 if len(title) < 90 else 20, bold=True, color=ACCENT)
-        slide.notes_slide.notes_text_frame.text = notes
-        return slide
-
-    def _text(
-        self, slide: Any, box: tuple[float, ...], lines: Sequence[str], size: int,
-        *, bold: bool = False, color: str = INK,
-    ) -> Any:  # fmt: skip
-        frame = slide.shapes.add_textbox(*map(self.inches, box)).text_frame
-        frame.word_wrap = True
-        frame.text = lines[0] if lines else ""
-        for line in lines[1:]:
-            frame.add_paragraph().text = line
-        self._style(frame, size, bold=bold, color=color)
-        return frame
-
-    def _style(self, frame: Any, size: int, *, bold: bool, color: str) -> None:
-        from pptx.enum.text import PP_ALIGN
-
-        for paragraph in frame.paragraphs:
-            paragraph.alignment = PP_ALIGN.LEFT
-            paragraph.font.size = self._points(size)
-            paragraph.font.bold = bold
-            paragraph.font.color.rgb = self._color(color)
-
-    def _points(self, size: int) -> Any:
-        from pptx.util import Pt
-
-        return Pt(size)
-
-    def _color(self, code: str) -> Any:
-        from pptx.dml.color import RGBColor
-
-        return RGBColor.from_string(code.upper())
+    data = CategoryChartData(number_format=number or "#,##0")
+    data.categories = list(labels)
+    for name, values in series.items():
+        data.add_series(name, values)
+    chart = slides.chart(slides.titled(title, notes), XL_CHART_TYPE.COLUMN_CLUSTERED, data)
+    style_columns(chart, Words.of(slides.study), number)
+    name_axes(chart, *axes)

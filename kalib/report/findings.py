@@ -99,6 +99,20 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
     return figures
 
 
+def key_figures(findings: Findings, words: Words) -> list[tuple[str, str]]:
+    """The few figures a reader looks for first: (figure, what it is); none of a formula that says
+    nothing."""
+    figures = findings.figures
+    if not figures["ka_new"] or figures["verdict"] == "unusable":
+        return []
+    return [
+        (words.percent(figures["market_share"]), words.say("market_share")),
+        (words.whole(figures["ka_new"]), words.say("key_accounts")),
+        (words.whole(figures["missed_by_sales"]), words.say("t_missed")),
+        (words.money(figures["target_growth"]), words.say("target_growth")),
+    ]
+
+
 def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
     verdict, fit = analysis.verdict, analysis.fit
     f: dict[str, float] = {k: v for k, v in figures.items() if isinstance(v, int | float)}

@@ -14,9 +14,18 @@ import numpy as np
 from kalib.study import Study
 
 _WORDS = tomllib.loads((Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8"))
-CATALOGUE: dict[str, tuple[str, str]] = {k: tuple(v) for k, v in _WORDS["phrases"].items()}
-PAGE: dict[str, tuple[str, str]] = {k: tuple(v) for k, v in _WORDS["page"].items()}
-SENTENCES: dict[str, str] = _WORDS["sentences"]  # English -> Chinese
+# Chinese is typed with the keyboard's marks and read with its own.
+_MARKS = str.maketrans(",;:()!?", "，；：（）！？")
+
+
+def _both(section: str) -> dict[str, tuple[str, str]]:
+    return {key: (en, zh.translate(_MARKS)) for key, (en, zh) in _WORDS[section].items()}
+
+
+CATALOGUE, PAGE = _both("phrases"), _both("page")
+SENTENCES: dict[str, str] = {  # English -> Chinese
+    english: chinese.translate(_MARKS) for english, chinese in _WORDS["sentences"].items()
+}
 UNITS = {
     "en": ((1e9, " bn"), (1e6, " M"), (1e3, " k")),
     "zh": ((1e8, "亿"), (1e4, "万")),

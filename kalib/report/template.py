@@ -1,0 +1,127 @@
+"""The template of the slides: the client's own, or python-pptx's in the house style."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kalib.errors import Problem, StudyError
+from kalib.study import Study
+from kalib.theme import INK, MARK, SOFT_INK, accent, tint
+
+TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
+SMALL = ("DATE", "FOOTER", "SLIDE_NUMBER", "HEADER")
+
+
+def check_look(study: Study) -> None:
+    """Refuse a template or a logo that can't be opened, before anything is computed."""
+    from PIL import Image, UnidentifiedImageError
+
+    problems: list[Problem] = []
+    try:
+        open_deck(study)
+    except StudyError as error:
+        problems += error.problems
+    if study.report.logo:
+        try:
+            with Image.open(study.folder / study.report.logo) as picture:
+                picture.verify()
+        except (UnidentifiedImageError, OSError, SyntaxError):
+            problems.append(Problem("is no PNG or JPEG picture", file=study.report.logo,
+                                    remedy="Save it again as PNG"))  # fmt: skip
+    if problems:
+        raise StudyError(problems)
+
+
+def open_deck(study: Study) -> Any:
+    """An empty presentation in the client's template, or in python-pptx's own."""
+    from pptx import Presentation
+    from pptx.exc import PackageNotFoundError
+
+    name = study.report.template
+    if name is None:
+        return Presentation()
+    try:
+        deck = Presentation(_as_presentation(study.folder / name))
+    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise StudyError(
+            Problem("is no PowerPoint template", file=name, remedy="Save it again as .potx")
+        ) from error
+    if not list(deck.slide_layouts):
+        raise StudyError(Problem("has no layouts", file=name, remedy="Save it again as .potx"))
+    for entry in list(deck.slides._sldIdLst):
+        deck.part.drop_rel(entry.rId)
+        deck.slides._sldIdLst.remove(entry)
+    return deck
+
+
+def _as_presentation(path: Path) -> io.BytesIO:
+    """A template's bytes, called a presentation: python-pptx opens no other kind."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(result, "w") as target:
+        for item in source.infolist():
+            content = source.read(item)
+            if item.filename == "[Content_Types].xml":
+                content = content.replace(b".template.main+xml", b".presentation.main+xml")
+            target.writestr(item, content)
+    result.seek(0)
+    return result
+
+
+def house_style(deck: Any, study: Study) -> None:
+    """16:9, titles at the left in the accent color, charts and tables in the house colors."""
+    from pptx.enum.text import MSO_ANCHOR
+    from pptx.opc.constants import RELATIONSHIP_TYPE as RT
+    from pptx.oxml.ns import qn
+    from pptx.util import Inches
+
+    wide = Inches(13.333) / deck.slide_width
+    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
+    master = deck.slide_masters[0]
+    for shape in (s for holder in (master, *deck.slide_layouts) for s in holder.placeholders):
+        if shape._element.xpath("p:spPr/a:xfrm"):
+            shape.left, shape.width = int(shape.left * wide), int(shape.width * wide)
+    title, body = placeholder(master, TITLES), placeholder(master, ("BODY", "OBJECT"))
+    title.left, title.top, title.width, title.height = map(Inches, (0.6, 0.35, 12.1, 1.05))
+    body.left, body.top, body.width, body.height = map(Inches, (0.6, 1.5, 12.1, 5.3))
+    title.text_frame.vertical_anchor = MSO_ANCHOR.TOP
+    cover = deck.slide_layouts[0]
+    for kind, place in ((TITLES, (0.9, 2.2, 11.5, 1.5)), (("SUBTITLE",), (0.9, 4.1, 11.5, 1.8))):
+        shape = placeholder(cover, kind)
+        shape.left, shape.top, shape.width, shape.height = map(Inches, place)
+        shape.text_frame.vertical_anchor = MSO_ANCHOR.BOTTOM if kind is TITLES else MSO_ANCHOR.TOP
+        for level in shape._element.iter(qn("a:lvl1pPr")):
+            level.set("algn", "l")
+    style = master._element.find(f"{qn('p:txStyles')}/{qn('p:titleStyle')}/{qn('a:lvl1pPr')}")
+    style.set("algn", "l")
+    letters = style.find(qn("a:defRPr"))
+    letters.set("sz", "2800")
+    letters.set("b", "1")
+    letters.find(f".//{qn('a:schemeClr')}").set("val", "accent1")
+    first = accent(study)
+    given = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#C9B458", "#8A8A8A"]
+    colors = dict(zip(("dk1", *(f"accent{k}" for k in range(1, 7))), (INK, first, *given)))  # noqa: B905
+    theme = master.part.part_related_by(RT.THEME)
+    text = theme.blob.decode("utf-8")
+    for key, color in colors.items():
+        value = f'<a:srgbClr val="{color[1:].upper()}"/>'
+        text = re.sub(rf"(<a:{key}>).*?(</a:{key}>)", rf"\g<1>{value}\g<2>", text, flags=re.S)
+    for script, font in (("latin", "Arial"), ("ea", "Microsoft YaHei")):
+        text = re.sub(rf'(<a:{script} typeface=")[^"]*', rf"\g<1>{font}", text)
+    theme._blob = text.encode("utf-8")
+
+
+def placeholder(holder: Any, kinds: Sequence[str]) -> Any:
+    """The first placeholder of one of the kinds; None without one."""
+    found = [s for s in holder.placeholders if s.placeholder_format.type.name in kinds]
+    return found[0] if found else None
+
+
+def bodies(layout: Any) -> list[Any]:
+    """Placeholders of a layout that hold content."""
+    other = (*TITLES, *SMALL)
+    return [s for s in layout.placeholders if s.placeholder_format.type.name not in other]
