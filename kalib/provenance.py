@@ -31,9 +31,10 @@ GIT_SECONDS = 5
 
 def input_files(study: Study, file: Path) -> dict[str, Path]:
     """What is read of a study, by its name below the study's folder: the study file, its tables,
-    its codebook."""
-    tables = [name for name in (study.data.accounts, study.data.survey, study.data.visits) if name]
-    names = [file.name, *tables, "codebook.md"]
+    its codebook, the client's template and logo."""
+    data, look = study.data, (study.report.template, study.report.logo)
+    given = [name for name in (data.accounts, data.survey, data.visits, *look) if name]
+    names = [file.name, *given, "codebook.md"]
     return {name: study.folder / name for name in names if (study.folder / name).is_file()}
 
 

@@ -84,6 +84,7 @@ def font_files() -> list[Path]:
 
 def lacks_font(texts: Iterable[str]) -> bool:
     """Whether charts would show boxes for characters in texts."""
+    _register_fonts()
     wanted = {character for text in texts for character in str(text) if character.isprintable()}
     return not wanted <= _letters()
 

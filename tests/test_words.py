@@ -35,8 +35,8 @@ def clients_words(analysis: Analysis) -> set[str]:
     accounts = analysis.plan.accounts
     found = {*analysis.study.indicators.candidates, analysis.study.data.accounts,
              str(analysis.study.data.survey), str(analysis.study.data.visits)}  # fmt: skip
-    for frame in (accounts, analysis.tables.accounts, analysis.plan.handover):
-        for name in frame.select_dtypes(["object", "str"]):
+    for frame in (accounts, analysis.screening.values, analysis.plan.handover):
+        for name in frame.select_dtypes(["object", "str", "category"]):
             found |= {str(value) for value in frame[name].dropna().unique()}
     return found | {"potential", "sales"}  # names of the data's columns
 
