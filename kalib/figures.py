@@ -38,6 +38,7 @@ from kalib.theme import (
 from kalib.wallet import Wallet
 
 LABELLED = 8
+MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
 LETTERS = 28  # of an account's name on a chart
 LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
 
@@ -107,6 +108,7 @@ def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
             alpha=0.75,
             linewidth=0.3,
             edgecolor="white",
+            rasterized=len(known) > MOST_POINTS,
         )
     ax.set(xscale="log", ylim=(-0.03 * top, top))
     if np.isfinite(matrix.potential_cut):

@@ -13,7 +13,7 @@ from typing import Any
 
 from kalib.analysis import Analysis
 from kalib.report import exhibits, explorer, rosters
-from kalib.report.findings import Findings
+from kalib.report.findings import Findings, key_figures
 from kalib.report.words import Words
 from kalib.study import ZONES
 from kalib.theme import lacks_font
@@ -57,7 +57,7 @@ def build_page(
         words=words,
         findings=findings,
         verdict=analysis.verdict,
-        tiles=_tiles(findings, words),
+        tiles=key_figures(findings, words),
         placed=placed,
         tables=[
             rosters.zones(analysis)._repr_html_(),
@@ -149,19 +149,6 @@ def _notes(analysis: Analysis, words: Words) -> list[str]:
     if lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]]):
         notes.append(words.say("l_font"))
     return notes
-
-
-def _tiles(findings: Findings, words: Words) -> list[tuple[str, str]]:
-    """The few figures a reader looks for first: (figure, what it is)."""
-    figures = findings.figures
-    if not figures["ka_new"] or figures["verdict"] == "unusable":
-        return []
-    return [
-        (words.percent(figures["market_share"]), words.say("market_share")),
-        (words.whole(figures["ka_new"]), words.say("key_accounts")),
-        (words.whole(figures["missed_by_sales"]), words.say("t_missed")),
-        (words.money(figures["target_growth"]), words.say("target_growth")),
-    ]
 
 
 def _static_figure(path: Path) -> str:
