@@ -61,9 +61,8 @@ class _Server:
                 if not later:
                     gc.collect()
                     gc.freeze()  # collections in the children need not copy what is shared
-            else:
-                while self._held:
-                    self._fork(*self._held.popleft())
+            while self._held and not later:
+                self._fork(*self._held.popleft())
 
     def _look(self, timeout: float | None) -> None:
         poll = select.poll()
