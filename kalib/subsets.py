@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from kalib.frontier import SMALLEST, Search
+from kalib.frontier import Search
 
 CRITERIA = ("bic", "cv", "one-se")
 # Breiman & Spector 1992, Int. Statistical Review 60: five folds choose a submodel as well as ten.
@@ -81,8 +81,8 @@ def best_subsets(
     """
     search = Search(gram, groups, required, max_groups, signs)
     sizes = np.arange(search.most + 1)
-    search.run(_residual, by_size=True)
-    rss = search.best * search.total[:, None]
+    search.run()
+    rss = search.shares() * search.total[:, None]
     return SubsetPath(rss[:, sizes], search.winner, search.exact)
 
 
@@ -104,12 +104,7 @@ def best_by_criterion(
     count = np.broadcast_to(np.asarray(n, dtype=float), (len(search.total),))
     price = np.broadcast_to(np.asarray(penalty, dtype=float), (len(search.total),))
 
-    def criterion(
-        data: np.ndarray, rss: np.ndarray, columns: np.ndarray, _: np.ndarray
-    ) -> np.ndarray:
-        return count[data] * np.log(np.maximum(rss, SMALLEST)) + price[data] * columns
-
-    search.run(criterion, by_size=False)
+    search.run(count, price)
     return BestSubset(search.winner[:, 0], search.best[:, 0], search.exact)
 
 
@@ -176,7 +171,7 @@ def validated_sizes(
     train = weights[:, None] * (fold[:, None] != np.arange(SEARCH_FOLDS)[:, None])
     every = np.concatenate([weights, train.reshape(-1, n)])
     search = Search(batch_grams(matrix, response, every), groups, required, max_groups, signs)
-    search.run(_residual, by_size=True)
+    search.run()
     sizes = search.most + 1
     square = np.zeros((b, sizes, n))
     for k in range(SEARCH_FOLDS):
@@ -208,7 +203,3 @@ def _folds(used: np.ndarray) -> np.ndarray:
         count = int(rows.sum())
         numbers[rows] = np.random.default_rng(count).permutation(count) % SEARCH_FOLDS
     return fold
-
-
-def _residual(data: np.ndarray, rss: np.ndarray, columns: np.ndarray, _: np.ndarray) -> np.ndarray:
-    return rss

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "loading", "report.words", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
-    "proposal", "visits", "simulate", "linear", "frontier", "subsets",
+    "proposal", "visits", "simulate", "linear", "nodes", "frontier", "subsets",
     "robust", "imputation", "typos", "indicators", "working", "validation", "predictive", "formula", "importance", "fitting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "wallet", "matrix", "territories", "plan", "anonymize", "analysis",
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",

@@ -74,6 +74,51 @@ def test_search_equals_brute_force(case: int) -> None:
     assert path.exact and found.exact
 
 
+@pytest.mark.parametrize("case", range(60))
+def test_search_of_awkward_data_equals_brute_force(case: int) -> None:
+    rng = np.random.default_rng([13, case])
+    n, p = (12, 9) if case % 3 == 0 else (60, 9)
+    design = rng.standard_normal((n, p)) + rng.standard_normal((n, 1))
+    if case % 4 == 0:
+        design[:, 5] = design[:, 2] + 1e-3 * design[:, 5]
+    response = design @ rng.choice([0.0, 0.1, -0.2, 1.0], p) + rng.standard_normal(n)
+    required = sorted(rng.choice(p, case % 3, replace=False).tolist())
+    most = int(rng.integers(len(required), p + 1))
+    signs = rng.integers(-1, 2, p) if case % 2 else None
+    gram = gram_matrix(design, response)
+    rules = {"required": required, "max_groups": most, "signs": signs}
+    every = brute_force(design, response, [[j] for j in range(p)], required, most, signs)
+    path = best_subsets(gram, **rules)
+    for size, rss in enumerate(path.rss[0]):
+        best = min((v for s, v in every.items() if len(s) == size), default=np.inf)
+        if np.isfinite(rss):  # the set is the best one; its sum, near singularity, to 2 digits
+            assert every[tuple(np.flatnonzero(path.chosen[0, size]))] == pytest.approx(best)
+        assert rss == pytest.approx(best, rel=1e-2 if case % 4 == 0 else 1e-6)
+    total = float(((response - response.mean()) ** 2).sum())
+    found = best_by_criterion(gram, n, penalty=np.log(n), **rules)
+    least = min(
+        (n * np.log(v / total) + np.log(n) * len(s) for s, v in every.items()), default=np.inf
+    )
+    assert found.criterion[0] == pytest.approx(least, rel=1e-6, abs=0.1 if case % 4 == 0 else 1e-6)
+    if every:
+        price = np.log(n) * found.chosen[0].sum()
+        share = every[tuple(np.flatnonzero(found.chosen[0]))] / total
+        assert n * np.log(share) + price == pytest.approx(least, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("p", [1, 2, 5, 14])
+def test_duplicates_and_more_columns_than_rows_are_survived(p: int) -> None:
+    rng = np.random.default_rng(p)
+    design = np.column_stack([rng.standard_normal((10, p))] * 2)
+    response = design[:, 0] + 0.1 * rng.standard_normal(10)
+    path = best_subsets(gram_matrix(design, response))
+    assert (np.diff(path.rss[0]) <= 1e-6).all()
+    one = (response - response.mean()) @ (design[:, 0] - design[:, 0].mean())
+    assert path.rss[0, 1] <= np.var(response) * 10 - one**2 / (np.var(design[:, 0]) * 10) + 1e-6
+    flat = best_by_criterion(gram_matrix(design, np.ones(10)), 10, penalty=np.log(10))
+    assert not flat.chosen.any()
+
+
 def test_subsets_equal_r_leaps() -> None:
     table = pd.read_csv(REFERENCE / "r/stores.csv")
     names = ["area", "registers", "hours", "shelves", "parking", "distance", "age"]
