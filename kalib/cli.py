@@ -16,6 +16,8 @@ import click
 from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
 
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+
 
 class Kalib(click.Group):
     """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
@@ -262,6 +264,22 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
                 bar.update(tasks[step], total=100, completed=percent)
 
         yield tell
+
+
+@main.command("open")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+def open_report(run: Path, reports: Path) -> None:
+    """Show a report in the browser: RUN is its folder, or a study's name or folder."""
+    import webbrowser
+
+    from kalib.overview import find_page
+
+    page = find_page(run, reports)
+    click.echo(page)
+    # Without a display a browser of the terminal would take its place.
+    if sys.platform in ("win32", "darwin") or any(map(os.environ.get, DISPLAYS)):
+        webbrowser.open(page.absolute().as_uri())
 
 
 @main.command("list")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from kalib import __version__
 from kalib.batch import Outcome
+from kalib.errors import Problem, StudyError
+from kalib.loading import load_study
 from kalib.provenance import MARK, read_run
 from kalib.report.words import Words
 
@@ -35,6 +38,28 @@ def write_overview(reports: Path) -> Path:
     part.write_text(page, encoding="utf-8")
     part.replace(target)
     return target
+
+
+def find_page(run: Path, reports: Path) -> Path:
+    """The page of a run: run is a report's folder or its page, or a study's name, folder or file.
+
+    Of a study, the page of its own period, else of the latest. Raises StudyError where there is
+    none.
+    """
+    for page in (run, run / PAGE):
+        if page.is_file() and page.name == PAGE:
+            return page
+    name, period = run.name, ""
+    if run.suffix == ".toml" or (run / "study.toml").is_file():
+        about = load_study(run).study
+        name, period = about.name, about.period
+    runs = sorted(file.parent for file in reports.glob(f"{escape(name)}/*/{MARK}"))
+    own = [folder for folder in runs if folder.name == period]
+    for folder in (*own, *reversed(runs)):
+        if (folder / PAGE).is_file():
+            return folder / PAGE
+    remedy = f"Give a report's folder or a study that was run; `kalib run` writes below {reports}"
+    raise StudyError(Problem("there is no report", file=str(run), remedy=remedy))
 
 
 def read_reports(reports: Path) -> list[dict[str, Any]]:

@@ -74,3 +74,49 @@ def test_list_names_studies_and_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_list_of_nothing(tmp_path: Path) -> None:
     assert "no studies" in call("list", "--data", str(tmp_path)).stdout
+
+
+@pytest.fixture
+def reports(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two reports of the small study, beside it."""
+    monkeypatch.chdir(small_study)
+    for period in ("2025", "2026", "2027"):
+        folder = small_study / "reports/small" / period
+        folder.mkdir(parents=True)
+        (folder / "run.json").touch()
+        (folder / "index.html").touch()
+    return small_study / "reports"
+
+
+@pytest.mark.parametrize(
+    ("run", "period"),
+    [
+        ("reports/small/2025", "2025"), ("reports/small/2025/index.html", "2025"),
+        (".", "2026"), ("study.toml", "2026"), ("small", "2027"),
+    ],
+)  # fmt: skip
+def test_open_finds_the_report(
+    run: str, period: str, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setenv("DISPLAY", ":0")
+    done = call("open", run)
+    page = reports / "small" / period / "index.html"
+    assert done.exit_code == 0 and Path(done.stdout.strip()).resolve() == page
+    assert opened == [page.as_uri()]
+
+
+def test_open_only_names_the_page_where_nothing_can_show_it(
+    reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("opened"))
+    for name in cli.DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    assert "index.html" in call("open", "small").stdout
+
+
+def test_open_of_nothing_says_what_to_do(reports: Path) -> None:
+    done = call("open", "sma*")
+    assert done.exit_code == 2 and "no report" in done.stderr and "kalib run" in done.stderr

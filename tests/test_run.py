@@ -113,6 +113,13 @@ def test_executed_notebooks_say_nothing_of_the_machine(report: Path) -> None:
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
+def test_notebooks_end_with_links_to_the_documents(report: Path) -> None:
+    for path in (report / "notebooks").iterdir():
+        links = re.findall(r"\]\((.+?)\)", nbformat.read(path, as_version=4).cells[-1].source)
+        assert len(links) == 5 and all((path.parent / link).is_file() for link in links)
+    assert "../index.html" not in (report / "index.html").read_text(encoding="utf-8")
+
+
 def test_top_fifth_is_found_better_than_by_sales(report: Path) -> None:
     table = pd.read_csv(report / "accounts.csv", dtype={"account": str}).set_index("account")
     name = json.loads((report / "run.json").read_text())["study"]

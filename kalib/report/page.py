@@ -113,10 +113,13 @@ def _explorer(analysis: Analysis, figures: Path) -> dict[str, Any]:
 
 
 def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
-    """An executed notebook as a chapter: prose and outputs, no code."""
+    """An executed notebook as a chapter: prose and outputs; no code, and no links to the documents
+    of which the page is one."""
     parts: list[str] = []
     title = topic = name
     for cell in notebook["cells"]:
+        if "documents" in cell.get("metadata", {}).get("tags", []):
+            continue
         if cell["cell_type"] == "markdown":
             source = _joined(cell["source"])
             heading = re.match(r"# (.+)\n?", source)
