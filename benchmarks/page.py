@@ -73,6 +73,8 @@ def measure(page: Page, file: Path) -> dict[str, float]:
     page.goto(file.as_uri())
     page.wait_for_selector("html[data-ready]", state="attached")
     found = {"ready": 1000 * (time.perf_counter() - began)}
+    for action in ACTIONS["filter"]:
+        page.evaluate(TIMED, action)  # the first one also compiles
     for name, (there, back) in ACTIONS.items():
         times = []
         for _ in range(REPEATS):

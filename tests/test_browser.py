@@ -14,6 +14,7 @@ from kalib.analysis import Analysis
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.words import Words
+from kalib.study import ZONES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
@@ -50,14 +51,16 @@ def browser() -> Iterator[playwright.Browser]:
 class Reader:
     """An open page that notes what it asks of the network and what its console complains of."""
 
-    def __init__(self, browser: playwright.Browser, file: Path, **options: object) -> None:
+    def __init__(
+        self, browser: playwright.Browser, file: Path, *, ready: bool = True, **options: object
+    ) -> None:
         self.page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
         self.complaints: list[str] = []
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._asked)
         self.page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
+        if ready:
             self.page.wait_for_selector(READY, state="attached")
 
     def _heard(self, message: playwright.ConsoleMessage) -> None:
@@ -91,6 +94,11 @@ def reader(
     found = Reader(browser, write_page(stores, tmp_path_factory.mktemp("page")))
     yield found
     assert found.complaints == []
+
+
+@pytest.fixture(scope="module")
+def phones_in_chinese() -> Analysis:
+    return Analysis(ROOT / "data/phones-retail", settings={"report.language": "zh"})
 
 
 @pytest.fixture(autouse=True)
@@ -234,9 +242,36 @@ def test_print_and_a_browser_without_scripts_show_the_static_figure(
     reader.page.emulate_media(media="print")
     assert reader.page.is_visible("figure.static") and not reader.page.is_visible("#accounts")
     reader.page.emulate_media(media="screen")
-    plain = Reader(browser, write_page(stores, tmp_path), java_script_enabled=False)
+    plain = Reader(browser, write_page(stores, tmp_path), ready=False, java_script_enabled=False)
     assert plain.page.is_visible("figure.static") and not plain.page.is_visible("#filters")
     assert plain.complaints == []
+
+
+def test_a_page_without_key_accounts_opens(
+    nothing: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    file = write_page(nothing, tmp_path)
+    scripts = find(nothing).figures["ka_new"] > 0
+    opened = Reader(browser, file, ready=scripts)
+    assert opened.page.is_visible(".alarm") and opened.complaints == []
+    if scripts:
+        unplaced = (nothing.plan.accounts["zone"] == "").sum()
+        for zone in ZONES:
+            opened.page.uncheck(f"input[value={zone}]")
+        assert opened.shown().startswith(f"{unplaced:,} of ")
+        opened.page.locator("#accounts button.open").first.click()
+        assert "not placed" in opened.page.inner_text("#card")
+
+
+def test_chinese_numbers_are_written_as_the_other_documents_write_them(
+    browser: playwright.Browser, phones_in_chinese: Analysis, tmp_path: Path
+) -> None:
+    opened = Reader(browser, write_page(phones_in_chinese, tmp_path))
+    accounts = phones_in_chinese.plan.accounts.nlargest(25, "potential")
+    words = Words.of(phones_in_chinese.study)
+    assert opened.column("采购潜力") == [words.short(value) for value in accounts["potential"]]
+    assert opened.column("分区") == [words.say(zone) for zone in accounts["zone"]]
+    assert opened.complaints == []
 
 
 def test_client_text_is_inert(

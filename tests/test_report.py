@@ -187,6 +187,36 @@ def test_page_runs_only_the_scripts_it_was_written_with(stores: Analysis, pictur
         assert f"'sha256-{digest}'" in policy
 
 
+def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -> None:
+    findings = find(stores)
+    f = json.loads(json.dumps(findings.figures))
+    words = Words("en", "EUR")
+    summary = html.fromstring(build_page(stores, findings, {}, picture, "1")).get_element_by_id(
+        "summary"
+    )
+    tiles = [one.text for one in summary.iterfind(".//dd")]
+    assert tiles == [
+        words.percent(f["market_share"]), words.whole(f["ka_new"]),
+        words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
+    ]  # fmt: skip
+    allowed = set(re.findall(r"\d[\d,.]*\d|\d", " ".join(every_number(f, words))))
+    text = " ".join(item.text_content() for item in summary.iterfind(".//li"))
+    text = re.sub(r"\d{5}.*?\)", "", text)  # the typing errors name accounts and entries
+    said = set(re.findall(r"\d[\d,.]*\d|\d", text.replace("m2", ""))) - {"70"}
+    assert len(said) > 20 and said <= allowed, said - allowed
+
+
+def every_number(figures: dict[str, object], words: Words) -> list[str]:
+    """Each figure of a summary in the ways that a sentence may write it."""
+    found: list[str] = []
+    for value in figures.values():
+        if isinstance(value, dict):
+            found += every_number(value, words)
+        elif isinstance(value, int | float):
+            found += [words.whole(value), words.money(value), words.percent(value)]
+    return found
+
+
 def test_page_data_are_the_accounts(stores: Analysis, picture: Path) -> None:
     page = build_page(stores, find(stores), {}, picture, "1")
     data = json.loads(html.fromstring(page).findtext(".//script[@id='study-data']"))

@@ -103,8 +103,9 @@ def quadrant(analysis: Analysis) -> dict[str, Any]:
     colors = factor_cmap("zone", [ZONE_COLORS[zone] for zone in ZONES], ZONES)
     shapes = [MARKERS[ZONE_MARKERS[zone]] for zone in ZONES]
     marks = plot.scatter(
-        "x", "y", source=source, marker=factor_mark("zone", shapes, ZONES), size=8,
-        fill_color=colors, line_color=colors, fill_alpha=0.65, line_alpha=0.9, line_width=1.3,
+        "x", "y", source=source, marker=factor_mark("zone", shapes, ZONES),
+        size=_mark_size(len(matrix.accounts)),
+        fill_color=colors, line_color=colors, fill_alpha=0.65, line_alpha=0.9, line_width=1.2,
         view=models.CDSView(filter=models.BooleanFilter(name="shown")),
     )  # fmt: skip
     marks.nonselection_glyph = marks.selection_glyph = None
@@ -112,6 +113,11 @@ def quadrant(analysis: Analysis) -> dict[str, Any]:
     for line in _cuts_and_corners(analysis, potential, sow):
         plot.add_layout(line)
     return dict(json_item(plot))
+
+
+def _mark_size(accounts: int) -> int:
+    """Pixels of a mark: many accounts need small ones to be told apart."""
+    return 8 if accounts <= 2000 else 6 if accounts <= 8000 else 4
 
 
 def _moves() -> list[Any]:

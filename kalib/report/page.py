@@ -15,8 +15,8 @@ from kalib.analysis import Analysis
 from kalib.report import exhibits, explorer, rosters
 from kalib.report.findings import Findings, key_figures
 from kalib.report.words import Words
-from kalib.study import ZONES
-from kalib.theme import lacks_font
+from kalib.study import ZONES, Study
+from kalib.theme import accent, lacks_font
 
 TEMPLATES = Path(__file__).parent / "templates"
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
@@ -54,6 +54,8 @@ def build_page(
         page=words.page(),
         **(_explorer(analysis, figures) if placed else {}),
         study=analysis.study,
+        accent=accent(analysis.study),
+        logo=_logo(analysis.study),
         words=words,
         findings=findings,
         verdict=analysis.verdict,
@@ -152,6 +154,15 @@ def _notes(analysis: Analysis, words: Words) -> list[str]:
     if lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]]):
         notes.append(words.say("l_font"))
     return notes
+
+
+def _logo(study: Study) -> str:
+    """The client's logo as a data address; "" without one."""
+    if not study.report.logo:
+        return ""
+    file = study.folder / study.report.logo
+    kind = "png" if file.suffix.lower() == ".png" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def _static_figure(path: Path) -> str:
