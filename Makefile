@@ -33,6 +33,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/diagnostics.py
+	$(BIN)/python benchmarks/page.py
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp
