@@ -24,7 +24,6 @@ from kalib.report.words import CATALOGUE, PAGE, Words
 from kalib.report.workbook import write_workbook
 from kalib.study import ZONES
 
-
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
