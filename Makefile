@@ -30,6 +30,8 @@ notebooks: $(VENV)/run.stamp
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/waves.py
+	$(BIN)/python benchmarks/visit_list.py
+	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/diagnostics.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from kalib.territories import assign_reps
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
 FEWEST_PEERS = 12
+SUMMED = (
+    "sales", "target_sales", "target_growth", "target_floor", "target_stretch", "target_profit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,16 @@ class Plan:
 
     accounts: the matrix's frame with team, rep (the new owner), rep_before, visits_per_year,
     target_sales, target_sow, target_growth (target_sales - sales), target_floor, target_stretch,
-    target_profit, target_source. teams: DataFrame (team, people, accounts, visits, sales,
-    target_sales, target_growth). targets: DataFrame by zone (accounts, sales, target_sales,
-    target_growth). handover: DataFrame (account, name, zone, from, to). notes: sentences.
+    target_profit, target_source. teams: DataFrame (team, people, accounts, visits, and the sums
+    of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over the team's
+    mean less 1, taken_over: accounts that had another owner). targets: DataFrame by zone (accounts
+    and sums). handover: DataFrame (account, name, zone, from, to). Sums agree to the cent. notes:
+    sentences.
     """
 
     accounts: pd.DataFrame
     teams: pd.DataFrame
+    reps: pd.DataFrame
     targets: pd.DataFrame
     handover: pd.DataFrame
     owner_changes: int
@@ -78,6 +85,7 @@ def build_plan(matrix: Matrix, study: Study) -> Plan:
     return Plan(
         accounts=accounts,
         teams=pd.DataFrame(team_rows),
+        reps=_reps(accounts, assigned.home),
         targets=pd.DataFrame(zone_rows).set_index("zone"),
         handover=handover,
         owner_changes=len(handover),
@@ -104,12 +112,20 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
     if study.targets.company_growth is not None and known.any():
         wanted = sales.sum() * study.targets.company_growth
         growth = _raked(growth, room, zone, float(wanted), notes)
-    cents = _round_to_total(growth.to_numpy() * 100)
+    # Cents are cut, not rounded, at the limit: no target lies above potential_low.
+    limit = np.floor(accounts["potential_low"].fillna(0.0) * 100 + 1e-6) - (sales * 100).round()
+    cents = _round_to_total(growth.to_numpy() * 100, limit.clip(lower=0).to_numpy())
     growth = pd.Series(cents / 100, index=accounts.index).where(known)
+    years = study.targets.horizon_years
+    if years != 1 and growth.sum() > 0:
+        notes.append(
+            f"Targets are for the end of {years:g} years; a year's step is "
+            f"{growth.sum() / years:,.0f}."
+        )
     target = (sales.round(2) + growth).round(2)
     low = accounts["potential_low"] / potential
     high = accounts["potential_high"] / potential
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "target_sales": target,
             "target_sow": target / potential,
@@ -122,7 +138,6 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
             "target_source": source.where(attack, ""),
         }
     )
-    return frame
 
 
 def peer_sow(accounts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -157,8 +172,10 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
     """Hunters and farmers: as the study says, else by workload."""
     people = {}
     for team, given in (("hunter", study.teams.hunters), ("farmer", study.teams.farmers)):
-        visits = accounts.loc[accounts["team"] == team, "visits_per_year"].sum()
-        needed = math.ceil(visits / study.teams.visits_per_rep - 1e-9)
+        own = accounts.loc[accounts["team"] == team, "visits_per_year"]
+        visits = own.sum()
+        # Accounts that are not visited are somebody's all the same.
+        needed = max(math.ceil(visits / study.teams.visits_per_rep - 1e-9), min(len(own), 1))
         people[team] = given or needed
         if given and given < needed:
             notes.append(
@@ -221,17 +238,41 @@ def _fill_up(seed: np.ndarray, limit: np.ndarray, wanted: float) -> np.ndarray:
     return np.minimum(seed * high, limit)
 
 
-def _round_to_total(values: np.ndarray) -> np.ndarray:
-    """Whole numbers whose sum is the rounded sum of values (largest remainder)."""
-    floor = np.floor(values + 1e-9)
+def _round_to_total(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Whole numbers (n,), none above its limit, whose sum is the rounded sum of values as far as
+    the limits allow (largest remainder)."""
+    floor = np.minimum(np.floor(values + 1e-6), limit)
     missing = int(round(values.sum()) - floor.sum())
     order = np.argsort(-(values - floor), kind="stable")
+    order = order[(floor + 1 <= limit)[order]]
     floor[order[: max(missing, 0)]] += 1
     return floor
 
 
+def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
+    """Work and targets by rep, hunters first."""
+    key = accounts[accounts["team"] != ""]
+    rows = []
+    for team in ("hunter", "farmer"):
+        part = key[key["team"] == team]
+        mean = len(part) / max(part["rep"].nunique(), 1)
+        for rep, own in part.groupby("rep", sort=True):
+            taken = (own["rep_before"] != "") & (own["rep_before"] != rep)
+            rows.append(
+                {
+                    "team": team,
+                    "rep": rep,
+                    "region": home.get(str(rep), ""),
+                    "accounts": len(own),
+                    "visits": float(own["visits_per_year"].sum()),
+                    "off_mean": len(own) / mean - 1,
+                    "taken_over": int(taken.sum()),
+                    **_sums(own),
+                }
+            )
+    columns = ["team", "rep", "region", "accounts", "visits", "off_mean", "taken_over", *SUMMED]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def _sums(part: pd.DataFrame) -> dict[str, float]:
-    return {
-        name: round(float(part[name].sum()), 2)
-        for name in ("sales", "target_sales", "target_growth")
-    }
+    return {name: round(float(part[name].sum()), 2) for name in SUMMED}

@@ -1,7 +1,8 @@
-"""Accounts assigned to reps: balanced work, owners kept where balance allows."""
+"""Accounts assigned to reps: even work, within regions, owners kept where that allows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,14 +10,17 @@ import numpy as np
 import pandas as pd
 
 BALANCE = 0.10  # workload may differ from the mean by this fraction
+AWAY = 1000.0  # an account outside its rep's region costs more than so many changes of owner
+TEAMS = ("hunter", "farmer")
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """owner: Series of rep by account; naive_changes: owners changed were accounts simply dealt
-    out; notes: sentences."""
+    """owner: Series of rep by account; home: region of each rep with a seat; naive_changes: owners
+    changed were the same seats filled with accounts as they come; notes: sentences."""
 
     owner: pd.Series
+    home: Mapping[str, str]
     naive_changes: int
     notes: tuple[str, ...]
 
@@ -24,121 +28,140 @@ class Assigned:
 def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
     """Give each key account an owner.
 
-    accounts: team, region, rep (today's owner, "" where unknown), zone, visits_per_year; people:
-    team -> number. Regions share reps by workload; within a region a transport problem keeps as
-    many owners as balance allows. Accounts that are not key keep their rep.
+    accounts: team, region, rep (today's owner, "" where unknown), sales; people: team -> number.
+    Accounts of one team get the same visits, so that work is the number of accounts. Seats go to
+    regions by their work, today's reps to seats where they keep most accounts (an assignment
+    problem), and accounts to seats by a transport problem: every rep within BALANCE of the mean or
+    as near as whole accounts come, as few accounts as possible outside their rep's region, then as
+    few changes of owner as possible. Both are solved exactly, one after the other. Accounts that
+    are not key keep their rep.
     """
     owner = accounts["rep"].copy()
     notes: list[str] = []
     naive = 0
     seats = _seats(accounts, people)
-    for team in ("hunter", "farmer"):
+    for team in TEAMS:
         part = accounts[accounts["team"] == team]
-        if len(part) == 0 or not seats[team]:
+        names = [name for name, (of, _) in seats.items() if of == team]
+        if len(part) == 0 or not names:
             continue
-        for members, names in _territories(part, seats[team]):
-            rows = part.loc[members]
-            chosen = _balanced(rows, names)
-            owner.loc[members] = chosen
-            dealt = [names[i % len(names)] for i in range(len(rows))]
-            before = rows["rep"].to_numpy()
-            naive += int(((before != "") & (before != np.array(dealt))).sum())
-            load = rows["visits_per_year"].groupby(np.array(chosen)).sum()
-            load = load.reindex(names).fillna(0.0)
-            off = float((load / max(load.mean(), 1e-9) - 1).abs().max())
-            if off > BALANCE and len(names) > 1:
-                notes.append(
-                    f"{team.capitalize()}s {', '.join(names[:4])}: workload differs by {off:.0%} "
-                    f"from the mean, since {len(rows)} accounts can't be divided more evenly."
-                )
-    return Assigned(owner, naive, tuple(notes))
+        homes = [seats[name][1] for name in names]
+        chosen, dealt = _assign_team(part, names, homes)
+        owner.loc[part.index] = chosen
+        before = part["rep"].to_numpy()
+        naive += int(((before != "") & (before != dealt)).sum())
+        load = pd.Series(chosen).value_counts().reindex(names).fillna(0.0)
+        off = float((load / load.mean() - 1).abs().max())
+        if off > BALANCE + 1e-9 and len(names) > 1:
+            notes.append(
+                f"{team.capitalize()}s {', '.join(names[:4])}: workload differs by {off:.0%} "
+                f"from the mean, since {len(part)} accounts can't be divided more evenly."
+            )
+    home = {name: region for name, (_, region) in seats.items()}
+    return Assigned(owner, home, naive, tuple(notes))
 
 
-def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, list[str]]:
-    """Names for the hunters' and farmers' seats: today's reps by where their accounts are, the
-    rest numbered."""
-    known = accounts[(accounts["rep"] != "") & (accounts["team"] != "")]
-    work = known.pivot_table(
-        index="rep", columns="team", values="visits_per_year", aggfunc="sum", fill_value=0.0
-    )
-    for team in ("hunter", "farmer"):
-        if team not in work:
-            work[team] = 0.0
-    lean = (work["hunter"] - work["farmer"]).sort_values(ascending=False, kind="stable")
-    hunters = list(lean.index[: people["hunter"]])
-    rest = [rep for rep in lean.index[::-1] if rep not in hunters]
-    farmers = rest[: people["farmer"]]
-    seats = {}
-    for team, named in (("hunter", hunters), ("farmer", farmers)):
-        word = "Territory" if len(known) == 0 else "New"
-        extra = range(1, people[team] - len(named) + 1)
-        seats[team] = named + [f"{word} {team} {k}" for k in extra]
+def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, tuple[str, str]]:
+    """Who sits where: name -> (team, region). Today's reps take the seats at which they keep most
+    of their accounts; seats left over are numbered."""
+    from scipy.optimize import linear_sum_assignment
+
+    key = accounts[accounts["team"] != ""]
+    places = []
+    for team in TEAMS:
+        work = key.loc[key["team"] == team, "region"].value_counts().sort_index()
+        for region, count in zip(
+            work.index, _apportion(work.to_numpy(), people[team]), strict=True
+        ):
+            places += [(team, str(region))] * int(count)
+    own = key[key["rep"] != ""].groupby(["rep", "team", "region"]).size()
+    reps = sorted(own.index.get_level_values("rep").unique())
+    fair = {team: (key["team"] == team).sum() / max(people[team], 1) for team in TEAMS}
+    worth = np.array(
+        [
+            [min(float(own.get((rep, *place), 0)), fair[place[0]]) for place in places]
+            for rep in reps
+        ]
+    ).reshape(len(reps), len(places))
+    taken = dict(zip(*reversed(linear_sum_assignment(worth, maximize=True)), strict=True))
+    seats, numbers = {}, dict.fromkeys(TEAMS, 0)
+    word = "New" if reps else "Territory"
+    for k, (team, region) in enumerate(places):
+        if k in taken:
+            name = reps[taken[k]]
+        else:
+            numbers[team] += 1
+            name = f"{word} {team} {numbers[team]}"
+        seats[name] = (team, region)
     return seats
 
 
-def _territories(part: pd.DataFrame, names: list[str]) -> list[tuple[pd.Index, list[str]]]:
-    """Regions, or groups of regions where reps are fewer, each with its reps."""
-    work = part.groupby("region")["visits_per_year"].sum().sort_values(ascending=False)
-    fair = work.sum() / len(names)
-    groups: list[list[str]] = []
-    loads: list[float] = []
-    for region, load in work.items():
-        # A region with less than a rep's work joins the group with the least work.
-        if loads and (load < 0.75 * fair or len(groups) >= len(names)):
-            place = int(np.argmin(loads))
-            groups[place].append(str(region))
-            loads[place] += float(load)
-        else:
-            groups.append([str(region)])
-            loads.append(float(load))
-    seats = _apportion(np.array(loads), len(names))
-    pool = list(names)
-    result = []
-    for regions, count in sorted(zip(groups, seats, strict=True), key=lambda item: item[1]):
-        members = part.index[part["region"].isin(regions)]
-        local = part.loc[members].groupby("rep")["visits_per_year"].sum()
-        taken = sorted(pool, key=lambda name: -float(local.get(name, 0.0)))[:count]
-        pool = [name for name in pool if name not in taken]
-        result.append((members, taken))
-    return result
-
-
-def _apportion(loads: np.ndarray, seats: int) -> np.ndarray:
-    """Seats by load, one at least (Webster / Sainte-Laguë)."""
-    given = np.ones(len(loads), dtype=int)
-    while given.sum() < seats:
-        given[np.argmax(loads / (2 * given + 1))] += 1
+def _apportion(work: np.ndarray, seats: int) -> np.ndarray:
+    """Seats by work (largest remainder)."""
+    if work.sum() == 0:
+        return np.zeros(len(work), dtype=int)
+    quota = seats * work / work.sum()
+    given = np.floor(quota + 1e-9).astype(int)
+    order = np.argsort(given - quota, kind="stable")
+    given[order[: seats - given.sum()]] += 1
     return given
 
 
-def _balanced(rows: pd.DataFrame, names: list[str]) -> list[str]:
-    """Owners for the accounts of one territory: a linear program keeps owners within the balance,
-    what it splits is rounded to the rep with most room."""
-    from scipy.optimize import linprog
-    from scipy.sparse import csr_array, vstack
+def _assign_team(
+    part: pd.DataFrame, names: list[str], homes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Owners (n,) of a team's accounts, and owners were the same loads filled as accounts come."""
+    regions = sorted(part["region"].unique())
+    row = pd.Index(regions).get_indexer(part["region"])
+    owned = pd.Index(names).get_indexer(part["rep"])
+    own = np.zeros((len(regions), len(names)))
+    np.add.at(own, (row[owned >= 0], owned[owned >= 0]), 1)
+    away = np.array(regions)[:, None] != np.array(homes)[None, :]
+    keep, move = _transport(np.bincount(row, minlength=len(regions)), own, away)
+    chosen = np.full(len(part), -1)
+    dealt = np.empty(len(part), dtype=int)
+    order = np.argsort(-part["sales"].to_numpy(float), kind="stable")
+    for r in range(len(regions)):
+        mine = order[row[order] == r]
+        left = keep[r].copy()
+        for i in mine:  # the accounts that buy most keep their owner first
+            j = owned[i]
+            if j >= 0 and left[j] > 0:
+                chosen[i] = j
+                left[j] -= 1
+        open_seats = np.repeat(np.arange(len(names)), move[r] + left)
+        chosen[mine[chosen[mine] < 0]] = open_seats
+        dealt[np.sort(mine)] = np.repeat(np.arange(len(names)), keep[r] + move[r])
+    label = np.array(names, dtype=object)
+    return label[chosen], label[dealt]
 
-    n, k = len(rows), len(names)
-    if k == 1:
-        return [names[0]] * n
-    visits = rows["visits_per_year"].to_numpy(float)
-    mean = visits.sum() / k
-    stays = rows["rep"].to_numpy()[:, None] == np.array(names)[None, :]
-    cost = np.where(stays, 0.0, visits[:, None]) + 1e-6 * np.arange(k)[None, :]
-    cells = np.arange(n * k)
-    once = csr_array((np.ones(n * k), (cells // k, cells)), shape=(n, n * k))
-    load = csr_array((np.repeat(visits, k), (cells % k, cells)), shape=(k, n * k))
-    slack = 0.5 * BALANCE * mean
-    bounds = np.concatenate([np.full(k, mean + slack), np.full(k, -(mean - slack))])
+
+def _transport(
+    supply: np.ndarray, own: np.ndarray, away: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Accounts of each region (R,) to reps (k): kept and moved, (R, k) each, at least cost.
+
+    own: (R, k) accounts the rep holds today; away: (R, k) bool, outside the rep's region. A network
+    flow: the vertex that the simplex method ends in is a solution in whole accounts.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array, hstack, vstack
+
+    size, k = own.shape
+    mean = supply.sum() / k
+    least = min(math.ceil((1 - BALANCE) * mean - 1e-9), math.floor(mean))
+    most = max(math.floor((1 + BALANCE) * mean + 1e-9), math.ceil(mean))
+    cells = np.arange(size * k)
+    ones = np.ones(size * k)
+    region = csr_array((ones, (cells // k, cells)), shape=(size, size * k))
+    rep = csr_array((ones, (cells % k, cells)), shape=(k, size * k))
+    region, rep = hstack([region, region]), hstack([rep, rep])
+    far = AWAY * away.ravel()
     solved = linprog(
-        cost.ravel(), A_ub=vstack([load, -load]), b_ub=bounds, A_eq=once, b_eq=np.ones(n),
-        bounds=(0, 1), method="highs",
+        np.concatenate([far, far + 1]), A_eq=region, b_eq=supply, A_ub=vstack([rep, -rep]),
+        b_ub=np.repeat([most, -least], k), method="highs-ds",
+        bounds=np.column_stack([np.zeros(2 * size * k),
+                                np.concatenate([own.ravel(), np.full(size * k, supply.sum())])]),
     )  # fmt: skip
-    share = solved.x.reshape(n, k) if solved.status == 0 else np.full((n, k), 1.0 / k)
-    chosen = share.argmax(axis=1)
-    whole = share.max(axis=1) > 1 - 1e-6
-    room = mean - np.bincount(chosen[whole], visits[whole], k)
-    for i in np.flatnonzero(~whole):
-        options = np.flatnonzero(share[i] > 1e-9)
-        chosen[i] = options[np.argmax(room[options])]
-        room[chosen[i]] -= visits[i]
-    return [names[j] for j in chosen]
+    keep, move = np.rint(solved.x).astype(int).reshape(2, size, k)
+    return keep, move

@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from kalib.analysis import Analysis
 from kalib.matrix import (
+    _ordered,
     assign_zones,
     compare_rankings,
     draw_potential,
@@ -137,3 +138,28 @@ def test_currency_scales_potential_and_leaves_zones(small_study) -> None:
     np.testing.assert_allclose(
         after.accounts["potential"], 1024 * before.accounts["potential"], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("n", [3, 100, 5_000, 40_000])
+def test_order_statistics_equal_sorting(n: int) -> None:
+    rng = np.random.default_rng(n)
+    for row in (np.exp(rng.standard_normal(n)), np.sort(rng.random(n)), np.ones(n),
+                np.repeat(rng.random(n // 10 + 1), 10)[:n]):  # fmt: skip
+        row = row.astype(np.float32)
+        ordered = np.sort(row)
+        for left in (0, n // 7, int(0.8 * (n - 1)), n - 1):
+            right = min(left + 1, n - 1)
+            assert _ordered(row, left, right) == (ordered[left], ordered[right])
+
+
+def test_draws_follow_each_accounts_distribution(stores: Analysis) -> None:
+    wallet = stores.wallet
+    rows = np.flatnonzero(wallet.accounts["potential_source"] != "measured")[:40]
+    draws = draw_potential(wallet, rows, 20_000, 3)
+    for level in (0.1, 0.5, 0.9):
+        place = np.interp(level, wallet.levels, np.arange(64))
+        left = int(place)
+        table = wallet.quantiles[rows]
+        expected = table[:, left] + (place - left) * (table[:, left + 1] - table[:, left])
+        found = (draws <= expected).mean(axis=0)
+        np.testing.assert_allclose(found, level, atol=0.02)
