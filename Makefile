@@ -36,6 +36,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/diagnostics.py
 	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/documents.py
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp

@@ -33,13 +33,13 @@ from kalib.theme import (
     entitle,
     money_axis,
     plain_text,
+    short_name,
     tint,
 )  # fmt: skip
 from kalib.wallet import Wallet
 
 LABELLED = 8
 MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
-LETTERS = 28  # of an account's name on a chart
 LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
 
 
@@ -53,7 +53,7 @@ def draw_intervals(wallet: Wallet, study: Study, ax: Axes, count: int = 20) -> A
         top["sales"], rows, color=MARK, marker="|", linewidth=2, s=130, zorder=3,
         label=words.tell("our sales"),
     )  # fmt: skip
-    names = [plain_text(name)[:LETTERS] for name in top["name"]]
+    names = [short_name(name) for name in top["name"]]
     ax.set_yticks(list(rows), names, fontsize=9)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
@@ -187,7 +187,7 @@ def _label_accounts(accounts: pd.DataFrame, ax: Axes) -> None:
     for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
         if len(ax.texts) >= 4 + LABELLED:
             return
-        words = plain_text(row["name"] or account)[:LETTERS]
+        words = short_name(row["name"] or account)
         for shift, side in LABEL_PLACES:
             label = ax.annotate(
                 words, (row["potential"], min(row["sow"], 1.15)), xytext=shift,

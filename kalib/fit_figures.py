@@ -11,13 +11,13 @@ from kalib.fitting import Fit
 from kalib.formula import partial_effects
 from kalib.report.words import Words
 from kalib.study import Study
-from kalib.theme import INK, MARK, accent, entitle, money_axis, plain_text, tint
+from kalib.theme import INK, MARK, accent, entitle, money_axis, plain_text, short_name, tint
 
 
 def draw_effects(fit: Fit, study: Study, ax: Axes) -> Axes:
     """What each indicator adds: R² lost without it."""
     words, gain = Words.of(study), fit.contributions["gain"]
-    names = [plain_text(name) for name in gain.index]
+    names = [short_name(name) for name in gain.index]
     sns.barplot(x=gain.to_numpy(), y=names, ax=ax, color=accent(study), saturation=1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     label = words.tell("explained variance lost without it (percentage points)")
@@ -43,7 +43,7 @@ def draw_partial_effects(fit: Fit, values: pd.DataFrame, study: Study, ax: Axes)
             ax.annotate(plain_text(label), (value, row), xytext=(-9 if left else 9, 0),
                         textcoords="offset points", ha="right" if left else "left", va="center",
                         fontsize=10)  # fmt: skip
-    ax.set_yticks(list(rows), [plain_text(name) for name in effects.index])
+    ax.set_yticks(list(rows), [short_name(name) for name in effects.index])
     ax.invert_yaxis()
     ax.margins(x=0.22, y=0.25)
     money_axis(ax.xaxis, words)
@@ -58,7 +58,11 @@ def draw_stability(fit: Fit, study: Study, ax: Axes) -> Axes:
     words, often = Words.of(study), fit.stability.sort_values(ascending=False)[:20]
     chosen = [name in fit.formula.indicators for name in often.index]
     colors = [accent(study) if c else "#c3c9d0" for c in chosen]
-    ax.barh([plain_text(name) for name in often.index], often.to_numpy(), color=colors)
+    ax.barh(
+        [short_name(name) for name in often.index],
+        often.to_numpy(),
+        color=colors,
+    )
     ax.invert_yaxis()
     ax.axvline(0.5, color=INK, linestyle="--", linewidth=1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))

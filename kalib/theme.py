@@ -38,6 +38,7 @@ ACCENT, SOFT_INK, MARK = "#0072B2", "#52606d", "#D55E00"
 LATIN, CHINESE = "Source Sans Pro", "Noto Sans SC"  # drawn by one house to stand together
 OTHERS = ("DejaVu Sans", "Noto Sans CJK SC", "Malgun Gothic", "Arial Unicode MS")
 TITLE_LETTERS = 84  # of a chart's title on one line; Chinese ones are twice as wide
+LETTERS = 28  # of a name on a chart
 CONTRAST = 4.5  # of text on white: WCAG 2.2, success criterion 1.4.3
 
 
@@ -139,6 +140,25 @@ def money_axis(axis: Axis, words: Words, log: bool = False) -> None:
         axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
+def letters_of(text: str) -> int:
+    """Width of a text in Latin letters."""
+    return sum(2 if character >= "\u2e80" else 1 for character in text)
+
+
+def cut(text: str, letters: int) -> str:
+    """A text of at most so many Latin letters, cut where it has more."""
+    if letters_of(text) <= letters:
+        return text
+    while letters_of(text) > letters - 1 and len(text) > 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def short_name(name: object) -> str:
+    """A client's name for a chart: cut where it is long, and not read as mathematics."""
+    return plain_text(cut(str(name), LETTERS))
 
 
 def plain_text(text: object) -> str:

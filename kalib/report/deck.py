@@ -49,7 +49,8 @@ def write_deck(analysis: Analysis, findings: Findings, path: Path) -> None:
     _accuracy_slide(slides, analysis, words)
     if not planned:
         _doubt_slides(slides, analysis, words)
-    _formula_slide(slides, analysis, words)
+    if analysis.fit.formula.terms:
+        _formula_slide(slides, analysis, words)
     error = words.percent(findings.figures["error_median"])
     state = words.say("t_sure", verdict=words.say(analysis.verdict.verdict), error=error)
     slides.bullets(state, findings.sure, said["n_accuracy"])
@@ -104,7 +105,7 @@ def _plan_slides(slides: Slides, analysis: Analysis, findings: Findings, words: 
              {words.say("potential"): [float(change.get(name, 0.0)) for name in names]},
              words.say("n_change"), ("", words.tell(f"potential ({words.yearly()})")))  # fmt: skip
     missed = rosters.missed(analysis, ROWS)
-    if len(missed.frame):
+    if len(missed.frame) and figures["accounts_placed"] == figures["accounts"]:
         title = words.say("t_missing", missed=words.whole(figures["missed_by_sales"]),
                           potential=words.money(figures["missed_by_sales_potential"]))  # fmt: skip
         slides.table(slides.titled(title, words.say("n_change")), missed)

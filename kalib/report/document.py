@@ -14,11 +14,12 @@ from kalib.report import exhibits, rosters
 from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings, key_figures
 from kalib.report.words import Words
-from kalib.theme import accent, font_files
+from kalib.theme import accent, cut, font_files, letters_of
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 LONG_CELL = 20  # letters from which on a column is wrapped rather than as wide as its longest cell
-LONG_WORD = 16  # letters of a word that may be broken: an address or an id fills no column
+HEAD_LETTERS = 80  # of the title at the head of each page
+LONG_WORD = 10  # letters of a word that may be broken: an address or an id fills no column
 Item = dict[str, Any]
 
 
@@ -33,6 +34,7 @@ def write_document(
         "language": words.language,
         "accent": accent(study),
         "title": study.title,
+        "head": cut(study.title, HEAD_LETTERS),
         "client": study.report.client,
         "author": study.report.author,
         "kicker": words.say("report_of"),
@@ -73,11 +75,7 @@ def _parts(analysis: Analysis, findings: Findings, figures: Path) -> list[Item]:
     if findings.figures["ka_new"]:
         parts += _plan_parts(analysis, words)
     parts += [
-        (words.say("p_formula"), [
-            {"kind": "text", "text": analysis.fit.formula.text},
-            _table(exhibits.terms(analysis)), _figure("partial-effects", 78),
-            _figure("stability", 78),
-        ]),
+        (words.say("p_formula"), _formula(analysis)),
         (words.say("p_accuracy"), [
             _figure("observed-predicted", 80), _table(exhibits.accuracy(analysis)),
             _table(exhibits.suspects(analysis)),
@@ -98,6 +96,10 @@ def _parts(analysis: Analysis, findings: Findings, figures: Path) -> list[Item]:
 def _plan_parts(analysis: Analysis, words: Words) -> list[tuple[str, list[Item]]]:
     """What the matrix says, and what follows from it."""
     below = rosters.below_market(analysis, 12)
+    # A ranking of all accounts can't be compared with a matrix of the measured ones only.
+    whole = analysis.wallet.accounts["potential"].notna().all()
+    lists = (rosters.missed, rosters.wrongly_key) if whole else ()
+    rankings = [_table(build(analysis, 10)) for build in lists]
     parts = [
         (words.say("quadrant"), [
             _figure("matrix"), _table(rosters.zones(analysis)), _table(rosters.teams(analysis)),
@@ -105,10 +107,7 @@ def _plan_parts(analysis: Analysis, words: Words) -> list[tuple[str, list[Item]]
         (words.say("p_accounts"), [
             _table(rosters.top_attack(analysis)), _figure("intervals", 90),
         ]),
-        (words.say("p_change"), [
-            _figure("key-accounts", 72), _table(rosters.missed(analysis, 10)),
-            _table(rosters.wrongly_key(analysis, 10)),
-        ]),
+        (words.say("p_change"), [_figure("key-accounts", 72), *rankings]),
         (words.say("p_share"), [
             _figure("share-of-wallet", 80), _table(rosters.market(analysis)), _table(below),
         ]),
@@ -116,6 +115,14 @@ def _plan_parts(analysis: Analysis, words: Words) -> list[tuple[str, list[Item]]
     if len(analysis.overrides.entries):
         parts[-1][1].append(_table(rosters.overrides(analysis)))
     return parts
+
+
+def _formula(analysis: Analysis) -> list[Item]:
+    """The formula, what moves it, and how sure its indicators are."""
+    shown = [{"kind": "text", "text": analysis.fit.formula.text}]
+    if analysis.fit.formula.terms:
+        shown += [_table(exhibits.terms(analysis)), _figure("partial-effects", 78)]
+    return [*shown, _figure("stability", 78)]
 
 
 def _limits(analysis: Analysis, words: Words) -> list[Item]:
@@ -142,17 +149,12 @@ def _table(table: Exhibit) -> Item:
     names = [str(name) for name in table.frame.columns]
     columns = []
     for j, name in enumerate(names):
-        longest = max([_letters(row[j]) for row in rows], default=0)
+        longest = max([letters_of(row[j]) for row in rows], default=0)
         # Wrapped columns share the room by the root of their letters: long ones get more lines.
         wide = round(longest**0.5, 2) if longest > LONG_CELL else 0
         number = table.frame.columns[j] in table.numbers
         columns.append({"name": _broken(name), "number": number, "wide": 0 if number else wide})
     return {"kind": "table", "title": table.title, "columns": columns, "rows": rows}
-
-
-def _letters(text: str) -> int:
-    """Width of a text in Latin letters."""
-    return sum(2 if character >= "\u2e80" else 1 for character in text)
 
 
 def _broken(text: str) -> str:

@@ -152,8 +152,8 @@ def overrides(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     keys = ("account", "name", "before", "override_potential", "change", "override_by",
             "override_reason")  # fmt: skip
     columns = [words.say(key) for key in keys]
-    title = words.tell("Potentials that field experts replaced")
-    return Exhibit(title, pd.DataFrame(shown, columns=columns), tuple(columns[2:5]))
+    title = "Potentials that field experts replaced" + ("" if shown else ": none")
+    return Exhibit(words.tell(title), pd.DataFrame(shown, columns=columns), tuple(columns[2:5]))
 
 
 def handover(analysis: Analysis, rows: int = LISTED) -> Exhibit:

@@ -11,11 +11,13 @@ from typing import Any
 from kalib.report.exhibit import Exhibit
 from kalib.report.template import TITLES, bodies, house_style, open_deck, placeholder
 from kalib.study import Study
+from kalib.theme import cut, letters_of
 
 INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
 TITLE_SIZES = (28, 24, 20, 18, 16)
 CAPTION = int(0.35 * INCH)  # height of the line below a table
+ROW_LETTERS, NAME_LETTERS = 130, 26  # of a table's row that can be read; of a name in it
 LINE = 1.25  # height of a line over its letters' size
 LETTER = 0.54  # mean width of a letter over its size
 
@@ -109,9 +111,14 @@ class Slides:
         room = int(height * (1 - top)) - CAPTION
         row_height = min(int(0.42 * INCH), room // rows)
         longest = [
-            max([_letters(str(name)), *(_letters(str(cell)) for cell in frame.iloc[:, j])]) + 3
+            max([letters_of(str(name)), *(letters_of(str(cell)) for cell in frame.iloc[:, j])]) + 3
             for j, name in enumerate(frame.columns)
         ]
+        if sum(longest) > ROW_LETTERS:  # names give way, numbers do not
+            longest = [
+                most if name in exhibit.numbers else min(most, NAME_LETTERS)
+                for most, name in zip(longest, frame.columns, strict=True)
+            ]
         size = min(14, int(row_height / POINT / 1.75), int(width / POINT / LETTER / sum(longest)))
         size = max(size, 9)
         place = (left, start + int(height * top), width, row_height * rows)
@@ -122,7 +129,7 @@ class Slides:
             letters = int(part / POINT / size / LETTER) - 2
             for i, text in enumerate([str(name), *frame.iloc[:, j].astype(str)]):
                 cell = grid.cell(i, j)
-                cell.text = _shortened(text, letters)
+                cell.text = cut(text, letters)
                 cell.vertical_anchor = MSO_ANCHOR.MIDDLE
                 cell.margin_top = cell.margin_bottom = int(0.02 * INCH)
                 paragraph = cell.text_frame.paragraphs[0]
@@ -165,8 +172,9 @@ class Slides:
             left, top, width, _ = self.box
             shape = slide.shapes.add_textbox(left, int(0.3 * INCH), width, top - int(0.3 * INCH))
         shape.text_frame.word_wrap = True
-        shape.text_frame.text = title
-        size = _fitting([title], shape.width, shape.height, TITLE_SIZES, gap=0.1)
+        shape.text_frame.text = title[:1].upper() + title[1:]
+        # Titles are bold, which is wider.
+        size = _fitting([title], int(0.9 * shape.width), shape.height, TITLE_SIZES, gap=0.1)
         if size < TITLE_SIZES[0]:  # else the template's own size stands
             shape.text_frame.paragraphs[0].font.size = size * POINT
 
@@ -200,19 +208,7 @@ def _fitting(
     """The largest of sizes (points) in which lines fit a box; gap: room after each, in lines."""
     for size in sizes:
         per_line = max(int((width / POINT - 2 * 7.2) / (LETTER * size)) - 2, 1)
-        needed = sum(math.ceil(_letters(line) / per_line) + gap for line in lines)
+        needed = sum(math.ceil(letters_of(line) / per_line) + gap for line in lines)
         if needed * LINE * size * POINT <= height - 0.1 * INCH:
             return size
     return sizes[-1]
-
-
-def _letters(text: str) -> int:
-    """Width of a text in Latin letters."""
-    return sum(2 if character >= "\u2e80" else 1 for character in text)
-
-
-def _shortened(text: str, letters: int) -> str:
-    """A text cut to so many Latin letters."""
-    while _letters(text) > letters and len(text) > 4:
-        text = text[:-2].rstrip() + "…"
-    return text

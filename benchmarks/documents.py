@@ -1,0 +1,85 @@
+"""Seconds that each document of a study takes: the page, the PDF, the deck and the workbook.
+
+python benchmarks/documents.py [accounts ...] prints the README's table. The workbook's peer is
+pandas.to_excel of the same accounts, which writes no formula, format or list.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+
+from kalib.analysis import Analysis
+from kalib.figures import all_figures
+from kalib.report.deck import write_deck
+from kalib.report.document import write_document
+from kalib.report.findings import find
+from kalib.report.page import build_page
+from kalib.report.workbook import write_workbook
+from kalib.simulate import simulate_supermarkets
+from kalib.theme import apply_theme, save_figures
+
+DATA = Path(__file__).parent.parent / "data" / "fmcg-supermarkets"
+SIZES = (1_200, 5_000)
+
+
+def study_of(accounts: int, folder: Path) -> Analysis:
+    """The study of supermarkets with so many of them."""
+    simulated = simulate_supermarkets(accounts, 400)
+    for name in ("study.toml", "codebook.md"):
+        shutil.copy(DATA / name, folder)
+    simulated.accounts.to_csv(folder / "accounts.csv", index=False)
+    assert simulated.survey is not None
+    simulated.survey.to_csv(folder / "survey.csv", index=False)
+    return Analysis(folder)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of the work."""
+    since = time.perf_counter()
+    work()
+    return time.perf_counter() - since
+
+
+def measure(accounts: int, folder: Path) -> list[float]:
+    """Seconds of page, PDF, deck and workbook, of the charts, and of pandas' plain workbook."""
+    analysis = study_of(accounts, folder)
+    findings, charts = find(analysis), folder / "figures"
+    apply_theme()
+    drawn = seconds(lambda: save_figures(
+        all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
+                    analysis.study), charts))  # fmt: skip
+    page = seconds(lambda: build_page(analysis, findings, {}, charts, "1"))
+    pdf = seconds(lambda: write_document(analysis, findings, charts, "1", folder / "r.pdf"))
+    deck = seconds(lambda: write_deck(analysis, findings, folder / "d.pptx"))
+    book = seconds(lambda: write_workbook(analysis, findings, folder / "a.xlsx"))
+    plain = seconds(lambda: analysis.plan.accounts.to_excel(folder / "b.xlsx", engine="xlsxwriter"))
+    return [page, pdf, deck, book, page + pdf + deck + book, drawn, plain]
+
+
+def main() -> None:
+    """Print the table."""
+    sizes = [int(size) for size in sys.argv[1:]] or list(SIZES)
+    heads = ("accounts", "index.html", "report.pdf", "deck.pptx", "accounts.xlsx", "the four",
+             "charts, PNG and SVG", "pandas' plain workbook")  # fmt: skip
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure(size, Path(folder))
+        print(f"| {size:,} | " + " | ".join(f"{value:.1f} s" for value in found) + " |")
+
+
+if __name__ == "__main__":
+    main()
