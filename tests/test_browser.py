@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 from conftest import ROOT
 
@@ -285,9 +286,19 @@ def test_client_text_is_inert(
     file.write_text("\n".join(lines), encoding="utf-8")
     study = small_study / "study.toml"
     study.write_text(study.read_text().replace('region = "region"', 'region = "region"\nname = "name"'))  # fmt: skip
-    analysis = Analysis(small_study, settings={"report.language": "zh"})
+    book = openpyxl.Workbook()
+    book.active.append(["account", "override potential", "override by", "override reason"])
+    book.active.append(["007", 9e9, "Ana", EVIL])
+    book.save(small_study / "overrides.xlsx")
+    analysis = Analysis(small_study, settings={"report.language": "zh"},
+                        overrides=small_study / "overrides.xlsx")  # fmt: skip
     opened = Reader(browser, write_page(analysis, tmp_path_factory.mktemp("evil")))
     title = opened.page.title()
+    opened.page.fill("#search", "007")
+    opened.page.locator("#accounts button.open").first.click()
+    assert f"（Ana）：{EVIL}" in opened.page.inner_text("#card")
+    opened.page.keyboard.press("Escape")
+    opened.page.fill("#search", "")
     opened.page.select_option("#region", EVIL)
     assert set(opened.column("区域")) == {EVIL}
     opened.page.locator("#accounts button.open").first.click()

@@ -22,7 +22,8 @@ LABELS = (
     "account", "name", "region", "segment", "zone", "potential", "sales", "sow", "target_sales",
     "team", "rep", "change", "market_share",
 )  # fmt: skip
-LISTED = ("region", "segment", "zone", "team", "rep", "change", "flags", "potential_source")
+LISTED = ("region", "segment", "zone", "team", "rep", "change", "flags", "potential_source",
+          "override_by", "override_reason")  # fmt: skip
 AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales")
 LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}
 

@@ -79,7 +79,9 @@ function reasons(i) {
     const key = zone === "attack" || zone === "defense";
     if (key !== Boolean(column.by_sales[i])) said.push(key ? words.why_missed : words.why_wrong);
   }
-  return said.concat(column.flags[i].split(";").filter(Boolean).map((flag) => words[`flag_${flag}`] ?? flag));
+  const expert = { by: column.override_by[i] || study.missing, reason: column.override_reason[i] };
+  const flags = column.flags[i].split(";").filter(Boolean);
+  return said.concat(flags.map((flag) => (words[`flag_${flag}`] ? fill(`flag_${flag}`, expert) : flag)));
 }
 
 function rangeBar(sales, low, high) {
