@@ -23,6 +23,7 @@ from kalib.report.document import write_document
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.template import check_look
+from kalib.report.visit_page import visit_page
 from kalib.report.workbook import write_workbook
 from kalib.storage import report_folder
 from kalib.theme import apply_theme, save_figures
@@ -88,6 +89,7 @@ def _make(
             write_workbook(analysis, findings, work / "accounts.xlsx")
             write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
             write_deck(analysis, findings, work / "deck.pptx")
+            (work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
         notebooks = executed()
     with clock.step("page"):
         page = build_page(analysis, findings, notebooks, work / "figures", __version__)

@@ -15,7 +15,7 @@ ORDER = (
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "wallet", "matrix", "territories", "plan", "anonymize", "analysis",
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document",
-    "report.template", "report.slides", "report.charts", "report.deck", "waves", "provenance", "storage",
+    "report.template", "report.slides", "report.charts", "report.deck", "report.visit_page", "waves", "provenance", "storage",
     "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export",
     "processes", "forkserver", "kernels", "execution", "outputs", "run", "progress", "cluster", "batch",
     "overview", "cli", "__main__",

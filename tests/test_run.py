@@ -26,6 +26,7 @@ from kalib.storage import report_folder
 FILES = (
     "index.html", "accounts.xlsx", "accounts.csv", "accounts.parquet", "formula.json",
     "verdict.json", "summary.json", "run.json", "report.pdf", "deck.pptx",
+    "visit-list.html",
 )  # fmt: skip
 
 

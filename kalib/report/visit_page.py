@@ -1,0 +1,87 @@
+"""The visit list to print: a page for each rep or region, with what to check in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.analysis import Analysis
+from kalib.report.exhibit import words_of
+from kalib.report.words import Words
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDTH, HEIGHT = 120, 26  # of the picture of a store's weeks
+
+
+def visit_page(analysis: Analysis) -> str:
+    """The page as text: one sheet for each rep, or each region where the study names no reps.
+
+    Listed are the accounts below market share beyond noise, most sales lost first, and beside each
+    its share of wallet, what the gap costs, our share week by week where it was visited, and boxes
+    for display, promotion and sales staff.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    words = words_of(analysis)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("visits.html").render(
+        study=analysis.study,
+        words=words,
+        share=words.percent(analysis.wallet.market_share),
+        sheets=[_sheet(name, part, analysis, words) for name, part in visit_sheets(analysis)],
+    )
+
+
+def visit_sheets(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
+    """Listed accounts by rep or region, the sheet with most sales lost first."""
+    accounts = analysis.plan.accounts
+    listed = accounts[accounts["below_market"]].sort_values("sales_lost", ascending=False)
+    named = (accounts["rep_before"] != "").any()
+    keys = listed["rep"].where(listed["rep"] != "", listed["region"]) if named else listed["region"]
+    order = listed["sales_lost"].groupby(keys).sum().sort_values(ascending=False, kind="stable")
+    return [(str(name), listed[keys == name]) for name in order.index]
+
+
+def _sheet(name: str, accounts: pd.DataFrame, analysis: Analysis, words: Words) -> dict[str, Any]:
+    weeks = _weeks(analysis, accounts.index)
+    rows = [
+        {
+            "account": account,
+            "name": row["name"] if row["name"] != account else "",
+            "place": ", ".join(filter(None, (row["region"], row["segment"]))),
+            "potential": words.short(row["potential"]),
+            "sales": words.short(row["sales"]),
+            "sow": words.percent(row["sow"]),
+            "lost": words.short(row["sales_lost"]),
+            "weeks": weeks.get(account),
+        }
+        for account, row in accounts.iterrows()
+    ]
+    lost = words.money(float(accounts["sales_lost"].sum()))
+    return {"name": name, "rows": rows, "lost": lost, "count": words.whole(len(rows))}
+
+
+def _weeks(analysis: Analysis, listed: pd.Index) -> dict[str, dict[str, Any]]:
+    """Our share of units in each visited store's weeks, as a line in a picture with the height of
+    market share."""
+    measured = analysis.measured
+    if measured is None:
+        return {}
+    share = analysis.wallet.market_share
+    weeks = measured.weeks[measured.weeks["account"].isin(listed) & (measured.weeks["total"] > 0)]
+    top = max(1.0, 2 * share)
+    found = {}
+    for account, part in weeks.groupby("account"):
+        if len(part) < 2:
+            continue
+        across = np.linspace(0, WIDTH, len(part))
+        height = HEIGHT * (1 - (part["own"] / part["total"]).to_numpy() / top)
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, height, strict=True))
+        found[str(account)] = {"line": line, "market": round(HEIGHT * (1 - share / top), 1)}
+    return found

@@ -1,0 +1,43 @@
+"""The visit list to print: every listed account on one sheet, in both languages."""
+
+from __future__ import annotations
+
+import pandas as pd
+from lxml import html
+from test_words import in_chinese
+
+from kalib.analysis import Analysis
+from kalib.report.visit_page import visit_page, visit_sheets
+
+
+def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: Analysis) -> None:
+    for analysis in (phones, universities):
+        accounts = analysis.plan.accounts
+        sheets = visit_sheets(analysis)
+        found = pd.Index([account for _, part in sheets for account in part.index])
+        assert found.is_unique and set(found) == set(accounts.index[accounts["below_market"]])
+        tree = html.fromstring(visit_page(analysis))
+        assert len(tree.findall(".//section")) == len(sheets)
+        assert len(tree.xpath("//tbody/tr")) == len(found)
+        assert len(tree.xpath("//td[@class='box']")) == 3 * len(found)
+
+
+def test_weeks_of_visited_stores_are_drawn(phones: Analysis) -> None:
+    assert phones.measured is not None
+    accounts = phones.plan.accounts
+    listed = accounts.index[accounts["below_market"]]
+    drawn = html.fromstring(visit_page(phones)).xpath("//polyline")
+    assert len(drawn) == listed.isin(phones.measured.frame.index).sum()
+
+
+def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:
+    text = visit_page(in_chinese(phones))
+    assert "走访名单" in text and "Visit list" not in text and "陈列" in text
+    analysis = in_chinese(phones)
+    plan = analysis.plan
+    accounts = plan.accounts.assign(name="<script>x</script>")
+    object.__setattr__(plan, "accounts", accounts)
+    try:
+        assert "<script>x" not in visit_page(analysis)
+    finally:
+        accounts["name"] = phones.tables.accounts["name"]
