@@ -75,7 +75,7 @@ def _weeks(analysis: Analysis, listed: pd.Index) -> dict[str, dict[str, Any]]:
         return {}
     share = analysis.wallet.market_share
     weeks = measured.weeks[measured.weeks["account"].isin(listed) & (measured.weeks["total"] > 0)]
-    top = max(1.0, 2 * share)
+    top = max(2 * share, float((weeks["own"] / weeks["total"]).max()) if len(weeks) else 0.0)
     found = {}
     for account, part in weeks.groupby("account"):
         if len(part) < 2:
