@@ -232,6 +232,22 @@ def score(
 
 
 @main.command()
+@click.argument("study")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
+@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
+              help="Lay a value over the study file.")  # fmt: skip
+def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...]) -> None:
+    """Fit the formula of a study whose tables exceed memory; kalib score applies it."""
+    from kalib.scale.large import fit_large
+
+    found = fit_large(study, out, memory=memory, settings=read_settings(pairs))
+    click.echo(f"{found.formula.text}\n{found.verdict}: R² {found.fit.r2:.3f}, "
+               f"{found.r2_folds:.3f} out of sample; {found.used:,} of {found.surveyed:,} surveyed "
+               f"accounts in the sums, {found.sample:,} read as rows\n{out}")  # fmt: skip
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--dialect",

@@ -16,8 +16,8 @@ ORDER = (
     "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.findings",
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document",
     "report.template", "report.slides", "report.charts", "report.deck", "report.visit_page", "waves", "provenance", "storage",
-    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export",
-    "processes", "forkserver", "kernels", "execution", "outputs", "run", "progress", "cluster", "batch",
+    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export", "scale.sums",
+    "processes", "forkserver", "kernels", "execution", "outputs", "scale.large", "run", "progress", "cluster", "batch",
     "overview", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +163,114 @@ def test_bad_input_is_refused_and_nothing_written(case, nothing, tmp_path: Path)
     with pytest.raises(StudyError, match="unusable"):
         score_table(finished(nothing, tmp_path / "null"), tmp_path / "thin.csv", tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
+
+
+def compared(run: Path, source: str, other: str, table: pd.DataFrame, **options: str) -> None:
+    """Scores of another engine are those of the embedded one."""
+    folder = run.parent / "compared"
+    folder.mkdir(exist_ok=True)
+    table.to_parquet(folder / "a.parquet", index=False)
+    score_table(run, folder / "a.parquet", folder / "ours.parquet")
+    score_table(run, source or folder / "a.parquet", other, **options)
+    ours = pd.read_parquet(folder / "ours.parquet").set_index("account").sort_index()
+    theirs = pd.read_parquet(other).set_index("account").sort_index()
+    assert (ours["zone"] == theirs["zone"]).all()
+    assert (ours["extrapolated"] == theirs["extrapolated"]).all()
+    numbers = ours.select_dtypes("number")
+    np.testing.assert_allclose(theirs[numbers.columns], numbers, rtol=1e-9, atol=1e-6)
+
+
+def test_spark_gives_the_same_zones(case, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="the extra spark is not installed")
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java")
+    _, run, table = case
+    compared(run, "", str(tmp_path / "s.parquet"), table, engine="spark")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of our own."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not found or (os.getuid() == 0 and not shutil.which("runuser")):
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 letters at most
+    user: list[str] = []
+    if os.getuid() == 0:  # the server refuses to be run by root
+        shutil.chown(folder, "postgres")
+        user = ["runuser", "-u", "postgres", "--"]
+    programs, data = found[-1].parent, folder / "data"
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
+             "cwd": folder, "timeout": 60}  # fmt: skip
+    subprocess.run([*user, programs / "initdb", "-D", data, "-A", "trust", "-U", "kalib"], **quiet)
+    options = f"-k {folder} -c listen_addresses="
+    start = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
+    subprocess.run([*user, *start], **quiet)
+    yield f"postgres:///postgres?host={folder}&user=kalib"
+    subprocess.run([*user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder)
+
+
+def test_postgres_gives_the_same_zones_and_keeps_the_table(case, postgres, tmp_path) -> None:
+    import ibis
+
+    _, run, table = case
+    connection = ibis.connect(postgres)
+    name = f"accounts_{run.name}"
+    connection.create_table(name, table)
+    connection.disconnect()
+    compared(run, f"{postgres}::{name}", str(tmp_path / "s.parquet"), table)
+    score_table(run, f"{postgres}::{name}", f"{postgres}::scored_{run.name}")
+    connection = ibis.connect(postgres)
+    assert connection.table(f"scored_{run.name}").count().to_pyarrow().as_py() == len(table)
+    connection.disconnect()
+    with pytest.raises(StudyError, match="there already"):
+        score_table(run, f"{postgres}::{name}", f"{postgres}::scored_{run.name}")
+    with pytest.raises(StudyError, match="no such table"):
+        score_table(run, f"{postgres}::absent", tmp_path / "t.csv")
+
+
+def test_a_table_of_a_duckdb_file_is_scored_inside_it(case, tmp_path: Path) -> None:
+    import duckdb
+
+    _, run, table = case
+    with duckdb.connect(tmp_path / "d.duckdb") as connection:
+        connection.register("given", table)
+        connection.execute('CREATE TABLE "the accounts" AS SELECT * FROM given')
+    place = f"duckdb://{tmp_path / 'd.duckdb'}"
+    score_table(run, f"{place}::the accounts", f"{place}::scored")
+    with duckdb.connect(tmp_path / "d.duckdb") as connection:
+        assert len(connection.table("scored").df()) == len(table)
+    with pytest.raises(StudyError, match="no such database"):
+        score_table(run, "duckdb:///absent.duckdb::t", tmp_path / "t.csv")
+
+
+def test_bad_columns_are_named_together(case, tmp_path: Path) -> None:
+    analysis, run, table = case
+    sales = analysis.study.columns.sales
+    table.astype({sales: str}).assign(**{sales: "a lot"}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(StudyError, match="'a lot'"):
+        score_table(run, tmp_path / "a.csv", tmp_path / "s.csv")
+    table.iloc[:0].to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(StudyError, match="no rows"):
+        score_table(run, tmp_path / "b.csv", tmp_path / "s.csv")
+    table.to_csv(tmp_path / "c.csv", index=False)
+    with pytest.raises(StudyError, match="no column 'zone2'"):
+        score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", columns=["account", "zone2"])
+    with pytest.raises(StudyError, match="no such folder"):
+        score_table(run, tmp_path / "c.csv", tmp_path / "absent/s.csv")
+    with pytest.raises(StudyError, match="amount of memory"):
+        score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", memory="much")
+    assert not (tmp_path / "s.csv").exists()
+    score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", columns=["zone", sales])
+    assert list(pd.read_csv(tmp_path / "s.csv")) == ["zone", sales]
+
+
+def test_progress_is_told(case, tmp_path: Path) -> None:
+    _, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    told: list[tuple[str, float]] = []
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet",
+                progress=lambda step, percent: told.append((step, percent)))  # fmt: skip
+    assert told[0] == ("cuts", 0.0) and told[-1] == ("scores", 100.0)

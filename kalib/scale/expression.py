@@ -27,7 +27,7 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
     """
     import ibis
 
-    line: Any = ibis.literal(recipe.intercept, "float64")
+    line: Any = ibis.literal(1).cast("float64") * recipe.intercept  # alone it were a DECIMAL
     for step in recipe.steps:
         if step.transform == "identity":
             line = line + step.coefficient * table[step.indicator]

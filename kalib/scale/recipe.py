@@ -84,7 +84,14 @@ def read_recipe(run: Path) -> Recipe:
             Problem("an older run, without the distribution of its errors", file="formula.json",
                     remedy="Run the study again")
         )  # fmt: skip
-    error, study = formula["error"], about["parameters"]
+    return recipe_of(formula, about["parameters"], _run_cuts(run))
+
+
+def recipe_of(
+    formula: Mapping[str, Any], study: Mapping[str, Any], run_cuts: tuple[float, float] | None
+) -> Recipe:
+    """The recipe of formula.json's content and a study's parameters."""
+    error = formula["error"]
     levels, quantiles = np.array(error["levels"]), np.array(error["quantiles"])
     tail = (1 - formula["confidence"]) / 2
     knots, chances = distribution_knots(quantiles, levels, error["size"], formula["form"])
@@ -110,7 +117,7 @@ def read_recipe(run: Path) -> Recipe:
         cut_kind=study["matrix"]["potential_cut"]["kind"],
         cut_value=float(study["matrix"]["potential_cut"]["value"]),
         share_cut=study["matrix"]["share_cut"],
-        run_cuts=_run_cuts(run),
+        run_cuts=run_cuts,
     )
 
 

@@ -34,6 +34,13 @@ class Source:
     memory: int
 
 
+def beside(source: Source, path: Path) -> Source:
+    """Another file, read by the same engine."""
+    files = _files(path)
+    table = _read(source.connection, *files, path.name)
+    return Source(source.connection, table, path.name, "", source.memory)
+
+
 def read_memory(text: str) -> int:
     """Bytes of "3GB", "500 MB" and the like. Raises StudyError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
@@ -86,7 +93,7 @@ def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -
         except Exception as error:
             if type(error).__module__.split(".")[0] == "kalib":
                 raise
-            raise KalibError(f"{shown} could not be scored: {reason_of(error)}") from error
+            raise KalibError(f"{shown}: the engine failed: {reason_of(error)}") from error
         finally:
             connection.disconnect()
 
@@ -224,10 +231,10 @@ def typed(source: Source, numeric: Sequence[str], textual: Sequence[str], accoun
     problems += _not_numbers(source, words)
     if problems:
         raise StudyError(problems)
-    columns |= {name: _known(table[name]).try_cast("float64") for name in words}
+    columns |= {name: known_text(table[name]).try_cast("float64") for name in words}
     columns |= {name: table[name].cast("float64") for name in numeric if name not in words}
     for name in textual:
-        columns[name] = _known(columns[name])
+        columns[name] = known_text(columns[name])
     return table.mutate(**columns)
 
 
@@ -235,7 +242,7 @@ def _is_number(kind: Any) -> bool:
     return bool(kind.is_numeric() or kind.is_boolean())
 
 
-def _known(column: Any) -> Any:
+def known_text(column: Any) -> Any:
     """A text column without blanks around and with NULL where nothing is said."""
     trimmed = column.strip()
     return trimmed.lower().isin(sorted(MISSING)).ifelse(None, trimmed)
@@ -247,7 +254,7 @@ def _not_numbers(source: Source, words: Sequence[str]) -> list[Problem]:
         return []
     wanted: dict[str, Any] = {}
     for i, name in enumerate(words):
-        text = _known(source.table[name])
+        text = known_text(source.table[name])
         bad = text.notnull() & text.try_cast("float64").isnull()
         wanted |= {f"count_{i}": bad.sum(), f"first_{i}": bad.ifelse(text, None).min()}
     found = source.table.aggregate(**wanted).to_pyarrow().to_pylist()[0]

@@ -1,0 +1,308 @@
+"""A study whose tables exceed memory: its formula from sums over all surveyed accounts.
+
+What needs rows (the form, typing errors, encodings, the distribution of errors, all checks and the
+verdict) comes from a random sample of the accounts, through the same steps as any study. Which
+indicators enter, the coefficients, their errors, R² in and out of sample and the smearing factor
+come from all surveyed accounts, by sums that the engine computes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kalib.analysis import SEED, Analysis
+from kalib.errors import Problem, StudyError
+from kalib.formula import Formula, Term
+from kalib.indicators import LEAST_LOGGED, Column, Design, build_design
+from kalib.loading import load_study
+from kalib.outputs import formula_record, write_json
+from kalib.provenance import inputs_of, provenance
+from kalib.robust import SUSPECT_Z, SUSPECT_Z_ANY, robust_scale
+from kalib.scale.expression import with_potential
+from kalib.scale.recipe import recipe_of
+from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
+from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
+from kalib.storage import report_folder
+from kalib.study import Study
+from kalib.subsets import best_by_criterion
+from kalib.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
+
+SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
+
+
+@dataclass(frozen=True)
+class LargeFit:
+    """A formula fitted where its tables lie.
+
+    surveyed: accounts with a potential; used: those in the sums (complete, believed); sample:
+    surveyed accounts read as rows; fit: the sums' least squares, working scale; r2_folds: of the
+    working scale, selection repeated in each of FOLDS folds; verdict: on the sample.
+    """
+
+    formula: Formula
+    surveyed: int
+    used: int
+    sample: int
+    fit: SummedFit
+    r2_folds: float
+    verdict: str
+
+
+def fit_large(
+    study_file: Path | str,
+    out: Path,
+    *,
+    memory: str = MEMORY,
+    sample: int = SAMPLE,
+    settings: Mapping[str, str] | None = None,
+) -> LargeFit:
+    """Fit a study's formula on tables of any size; out is then a run that `score_table` applies.
+
+    study_file: study.toml or its folder, with accounts and survey in Parquet or CSV, numbers in
+    plain notation. Survey weights are not computed: the survey is taken as it is. Accounts whose
+    potential is a typing error's distance from the sample's formula are set aside, as in any run;
+    rows with a gap in an indicator are left out. The indicators are chosen by BIC. Leaves
+    formula.json, verdict.json and run.json in out, whole or not at all.
+    """
+    settings = dict(settings or {})
+    study = load_study(study_file, settings)
+    file = Path(study_file) / "study.toml" if Path(study_file).is_dir() else Path(study_file)
+    if study.data.visits:
+        raise StudyError(
+            Problem("potential from visits is not measured in tables of this size",
+                    file=file.name, remedy="Give a survey, or use kalib run")
+        )  # fmt: skip
+    with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
+        survey = _survey(source, study)
+        analysis = _sampled(source, survey, study, file, settings, sample)
+        verdict = analysis.verdict
+        surveyed = analysis.screening.values.index.isin(analysis.potential.index)
+        logged = analysis.fit.formula.form == "log-log"
+        design = build_design(analysis.screening, surveyed, logged=logged)
+        with _joined(source, survey, study, design).cache() as rows:  # on disk where it must be
+            _check_unique(rows, source.name, study.columns.account)
+            found = _fit_rows(rows, analysis, design)
+            seen = _ranges(rows, found.formula)
+        fit = replace(analysis.fit, formula=found.formula)
+        record = {
+            **formula_record(fit, analysis.screening, study),
+            "surveyed": seen,
+            "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
+            "r2_folds": found.r2_folds,
+        }
+    inputs = inputs_of(study, file, settings)
+    with report_folder(out) as work:
+        write_json(record, work / "formula.json")
+        write_json(verdict.to_json(), work / "verdict.json")
+        write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")
+    return found
+
+
+def _survey(source: Source, study: Study) -> Any:
+    """kalib_id and kalib_potential of the surveyed accounts, as an ibis table."""
+    column, account = study.columns.potential or "", study.columns.account
+    path = study.folder / study.data.survey if study.data.survey else None
+    held = beside(source, path) if path else source
+    table = typed(held, [column], [], account)
+    table = table.select(
+        kalib_id=known_text(table[account].cast("string")), kalib_potential=table[column]
+    )
+    return table.filter(table.kalib_id.notnull(), table.kalib_potential > 0)
+
+
+def _sampled(
+    source: Source, survey: Any, study: Study, file: Path, settings: Mapping[str, str], size: int
+) -> Analysis:
+    """The study of a random sample: some surveyed accounts and as many others."""
+    key = known_text(source.table[study.columns.account].cast("string"))
+    table = source.table.mutate(kalib_id=key)
+    order = table.kalib_id.hash()  # of the id: as good as random, and the same in every run
+    asked = table.semi_join(survey, "kalib_id").order_by(order).limit(size)
+    others = table.anti_join(survey, "kalib_id").order_by(order).limit(size)
+    folder = Path(tempfile.mkdtemp(prefix="kalib-"))
+    try:
+        frame = asked.union(others).drop("kalib_id").to_pandas()
+        if not len(frame):
+            raise StudyError(Problem("no account was surveyed", file=source.name))
+        frame.to_parquet(folder / "accounts.parquet", index=False)
+        names = {**settings, "data.accounts": '"accounts.parquet"'}
+        if study.data.survey:
+            part = survey.semi_join(asked, "kalib_id").to_pandas()
+            part.columns = [study.columns.account, study.columns.potential]
+            part.to_parquet(folder / "survey.parquet", index=False)
+            names["data.survey"] = '"survey.parquet"'
+        shutil.copy(file, folder / "study.toml")
+        analysis = Analysis(folder, settings=names)
+        analysis.verdict  # noqa: B018  computes all that needs the sample's files
+        return analysis
+    finally:
+        shutil.rmtree(folder)
+
+
+def _joined(source: Source, survey: Any, study: Study, design: Design) -> Any:
+    """The surveyed accounts with typed indicators."""
+    textual = [c.indicator for c in design.columns if c.transform == "level"]
+    numeric = [name for name in design.indicators if name not in textual]
+    table = typed(source, [study.columns.sales, *numeric], textual, study.columns.account)
+    key = known_text(table[study.columns.account].cast("string"))
+    wanted = list(dict.fromkeys([study.columns.sales, *numeric, *textual]))
+    table = table.select(*wanted, kalib_id=key).inner_join(survey, "kalib_id")
+    return table.rename(kalib_observed="kalib_potential")
+
+
+def _check_unique(rows: Any, file: str, account: str) -> None:
+    found = rows.aggregate(rows=rows.count(), ids=rows.kalib_id.nunique())
+    counted = found.to_pyarrow().to_pylist()[0]
+    if counted["rows"] > counted["ids"]:
+        raise StudyError(
+            Problem(f"{counted['rows'] - counted['ids']:,} surveyed accounts stand twice",
+                    file=file, column=account,
+                    remedy="Give each account one row, in the accounts and in the survey")
+        )  # fmt: skip
+
+
+def _fit_rows(rows: Any, analysis: Analysis, design: Design) -> LargeFit:
+    """Selection, fit and smearing over all surveyed accounts."""
+    study, sampled = analysis.study, analysis.fit
+    form = sampled.formula.form
+    rows = _weighted(rows, analysis)
+    observed, weight = rows.kalib_observed, rows.kalib_weight
+    response = observed if form == "linear" else observed.ln()
+    block = rows.kalib_id.hash()
+    encoded = {column.name: _encoded(rows, column) for column in design.columns}
+    rules = Rules(study.indicators.signs, study.indicators.required, study.indicators.max)
+    sums = sum_columns(rows, {**encoded, "potential": response}, weight, block)
+    groups = _chosen(sums.gram(), sums.n, design, rules)
+    r2_folds = _r2_folds(sums, design, rules)
+    columns = [design.columns[j] for g in np.flatnonzero(groups) for j in design.groups[g]]
+    # Rows that have a gap only in what was not chosen count in the fit.
+    kept = {column.name: encoded[column.name] for column in columns}
+    final = sum_columns(rows, {**kept, "potential": response}, weight, block)
+    fit = fit_sums(final)
+    formula = _formula(fit, columns, sampled.formula, sampled.stability, study.formula.confidence)
+    if form != "linear":
+        formula = replace(formula, smearing=_smearing(rows, formula, analysis))
+    return LargeFit(
+        formula=formula,
+        surveyed=int(rows.count().to_pyarrow().as_py()),
+        used=final.n,
+        sample=len(sampled.oof),
+        fit=fit,
+        r2_folds=r2_folds,
+        verdict=analysis.verdict.verdict,
+    )
+
+
+def _encoded(rows: Any, column: Column) -> Any:
+    """One design column as an expression."""
+    value = rows[column.indicator]
+    if column.transform == "level":
+        return (value == column.level).cast("int8").cast("float64")  # 1.0 would be a DECIMAL
+    if column.transform == "log":
+        inside = value + column.shift
+        return (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside).ln()
+    return value
+
+
+def _line(rows: Any, formula: Formula, analysis: Analysis) -> Any:
+    """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
+    record = formula_record(
+        replace(analysis.fit, formula=formula), analysis.screening, analysis.study
+    )
+    return with_potential(rows, recipe_of(record, analysis.study.model_dump(mode="json"), None))
+
+
+def _weighted(rows: Any, analysis: Analysis) -> Any:
+    """The rows with kalib_weight: 0 where the potential is off like a typing error, by the rule
+    of `typing_cause` with the sample's spread; 1 elsewhere."""
+    oof = analysis.fit.oof
+    shift = np.log(oof["observed"] / np.maximum(oof["predicted"], LEAST_LOGGED)).to_numpy()
+    spread = robust_scale(shift - np.median(shift))
+    rows = _line(rows, analysis.fit.formula, analysis)
+    off = (rows.kalib_observed / rows.kalib_potential).ln() - float(np.median(shift))
+    size = off.abs()
+    ten = float(np.log(10))
+    reach = min(3 * spread, 0.45 * ten)
+    like_typing = (size - ten).abs() < reach
+    for factor in (2, 3):
+        like_typing = like_typing | ((size - factor * ten).abs() < reach)
+    wrong = (size > max(SUSPECT_Z * spread, float(np.log(3)))) & (
+        like_typing | (size > SUSPECT_Z_ANY * spread)
+    )
+    return rows.mutate(kalib_weight=(~wrong.fill_null(False)).cast("int8").cast("float64"))
+
+
+def _chosen(gram: np.ndarray, n: int, design: Design, rules: Rules) -> np.ndarray:
+    """The best groups (G,) bool by BIC, from cross products."""
+    signs, required = column_signs(design, rules), design.groups_of(rules.required)
+    most = max(1, len(required), min(rules.most, n // ACCOUNTS_PER_INDICATOR))
+    found = best_by_criterion(
+        gram, float(n), penalty=float(np.log(n)), groups=design.groups, required=required,
+        max_groups=most, signs=signs if signs.any() else None,
+    )  # fmt: skip
+    return found.chosen[0]
+
+
+def _r2_folds(sums: Sums, design: Design, rules: Rules) -> float:
+    """R² of the working scale on held-out folds, the selection repeated without each of them."""
+    missed = 0.0
+    for fold in range(FOLDS):
+        gram = sums.gram(leave_out=fold)
+        groups = _chosen(gram, max(int(sums.n * (FOLDS - 1) / FOLDS), 2), design, rules)
+        used = [j for g in np.flatnonzero(groups) for j in design.groups[g]]
+        coef = np.linalg.solve(gram[np.ix_(used, used)], gram[used, -1])
+        miss = np.append(-coef, 1.0)
+        place = [*used, len(gram) - 1]
+        missed += float(miss @ sums.held_out(fold)[np.ix_(place, place)] @ miss)
+    return 1 - missed / float(sums.gram()[-1, -1])
+
+
+def _formula(
+    fit: SummedFit, columns: list[Column], sampled: Formula, stability: Any, confidence: float
+) -> Formula:
+    from scipy.stats import norm
+
+    reach = float(norm.ppf((1 + confidence) / 2))  # of t with many thousand degrees of freedom
+    terms = tuple(
+        Term(
+            column=column,
+            coefficient=float(fit.coef[k]),
+            std_error=float(fit.std_error[k]),
+            p_value=float(fit.p_value[k]),
+            low=float(fit.coef[k] - reach * fit.std_error[k]),
+            high=float(fit.coef[k] + reach * fit.std_error[k]),
+            stability=float(stability.get(column.indicator, np.nan)),
+        )
+        for k, column in enumerate(columns, start=1)
+    )
+    return replace(
+        sampled, intercept=float(fit.coef[0]), terms=terms, sigma=float(fit.sigma), n=fit.n
+    )
+
+
+def _smearing(rows: Any, formula: Formula, analysis: Analysis) -> float:
+    """Duan's factor over all believed accounts."""
+    both = _line(rows.filter(rows.kalib_weight > 0), formula, analysis)
+    left = (both.kalib_observed.ln() - both.kalib_line).exp()
+    return float(both.aggregate(mean=left.mean()).to_pyarrow().to_pylist()[0]["mean"])
+
+
+def _ranges(rows: Any, formula: Formula) -> dict[str, Any]:
+    """What all surveyed accounts show of each indicator of the formula."""
+    found: dict[str, Any] = {}
+    for name in formula.indicators:
+        column = rows[name]
+        if column.type().is_string():
+            seen = rows.select(level=column).distinct().to_pyarrow().to_pydict()["level"]
+            found[name] = sorted(level for level in seen if level is not None)
+        else:
+            ends = rows.aggregate(low=column.min(), high=column.max())
+            found[name] = ends.to_pyarrow().to_pylist()[0]
+    return found

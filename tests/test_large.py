@@ -1,0 +1,104 @@
+"""Fitting by sums that an engine computes: NIST's digits, and a whole study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kalib.errors import KalibError, StudyError
+from kalib.linear import least_squares
+from kalib.scale.large import fit_large
+from kalib.scale.score import score_table
+from kalib.scale.sums import SummedFit, fit_sums, sum_columns
+from kalib.simulate import simulate_world, write_study
+
+NIST = Path(__file__).parent / "reference/nist"
+CERTIFIED = json.loads((NIST / "certified.json").read_text())
+DIGITS = {"filip": 6, "wampler4": 11, "wampler5": 9}  # the others 13
+
+
+def digits(found: object, certified: object) -> float:
+    found, certified = np.atleast_1d(found), np.atleast_1d(np.asarray(certified, float))
+    error = np.abs(found - certified) / np.where(certified == 0, 1.0, np.abs(certified))
+    return float(-np.log10(np.maximum(error, 1e-16)).min())
+
+
+def fit_frame(frame: pd.DataFrame) -> SummedFit:
+    import ibis
+
+    connection = ibis.duckdb.connect()
+    connection.con.register("rows", frame.astype(float))
+    rows = connection.table("rows")
+    return fit_sums(sum_columns(rows, {name: rows[name] for name in frame}))
+
+
+@pytest.mark.parametrize("name", [name for name in CERTIFIED if CERTIFIED[name]["intercept"]])
+def test_sums_equal_nist_certified_values(name: str) -> None:
+    case, table = CERTIFIED[name], pd.read_csv(NIST / f"{name}.csv").astype(float)
+    if "x" in table:
+        powers = {f"x{k}": table["x"] ** k for k in range(1, case["degree"] + 1)}
+        table = pd.DataFrame({**powers, "y": table["y"]})
+    found = fit_frame(table[[c for c in table if c != "y"] + ["y"]])
+    assert digits(found.coef, case["coef"]) >= DIGITS.get(name, 13)
+    assert digits(found.std_error, case["std_error"]) >= 8
+
+
+def test_sums_equal_the_orthogonal_fit_far_from_the_origin() -> None:
+    rng = np.random.default_rng(4)
+    design = 1e6 + rng.standard_normal((3000, 4))
+    design[:, 3] = design[:, 2] + 1e-3 * rng.standard_normal(3000)
+    response = design @ [1.0, -2.0, 3.0, 0.5] + rng.standard_normal(3000)
+    frame = pd.DataFrame(design, columns=list("abcd")).assign(y=response)
+    expected, found = least_squares(design, response, list("abcd")), fit_frame(frame)
+    np.testing.assert_allclose(found.coef[1:], expected.coef[1:], rtol=1e-7)
+    np.testing.assert_allclose(found.std_error, expected.std_error, rtol=1e-7)
+    np.testing.assert_allclose(found.vif, expected.vif, rtol=1e-6)
+    assert found.r2 == pytest.approx(expected.r2, rel=1e-10)
+    with pytest.raises(KalibError, match="combination"):
+        fit_frame(frame.assign(b=2 * frame["a"]))
+
+
+@pytest.mark.parametrize("kind", ["multiplicative", "text"])
+def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Path) -> None:
+    world = simulate_world(kind, 3, n=6000, surveyed=3000)
+    write_study(world, tmp_path)
+    found = fit_large(tmp_path, tmp_path / "run", sample=400)
+    assert found.formula.form == "log-log" and set(found.formula.indicators) == set(world.relevant)
+    assert found.surveyed == 3000 and found.used > 2900 and found.sample == 400
+    assert found.fit.r2 - 0.02 < found.r2_folds < found.fit.r2
+    accounts = world.accounts.set_index("account")
+    assert world.survey is not None
+    observed = world.survey.set_index("account")["potential"]
+    values = accounts.loc[observed.index]
+    design = np.column_stack(
+        [term.column.encode(values[term.column.indicator]) for term in found.formula.terms]
+    )
+    left = np.log(observed / found.formula.potential(values))
+    if found.used == found.surveyed:
+        plain = least_squares(
+            design, np.log(observed), [t.column.name for t in found.formula.terms]
+        )
+        np.testing.assert_allclose(found.fit.coef, plain.coef, rtol=1e-10)
+        assert np.exp(left).mean() == pytest.approx(1, rel=1e-9)
+    scored = score_table(tmp_path / "run", tmp_path / "accounts.csv", tmp_path / "s.parquet")
+    assert scored.rows == 6000
+    potential = pd.read_parquet(tmp_path / "s.parquet").set_index("account")["potential"]
+    truth = world.truth.set_index("account")["potential"]
+    assert potential.sum() == pytest.approx(truth.sum(), rel=0.05)
+
+
+def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    world = simulate_world("multiplicative", 3, n=300, surveyed=100)
+    write_study(world, tmp_path)
+    accounts = pd.read_csv(tmp_path / "accounts.csv", dtype=str)
+    pd.concat([accounts, accounts]).to_csv(tmp_path / "accounts.csv", index=False)
+    with pytest.raises(StudyError, match="twice|double|again|more than once"):
+        fit_large(tmp_path, tmp_path / "run", sample=500)
+    accounts.assign(indicator_1="many").to_csv(tmp_path / "accounts.csv", index=False)
+    with pytest.raises(StudyError):
+        fit_large(tmp_path, tmp_path / "run", sample=50)
+    assert not (tmp_path / "run").exists()
