@@ -37,6 +37,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/diagnostics.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/documents.py
+	$(BIN)/python benchmarks/scale.py
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp

@@ -181,37 +181,14 @@ def compare(before: Path, after: Path) -> None:
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--accounts",
-    required=True,
-    metavar="TABLE",
-    help="Parquet, CSV, a folder of them, or ADDRESS::TABLE of a database.",
-)
-@click.option(
-    "--to",
-    required=True,
-    metavar="TABLE",
-    help=".parquet or .csv; or ADDRESS::TABLE in the database of the accounts.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["duckdb", "spark"]),
-    default="duckdb",
-    show_default=True,
-    help="What reads files; a database computes by itself.",
-)
-@click.option(
-    "--cuts",
-    type=click.Choice(["table", "run"]),
-    default="table",
-    show_default=True,
-    help="Cuts from the table's own rows, or those of the run.",
-)
-@click.option(
-    "--columns",
-    metavar="NAME,...",
-    help="Columns to write, of the scores or of the table (default: all scores).",
-)
+@click.option("--accounts", required=True, metavar="TABLE",
+              help="Parquet, CSV, a folder of them, or ADDRESS::TABLE of a database.")  # fmt: skip
+@click.option("--to", required=True, metavar="TABLE", help=".parquet, .csv, or ADDRESS::TABLE.")
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb",
+              show_default=True, help="What reads files; a database is its own.")  # fmt: skip
+@click.option("--cuts", type=click.Choice(["table", "run"]), default="table", show_default=True,
+              help="Cuts from the table's own rows, or those of the run.")  # fmt: skip
+@click.option("--columns", metavar="NAME,...", help="Of the scores or the table; all scores.")
 @click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
 def score(
     run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str

@@ -35,11 +35,15 @@ def finished(analysis: Analysis, folder: Path) -> Path:
 def case(request, tmp_path_factory) -> tuple[Analysis, Path, pd.DataFrame]:
     """A study, its finished run, and a complete table in the client's columns."""
     analysis = request.getfixturevalue(request.param)
+    return analysis, finished(analysis, tmp_path_factory.mktemp("run")), table_of(analysis)
+
+
+def table_of(analysis: Analysis) -> pd.DataFrame:
     columns = analysis.study.columns
     table = analysis.screening.values.copy()
     table.insert(0, columns.sales, analysis.tables.accounts["sales"])
     table.insert(0, columns.account, table.index)
-    return analysis, finished(analysis, tmp_path_factory.mktemp("run")), table
+    return table
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "folder"])
@@ -180,12 +184,13 @@ def compared(run: Path, source: str, other: str, table: pd.DataFrame, **options:
     np.testing.assert_allclose(theirs[numbers.columns], numbers, rtol=1e-9, atol=1e-6)
 
 
-def test_spark_gives_the_same_zones(case, tmp_path: Path) -> None:
+def test_spark_gives_the_same_zones(phones: Analysis, tmp_path: Path) -> None:
     pytest.importorskip("pyspark", reason="the extra spark is not installed")
     if not shutil.which("java"):
         pytest.skip("Spark needs Java")
-    _, run, table = case
-    compared(run, "", str(tmp_path / "s.parquet"), table, engine="spark")
+    (tmp_path / "run").mkdir()
+    run = finished(phones, tmp_path / "run")
+    compared(run, "", str(tmp_path / "s.parquet"), table_of(phones), engine="spark")
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +217,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-def test_postgres_gives_the_same_zones_and_keeps_the_table(case, postgres, tmp_path) -> None:
+def test_postgres_gives_the_same_zones_and_keeps_the_table(
+    phones: Analysis, postgres: str, tmp_path: Path
+) -> None:
     import ibis
 
-    _, run, table = case
+    (tmp_path / "run").mkdir()
+    run, table = finished(phones, tmp_path / "run"), table_of(phones)
     connection = ibis.connect(postgres)
     name = f"accounts_{run.name}"
     connection.create_table(name, table)

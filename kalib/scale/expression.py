@@ -147,7 +147,7 @@ def _chances(t: Any, recipe: Recipe, cuts: tuple[float, float]) -> dict[str, Any
         return t.kalib_potential.notnull().ifelse(chance, None)
 
     return {
-        "kalib_at_cut": below(ibis.literal(cuts[0])),
+        "kalib_at_cut": below(ibis.literal(1).cast("float64") * cuts[0]),
         "kalib_at_share": below(t.kalib_sales * (1 / cuts[1])),
     }
 

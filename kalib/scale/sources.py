@@ -180,13 +180,20 @@ def _database(address: str, writes: bool, memory: int, spill: str) -> Any:
 
 def _named(connection: Any, name: str) -> Any:
     schema, _, table = name.rpartition(".")
-    try:
-        return connection.table(table, database=schema or None)
-    except Exception as error:
-        known = ", ".join(sorted(connection.list_tables(database=schema or None))[:12])
+    if not has_table(connection, table, schema):
         raise StudyError(
-            Problem("no such table", file=name, remedy=f"The database has {known or 'none'}")
-        ) from error
+            Problem("no such table", file=name, remedy="Check the name, and its schema if any")
+        )
+    return connection.table(table, database=schema or None)
+
+
+def has_table(connection: Any, table: str, schema: str) -> bool:
+    """Whether a database has a table; schema "" is the connection's own."""
+    try:
+        connection.table(table, database=schema or None)
+    except Exception:  # noqa: BLE001  each backend has an error of its own
+        return False
+    return True
 
 
 def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
-from kalib.scale.sources import FORMATS, Source, split_address, without_password
+from kalib.scale.sources import FORMATS, Source, has_table, split_address, without_password
 
 
 def check_target(to: str, source: str) -> None:
@@ -36,7 +36,7 @@ def write_table(source: Source, expression: Any, to: str) -> None:
     address, name = split_address(to)
     if address:
         schema, _, table = name.rpartition(".")
-        if table in source.connection.list_tables(database=schema or None):
+        if has_table(source.connection, table, schema):
             raise StudyError(
                 Problem("the table is there already", file=name, remedy="Name another, or drop it")
             )
