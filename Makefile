@@ -42,6 +42,7 @@ benchmark: $(VENV)/test.stamp
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp
 	$(BIN)/python -m kalib.simulate data
+	$(BIN)/python -m kalib.simulate_waves data
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -160,23 +160,17 @@ def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) 
 def compare(before: Path, after: Path) -> None:
     """What changed between two waves, and what of it is more than noise."""
     from kalib.outputs import write_json
-    from kalib.waves import REAL, compare_waves
+    from kalib.report import wave_tables
+    from kalib.report.words import Words
+    from kalib.waves import Wave, compare_waves
 
-    waves = compare_waves(before, after)
+    waves = compare_waves(Wave.read(before), Wave.read(after))
     write_json(waves.to_json(), after / "waves.json")
-    real = waves.moves[waves.moves["probability"] >= REAL]
-    click.echo(f"{len(waves.moves):,} accounts changed zone, {len(real):,} of them really "
-               f"(probability {REAL:.0%} or more)")  # fmt: skip
-    kept, gained, lost = (waves.turnover[name] for name in ("kept", "gained", "lost"))
-    click.echo(f"key accounts: {kept:,} kept, {gained:,} gained, {lost:,} lost")
-    if waves.share:
-        click.echo(f"market share of the common accounts: {waves.share['before']:.1%} before, "
-                   f"{waves.share['after']:.1%} after")  # fmt: skip
-    for title, table in (("Formula", waves.formula), ("Targets", waves.targets),
-                         ("Real moves", real.head(20))):  # fmt: skip
-        if len(table):
-            click.echo(f"\n{title}\n{table.to_string(na_rep='–', float_format='{:,.4g}'.format)}")
-    click.echo(f"\n{after / 'waves.json'}")
+    words = Words("en", "")
+    click.echo(f"{wave_tables.summary(waves, words)}\n")
+    for table in wave_tables.all_tables(waves, words):
+        click.echo(f"{table!r}\n")
+    click.echo(f"{after / 'waves.json'}")
 
 
 @main.command()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,6 +111,22 @@ class Formula:
             floor = real(self.floor)
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
         return f"EXP({line}) * {real(self.smearing)}"
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Formula:
+        """The formula of a formula.json."""
+        numbers = ("coefficient", "std_error", "p_value", "low", "high", "stability")
+        terms = tuple(
+            Term(
+                Column(t["indicator"], t["level"] or "", t["transform"], t["shift"]),
+                *(float("nan") if t[name] is None else t[name] for name in numbers),
+            )
+            for t in content["terms"]
+        )
+        return cls(
+            content["form"], content["intercept"], terms, content["smearing"], content["sigma"],
+            content["n"], content["floor"],
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         # Four digits: the last bits differ between processors, and notebooks are compared.

@@ -161,7 +161,7 @@ def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.D
 
 def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.ndarray:
     """In how many draws (size, n) an account is high, loyal, and both: (3, n)."""
-    cut = _cut_of_draws(potential, study.matrix.potential_cut)
+    cut = cut_of_draws(potential, study.matrix.potential_cut)
     if study.matrix.share_cut == "market":
         share = sales.sum(dtype=float) / potential.sum(axis=1, dtype=float)
     else:
@@ -229,7 +229,7 @@ def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:
+def cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:
     """The potential cut in each draw (size,) of potential (size, n)."""
     size, n = potential.shape
     if cut.kind == "value":

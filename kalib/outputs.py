@@ -16,6 +16,7 @@ from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.study import Study
 from kalib.wallet import surveyed_range
+from kalib.waves import LEARNED, learned_from
 
 CONTRACT = (
     "account", "name", "region", "segment", "sales", "potential", "potential_low",
@@ -51,6 +52,7 @@ def write_outputs(
     accounts = accounts_table(analysis)
     accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
+    learned_from(analysis).reset_index().to_parquet(folder / LEARNED, index=False)
     record = formula_record(analysis.fit, analysis.screening, analysis.study)
     write_json(record, folder / "formula.json")
     write_json(analysis.verdict.to_json(), folder / "verdict.json")

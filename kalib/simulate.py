@@ -94,11 +94,7 @@ def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> S
 
 def write_study(simulated: Simulated, folder: Path, name: str = "world") -> None:
     """Write a world as a study folder: study.toml, accounts.csv, survey.csv, truth.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(simulated.accounts, folder / "accounts.csv")
-    assert simulated.survey is not None
-    _write(simulated.survey, folder / "survey.csv")
-    _write(simulated.truth, folder / "truth.csv")
+    write_tables(simulated, folder)
     quoted = ", ".join(f'"{c}"' for c in simulated.candidates)
     (folder / "study.toml").write_text(
         f'[study]\nname = "{name}"\ntitle = "A simulated world"\nindustry = "simulated"\n'
@@ -292,14 +288,18 @@ def write_shipped(folder: Path) -> None:
         ("phones-retail", simulate_phones()),
         ("computers-university", university_study()),
     ):
-        target = folder / name
-        target.mkdir(parents=True, exist_ok=True)
-        _write(simulated.accounts, target / "accounts.csv")
-        _write(simulated.truth, target / "truth.csv")
-        if simulated.survey is not None:
-            _write(simulated.survey, target / "survey.csv")
-        if simulated.visits is not None:
-            _write(simulated.visits, target / "visits.csv")
+        write_tables(simulated, folder / name)
+
+
+def write_tables(simulated: Simulated, folder: Path) -> None:
+    """Write the tables of a simulated study into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(simulated.accounts, folder / "accounts.csv")
+    _write(simulated.truth, folder / "truth.csv")
+    if simulated.survey is not None:
+        _write(simulated.survey, folder / "survey.csv")
+    if simulated.visits is not None:
+        _write(simulated.visits, folder / "visits.csv")
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
