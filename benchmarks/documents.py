@@ -1,4 +1,4 @@
-"""Seconds that each document of a study takes: the page, the PDF, the deck and the workbook.
+"""Seconds of one core that each document of a study takes: page, PDF, deck, workbook.
 
 python benchmarks/documents.py [accounts ...] prints the README's table. The workbook's peer is
 pandas.to_excel of the same accounts, which writes no formula, format or list.
@@ -47,10 +47,10 @@ def study_of(accounts: int, folder: Path) -> Analysis:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of the work."""
-    since = time.perf_counter()
+    """Time the work takes of one core: nothing here waits, and other programs do not count."""
+    since = time.process_time()
     work()
-    return time.perf_counter() - since
+    return time.process_time() - since
 
 
 def measure(accounts: int, folder: Path) -> list[float]:
