@@ -100,7 +100,7 @@ def run_batch(
             if scheduler:
                 ended = _run_there(scheduler, waiting, asked, told)
             else:
-                ended = _run_here(waiting, asked, jobs, told)
+                ended = run_here(waiting, asked, jobs, told)
         done |= {outcome.study: outcome for outcome in ended}
     return [done[study] for study in studies]
 
@@ -120,7 +120,7 @@ def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool
     return Job(study, target, is_current(target, fingerprint(inputs)))
 
 
-def _run_here(waiting: Sequence[Job], asked: Asked, jobs: int, told: Told) -> list[Outcome]:
+def run_here(waiting: Sequence[Job], asked: Asked, jobs: int, told: Told) -> list[Outcome]:
     """Run each study in a process of its own, jobs at a time."""
     children: list[Child] = []
 

@@ -44,39 +44,19 @@ def main(debug: bool) -> None:
 
 @main.command()
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="The report's folder; with several studies, the folder of their reports.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Studies run side by side."
-)
+@click.option("--out", type=click.Path(path_type=Path),
+              help="The report's folder; of several studies, the folder of all.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
 @click.option("--force", is_flag=True, help="Run also what has not changed since its report.")
-@click.option(
-    "--scheduler",
-    default="",
-    metavar="ADDRESS",
-    help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.",
-)
-@click.option(
-    "--set",
-    "pairs",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Lay a value over the study file, e.g. matrix.share_cut=0.35.",
-)
-@click.option(
-    "--overrides",
-    type=click.Path(path_type=Path),
-    help="accounts.xlsx with the potentials that field experts put in.",
-)
+@click.option("--scheduler", default="", metavar="ADDRESS",
+              help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.")  # fmt: skip
+@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
+              help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
+@click.option("--overrides", type=click.Path(path_type=Path),
+              help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
 @click.option("--anonymize", is_flag=True, help="Codes instead of names and ids, everywhere.")
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path),
-    help="The key of the codes; made beside the study where there is none.",
-)
+@click.option("--key", type=click.Path(path_type=Path),
+              help="The key of the codes; made beside the study where there is none.")  # fmt: skip
 @click.pass_context
 def run(
     context: click.Context, studies: tuple[str, ...], out: Path | None, jobs: int, force: bool,
@@ -120,6 +100,32 @@ def run(
                 raise outcome.error
             click.echo(f"{outcome.study}: {message_of(outcome.error)}", err=True)
     sys.exit(max(outcome.status for outcome in outcomes))
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--study", type=click.Path(path_type=Path), help="The study, where it has moved.")
+@click.option("--overrides", type=click.Path(path_type=Path), help="The run's, where it had any.")
+@click.option("--key", type=click.Path(path_type=Path), help="Of the run's codes, if it had them.")
+def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | None) -> None:
+    """Repeat a run and say whether its numbers agree; the run is left."""
+    from kalib.rerun import rerun as repeat
+
+    secret = None
+    if key:
+        from kalib.anonymize import Secret
+
+        secret = Secret(key)
+    repeated = repeat(run, study, overrides, secret)
+    for version in repeated.versions:
+        click.echo(version)
+    for name, differences in repeated.differences.items():
+        click.echo(f"{name}: {'differs' if differences else 'the same bytes'}")
+        for difference in differences:
+            click.echo(f"  {difference}")
+    if not repeated.agrees:
+        click.echo("the numbers do not agree", err=True)
+        sys.exit(1)
 
 
 @main.command()

@@ -7,6 +7,7 @@ ends with whoever asked for it.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import os
 import pickle
@@ -49,6 +50,15 @@ class _Server:
         signal.set_wakeup_fd(awaken)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
+        self._end_with_parent()
+
+    def _end_with_parent(self) -> None:
+        """Have the system end this process when the pipe closes, in the midst of an import too."""
+        fcntl.fcntl(self._alive, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(self._alive, fcntl.F_SETFL, os.O_ASYNC)  # SIGIO, which ends a process
+        if select.select([self._alive], [], [], 0)[0]:
+            os._exit(0)
+
     def work(self) -> None:
         """Until the parent ends."""
         for name in FIRST:
@@ -66,14 +76,12 @@ class _Server:
 
     def _look(self, timeout: float | None) -> None:
         poll = select.poll()
-        for number in (self._socket.fileno(), self._alive, self._awake):
+        for number in (self._socket.fileno(), self._awake):
             poll.register(number, select.POLLIN)
         for events in self._children.values():
             poll.register(events, 0)  # tells of an error alone: its reader is gone
         for number, _ in poll.poll(timeout):
-            if number == self._alive:
-                os._exit(0)
-            elif number == self._awake:
+            if number == self._awake:
                 with suppress(BlockingIOError):
                     os.read(self._awake, 4096)
                 self._reap()

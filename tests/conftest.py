@@ -48,6 +48,10 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 @pytest.fixture
 def small_study(tmp_path: Path) -> Path:
     """A folder with a complete small study that tests may spoil."""
+    return write_small_study(tmp_path)
+
+
+def write_small_study(folder: Path) -> Path:
     rng = np.random.default_rng(5)
     n = 60
     area = np.exp(6 + 0.5 * rng.standard_normal(n))
@@ -63,16 +67,16 @@ def small_study(tmp_path: Path) -> Path:
         }
     )
     survey = pd.DataFrame({"id": accounts["id"][:40], "potential": potential[:40].round(2)})
-    accounts.to_csv(tmp_path / "accounts.csv", index=False)
-    survey.to_csv(tmp_path / "survey.csv", index=False)
-    (tmp_path / "study.toml").write_text(
+    accounts.to_csv(folder / "accounts.csv", index=False)
+    survey.to_csv(folder / "survey.csv", index=False)
+    (folder / "study.toml").write_text(
         '[study]\nname = "small"\ntitle = "Small"\ncurrency = "EUR"\nperiod = "2026"\n'
         '[data]\naccounts = "accounts.csv"\nsurvey = "survey.csv"\n'
         '[columns]\naccount = "id"\nregion = "region"\nsales = "sales"\npotential = "potential"\n'
         '[indicators]\ncandidates = ["area", "staff", "format"]\n',
         encoding="utf-8",
     )
-    return tmp_path
+    return folder
 
 
 def readable(tree: HtmlElement) -> str:

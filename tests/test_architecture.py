@@ -18,7 +18,7 @@ ORDER = (
     "report.template", "report.slides", "report.charts", "report.deck", "report.visit_page", "provenance", "storage",
     "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export", "scale.sums",
     "processes", "forkserver", "kernels", "execution", "outputs", "scale.large", "run", "progress", "cluster", "batch",
-    "overview", "cli", "__main__",
+    "overview", "rerun", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}
 
