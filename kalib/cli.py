@@ -117,12 +117,7 @@ def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | Non
 
         secret = Secret(key)
     repeated = repeat(run, study, overrides, secret)
-    for version in repeated.versions:
-        click.echo(version)
-    for name, differences in repeated.differences.items():
-        click.echo(f"{name}: {'differs' if differences else 'the same bytes'}")
-        for difference in differences:
-            click.echo(f"  {difference}")
+    click.echo(str(repeated))
     if not repeated.agrees:
         click.echo("the numbers do not agree", err=True)
         sys.exit(1)

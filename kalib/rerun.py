@@ -34,6 +34,13 @@ class Repeated:
         """Whether all numbers are the same."""
         return not any(self.differences.values())
 
+    def __str__(self) -> str:
+        lines = list(self.versions)
+        for name, differences in self.differences.items():
+            lines.append(f"{name}: {'differs' if differences else 'the same bytes'}")
+            lines += [f"  {difference}" for difference in differences]
+        return "\n".join(lines)
+
 
 def rerun(
     run: Path,
