@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
@@ -17,6 +18,7 @@ from kalib.report.words import Words
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
 PAGE = "index.html"
+LOG_WIDTH = 160  # letters; a log has no edge to wrap at
 FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
 
 
@@ -114,4 +116,5 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
             str(summary.get("missed_by_sales", "")),
             f"{outcome.seconds:.1f}" if outcome.seconds else "",
         )
-    Console(stderr=True, markup=False).print(table)
+    wide = None if sys.stderr.isatty() else LOG_WIDTH
+    Console(stderr=True, markup=False, width=wide).print(table)
