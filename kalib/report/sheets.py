@@ -11,6 +11,7 @@ import pandas as pd
 
 from kalib.report.exhibit import Exhibit
 from kalib.study import ZONES
+from kalib.theme import letters_of
 
 MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
@@ -61,7 +62,8 @@ class Sheets:
         text or "plain" for numbers written as text)."""
         sheet = self.add(name)
         for j, (header, cells, code) in enumerate(columns):
-            width = max([len(header), *(len(str(c)) if not code else 9 for c in cells)], default=8)
+            letters = (9 if code else letters_of(str(cell)) for cell in cells)
+            width = max([letters_of(header), *letters])
             sheet.set_column(j, j, min(max(width + 2, 10), WIDEST), None if code else self.wrap)
         sheet.write_string(0, 0, title, self.title)
         for j, (header, _, _) in enumerate(columns):
