@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.boosting import boosted_accuracy
 from kalib.diagnostics import run_checks
 from kalib.fitting import fit_formula
 from kalib.indicators import screen
@@ -39,7 +40,11 @@ def measure(kind: str, seed: int) -> dict[str, float]:
     potential = world.survey.set_index("account")["potential"]
     screening = screen(accounts, potential, world.candidates)
     fit = fit_formula(screening, potential, accounts["sales"])
-    verdict = judge(fit, run_checks(fit.least_squares, term_groups=fit.term_groups))
+    verdict = judge(
+        fit,
+        run_checks(fit.least_squares, term_groups=fit.term_groups),
+        boosted_accuracy(screening, fit),
+    )
     wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening, usable=True)
     truth = world.truth.set_index("account")["potential"]
     frame = wallet.accounts[~accounts.index.isin(potential.index)]

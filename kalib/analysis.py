@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from kalib.anonymize import anonymize_overrides, anonymize_tables
+from kalib.boosting import Boosted, boosted_accuracy
 from kalib.diagnostics import Check, run_checks
 from kalib.errors import KalibError, StudyError
 from kalib.fitting import Fit, fit_formula
@@ -21,6 +22,7 @@ from kalib.matrix import Matrix, build_matrix
 from kalib.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
 from kalib.plan import Plan, build_plan
 from kalib.study import Study
+from kalib.survey_next import rank_next_survey
 from kalib.tables import Tables, read_tables
 from kalib.verdict import Verdict, judge
 from kalib.visits import Measured, measure_potential
@@ -127,9 +129,14 @@ class Analysis:
         )
 
     @property
+    def boosted(self) -> Boosted:
+        """What a gradient-boosted model reaches on the same folds."""
+        return self._step("boosted", lambda: boosted_accuracy(self.screening, self.fit))
+
+    @property
     def verdict(self) -> Verdict:
         """Usable, caution or unusable."""
-        return self._step("verdict", lambda: judge(self.fit, self.checks))
+        return self._step("verdict", lambda: judge(self.fit, self.checks, self.boosted))
 
     @property
     def overrides(self) -> Overrides:
@@ -167,6 +174,12 @@ class Analysis:
     def matrix(self) -> Matrix:
         """Zones and key accounts."""
         return self._step("matrix", lambda: build_matrix(self.wallet, self.study))
+
+    @property
+    def next_survey(self) -> pd.DataFrame:
+        """Accounts to measure next, best first, by what that would put right per visit."""
+        visits = float(self.measured.frame["days"].median()) if self.measured else 1.0
+        return self._step("next_survey", lambda: rank_next_survey(self.wallet, self.matrix, visits))
 
     @property
     def plan(self) -> Plan:

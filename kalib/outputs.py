@@ -28,17 +28,18 @@ CONTRACT = (
 FURTHER = (
     "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
     "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
-    "override_by", "override_reason",
+    "override_by", "override_reason", "survey_rank", "survey_benefit",
 )  # fmt: skip
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 
 
 def accounts_table(analysis: Analysis) -> pd.DataFrame:
     """One row an account, the contract's columns first; amounts to cents, shares to six digits."""
-    frame = analysis.plan.accounts.reset_index()
+    after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
+    frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
     frame = frame[[*CONTRACT, *FURTHER]].copy()
     for name in frame.select_dtypes("number"):
-        money = name.startswith(("sales", "potential", "target")) and not name.endswith("sow")
+        money = name.startswith(("sales", "potential", "target", "survey")) and name[-3:] != "sow"
         frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
     frame["current_ka"] = frame["current_ka"].astype("boolean")
     return frame

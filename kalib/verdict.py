@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from kalib.boosting import Boosted
 from kalib.diagnostics import Check
 from kalib.fitting import Fit
 
@@ -27,7 +28,11 @@ SIGNAL_LEVEL = 0.01
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """usable, caution or unusable, with reasons in sentences and the checks behind them."""
+    """usable, caution or unusable, with reasons in sentences and the checks behind them.
+
+    boosted_r2_predicted, boosted_error_median: as r2_predicted and error_median, of a gradient-
+    boosted model on the same folds.
+    """
 
     verdict: str
     reasons: tuple[str, ...]
@@ -38,6 +43,8 @@ class Verdict:
     error_median: float
     effective_sample: float
     survey_biased: bool
+    boosted_r2_predicted: float
+    boosted_error_median: float
     checks: tuple[Check, ...]
 
     def _repr_html_(self) -> str:
@@ -52,7 +59,7 @@ class Verdict:
         return {**asdict(self), "reasons": list(self.reasons)}
 
 
-def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
+def judge(fit: Fit, checks: Sequence[Check], boosted: Boosted) -> Verdict:
     """Weigh the formula by what it does out of sample first, by its assumptions second."""
     own = _accuracy_checks(fit)
     every = (*own, *checks)
@@ -82,6 +89,8 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
         error_median=fit.error_median,
         effective_sample=fit.bias.effective,
         survey_biased=fit.bias.biased,
+        boosted_r2_predicted=boosted.r2_predicted,
+        boosted_error_median=boosted.error_median,
         checks=every,
     )
 

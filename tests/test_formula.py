@@ -11,6 +11,7 @@ import pytest
 
 from kalib import fit_figures
 from kalib.analysis import Analysis
+from kalib.boosting import boosted_accuracy
 from kalib.diagnostics import run_checks
 from kalib.fitting import Fit, fit_formula
 from kalib.formula import partial_effects
@@ -100,8 +101,9 @@ def test_potential_ranks_better_than_sales() -> None:
 
 def test_indicators_that_say_nothing_are_refused() -> None:
     for seed in range(4):
-        _, _, fit = fit_world(simulate_world("null", seed))
-        verdict = judge(fit, run_checks(fit.least_squares, term_groups=fit.term_groups))
+        _, screening, fit = fit_world(simulate_world("null", seed))
+        boosted = boosted_accuracy(screening, fit)
+        verdict = judge(fit, run_checks(fit.least_squares, term_groups=fit.term_groups), boosted)
         assert verdict.verdict == "unusable" and verdict.reasons
 
 

@@ -193,7 +193,7 @@ def terms(analysis: Analysis) -> Exhibit:
 def accuracy(analysis: Analysis) -> Exhibit:
     """Figures of accuracy, in the sample and out of it."""
     fit, words = analysis.fit, words_of(analysis)
-    linear = fit.least_squares
+    linear, boosted = fit.least_squares, analysis.boosted
     known = fit.oof[~fit.oof["suspect"]]
     error = (known["observed"] - known["predicted"]).abs()
     rows = [
@@ -203,7 +203,9 @@ def accuracy(analysis: Analysis) -> Exhibit:
         ("predicted R², log potential, selection repeated", f"{fit.r2_predicted:.3f}"),
         ("predicted R², on the original scale", f"{fit.r2_currency:.3f}"),
         ("optimism: what the sample would have claimed beyond it", f"{fit.optimism:.3f}"),
+        ("predicted R² of gradient boosting, the same folds", f"{boosted.r2_predicted:.3f}"),
         ("median error of one account", words.percent(fit.error_median)),
+        ("median error of gradient boosting", words.percent(boosted.error_median)),
         (f"mean absolute error ({words.yearly()})", words.whole(float(error.mean()))),
         (f"median absolute error ({words.yearly()})", words.whole(float(error.median()))),
         ("surveyed accounts behind the formula", words.whole(fit.formula.n)),

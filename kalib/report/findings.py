@@ -14,6 +14,8 @@ from kalib.report.words import Words
 from kalib.study import ZONES
 
 NAMED_SUSPECTS = 5  # suspected entries named in the summary; the appendix lists all
+WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
+NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "target_growth": _amount(plan.targets["target_growth"].sum()),
         "r2_predicted": _number(verdict.r2_predicted),
         "error_median": _number(verdict.error_median),
+        "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
+        "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
         "suspects": len(analysis.fit.suspects),
         "overrides": _overrides(analysis.expert_bias),
     }
@@ -212,6 +216,15 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         state = words.say(verdict.verdict)
         reasons = words.join(verdict.reasons) if verdict.verdict == "caution" else ""
         said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
+        said.append(
+            words.say(
+                "s_boosted"
+                if verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING
+                else "s_boosted_less",
+                r2=words.percent(max(verdict.boosted_r2_predicted, 0.0)),
+                error=words.percent(verdict.boosted_error_median),
+            )
+        )
     if figures["misplaced_expected"] >= 1:
         said.append(
             words.say(
@@ -223,6 +236,16 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         )
     if figures["undecided"]:
         said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
+    if len(analysis.next_survey) > NEXT_NAMED:
+        first = analysis.next_survey.head(NEXT_NAMED)
+        said.append(
+            words.say(
+                "s_next",
+                n=NEXT_NAMED,
+                benefit=words.money(figures["next_survey_benefit"]),
+                accounts=", ".join(first.index[:NAMED_SUSPECTS]),
+            )
+        )
     suspects = fit.suspects
     if verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]

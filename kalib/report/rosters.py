@@ -136,6 +136,30 @@ def undecided(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     return account_list(analysis, chosen, title, "potential", rows)
 
 
+def next_survey(analysis: Analysis, rows: int = LISTED) -> Exhibit:
+    """Accounts to measure next, by the potential that would no longer lie in the wrong zone."""
+    words = words_of(analysis)
+    ranked = analysis.next_survey.head(rows).join(analysis.matrix.accounts)
+    shown = [
+        [
+            str(account), row["name"], row["region"], words.short(row["potential"]),
+            _range(row, words), words.say(row["zone"]), words.percent(row["zone_probability"]),
+            words.short(row["own"]), words.short(row["learned"]), words.short(row["benefit"]),
+        ]
+        for account, row in ranked.iterrows()
+    ]  # fmt: skip
+    keys = ("account", "name", "region", "potential", "range", "zone", "zone_probability",
+            "next_own", "next_learned", "next_benefit")  # fmt: skip
+    columns = [words.say(key) for key in keys]
+    frame = pd.DataFrame(shown, columns=columns)
+    frame = frame.drop(columns=[c for c in columns[1:3] if (frame[c] == "").all()])
+    more = len(analysis.next_survey) > len(ranked)
+    count = words.whole(len(analysis.next_survey))
+    part = words.say("part", shown=len(ranked), all=count) if more else ""
+    title = f"{words.tell('Which accounts to survey next')} ({words.yearly()}{part})"
+    return Exhibit(title, frame, tuple(columns[3:5] + columns[6:]))
+
+
 def overrides(analysis: Analysis, rows: int = LISTED) -> Exhibit:
     """Potentials that field experts put in place of estimates: from what to what, who and why."""
     words, accounts = words_of(analysis), analysis.plan.accounts

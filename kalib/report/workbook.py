@@ -43,6 +43,7 @@ def write_workbook(analysis: Analysis, findings: Findings, path: Path) -> None:
         title = words.tell("Below market share beyond noise: sales lost to the gap")
         _list(sheets, analysis, "Visit list", title, below, "gap")
         for name, build in (
+            ("Next survey", rosters.next_survey(analysis, len(accounts))),
             ("Hand-over", rosters.handover(analysis, len(accounts))),
             ("Formula", exhibits.terms(analysis)),
             ("Checks", exhibits.checks(analysis)),
