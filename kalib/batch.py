@@ -14,7 +14,7 @@ from kalib.errors import Problem, StudyError
 from kalib.loading import load_study
 from kalib.processes import Child, start, tell
 from kalib.progress import Told, following
-from kalib.provenance import fingerprint, inputs_of, is_current
+from kalib.provenance import earlier_report, fingerprint, inputs_of, is_current
 
 if TYPE_CHECKING:
     from kalib.anonymize import Secret
@@ -60,6 +60,11 @@ class Job:
     study: str
     target: Path | None  # None where the study file is bad: its run says how
     current: bool = False
+    name: str = ""
+    period: str = ""
+
+
+Chains = Sequence[Sequence[Job]]
 
 
 def run_batch(
@@ -94,9 +99,9 @@ def run_batch(
                     remedy="Give one of them another [study] name or period")
         )  # fmt: skip
     done = {job.study: Outcome(job.study, job.target, unchanged=True) for job in planned}
-    waiting = [job for job in planned if not job.current]
+    waiting = _in_order(planned)
     if waiting:
-        with following([job.study for job in waiting]) as told:
+        with following([job.study for chain in waiting for job in chain]) as told:
             if scheduler:
                 ended = _run_there(scheduler, waiting, asked, told)
             else:
@@ -114,13 +119,30 @@ def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool
     single = out if not several else None
     target = single or (out or REPORTS) / loaded.name / loaded.period
     if force:
-        return Job(study, target)
+        return Job(study, target, False, loaded.name, loaded.period)
     file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
-    inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key)
-    return Job(study, target, is_current(target, fingerprint(inputs)))
+    earlier = earlier_report(target, loaded.name, loaded.period)
+    inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key, earlier)
+    current = is_current(target, fingerprint(inputs))
+    return Job(study, target, current, loaded.name, loaded.period)
 
 
-def run_here(waiting: Sequence[Job], asked: Asked, jobs: int, told: Told) -> list[Outcome]:
+def _in_order(planned: Sequence[Job]) -> Chains:
+    """The jobs that must run, in chains: waves of one study one after the other, the earliest
+    first, since each is compared with the one before; a wave after one that runs runs too."""
+    chains: dict[Path, list[Job]] = {}
+    for number, job in enumerate(planned):
+        place = job.target.resolve().parent / job.name if job.target else Path(str(number))
+        chains.setdefault(place, []).append(job)
+    found = []
+    for chain in chains.values():
+        ordered = sorted(chain, key=lambda job: job.period)
+        first = next((k for k, job in enumerate(ordered) if not job.current), len(ordered))
+        found.append(ordered[first:])
+    return [chain for chain in found if chain]
+
+
+def run_here(waiting: Chains, asked: Asked, jobs: int, told: Told) -> list[Outcome]:
     """Run each study in a process of its own, jobs at a time."""
     children: list[Child] = []
 
@@ -137,7 +159,7 @@ def run_here(waiting: Sequence[Job], asked: Asked, jobs: int, told: Told) -> lis
         raise
 
 
-def _run_there(scheduler: str, waiting: Sequence[Job], asked: Asked, told: Told) -> list[Outcome]:
+def _run_there(scheduler: str, waiting: Chains, asked: Asked, told: Told) -> list[Outcome]:
     """Hand every study to a scheduler, which sends them to its workers."""
     from kalib.cluster import connected, run_there
 
@@ -153,8 +175,8 @@ def _run_there(scheduler: str, waiting: Sequence[Job], asked: Asked, told: Told)
         return _side_by_side(waiting, len(waiting), run)
 
 
-def _side_by_side(waiting: Sequence[Job], jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
-    """Run every job, errors included, so many at a time."""
+def _side_by_side(waiting: Chains, jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
+    """Run every chain of jobs, errors included, so many at a time."""
 
     def outcome(job: Job) -> Outcome:
         since = time.perf_counter()
@@ -166,7 +188,8 @@ def _side_by_side(waiting: Sequence[Job], jobs: int, run: Callable[[Job], Path])
 
     pool = ThreadPoolExecutor(jobs)
     try:
-        return list(pool.map(outcome, waiting))
+        chains = pool.map(lambda chain: [outcome(job) for job in chain], waiting)
+        return [found for chain in chains for found in chain]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

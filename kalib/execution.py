@@ -15,6 +15,7 @@ from kalib.errors import KalibError, Problem, StudyError
 from kalib.processes import start
 
 SCRATCH = ".scratch"
+WAVES = "06-waves"  # compares with the wave before, where there is one
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 CELL_SECONDS = 3600  # a cell that takes longer hangs
 Step = Callable[[str], AbstractContextManager[None]]
@@ -35,6 +36,11 @@ def notebook_paths() -> list[Path]:
     return found
 
 
+def notebooks_of_run(before: Path | None) -> list[Path]:
+    """The notebooks of a run; the one that compares waves only where there is an earlier one."""
+    return [path for path in notebook_paths() if before or path.stem != WAVES]
+
+
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
     """Refuse parameters that the notebook has no default for: papermill would only warn."""
     import papermill
@@ -53,11 +59,17 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
 
 @contextmanager
 def execute_notebooks(
-    study_file: Path, work: Path, settings: Mapping[str, str], step: Step, workers: int = 2
+    study_file: Path,
+    work: Path,
+    settings: Mapping[str, str],
+    step: Step,
+    workers: int = 2,
+    before: Path | None = None,
 ) -> Iterator[Callable[[], dict[str, Mapping[str, Any]]]]:
     """Run every notebook into work/notebooks, workers at a time, while the block runs.
 
-    study_file: the study.toml; work: the run's folder; step(name) is entered as a notebook runs.
+    study_file: the study.toml; work: the run's folder; step(name) is entered as a notebook runs;
+    before: the report of an earlier wave, which lies beside work.
     One that is there already, from an interrupted run, is kept. The block gets a function that
     waits for the notebooks: name -> executed notebook; it raises KalibError with the notebook and
     the error of the cell.
@@ -74,12 +86,14 @@ def execute_notebooks(
         target = folder / path.name
         if not target.exists():
             with step(path.stem):
-                arguments = [str(path), str(target), parameters, str(work / SCRATCH)]
+                more = {"before": f"../../{before.name}"} if before and path.stem == WAVES else {}
+                given = {**parameters, **more}
+                arguments = [str(path), str(target), given, str(work / SCRATCH)]
                 start("kalib.execution:run_notebook", arguments).result()
         return json.loads(target.read_text(encoding="utf-8"))
 
     pool = ThreadPoolExecutor(workers)
-    futures = {path.stem: pool.submit(run, path) for path in notebook_paths()}
+    futures = {path.stem: pool.submit(run, path) for path in notebooks_of_run(before)}
     try:
         yield lambda: {name: future.result() for name, future in futures.items()}
     finally:

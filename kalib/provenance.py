@@ -44,9 +44,11 @@ def inputs_of(
     settings: Mapping[str, str],
     overrides: Path | None = None,
     key: bytes | None = None,
+    earlier: Path | None = None,
 ) -> dict[str, Any]:
-    """All that a run's report depends on: data, parameters, code, the packages' versions, and a
-    trace of the key that codes names, None where they are not coded."""
+    """All that a run's report depends on: data, parameters, code, the packages' versions, the
+    earlier wave it is compared with, and a trace of the key that codes names, None where they are
+    not coded."""
     return {
         "kalib": __version__,
         "code": code_hash(),
@@ -58,6 +60,7 @@ def inputs_of(
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(settings),
         "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
+        "earlier": read_run(earlier).get("fingerprint") if earlier else None,
         "anonymized": hmac.digest(key, b"run", "sha256").hex()[:12] if key else None,
     }
 
@@ -89,6 +92,19 @@ def fingerprint(inputs: Mapping[str, Any]) -> str:
     """One hash of all inputs."""
     text = json.dumps(inputs, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def earlier_report(target: Path, study: str, period: str) -> Path | None:
+    """The latest report of an earlier period of the study beside target; None where there is none.
+
+    Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2.
+    """
+    found = []
+    for mark in target.absolute().parent.glob(f"[!.]*/{MARK}"):
+        run = read_run(mark.parent)
+        if run.get("study") == study and str(run.get("period", period)) < period:
+            found.append((str(run["period"]), mark.parent))
+    return max(found)[1] if found else None
 
 
 def is_current(report: Path, print_of_inputs: str) -> bool:

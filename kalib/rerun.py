@@ -68,7 +68,7 @@ def rerun(
     _refuse_other_inputs(before, now, bool(key))
     again = run.absolute().with_name(f".{run.absolute().name}.again")
     asked = Asked(settings, overrides, secret, workers=2)
-    (outcome,) = run_here([Job(str(file), again)], asked, 1, lambda *_: None)
+    (outcome,) = run_here([[Job(str(file), again)]], asked, 1, lambda *_: None)
     if outcome.error:
         raise outcome.error
     try:

@@ -13,11 +13,11 @@ from typing import Any
 from kalib import __version__
 from kalib.analysis import SEED, Analysis
 from kalib.anonymize import Secret
-from kalib.errors import KalibError
-from kalib.execution import SCRATCH, execute_notebooks, notebook_paths
+from kalib.errors import KalibError, StudyError
+from kalib.execution import SCRATCH, execute_notebooks, notebooks_of_run
 from kalib.figures import all_figures
-from kalib.outputs import overridden, write_outputs
-from kalib.provenance import fingerprint, inputs_of, provenance
+from kalib.outputs import overridden, write_json, write_outputs
+from kalib.provenance import earlier_report, fingerprint, inputs_of, provenance
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.findings import find
@@ -27,6 +27,7 @@ from kalib.report.visit_page import visit_page
 from kalib.report.workbook import write_workbook
 from kalib.storage import report_folder
 from kalib.theme import apply_theme, save_figures
+from kalib.waves import Wave, Waves, compare_waves
 
 REPORTS = Path("reports")
 Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
@@ -56,11 +57,13 @@ def run_study(
     check_look(analysis.study)
     analysis.tables, analysis.overrides  # noqa: B018  bad data are refused before anything is written
     target = out or REPORTS / analysis.study.name / analysis.study.period
-    inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key)
-    clock = _Clock(progress or (lambda *_: None), len(notebook_paths()) + 4)
+    earlier = earlier_report(target, analysis.study.name, analysis.study.period)
+    inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key, earlier)
+    clock = _Clock(progress or (lambda *_: None), len(notebooks_of_run(earlier)) + 4)
     try:
         with report_folder(target, fingerprint(inputs)) as work:
-            _make(Analysis(study, work, settings, overrides, key), inputs, work, clock, workers)
+            analysis = Analysis(study, work, settings, overrides, key)
+            _make(analysis, inputs, work, clock, workers, earlier)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise KalibError(f"the report can't be written to {target}: {reason}") from error
@@ -68,14 +71,20 @@ def run_study(
 
 
 def _make(
-    analysis: Analysis, inputs: Mapping[str, Any], work: Path, clock: _Clock, workers: int
+    analysis: Analysis,
+    inputs: Mapping[str, Any],
+    work: Path,
+    clock: _Clock,
+    workers: int,
+    earlier: Path | None,
 ) -> None:
     """Fill the folder. The notebooks run in processes of their own; figures and documents, which
     need the statistics alone, are made meanwhile."""
     with clock.step("statistics"):
         analysis.plan  # noqa: B018  computes and keeps every step, so that notebooks can share them
+        waves = _compared(analysis, earlier)
     with execute_notebooks(
-        analysis.file, work, inputs["settings"], clock.step, workers
+        analysis.file, work, inputs["settings"], clock.step, workers, earlier if waves else None
     ) as executed:
         with clock.step("figures"), _headless():
             apply_theme()
@@ -85,7 +94,7 @@ def _make(
             )  # fmt: skip
             save_figures(charts, work / "figures")
         with clock.step("documents"):
-            findings = find(analysis)
+            findings = find(analysis, waves)
             write_workbook(analysis, findings, work / "accounts.xlsx")
             write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
             write_deck(analysis, findings, work / "deck.pptx")
@@ -96,8 +105,19 @@ def _make(
         (work / "index.html").write_text(page, encoding="utf-8")
     source = provenance(inputs, analysis.study.folder, overridden(analysis), SEED, clock.seconds)
     write_outputs(analysis, findings.figures, source, work)
+    if waves:
+        write_json(waves.to_json(), work / "waves.json")
     shutil.rmtree(work / "steps")
     shutil.rmtree(work / SCRATCH, ignore_errors=True)
+
+
+def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
+    """The comparison with the earlier wave; None where there is none, or nothing to compare: other
+    accounts, names coded with another key, a report of an earlier version of the kit."""
+    try:
+        return compare_waves(Wave.read(earlier), Wave.of(analysis)) if earlier else None
+    except StudyError:
+        return None
 
 
 @contextmanager

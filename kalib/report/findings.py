@@ -10,8 +10,10 @@ import numpy as np
 
 from kalib.analysis import Analysis
 from kalib.overrides import ExpertBias
+from kalib.report.wave_tables import summary
 from kalib.report.words import Words
 from kalib.study import ZONES
+from kalib.waves import Waves
 
 NAMED_SUSPECTS = 5  # suspected entries named in the summary; the appendix lists all
 WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
@@ -20,23 +22,26 @@ NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
 @dataclass(frozen=True)
 class Findings:
-    """figures: the content of summary.json; found, do, sure: sentences in the study's language."""
+    """figures: the content of summary.json; found, do, sure: sentences in the study's language;
+    waves: the comparison with the wave before, where there is one."""
 
     figures: Mapping[str, Any]
     found: tuple[str, ...]
     do: tuple[str, ...]
     sure: tuple[str, ...]
+    waves: Waves | None = None
 
 
-def find(analysis: Analysis) -> Findings:
+def find(analysis: Analysis, waves: Waves | None = None) -> Findings:
     """Gather the findings of a study."""
     figures = summarize(analysis)
     words = Words.of(analysis.study)
     return Findings(
         figures,
-        _found(analysis, figures, words),
+        (*_found(analysis, figures, words), *([summary(waves, words)] if waves else [])),
         _do(analysis, figures, words),
         _sure(analysis, figures, words),
+        waves,
     )
 
 
