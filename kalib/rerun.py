@@ -79,7 +79,7 @@ def rerun(
 
 
 def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
-    """The study file of a run: the one given, else the first nearby with the run's name.
+    """The study file of a run: the one given, else the first nearby of the run's name and period.
 
     Raises StudyError where there is none.
     """
@@ -89,7 +89,8 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
     for file in [here / "study.toml", *sorted(here.glob("data/*/*.toml")),
                  *sorted(here.glob("*/study.toml"))]:  # fmt: skip
         try:
-            if load_study(file, before["settings"]).name == before["study"]:
+            found = load_study(file, before["settings"])
+            if (found.name, found.period) == (before["study"], before["period"]):
                 return file
         except StudyError:
             continue
