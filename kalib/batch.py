@@ -99,7 +99,7 @@ def run_batch(
                     remedy="Give one of them another [study] name or period")
         )  # fmt: skip
     done = {job.study: Outcome(job.study, job.target, unchanged=True) for job in planned}
-    waiting = _in_order(planned)
+    waiting = in_order(planned)
     if waiting:
         with following([job.study for chain in waiting for job in chain]) as told:
             if scheduler:
@@ -127,7 +127,7 @@ def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool
     return Job(study, target, current, loaded.name, loaded.period)
 
 
-def _in_order(planned: Sequence[Job]) -> Chains:
+def in_order(planned: Sequence[Job]) -> Chains:
     """The jobs that must run, in chains: waves of one study one after the other, the earliest
     first, since each is compared with the one before; a wave after one that runs runs too."""
     chains: dict[Path, list[Job]] = {}

@@ -18,14 +18,14 @@ from conftest import ROOT, SHIPPED, readable
 from lxml import html
 
 from kalib.errors import KalibError, StudyError
-from kalib.execution import check_parameters, notebook_paths
+from kalib.execution import check_parameters, notebook_paths, notebooks_of_run
 from kalib.outputs import CONTRACT
 from kalib.run import run_study
 from kalib.storage import report_folder
 
 FILES = (
     "index.html", "accounts.xlsx", "accounts.csv", "accounts.parquet", "formula.json",
-    "verdict.json", "summary.json", "run.json", "report.pdf", "deck.pptx",
+    "verdict.json", "summary.json", "run.json", "report.pdf", "deck.pptx", "learning.parquet",
     "visit-list.html",
 )  # fmt: skip
 
@@ -50,7 +50,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_run_leaves_every_file(report: Path) -> None:
     assert {*FILES, "notebooks", "figures"} == {path.name for path in report.iterdir()}
     assert [p.name for p in sorted((report / "notebooks").iterdir())] == [
-        p.name for p in notebook_paths()
+        p.name for p in notebooks_of_run(None)
     ]
     charts = {path.stem for path in (report / "figures").iterdir()}
     assert len(charts) == 11

@@ -10,20 +10,26 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
+from pypdf import PdfReader
 
 from kalib.analysis import Analysis
+from kalib.batch import Job, in_order
 from kalib.cli import main
 from kalib.drift import measure_drift
 from kalib.errors import StudyError
+from kalib.execution import notebooks_of_run
+from kalib.figures import all_figures
 from kalib.formula import Formula, Term
 from kalib.indicators import Column
 from kalib.moves import Knowledge, estimate_transitions, move_probability, persistence
 from kalib.outputs import write_outputs
-from kalib.provenance import inputs_of
+from kalib.provenance import earlier_report, inputs_of
+from kalib.report.document import write_document
 from kalib.report.findings import find
 from kalib.simulate import write_study
 from kalib.simulate_waves import simulate_pair
 from kalib.study import Cut
+from kalib.theme import save_figures
 from kalib.waves import REAL, Wave, Waves, compare_waves, open_wave
 
 R = Path(__file__).parent / "reference/r"
@@ -194,3 +200,41 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no finished run"):
         open_wave(tmp_path)
+
+
+def test_waves_of_one_study_run_in_order(tmp_path: Path) -> None:
+    jobs = [
+        Job(name, tmp_path / study / period, current, study, period)
+        for name, study, period, current in (
+            ("b", "x", "2026", True), ("a", "x", "2025", False), ("c", "y", "2026", True),
+            ("d", "z", "2026", False),
+        )
+    ]  # fmt: skip
+    chains = [[job.study for job in chain] for chain in in_order(jobs)]
+    assert chains == [["a", "b"], ["d"]]
+
+
+def test_earlier_report_is_the_latest_before(tmp_path: Path) -> None:
+    for name, period in (("x", "2023"), ("x", "2024"), ("x", "2026"), ("y", "2025")):
+        folder = tmp_path / f"{name}-{period}"
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({"study": name, "period": period}))
+    target = tmp_path / "2025"
+    assert earlier_report(target, "x", "2025") == tmp_path / "x-2024"
+    assert earlier_report(target, "x", "2023") is None
+    stems = [path.stem for path in notebooks_of_run(None)]
+    assert "06-waves" not in stems
+    assert [p.stem for p in notebooks_of_run(target)] == [*stems, "06-waves"]
+
+
+def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> None:
+    analysis = Analysis(ROOT / "data/fmcg-supermarkets")
+    findings = find(analysis, shipped)
+    assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in findings.found[-1]
+    save_figures(
+        all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
+                    analysis.study), tmp_path,
+    )  # fmt: skip
+    write_document(analysis, findings, tmp_path, "1", tmp_path / "report.pdf")
+    text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
+    assert "What moved market share" in text and "Has the formula changed?" in text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kalib.analysis import Analysis
-from kalib.report import exhibits, rosters
+from kalib.report import exhibits, rosters, wave_tables
 from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings, key_figures
 from kalib.report.words import Words
@@ -74,6 +74,9 @@ def _parts(analysis: Analysis, findings: Findings, figures: Path) -> list[Item]:
     parts = [(words.say("summary"), summary)]
     if findings.figures["ka_new"]:
         parts += _plan_parts(analysis, words)
+    if findings.waves:
+        waves = [_table(table) for table in wave_tables.all_tables(findings.waves, words)]
+        parts.append((words.say("p_waves", period=findings.waves.periods[0]), waves))
     parts += [
         (words.say("p_formula"), _formula(analysis)),
         (words.say("p_accuracy"), [
