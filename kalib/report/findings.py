@@ -101,6 +101,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "r2_predicted": _number(verdict.r2_predicted),
         "error_median": _number(verdict.error_median),
         "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
+        "boosted_error_median": _number(verdict.boosted_error_median),
         "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
         "suspects": len(analysis.fit.suspects),
         "overrides": _overrides(analysis.expert_bias),
