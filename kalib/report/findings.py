@@ -10,14 +10,13 @@ import numpy as np
 
 from kalib.analysis import Analysis
 from kalib.overrides import ExpertBias
-from kalib.report.wave_tables import summary
+from kalib.report import wave_tables
+from kalib.report.summary import NEXT_NAMED, summarize
 from kalib.report.words import Words
-from kalib.study import ZONES
 from kalib.waves import Waves
 
 NAMED_SUSPECTS = 5  # suspected entries named in the summary; the appendix lists all
 WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
-NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
 
 @dataclass(frozen=True)
@@ -38,75 +37,14 @@ def find(analysis: Analysis, waves: Waves | None = None) -> Findings:
     words = Words.of(analysis.study)
     return Findings(
         figures,
-        (*_found(analysis, figures, words), *([summary(waves, words)] if waves else [])),
+        (
+            *_found(analysis, figures, words),
+            *([wave_tables.summary(waves, words)] if waves else []),
+        ),
         _do(analysis, figures, words),
         _sure(analysis, figures, words),
         waves,
     )
-
-
-def summarize(analysis: Analysis) -> dict[str, Any]:
-    """The figures of summary.json: amounts in currency a year, shares as fractions, None where
-    nothing is known."""
-    matrix, plan, wallet = analysis.matrix, analysis.plan, analysis.wallet
-    accounts, verdict = plan.accounts, analysis.verdict
-    ranking = matrix.ranking
-    teams = plan.teams.set_index("team")
-    key = accounts[accounts["key_account"]]
-    known = accounts[accounts["potential"].notna()]
-    change = accounts["change"].value_counts()
-    figures: dict[str, Any] = {
-        "verdict": verdict.verdict,
-        "accounts": len(accounts),
-        "accounts_placed": len(known),
-        "surveyed": len(analysis.potential),
-        "total_potential": _amount(known["potential"].sum()),
-        "total_sales": _amount(accounts["sales"].sum()),
-        "sales_of_placed": _amount(known["sales"].sum()),
-        "market_share": _number(matrix.market_share),
-        "market_share_low": _number(wallet.market_share_low),
-        "market_share_high": _number(wallet.market_share_high),
-        "sow_cut": _number(matrix.sow_cut),
-        "potential_cut": _number(matrix.potential_cut),
-        "zones": dict(matrix.counts),
-        "undecided": int(accounts["flags"].str.contains("undecided").sum()),
-        "misplaced_expected": _amount((1 - known["zone_probability"]).sum()),
-        "misplaced_potential_expected": _amount(
-            ((1 - known["zone_probability"]) * known["potential"]).sum()
-        ),
-        "below_market": int(accounts["below_market"].sum()),
-        "sow_above_1": int((accounts["sow"] > 1).sum()),
-        "ka_new": len(key),
-        "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
-        "ka_potential": _amount(key["potential"].sum()),
-        "missed_by_sales": int(ranking["missed"]),
-        "missed_by_sales_potential": _amount(ranking["missed_potential"]),
-        "wrongly_ka_by_sales": int(ranking["wrong"]),
-        "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
-        **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
-        "hunters": int(teams.at["hunter", "people"]),
-        "farmers": int(teams.at["farmer", "people"]),
-        "owner_changes": plan.owner_changes,
-        "targets": {
-            zone: {
-                "accounts": int(plan.targets.at[zone, "accounts"]),
-                "sales": _amount(plan.targets.at[zone, "sales"]),
-                "target_sales": _amount(plan.targets.at[zone, "target_sales"]),
-                "target_growth": _amount(plan.targets.at[zone, "target_growth"]),
-            }
-            for zone in ZONES
-        },
-        "target_sales": _amount(plan.targets["target_sales"].sum()),
-        "target_growth": _amount(plan.targets["target_growth"].sum()),
-        "r2_predicted": _number(verdict.r2_predicted),
-        "error_median": _number(verdict.error_median),
-        "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
-        "boosted_error_median": _number(verdict.boosted_error_median),
-        "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
-        "suspects": len(analysis.fit.suspects),
-        "overrides": _overrides(analysis.expert_bias),
-    }
-    return figures
 
 
 def key_figures(findings: Findings, words: Words) -> list[tuple[str, str]]:
@@ -286,20 +224,6 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
     return tuple(said)
 
 
-def _overrides(bias: ExpertBias) -> dict[str, Any]:
-    return {
-        "count": bias.count,
-        "potential_before": _amount(bias.before),
-        "potential_after": _amount(bias.after),
-        "compared": bias.compared,
-        "median_ratio": _number(bias.ratio),
-        "median_ratio_low": _number(bias.low),
-        "median_ratio_high": _number(bias.high),
-        "p_value": _number(bias.p_value),
-        "more_than_noise": bias.beyond_noise,
-    }
-
-
 def _experts(bias: ExpertBias, words: Words) -> list[str]:
     """What field experts changed, and how they lean against the formula."""
     if not bias.count:
@@ -314,13 +238,3 @@ def _experts(bias: ExpertBias, words: Words) -> list[str]:
     elif bias.compared:
         said.append(words.say("s_experts_few", n=words.whole(bias.compared)))
     return said
-
-
-def _amount(value: Any) -> float | None:
-    number = float(value)
-    return round(number, 2) if np.isfinite(number) else None
-
-
-def _number(value: Any) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None
