@@ -98,7 +98,7 @@ def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
     pd.concat([accounts, accounts]).to_csv(tmp_path / "accounts.csv", index=False)
     with pytest.raises(StudyError, match="stands in row"):
         fit_large(tmp_path, tmp_path / "run", sample=500)
-    accounts.assign(indicator_1="many").to_csv(tmp_path / "accounts.csv", index=False)
-    with pytest.raises(StudyError):
+    accounts.assign(sales="many").to_csv(tmp_path / "accounts.csv", index=False)
+    with pytest.raises(StudyError, match="sales"):
         fit_large(tmp_path, tmp_path / "run", sample=50)
     assert not (tmp_path / "run").exists()
