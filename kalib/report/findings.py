@@ -160,15 +160,10 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         state = words.say(verdict.verdict)
         reasons = words.join(verdict.reasons) if verdict.verdict == "caution" else ""
         said.insert(0, words.say("s_verdict", verdict=state, reasons=reasons).strip())
-        said.append(
-            words.say(
-                "s_boosted"
-                if verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING
-                else "s_boosted_less",
-                r2=words.percent(max(verdict.boosted_r2_predicted, 0.0)),
-                error=words.percent(verdict.boosted_error_median),
-            )
-        )
+        dearer = verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING
+        r2 = words.percent(max(verdict.boosted_r2_predicted, 0.0))
+        error = words.percent(verdict.boosted_error_median)
+        said.append(words.say("s_boosted" if dearer else "s_boosted_less", r2=r2, error=error))
     if figures["misplaced_expected"] >= 1:
         said.append(
             words.say(
@@ -181,15 +176,9 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
     if figures["undecided"]:
         said.append(words.say("s_undecided", undecided=words.whole(int(figures["undecided"]))))
     if len(analysis.next_survey) > NEXT_NAMED:
-        first = analysis.next_survey.head(NEXT_NAMED)
-        said.append(
-            words.say(
-                "s_next",
-                n=NEXT_NAMED,
-                benefit=words.money(figures["next_survey_benefit"]),
-                accounts=", ".join(first.index[:NAMED_SUSPECTS]),
-            )
-        )
+        named = ", ".join(analysis.next_survey.index[:NAMED_SUSPECTS])
+        benefit = words.money(figures["next_survey_benefit"])
+        said.append(words.say("s_next", n=NEXT_NAMED, accounts=named, benefit=benefit))
     suspects = fit.suspects
     if verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
