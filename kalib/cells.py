@@ -82,6 +82,9 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Numbers:
     either = text.str.fullmatch(EITHER)
     if not (values.isna() & ~missing).any() and not either.any():
         return Numbers(values, faults, "")
+    if not text[~missing].str.contains(r"\d", regex=True).any():
+        faults[~missing] = "is not a number"
+        return Numbers(values, faults, "")
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
     found = _parsed(bare, mark) * factor
@@ -102,10 +105,11 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Numbers:
 
 def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
     """The decimal mark that a table's first rows show: "," or ".", "" where they show none."""
-    marks = {
-        _decimal_mark(_undressed(column[~is_missing(column)].str.strip())[0], "")[0]
-        for _, column in frame.head(rows).items()
-    } - {""}
+    marks = set()
+    for _, column in frame.head(rows).items():
+        told = column[column.str.contains(r"\d[.,]\d", regex=True)]
+        marks.add(_decimal_mark(_undressed(told)[0], "")[0] if len(told) else "")
+    marks -= {""}
     return marks.pop() if len(marks) == 1 else ""
 
 
@@ -144,6 +148,9 @@ def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Cells without currency, percent sign and unit, what these multiply by, and the currency."""
     rest = text.str.translate(PLAIN).str.strip()
     currency = pd.Series("", index=text.index, dtype="str")
+    factor = pd.Series(1.0, index=text.index)
+    if not rest.str.contains(r"[^-+\d.,' ]|-$", regex=True).any():
+        return rest, factor, currency
     for name, marks in CURRENCIES.items():
         has = rest.str.contains(rf"^[-+(]?\s*(?:{marks})|(?:{marks})\s*\)?$", regex=True)
         if has.any():
@@ -152,7 +159,6 @@ def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
             rest[has] = rest[has].str.replace(rf"\s*(?:{marks})\s*(\)?)$", r"\1", regex=True)
     rest = rest.str.replace(r"^\((.*)\)$", r"-\1", regex=True)
     rest = rest.str.replace(r"^([^-].*)-$", r"-\1", regex=True)
-    factor = pd.Series(1.0, index=text.index)
     share = rest.str.endswith("%")
     factor[share] = 0.01
     rest = rest.str.removesuffix("%").str.strip()

@@ -242,4 +242,4 @@ def _core(text: str) -> str:
     """An id without what spreadsheets and keyboards change in it."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = "".join(plain.split()).removesuffix(".0")
-    return plain.lstrip("0'") or plain
+    return plain.lstrip("0'") or "0"

@@ -30,6 +30,7 @@ FURTHER = (
     "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
     "override_by", "override_reason", "survey_rank", "survey_benefit",
 )  # fmt: skip
+FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 
 
@@ -45,13 +46,24 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
     return frame
 
 
+def _no_formulas(accounts: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet program would run as a formula, with the apostrophe that keeps it
+    text there; numbers such as an id of +49 stay."""
+    safe = accounts.copy()
+    for name in safe.select_dtypes(("object", "string")):
+        cells = safe[name].astype("string")
+        risky = cells.str.match(FORMULA) & ~cells.str.fullmatch(NUMBER)
+        safe[name] = safe[name].where(~risky.fillna(False), "'" + cells)
+    return safe
+
+
 def write_outputs(
     analysis: Analysis, figures: Mapping[str, object], source: Mapping[str, Any], folder: Path
 ) -> None:
     """Write accounts.csv, accounts.parquet and the JSON files. figures: as in summary.json;
     source: as in run.json."""
     accounts = accounts_table(analysis)
-    accounts.to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
+    _no_formulas(accounts).to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
     learned_from(analysis).reset_index().to_parquet(folder / LEARNED, index=False)
     record = formula_record(analysis.fit, analysis.screening, analysis.study)
