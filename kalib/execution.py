@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -160,12 +161,13 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
     change where its content did not, and says nothing of the machine."""
     notebook["metadata"].pop("papermill", None)
     place = str(parameters.get("study", ""))
-    shown = "/".join(Path(place).parts[-2:])
+    # Not the path as it is: papermill writes quotes and backslashes in it another way.
+    named = f"study = {json.dumps('/'.join(Path(place).parts[-2:]), ensure_ascii=False)}"
     for cell in notebook["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
         if "injected-parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = cell["source"].replace(place, shown)
+            cell["source"] = STUDY_LINE.sub(lambda _: named, cell["source"])
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -214,6 +213,13 @@ def separated(separator: str, decimal: str = ".") -> Spoil:
     return spoil
 
 
+def moved(file: str, to: str) -> Spoil:
+    def spoil(folder: Path) -> None:
+        (folder / file).rename(folder / to)
+
+    return spoil
+
+
 def above(lines: str) -> Spoil:
     return content(lambda raw: lines.encode() + raw)
 
@@ -395,11 +401,10 @@ CASES: tuple[Case, ...] = (
          NOTED, ("is a file of Excel",)),
     Case("files", "a damaged workbook", content(lambda raw: b"PK\x03\x04" + raw), REFUSED, ("save it again",)),
     Case("files", "a text file named .xlsx", both(
-        lambda folder: (folder / "accounts.csv").rename(folder / "accounts.xlsx") and None,
-        toml("accounts.csv", "accounts.xlsx")), NOTED, ("is a text file",)),
-    Case("files", "missing", lambda folder: (folder / "survey.csv").unlink(), REFUSED, ("no file survey.csv",)),
-    Case("files", "a folder in its place", lambda folder: (
-        (folder / "survey.csv").unlink(), (folder / "survey.csv").mkdir()) and None, REFUSED, ("no file",)),
+        moved("accounts.csv", "accounts.xlsx"), toml("accounts.csv", "accounts.xlsx")), NOTED,
+        ("is a text file",)),
+    Case("files", "missing", moved("survey.csv", "else.csv"), REFUSED, ("no file survey.csv",)),
+    Case("files", "a folder in its place", toml("survey.csv", "."), REFUSED, ("no file",)),
     Case("workbooks", "plain", excel(lambda b, f: fill(b.active, f)), SAME),
     Case("workbooks", "numbers stored as text", excel(lambda b, f: fill(b.active, f, numbers=False)), SAME),
     Case("workbooks", "a hidden first sheet", excel(hidden_sheet), NOTED, ("stores, not old (hidden)",)),
@@ -461,4 +466,4 @@ def summary() -> str:
 
 
 if __name__ == "__main__":
-    io.open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False).write(summary() + "\n")
+    sys.stdout.buffer.write(f"{summary()}\n".encode())

@@ -52,6 +52,7 @@ def small_study(tmp_path: Path) -> Path:
 
 
 def write_small_study(folder: Path) -> Path:
+    """Write a complete small study into a folder."""
     rng = np.random.default_rng(5)
     n = 60
     area = np.exp(6 + 0.5 * rng.standard_normal(n))
