@@ -18,6 +18,7 @@ from kalib.processes import start
 SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
+STUDY_LINE = re.compile(r"(?m)^study = .*$")
 CELL_SECONDS = 3600  # a cell that takes longer hangs
 Step = Callable[[str], AbstractContextManager[None]]
 
