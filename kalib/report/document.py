@@ -75,7 +75,7 @@ def _parts(analysis: Analysis, findings: Findings, figures: Path) -> list[Item]:
     if findings.figures["ka_new"]:
         parts += _plan_parts(analysis, words)
     if findings.waves:
-        waves = [_table(table) for table in wave_tables.all_tables(findings.waves, words)]
+        waves = [_table(table) for table in wave_tables.main_tables(findings.waves, words)]
         parts.append((words.say("p_waves", period=findings.waves.periods[0]), waves))
     parts += [
         (words.say("p_formula"), _formula(analysis)),

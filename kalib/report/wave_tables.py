@@ -28,9 +28,15 @@ PARTS = {
 
 def all_tables(waves: Waves, words: Words) -> list[Exhibit]:
     """Every table of a comparison that has something to say."""
+    tables = [*main_tables(waves, words), transitions(waves, words), formula_drift(waves)]
+    return [table for table in tables if len(table.frame)]
+
+
+def main_tables(waves: Waves, words: Words) -> list[Exhibit]:
+    """The tables that fill one page."""
     tables = [
-        share_split(waves, words), key_accounts(waves, words), transitions(waves, words),
-        real_moves(waves, words), targets_met(waves, words), chow(waves), formula_drift(waves),
+        share_split(waves, words), key_accounts(waves, words), real_moves(waves, words),
+        targets_met(waves, words), chow(waves),
     ]  # fmt: skip
     return [table for table in tables if len(table.frame)]
 
