@@ -29,6 +29,7 @@ notebooks: $(VENV)/run.stamp
 # Ratios against named peers; the README's tables are what this prints.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/worlds.py
+	$(BIN)/python benchmarks/next_survey.py 3
 	$(BIN)/python benchmarks/waves.py
 	$(BIN)/python benchmarks/visit_list.py
 	$(BIN)/python benchmarks/plan.py
