@@ -32,6 +32,16 @@ SEED = 20260101  # one seed a run, kept in run.json
 Step = TypeVar("Step")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for linear algebra: on tables this small threads wait for one another, and a
+    screening takes five times as long."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 class Analysis:
     """A study's steps, each computed once.
 
@@ -209,7 +219,8 @@ class Analysis:
             if file and file.exists():
                 self._steps[name] = pickle.loads(file.read_bytes())
             else:
-                self._steps[name] = compute()
+                with one_thread():
+                    self._steps[name] = compute()
                 if file:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     part = file.with_suffix(f".{os.getpid()}")

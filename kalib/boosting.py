@@ -11,7 +11,7 @@ from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.validation import r_squared
 
-FEW = 500  # surveyed accounts below which exact splits cost no more than binned ones
+FEW = 1000  # surveyed accounts below which exact splits cost no more than binned ones
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def boosted_accuracy(screening: Screening, fit: Fit) -> Boosted:
     in so few accounts is noise.
     """
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     believed = ~fit.oof["suspect"].to_numpy()
     rows = fit.working_rows[believed]
@@ -51,7 +52,8 @@ def boosted_accuracy(screening: Screening, fit: Fit) -> Boosted:
             if len(aim) < FEW
             else HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
         )
-        model.fit(matrix[train], aim[train], sample_weight=weights[train])
+        with threadpool_limits(1):  # the trees' threads, too, would wait for one another
+            model.fit(matrix[train], aim[train], sample_weight=weights[train])
         predicted[~train] = model.predict(matrix[~train])
     smearing = float(np.average(np.exp(aim - predicted), weights=weights))
     predicted += np.log(smearing)
