@@ -219,7 +219,7 @@ def test_overrides_become_the_potential_and_teach_the_formula_nothing(
     assert rest["potential"].equals(before.drop(chosen)["potential"])
     table = accounts_table(again)
     assert list(table.columns[: len(CONTRACT)]) == list(CONTRACT)
-    assert list(table.columns[-2:]) == ["override_by", "override_reason"]
+    assert {"override_by", "override_reason"} < set(table.columns[len(CONTRACT) :])
     source = overridden(again)
     assert source["sha256"] == again.overrides.sha256
     assert {row["account"] for row in source["entries"]} == set(chosen)
