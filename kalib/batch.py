@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from kalib.errors import Problem, StudyError
@@ -144,19 +148,35 @@ def in_order(planned: Sequence[Job]) -> Chains:
 
 def run_here(waiting: Chains, asked: Asked, jobs: int, told: Told) -> list[Outcome]:
     """Run each study in a process of its own, jobs at a time."""
+    os.environ.setdefault("MPLCONFIGDIR", _scratch())
     children: list[Child] = []
+    stopped = Event()
 
     def run(job: Job) -> Path:
         child = start("kalib.batch:work", [job.study, job.target, asked], early=True)
         children.append(child)
+        if stopped.is_set():
+            child.abandon()
         return child.result(partial(told, job.study))
 
     try:
         return _side_by_side(waiting, jobs, run)
     except BaseException:
+        stopped.set()
         for child in children:
             child.abandon()
         raise
+
+
+def _scratch() -> str:
+    """Where matplotlib keeps its list of fonts between runs: neither its files nor its settings
+    are in the home folder, which may be missing or closed."""
+    place = Path(tempfile.gettempdir()) / f"kalib-{os.getuid() if hasattr(os, 'getuid') else ''}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    if hasattr(os, "getuid") and place.lstat().st_uid != os.getuid():
+        return tempfile.mkdtemp(prefix="kalib-")  # another user took the name
+    return str(place)
 
 
 def _run_there(scheduler: str, waiting: Chains, asked: Asked, told: Told) -> list[Outcome]:

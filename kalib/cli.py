@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ class Kalib(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt:
+            click.echo("stopped; earlier reports are as they were", err=True)
+            sys.exit(1)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
@@ -70,6 +74,7 @@ def run(
     """
     from kalib.batch import REPORTS, run_batch
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
     secret = None

@@ -120,7 +120,11 @@ class _Server:
         with warnings.catch_warnings():
             # The one other thread is the memory allocator's own, which knows of forks.
             warnings.simplefilter("ignore", DeprecationWarning)
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError:  # no room for another: who asked sees the pipe close
+                os.close(events)
+                return
         if process:
             self._children[process] = events
             processes.send(events, "pid", process)

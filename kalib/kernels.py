@@ -27,7 +27,7 @@ class ForkedProvisioner(LocalProvisioner):
             folder = str(kwargs.get("cwd") or Path.cwd())
             environment = kwargs.get("env") or os.environ
             child = fork("kalib.kernels:serve_kernel", [arguments], environment, folder)
-        if child is None or not child.pid:
+        if child is None:
             return await super().launch_kernel(cmd, **kwargs)
         self.process = child  # type: ignore[assignment]
         self.pid = self.pgid = child.pid

@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -23,6 +25,7 @@ from kalib.errors import KalibError
 
 SWITCH = "KALIB_FORK"  # "0" in the environment: every process is started anew
 SERVE = "import sys; from kalib.forkserver import serve; serve(*map(int, sys.argv[1:]))"
+START_SECONDS = 120  # a server that has not forked by then hangs; cold imports take up to 30
 SPAWNED = "from kalib.processes import serve_spawned; serve_spawned()"
 Message = tuple[str, Any]  # kind ("pid", "told", "value", "error", "exit") and content
 
@@ -44,10 +47,16 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process, once there is one."""
-        while not self._pid and self.returncode is None:
-            self._listen(None)
+        """The process, once it has started."""
         return self._pid
+
+    def started(self, seconds: float) -> bool:
+        """Whether it is there, or has been, within so many seconds."""
+        end = time.monotonic() + seconds
+        while not self._pid and self.returncode is None:
+            if not self._listen(max(0, end - time.monotonic())):
+                self._end(-signal.SIGKILL)  # the server sees that nobody listens
+        return self._pid > 0
 
     def poll(self) -> int | None:
         """Its exit status; None while it runs."""
@@ -65,7 +74,7 @@ class Child:
     def send_signal(self, signum: int) -> None:
         """Send a signal, where it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, signum)
+            os.kill(self._pid, signum)
 
     def kill(self) -> None:
         """End it at once."""
@@ -78,7 +87,8 @@ class Child:
     def abandon(self) -> None:
         """End it while another thread may be waiting for its result."""
         if self._pid and self.returncode is None:
-            os.kill(self._pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(self._pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
     def result(self, told: Callable[..., None] = lambda *_: None) -> Any:
         """Wait for what the function returns; told is called with what it tells meanwhile.
@@ -155,7 +165,7 @@ def fork(
     *,
     early: bool = False,
 ) -> Child | None:
-    """As `start`, but None where the system can't fork."""
+    """As `start`, but None where the system can't fork, or no fork comes of it in time."""
     server = _fork_server()
     if server is None:
         return None
@@ -168,7 +178,8 @@ def fork(
         return None
     finally:
         os.close(said)
-    return Child(heard)
+    child = Child(heard)
+    return child if child.started(START_SECONDS) else None
 
 
 _server: socket.socket | None = None
@@ -187,11 +198,13 @@ def _fork_server() -> socket.socket | None:
             _server, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             watched, _alive = os.pipe()
             handed = (theirs.fileno(), _server.fileno(), watched)
-            subprocess.Popen(
-                [sys.executable, "-P", "-c", SERVE, *map(str, handed)],
-                pass_fds=handed, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
+            with suppress(OSError):  # no server: requests fail, and processes start anew
+                subprocess.Popen(
+                    [sys.executable, "-P", "-c", SERVE, *map(str, handed)],
+                    pass_fds=handed, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )  # fmt: skip
+            _server.settimeout(START_SECONDS)
             theirs.close()
             os.close(watched)
     return _server
@@ -209,7 +222,7 @@ def _keep_standard_files() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _spawn(
