@@ -19,6 +19,7 @@ SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 STUDY_LINE = re.compile(r"(?m)^study = .*$")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 3600  # a cell that takes longer hangs
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -159,14 +160,19 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None
 
 def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:
     """Write an executed notebook without times and paths: it travels with the report, should not
-    change where its content did not, and says nothing of the machine."""
-    notebook["metadata"].pop("papermill", None)
+    change where its content did not, and says nothing of the machine. A widget lives in its kernel:
+    what is stored of it, under random names, is dead."""
+    for key in ("papermill", "widgets"):
+        notebook["metadata"].pop(key, None)
     place = str(parameters.get("study", ""))
     # Not the path as it is: papermill writes quotes and backslashes in it another way.
     named = f"study = {json.dumps('/'.join(Path(place).parts[-2:]), ensure_ascii=False)}"
     for cell in notebook["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
+        if cell["cell_type"] == "code":
+            shown = [output for output in cell["outputs"] if WIDGET not in output.get("data", {})]
+            cell["outputs"] = shown
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = STUDY_LINE.sub(lambda _: named, cell["source"])
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

@@ -128,14 +128,14 @@ def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.D
 
     In each draw the potential cut and, where the study asks for it, the market share are computed
     anew. Returns p_attack, p_defense, p_maintenance, p_watch, top_probability (N rows), NaN where
-    potential is unknown.
+    potential is unknown, and everywhere without draws.
     """
     accounts = wallet.accounts
     rows = np.flatnonzero(accounts["potential"].notna())
     sales = accounts["sales"].to_numpy(np.float32)[rows]
     columns = [f"p_{zone}" for zone in ZONES]
     result = pd.DataFrame(np.nan, index=accounts.index, columns=[*columns, "top_probability"])
-    if len(rows) == 0:
+    if len(rows) == 0 or draws == 0:
         return result
     block = max(1, min(draws, BLOCK_CELLS // len(rows)))
     starts = range(0, draws, block)
@@ -177,15 +177,18 @@ def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.n
     )
 
 
-def build_matrix(wallet: Wallet, study: Study) -> Matrix:
-    """Zones, probabilities, key accounts, and what changes against today's list."""
+def build_matrix(wallet: Wallet, study: Study, draws: int = DRAWS) -> Matrix:
+    """Zones, probabilities, key accounts, and what changes against today's list.
+
+    draws: of all potentials, for the probabilities; with 0 these are NaN, and nobody is undecided.
+    """
     accounts = wallet.accounts.copy()
     known = accounts["potential"].notna()
     cut = potential_cut(accounts.loc[known, "potential"].to_numpy(), study.matrix.potential_cut)
     share = study.matrix.share_cut
     sow_cut = wallet.market_share if share == "market" else float(share)
     accounts["zone"] = assign_zones(accounts["potential"], accounts["sow"], cut, sow_cut)
-    chances = zone_probabilities(wallet, study)
+    chances = zone_probabilities(wallet, study, draws)
     columns = [f"p_{zone}" for zone in ZONES]
     position = accounts["zone"].map({zone: k for k, zone in enumerate(ZONES)})
     own = chances[columns].to_numpy()[np.arange(len(accounts)), position.fillna(0).astype(int)]
