@@ -68,7 +68,7 @@ def draw_stability(fit: Fit, study: Study, ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     label = words.tell("chosen in this share of half samples (dark: in the formula)")
     ax.set(xlim=(0, 1), xlabel=label, ylabel="")
-    sure = sum(often[name] >= 0.5 for name in fit.formula.indicators)
+    sure = sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators)
     count = len(fit.formula.indicators)
     entitle(
         ax, words, f"{sure} of {count} chosen indicators are stable choices" if count

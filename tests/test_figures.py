@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from kalib import figures, theme
+from kalib import figures, fit_figures, theme
 from kalib.analysis import Analysis
 
 
@@ -121,3 +123,12 @@ def test_files_are_the_same_when_drawn_again(stores: Analysis, tmp_path: Path) -
     for kind in ("png", "svg"):
         one, two = (tmp_path / folder / f"sizes.{kind}" for folder in "ab")
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_chosen_indicator_beyond_the_twenty_shown_is_counted(stores: Analysis) -> None:
+    fit = stores.fit
+    many = pd.Series(0.9, index=[f"other {i}" for i in range(25)])
+    crowded = replace(fit, stability=pd.concat([many, fit.stability.clip(upper=0.6)]))
+    ax = fit_figures.draw_stability(crowded, stores.study, theme.new_axes())
+    assert len(ax.patches) == 20
+    assert ax.get_title(loc="left").startswith("3 of 3")
