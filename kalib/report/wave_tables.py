@@ -167,7 +167,7 @@ def summary(waves: Waves, words: Words) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.2f}"
+    return f"{round(100 * value, 2) + 0.0:+.2f}"  # no -0.00
 
 
 def _number(value: float, form: str = ".4g") -> str:
