@@ -6,13 +6,17 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test lab lint notebooks studies benchmark clean
+.PHONY: study test fuzz lab lint notebooks studies benchmark clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# 20,000 random client tables, others each time.
+fuzz: $(VENV)/test.stamp
+	KALIB_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --dist load tests/test_properties.py
 
 lab: $(VENV)/run.stamp
 	$(BIN)/jupyter lab notebooks/01-indicators.ipynb

@@ -19,6 +19,9 @@ def _no_control(text: str) -> str:
     return text
 
 
+Header = Annotated[str, Field(min_length=1)]  # of a client's column
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,12 +55,12 @@ class Data(_Section):
 class Columns(_Section):
     """[columns]: the client's column for each of our terms."""
 
-    account: str
+    account: Header
     name: str | None = None
     region: str | None = None
     segment: str | None = None
-    sales: str
-    potential: str | None = None
+    sales: Header
+    potential: Header | None = None
     current_ka: str | None = None
     rep: str | None = None
     margin: str | None = None
@@ -73,7 +76,7 @@ class Columns(_Section):
 class Indicators(_Section):
     """[indicators]: candidates and what is expected of them."""
 
-    candidates: tuple[str, ...] = Field(min_length=1)
+    candidates: tuple[Header, ...] = Field(min_length=1)
     expected_sign: dict[str, Literal["+", "-"]] = {}
     required: tuple[str, ...] = ()
     max: int = Field(default=8, ge=1)
@@ -98,10 +101,10 @@ class Indicators(_Section):
 class VisitColumns(_Section):
     """[visits]: columns of the visits table."""
 
-    account: str
-    date: str
-    own: str
-    total: str
+    account: Header
+    date: Header
+    own: Header
+    total: Header
 
     @model_validator(mode="after")
     def _apart(self) -> VisitColumns:

@@ -95,3 +95,12 @@ def test_setting_that_names_no_key_is_refused(small_study: Path, key: str) -> No
 def test_missing_study_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"Give a study\.toml or its folder"):
         load_study(tmp_path)
+
+
+@pytest.mark.parametrize("line", ['account = "id"', 'sales = "sales"', 'potential = "potential"'])
+def test_blank_column_name_is_refused(line: str, small_study: Path) -> None:
+    file = small_study / "study.toml"
+    term = line.split()[0]
+    file.write_text(file.read_text().replace(line, f'{term} = ""'))
+    with pytest.raises(StudyError, match=rf"study.toml: 'columns.{term}'"):
+        load_study(small_study)
