@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.study import ZONES, Cut, Study
-from kalib.wallet import Wallet
+from kalib.wallet import Wallet, accounts_html
 
 DRAWS = 4000
 BLOCK_CELLS = 16_000_000  # draws x accounts held at once by a thread: about 150 MB
@@ -23,7 +23,7 @@ UNDECIDED = 0.7  # below this probability of the best zone an account is shown a
 SEED = 11
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Matrix:
     """Zones of all N accounts.
 
@@ -39,6 +39,13 @@ class Matrix:
     market_share: float
     counts: Mapping[str, int]
     ranking: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{zone}: {count:,}" for zone, count in self.counts.items())
+
+    def _repr_html_(self) -> str:
+        columns = ("name", "potential", "sales", "sow", "zone", "zone_probability", "change")
+        return f"<p>{self!r}</p>" + accounts_html(self.accounts, columns)
 
 
 def potential_cut(potential: np.ndarray, cut: Cut) -> float:

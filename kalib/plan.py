@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pandas as pd
 from kalib.matrix import Matrix
 from kalib.study import ZONES, Study
 from kalib.territories import assign_reps
+from kalib.wallet import accounts_html
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
@@ -21,7 +23,7 @@ SUMMED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Who does what.
 
@@ -42,6 +44,14 @@ class Plan:
     owner_changes: int
     owner_changes_naive: int
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        teams = (f"{row.people:,} {row.team}s" for row in self.teams.itertuples())
+        return f"{', '.join(teams)}; {self.owner_changes:,} accounts change owner"
+
+    def _repr_html_(self) -> str:
+        columns = ("name", "zone", "team", "rep", "sales", "target_sales", "target_sow")
+        return f"<p>{html.escape(repr(self))}</p>" + accounts_html(self.accounts, columns)
 
 
 def build_plan(matrix: Matrix, study: Study) -> Plan:

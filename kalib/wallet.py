@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,12 @@ from kalib.visits import Measured
 
 NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
 TOTAL_DRAWS = 400
+SHOWN = 10  # accounts that a notebook shows of a result
+ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
+FRACTIONS = ("sow", "zone_p", "target_sow")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Wallet:
     """Potential and share of wallet of all N accounts.
 
@@ -46,6 +50,22 @@ class Wallet:
     quantiles: np.ndarray
     loadings: np.ndarray
     evidence: SalesEvidence
+
+    def __repr__(self) -> str:
+        return f"{len(self.accounts):,} accounts, market share {self.market_share:.1%}"
+
+    def _repr_html_(self) -> str:
+        return accounts_html(self.accounts, ("name", *ESTIMATES))
+
+
+def accounts_html(accounts: pd.DataFrame, columns: Sequence[str]) -> str:
+    """The accounts with most potential, for a notebook: money whole, fractions as percentages."""
+    top = accounts.nlargest(SHOWN, "potential")[list(columns)]
+    whole, part = "{:,.0f}".format, "{:.0%}".format
+    forms = {name: part if name.startswith(FRACTIONS) else whole for name in columns}
+    numbers = {name: forms[name] for name in top.select_dtypes("number").columns}
+    head = f"<p>{len(top)} of {len(accounts):,} accounts</p>"
+    return head + str(top.to_html(formatters=numbers, na_rep="–", escape=True))
 
 
 def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:

@@ -227,3 +227,13 @@ def test_hand_over_lists_old_and_new_owner(stores: Analysis) -> None:
     assert len(plan.handover) == plan.owner_changes
     assert (plan.handover["from"] != plan.handover["to"]).all()
     assert set(plan.handover["account"]) <= set(plan.accounts.query("team != ''").index)
+
+
+def test_results_show_their_largest_accounts_in_a_notebook(phones: Analysis) -> None:
+    assert repr(phones.plan) == "2 hunters, 2 farmers; 22 accounts change owner"
+    assert repr(phones.matrix).startswith("attack: 10, defense: 22")
+    for result in (phones.wallet, phones.matrix, phones.plan):
+        shown = result._repr_html_()
+        assert "10 of 160 accounts" in shown and shown.count("<tr>") == 11
+    name = phones.wallet.accounts.nlargest(1, "potential")["name"].iloc[0]
+    assert name in phones.wallet._repr_html_()
