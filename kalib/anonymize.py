@@ -100,7 +100,7 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
         if "visitor" in visits:
             visits["visitor"] = _codes(visits["visitor"], key, "V")
     notes = tuple(note.without_value() for note in tables.notes)
-    return Tables(accounts, candidates, survey, visits, notes)
+    return Tables(accounts, candidates, survey, visits, notes, tables.order)
 
 
 def anonymize_overrides(overrides: Overrides, key: bytes) -> Overrides:

@@ -35,10 +35,11 @@ MONEY_DIGITS, SHARE_DIGITS = 2, 6
 
 
 def accounts_table(analysis: Analysis) -> pd.DataFrame:
-    """One row an account, the contract's columns first; amounts to cents, shares to six digits."""
+    """One row an account in the order of the client's, the contract's columns first; amounts to
+    cents, shares to six digits."""
     after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
-    frame = frame[[*CONTRACT, *FURTHER]].copy()
+    frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
     for name in frame.select_dtypes("number"):
         money = name.startswith(("sales", "potential", "target", "survey")) and name[-3:] != "sow"
         frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
