@@ -10,8 +10,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from kalib.preview import accounts_html
 from kalib.study import ZONES, Cut, Study
-from kalib.wallet import Wallet, accounts_html
+from kalib.wallet import Wallet
 
 DRAWS = 4000
 BLOCK_CELLS = 16_000_000  # draws x accounts held at once by a thread: about 150 MB

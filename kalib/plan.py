@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from kalib.matrix import Matrix
+from kalib.preview import accounts_html
 from kalib.study import ZONES, Study
 from kalib.territories import assign_reps
-from kalib.wallet import accounts_html
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches

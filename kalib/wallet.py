@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from kalib.fitting import Fit
 from kalib.indicators import Screening
 from kalib.overrides import no_overrides
 from kalib.predictive import with_doubts
+from kalib.preview import accounts_html
 from kalib.visit_list import (
     below_beyond_noise,
     below_p_values,
@@ -23,9 +23,7 @@ from kalib.visits import Measured
 
 NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
 TOTAL_DRAWS = 400
-SHOWN = 10  # accounts that a notebook shows of a result
 ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
-FRACTIONS = ("sow", "zone_p", "target_sow")
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,16 +54,6 @@ class Wallet:
 
     def _repr_html_(self) -> str:
         return accounts_html(self.accounts, ("name", *ESTIMATES))
-
-
-def accounts_html(accounts: pd.DataFrame, columns: Sequence[str]) -> str:
-    """The accounts with most potential, for a notebook: money whole, fractions as percentages."""
-    top = accounts.nlargest(SHOWN, "potential")[list(columns)]
-    whole, part = "{:,.0f}".format, "{:.0%}".format
-    forms = {name: part if name.startswith(FRACTIONS) else whole for name in columns}
-    numbers = {name: forms[name] for name in top.select_dtypes("number").columns}
-    head = f"<p>{len(top)} of {len(accounts):,} accounts</p>"
-    return head + str(top.to_html(formatters=numbers, na_rep="–", escape=True))
 
 
 def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:
@@ -108,12 +96,8 @@ def build_wallet(
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
         buys = ~measured & (sales > 0)
-        prior_width = _width(quantiles[buys])
-        sharpened = posterior_quantiles(quantiles[buys], sales[buys], levels, model.a, model.b)
-        # The formula's own mean is kept in its relation to the table: smearing stays in it.
-        point[buys] *= sharpened.mean(axis=1) / quantiles[buys].mean(axis=1)
-        quantiles[buys] = sharpened
-        loadings[buys] *= np.minimum(_width(sharpened) / prior_width, 1.0)[:, None]
+        narrower = _sharpen(point, quantiles, buys, sales, levels, model)
+        loadings[buys] *= narrower[:, None]
         source[buys] = "formula+sales"
     quantiles, point = _with_measured(
         quantiles, point, index, measured, potential, log_sd, levels, source == "none"
@@ -126,16 +110,11 @@ def build_wallet(
     loadings[source == "measured"] = 0.0
     loadings[source == "none"] = 0.0
     tail = (1 - confidence) / 2
-    frame["potential"] = point
-    frame["potential_low"] = _at_level(quantiles, levels, tail)
-    frame["potential_high"] = _at_level(quantiles, levels, 1 - tail)
+    frame = frame.assign(**_with_intervals(point, quantiles, levels, tail, frame["sales"]))
     frame["potential_source"] = source
     frame["extrapolated"] = outside_survey(fit, screening, measured) & (source != "measured")
     for name in ("by", "reason"):
         frame[f"override_{name}"] = told[name].reindex(index).fillna("").astype("str")
-    frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
-    frame["sow_low"] = share_of_wallet(frame["sales"], frame["potential_high"])
-    frame["sow_high"] = share_of_wallet(frame["sales"], frame["potential_low"])
     known = frame["potential"].notna().to_numpy()
     total = frame.loc[known, "potential"].sum()
     share = float(sales[known].sum() / total) if total > 0 else float("nan")
@@ -161,6 +140,47 @@ def build_wallet(
         loadings=loadings,
         evidence=model,
     )
+
+
+def _sharpen(
+    point: np.ndarray,
+    quantiles: np.ndarray,
+    buys: np.ndarray,
+    sales: np.ndarray,
+    levels: np.ndarray,
+    model: SalesEvidence,
+) -> np.ndarray:
+    """Lay what own sales say over the estimates of the accounts that buy, in place; returns what
+    is left (n,) of the width of each one's distribution, at most 1."""
+    before = quantiles[buys]
+    sharpened = posterior_quantiles(before, sales[buys], levels, model.a, model.b)
+    # The formula's own mean is kept in its relation to the table: smearing stays in it.
+    point[buys] *= sharpened.mean(axis=1) / before.mean(axis=1)
+    quantiles[buys] = sharpened
+    narrower: np.ndarray = np.minimum(_width(sharpened) / _width(before), 1.0)
+    return narrower
+
+
+def _with_intervals(
+    point: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, tail: float, sales: pd.Series
+) -> dict[str, pd.Series]:
+    """Potential and SOW of all accounts with their intervals."""
+    potential, low, high = (
+        pd.Series(values, index=sales.index)
+        for values in (
+            point,
+            _at_level(quantiles, levels, tail),
+            _at_level(quantiles, levels, 1 - tail),
+        )
+    )
+    return {
+        "potential": potential,
+        "potential_low": low,
+        "potential_high": high,
+        "sow": share_of_wallet(sales, potential),
+        "sow_low": share_of_wallet(sales, high),
+        "sow_high": share_of_wallet(sales, low),
+    }
 
 
 def surveyed_range(
