@@ -43,6 +43,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/run.py
 
 # Write the shipped studies' tables anew from their seeded generators.

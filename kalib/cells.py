@@ -146,11 +146,42 @@ def to_dates(cells: pd.Series) -> Dates:
 
 def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Cells without currency, percent sign and unit, what these multiply by, and the currency."""
-    rest = text.str.translate(PLAIN).str.strip()
-    currency = pd.Series("", index=text.index, dtype="str")
-    factor = pd.Series(1.0, index=text.index)
+    rest = text if text.str.isascii().all() else text.str.translate(PLAIN)
+    rest = rest.str.strip()
     if not rest.str.contains(r"[^-+\d.,' ]|-$", regex=True).any():
-        return rest, factor, currency
+        return rest, pd.Series(1.0, index=text.index), pd.Series("", text.index, dtype="str")
+    # Nothing that is taken off lies between the first and the last digit, and what stands around
+    # them is one of few in a column: these are undressed, not the cells.
+    which, dresses = pd.factorize(rest.str.replace(r"[0-9](?:.*[0-9])?", "0", n=1, regex=True))
+    dressed = pd.Series(dresses, dtype="str")
+    bare, factor, currency = _without_dress(dressed)
+    cuts = [_cut(old, new) for old, new in zip(dressed, bare, strict=True)]
+    cells = [
+        head + cell[start : len(cell) - end] + tail
+        for cell, (start, end, head, tail) in zip(rest, map(cuts.__getitem__, which), strict=True)
+    ]
+    return (
+        pd.Series(cells, text.index, dtype="str"),
+        factor.iloc[which].set_axis(text.index),
+        currency.iloc[which].set_axis(text.index),
+    )
+
+
+def _cut(old: str, new: str) -> tuple[int, int, str, str]:
+    """Where the digits, written 0, begin in old and how far from its end they end, and what stands
+    around them in new; all of new where there are none."""
+    start = old.find("0")
+    if start < 0:
+        return len(old), 0, new, ""
+    head, _, tail = new.partition("0")
+    return start, len(old) - start - 1, head, tail
+
+
+def _without_dress(rest: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """As `_undressed`, for a few cells in `PLAIN` writing."""
+    rest = rest.copy()
+    currency = pd.Series("", index=rest.index, dtype="str")
+    factor = pd.Series(1.0, index=rest.index)
     for name, marks in CURRENCIES.items():
         has = rest.str.contains(rf"^[-+(]?\s*(?:{marks})|(?:{marks})\s*\)?$", regex=True)
         if has.any():

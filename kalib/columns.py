@@ -191,8 +191,8 @@ def indicator(table: TextTable, name: str, decimal: str, found: Findings) -> np.
     numbers = to_numbers(cells, decimal)
     good = filled - int((numbers.faults != "").sum())
     if filled and good / filled >= NUMERIC_SHARE:
-        remedy = "Write a number, or leave it blank"
-        return _numbers(table, name, decimal, found, remedy).values.to_numpy()
+        _tell(table, name, numbers, found, "Write a number, or leave it blank")
+        return numbers.values.to_numpy()
     if good:
         found.note(f"{good} of {filled} cells are numbers; it was read as text", table, name)
     elif filled and cells[~missing].str.match(r"\d{4}-\d\d-\d\d").all():
@@ -213,13 +213,18 @@ def refuse_errors(table: TextTable, found: Findings) -> None:
 
 def _numbers(table: TextTable, column: str, decimal: str, found: Findings, remedy: str) -> Numbers:
     numbers = to_numbers(table.frame[column], decimal)
+    _tell(table, column, numbers, found, remedy)
+    return numbers
+
+
+def _tell(table: TextTable, column: str, numbers: Numbers, found: Findings, remedy: str) -> None:
+    """What is wrong with a column of numbers, and what may be read another way."""
     found.cells(table, column, numbers.faults, remedy)
     found.cells(table, column, numbers.values.abs() >= MOST_AMOUNT, "Check its unit",
                 "is too large to be true")  # fmt: skip
     if numbers.doubt:
         found.note("holds numbers that can be read in two ways", table, column,
                    example=numbers.doubt)  # fmt: skip
-    return numbers
 
 
 def _length(table: TextTable, column: str, found: Findings) -> None:

@@ -33,17 +33,14 @@ def fill_gaps(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     most frequent level."""
     missing = values.isna()
     scale, logged = working_scale(values)
-    levels = dummies(values)
     filled = scale.fillna(scale.median())
+    gaps = [j for j, name in enumerate(scale.columns) if missing[name].any()]
     spread: dict[str, float] = {}
-    gaps = [name for name in scale.columns if missing[name].any()]
-    for _ in range(IMPUTE_ROUNDS if gaps else 0):
-        for name in gaps:
-            others = np.column_stack([filled.drop(columns=name).to_numpy(), levels])
-            known = ~missing[name].to_numpy()
-            guess = _ridge_guess(others, scale[name].to_numpy(), known)
-            spread[name] = float(np.std(scale[name].to_numpy()[known] - guess[known]))
-            filled[name] = np.where(known, filled[name], guess)
+    if gaps:
+        matrix = np.column_stack([filled.to_numpy(), dummies(values)])
+        deviations = _chain(matrix, missing[scale.columns].to_numpy(), gaps)
+        filled = pd.DataFrame(matrix[:, : scale.shape[1]], scale.index, scale.columns)
+        spread = {str(scale.columns[j]): sd for j, sd in deviations.items()}
     result = values.copy()
     for name in values.columns:
         if name in scale.columns:
@@ -54,12 +51,45 @@ def fill_gaps(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     return result, missing, spread
 
 
-def _ridge_guess(others: np.ndarray, target: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Ridge prediction (N,) of a column from the others (N, q), fitted where it is known."""
-    others = (others - others.mean(axis=0)) / np.maximum(others.std(axis=0), 1e-12)
-    center = others[known].mean(axis=0)
-    rows, middle = others[known] - center, target[known].mean()
-    gram = rows.T @ rows + RIDGE * known.sum() * np.eye(rows.shape[1])
-    slope = np.linalg.solve(gram, rows.T @ (target[known] - middle))
-    guess = middle + (others - center) @ slope
-    return np.clip(guess, target[known].min(), target[known].max())
+def _chain(matrix: np.ndarray, missing: np.ndarray, gaps: list[int]) -> dict[int, float]:
+    """Fill the gaps of matrix (N, q) in place, column by column and round by round; returns what
+    each column scatters about its fill. missing: (N, k) bool, k <= q."""
+    center, unit = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-12)
+    rows = np.column_stack([(matrix - center) / unit, np.ones(len(matrix))])
+    # Sums of products are kept up to date, so that a column costs one pass over the table.
+    products = rows.T @ rows
+    deviation = {}
+    for turn in range(IMPUTE_ROUNDS):
+        for j in gaps:
+            gap = missing[:, j]
+            middle, slope = _ridge(products, rows[gap], j)
+            known = rows[~gap, j]
+            last = turn == IMPUTE_ROUNDS - 1
+            guess = middle + (rows if last else rows[gap]) @ slope
+            guess = np.clip(guess, known.min(), known.max())
+            if last:
+                deviation[j] = float(np.std(known - guess[~gap])) * float(unit[j])
+                guess = guess[gap]
+            rows[gap, j] = guess
+            products[j] = products[:, j] = rows.T @ rows[:, j]
+    for j in gaps:
+        matrix[missing[:, j], j] = center[j] + unit[j] * rows[missing[:, j], j]
+    return deviation
+
+
+def _ridge(products: np.ndarray, left_out: np.ndarray, target: int) -> tuple[float, np.ndarray]:
+    """Intercept and slopes (q + 1,) of a column's ridge regression on the others, from the sums of
+    products (q + 1, q + 1) of all rows, the last column being ones, less those left out."""
+    known = products - left_out.T @ left_out
+    count, everyone = known[-1, -1], products[-1, -1]
+    others = np.delete(np.arange(len(known) - 1), target)
+    mean = known[-1] / count
+    centered = known - count * np.outer(mean, mean)
+    variance = np.diag(products) / everyone - (products[-1] / everyone) ** 2
+    # The penalty is on the scale on which every column varies by one.
+    penalty = RIDGE * count * np.where(variance > 1e-12, variance, 1.0)[others]
+    slope = np.zeros(len(known))
+    slope[others] = np.linalg.solve(
+        centered[np.ix_(others, others)] + np.diag(penalty), centered[others, target]
+    )
+    return float(mean[target] - mean @ slope), slope

@@ -124,11 +124,10 @@ def _mixture(size: np.ndarray) -> np.ndarray:
         some, all_right = wrong[near], right[near]
         share = np.full(len(factors), PRIOR_WRONG / PRIOR_ENTRIES)
         for _ in range(EM_ROUNDS):
-            mass = some * share
-            total = (1 - share.sum()) * all_right + mass.sum(axis=1)
-            found = (mass / total[:, None]).sum(axis=0)
-            before, share = share, (found + PRIOR_WRONG) / (len(size) + PRIOR_ENTRIES)
-            if np.abs(share - before).max() < 1e-5:
+            total = (1 - share.sum()) * all_right + some @ share
+            found = share * ((1 / total) @ some)
+            used, share = share, (found + PRIOR_WRONG) / (len(size) + PRIOR_ENTRIES)
+            if np.abs(share - used).max() < 1e-5:
                 break
         prior = PRIOR_WRONG * np.log(share).sum() + PRIOR_ENTRIES * np.log1p(-share.sum())
         likelihood = np.log(total).sum() + np.log((1 - share.sum()) * right[~near]).sum()
@@ -136,7 +135,7 @@ def _mixture(size: np.ndarray) -> np.ndarray:
         crowd = found / len(size)
         few = crowd + np.sqrt(crowd * (1 - crowd) / len(size)) <= MOST_ERRORS
         chance = np.zeros(wrong.shape)
-        chance[near] = np.where(few, mass / total[:, None], 0.0)
+        chance[near] = np.where(few, some * used / total[:, None], 0.0)
         chances.append(chance)
     weight = np.exp(np.array(scores) - max(scores))
     return np.tensordot(weight / weight.sum(), np.array(chances), axes=1)
@@ -146,8 +145,7 @@ def _mixture(size: np.ndarray) -> np.ndarray:
 def _tails() -> tuple[tuple[Callable[[np.ndarray], np.ndarray], float], ...]:
     """Shapes of right entries, averaged over, each as (density, upper quartile): t distributions,
     long tails to short, and two whose logs fall in a line or nearly."""
-    from scipy.special import gamma, stdtrit
-    from scipy.stats import gennorm
+    from scipy.special import gamma, gammaincinv, stdtrit
 
     def student(freedom: float) -> Callable[[np.ndarray], np.ndarray]:
         size = gamma((freedom + 1) / 2) / gamma(freedom / 2) / np.sqrt(freedom * np.pi)
@@ -159,7 +157,7 @@ def _tails() -> tuple[tuple[Callable[[np.ndarray], np.ndarray], float], ...]:
 
     return (
         *((student(f), float(stdtrit(f, 0.75))) for f in (3.0, 5.0, 9.0, 20.0, 200.0)),
-        *((exponential(p), float(gennorm.ppf(0.75, p))) for p in (1.0, 1.4)),
+        *((exponential(p), float(gammaincinv(1 / p, 0.5) ** (1 / p))) for p in (1.0, 1.4)),
     )
 
 
@@ -168,12 +166,12 @@ def _residuals(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log entries (N, k) as given less what the believed others say, NaN where none was given,
     and their robust spread (k,)."""
-    filled = working_scale(fill_gaps(values)[0])[0]
+    filled = working_scale(fill_gaps(values)[0])[0][names].to_numpy()
     levels = dummies(values)
     residual = np.full(own.shape, np.nan)
     spread = np.zeros(len(names))
     for j, name in enumerate(names):
-        others = np.column_stack([filled[names].drop(columns=name).to_numpy(), levels])
+        others = np.column_stack([np.delete(filled, j, axis=1), levels])
         known = values[name].notna().to_numpy()
         line = robust_line(others[known], own[known, j], rounds=10)
         residual[:, j] = own[:, j] - line[0] - others @ line[1:]
