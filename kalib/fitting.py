@@ -114,13 +114,12 @@ def fit_formula(
     bias = survey_bias(by_scale[True].matrix, sales.reindex(index).to_numpy(float), surveyed)
     checked = cross_validate(designs, rows, observed, rules, bias.weights, believed, rng)
     chosen = min(wanted, key=lambda name: checked.errors[name])
-    design = designs[chosen]
-    weights = bias.weights * believed
+    design, weights = designs[chosen], bias.weights * believed
     final = fit_working(design, rows, observed, chosen, rules, weights)
     response = np.log(observed) if final.logged else observed
     use = final.weights > 0
-    frequency = selection_frequency(design, rows, response, rules, final.weights, rng)
-    stability = pd.Series(frequency, index=list(design.indicators), name="stability")
+    often = selection_frequency(design, rows, response, rules, final.weights, rng)
+    stability = pd.Series(often, index=list(design.indicators), name="stability")
     linear = _exact_fit(design, rows, response, final)
     formula = _formula(final, design, linear, stability, confidence, criterion)
     predictive = fit_predictive(checked.residual[chosen], final, design.matrix[rows], weights)

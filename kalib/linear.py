@@ -105,8 +105,7 @@ def least_squares(
     # Residuals from centered values keep their digits where the columns' means are large.
     residual = (response - middle) - (design - center) @ slopes
     whitened = residual * root
-    df = n - k
-    rss = float(whitened @ whitened)
+    df, rss = n - k, float(whitened @ whitened)
     sigma = float(np.sqrt(rss / df))
     vif = _vif(upper) if intercept else _vif_centered(design, root)
     upper = upper * scale
@@ -117,7 +116,6 @@ def least_squares(
     std_error = sigma * np.linalg.norm(inverse, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = coef / std_error
-        studentized = _studentized(whitened, leverage, rss, df)
         cook = whitened**2 * leverage / (k * sigma**2 * (1 - leverage) ** 2)
     press = residual / (1 - leverage)
     total = float((((response - middle) * root) ** 2).sum())
@@ -132,7 +130,7 @@ def least_squares(
         fitted=response - residual,
         residual=residual,
         leverage=leverage,
-        studentized=studentized,
+        studentized=_studentized(whitened, leverage, rss, df),
         cook=cook,
         press_residual=press,
         sigma=sigma,
@@ -246,8 +244,9 @@ def _with_intercept(
 
 def _studentized(whitened: np.ndarray, leverage: np.ndarray, rss: float, df: int) -> np.ndarray:
     """Externally studentized residuals (n,): each against the scale without its own row."""
-    left = np.maximum(rss - whitened**2 / (1 - leverage), 0.0) / max(df - 1, 1)
-    return whitened / np.sqrt(left * (1 - leverage))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row alone on its column has no scale
+        left = np.maximum(rss - whitened**2 / (1 - leverage), 0.0) / max(df - 1, 1)
+        return whitened / np.sqrt(left * (1 - leverage))
 
 
 def _hc3(basis: np.ndarray, inverse: np.ndarray, press: np.ndarray) -> np.ndarray:

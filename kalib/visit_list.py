@@ -138,6 +138,17 @@ def visits_scale(measured: Measured, sales: pd.Series) -> Scale:
     return Scale(ratio, float(np.sqrt(max(excess, 0.0) * expected.mean())), correlation)
 
 
+def counted_tails(
+    visits: Measured | None, sales: pd.Series, shares: np.ndarray, accounts: pd.Index
+) -> pd.Series:
+    """`tail_from_visits` of those of the accounts that were visited; shares: draws of market
+    share."""
+    if visits is None:
+        return pd.Series(dtype=float)
+    counted = tail_from_visits(visits, sales, share_points(shares))
+    return counted[counted.index.isin(accounts)]
+
+
 def tail_from_visits(
     measured: Measured, sales: pd.Series, market_share: np.ndarray, scale: Scale | None = None
 ) -> pd.Series:

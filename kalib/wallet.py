@@ -16,8 +16,7 @@ from kalib.preview import accounts_html
 from kalib.visit_list import (
     below_beyond_noise,
     below_p_values,
-    share_points,
-    tail_from_visits,
+    counted_tails,
 )
 from kalib.visits import Measured
 
@@ -107,23 +106,16 @@ def build_wallet(
     placed = index.get_indexer(told.index)
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
     quantiles[placed] = point[placed, None]
-    loadings[source == "measured"] = 0.0
-    loadings[source == "none"] = 0.0
+    loadings[np.isin(source, ("measured", "none"))] = 0.0
     tail = (1 - confidence) / 2
     frame = frame.assign(**_with_intervals(point, quantiles, levels, tail, frame["sales"]))
     frame["potential_source"] = source
     frame["extrapolated"] = outside_survey(fit, screening, measured) & (source != "measured")
     for name in ("by", "reason"):
         frame[f"override_{name}"] = told[name].reindex(index).fillna("").astype("str")
-    known = frame["potential"].notna().to_numpy()
-    total = frame.loc[known, "potential"].sum()
-    share = float(sales[known].sum() / total) if total > 0 else float("nan")
-    shares = _market_share_draws(quantiles[known], loadings[known], sales[known])
+    share, shares = _market(frame, quantiles, loadings)
     low, high = np.quantile(shares, [tail, 1 - tail]) if len(shares) else (np.nan, np.nan)
-    counted = pd.Series(dtype=float)
-    if visits is not None:
-        counted = tail_from_visits(visits, frame["sales"], share_points(shares))
-        counted = counted[counted.index.isin(index[measured].difference(told.index))]
+    counted = counted_tails(visits, frame["sales"], shares, index[measured].difference(told.index))
     frame["below_p"] = below_p_values(frame, quantiles, levels, shares, counted)
     posterior = frame["potential_source"] == "formula+sales"
     frame["below_market"] = below_beyond_noise(frame["below_p"], posterior, tail)
@@ -275,6 +267,16 @@ def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.nda
     left = min(int(place), len(levels) - 2)
     fraction = place - left
     return quantiles[:, left] * (1 - fraction) + quantiles[:, left + 1] * fraction
+
+
+def _market(
+    frame: pd.DataFrame, quantiles: np.ndarray, loadings: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Market share over the accounts whose potential is known, and draws of it."""
+    known = frame["potential"].notna().to_numpy()
+    sales, total = frame["sales"].to_numpy(float)[known], frame.loc[known, "potential"].sum()
+    share = float(sales.sum() / total) if total > 0 else float("nan")
+    return share, _market_share_draws(quantiles[known], loadings[known], sales)
 
 
 def _market_share_draws(
