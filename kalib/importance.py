@@ -56,7 +56,7 @@ def best_of_each_size(
                 "indicators": ", ".join(names),
                 "rss": float(rss[size]),
                 "bic": float(n * np.log(share) + columns * np.log(n)),
-                "r2": float(1 - share),
+                "r2": max(float(1 - share), 0.0),
                 "error": float(error[size]),
                 "error_se": float(error_se[size]),
                 "chosen": size == size_chosen,
