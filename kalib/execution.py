@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ WAVES = "06-waves"  # compares with the wave before, where there is one
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 STUDY_LINE = re.compile(r"(?m)^study = .*$")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+ORDINARY = "local-provisioner"  # Jupyter's own
 CELL_SECONDS = 3600  # a cell that takes longer hangs
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -106,7 +107,7 @@ def execute_notebooks(
 def run_notebook(path: str, target: str, parameters: Mapping[str, object], scratch: str) -> None:
     """Run one notebook in a process of its own. scratch: for Jupyter's files."""
     _keep_to(Path(scratch))
-    _execute(Path(path), Path(target), parameters)
+    execute(Path(path), Path(target), parameters)
 
 
 def _keep_to(scratch: Path) -> None:
@@ -124,23 +125,39 @@ def _keep_to(scratch: Path) -> None:
 def refresh_notebooks() -> None:
     """Execute the notebooks in place on their default study, as they are committed."""
     for path in notebook_paths():
-        _execute(path, path, {})
+        execute(path, path, {})
 
 
-def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
-    """Run one notebook in target's folder and write it there."""
-    import papermill
-    from nbclient.exceptions import DeadKernelError
+def execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
+    """Run one notebook in target's folder and write it there. Raises StudyError for a parameter it
+    does not know, KalibError where a cell fails or its kernel dies twice."""
     from papermill.exceptions import PapermillExecutionError
 
     check_parameters(path, parameters)
     try:
-        notebook = dict(
+        notebook = _run_cells(path, target.parent, parameters)
+    except PapermillExecutionError as error:
+        raise KalibError(f"notebook {path.stem}: {error.ename}: {error.evalue}") from error
+    except RuntimeError as error:
+        raise KalibError(
+            f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
+            "close other programs and run again"
+        ) from error
+    _tidy(notebook, target, parameters)
+
+
+def _run_cells(path: Path, folder: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+    """Run a notebook's cells. A kernel that dies is followed by one more, an ordinary one: ports
+    are chosen before they are taken, so another program may have come between."""
+    import papermill
+
+    def run() -> dict[str, Any]:
+        return dict(
             papermill.execute_notebook(
                 str(path),
                 None,
                 parameters=dict(parameters),
-                cwd=str(target.parent),
+                cwd=str(folder),
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
@@ -148,14 +165,11 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None
                 extra_arguments=["--log-level=CRITICAL"],
             )
         )
-    except PapermillExecutionError as error:
-        raise KalibError(f"notebook {path.stem}: {error.ename}: {error.evalue}") from error
-    except (DeadKernelError, RuntimeError) as error:
-        raise KalibError(
-            f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
-            "close other programs and run again"
-        ) from error
-    _tidy(notebook, target, parameters)
+
+    with suppress(RuntimeError):  # what a dead kernel raises, in a cell or before the first
+        return run()
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = ORDINARY
+    return run()
 
 
 def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:

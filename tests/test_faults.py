@@ -12,6 +12,7 @@ from conftest import ROOT
 
 from kalib import run
 from kalib.errors import KalibError
+from kalib.execution import PROVISIONER, execute
 from kalib.run import run_study
 
 FAULTS: dict[str, tuple[Callable[[], Exception], str]] = {
@@ -74,3 +75,32 @@ def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, ear
 def test_readme_lists_the_faults() -> None:
     lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work")]
     assert "\n".join(lines) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+NOTEBOOK = """{"cells": [
+ {"cell_type": "code", "execution_count": null, "id": "a", "metadata": {"tags": ["parameters"]},
+  "outputs": [], "source": "mark = ''"},
+ {"cell_type": "code", "execution_count": null, "id": "b", "metadata": {}, "outputs": [],
+  "source": "import os, pathlib\\nfile = pathlib.Path(mark)\\n%s\\nprint('alive')"}],
+ "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+ "nbformat": 4, "nbformat_minor": 5}"""
+
+
+def test_kernel_that_dies_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
+    notebook, target = tmp_path / "once.ipynb", tmp_path / "done.ipynb"
+    dies_once = "if not file.exists(): file.touch(); os._exit(1)"
+    notebook.write_text(NOTEBOOK % dies_once, encoding="utf-8")
+    execute(notebook, target, {"mark": str(tmp_path / "mark")})
+    assert "alive" in target.read_text(encoding="utf-8")
+
+
+def test_kernel_that_dies_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
+    notebook = tmp_path / "always.ipynb"
+    notebook.write_text(NOTEBOOK % "os._exit(1)", encoding="utf-8")
+    with pytest.raises(KalibError, match="always: its kernel died"):
+        execute(notebook, tmp_path / "done.ipynb", {"mark": "x"})
+    assert not (tmp_path / "done.ipynb").exists()
