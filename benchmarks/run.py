@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kalib.execution import notebook_paths
+from kalib.execution import notebooks_of_run
 
 ROOT = Path(__file__).parent.parent
 KALIB = (sys.executable, "-m", "kalib")
@@ -53,6 +53,7 @@ findings = find(analysis)
 write_workbook(analysis, findings, work / "accounts.xlsx")
 write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
 write_deck(analysis, findings, work / "deck.pptx")
+(work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
 notebooks = {{Path(path).stem: json.loads(Path(path).read_text()) for path in {notebooks!r}}}
 page = build_page(analysis, findings, notebooks, work / "figures", __version__)
 (work / "index.html").write_text(page)
@@ -65,11 +66,12 @@ write_outputs(analysis, findings.figures, source, work)
 def plain_script(study: Path, work: Path) -> str:
     """The notebooks' cells and the run's deliverables as one script."""
     parts = [HEAD.format(study=str(study), work=str(work))]
-    for path in notebook_paths():
+    notebooks = notebooks_of_run(None)
+    for path in notebooks:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
                 parts.append(_shown("".join(cell["source"])) + "\nclose_charts()")
-    parts.append(TAIL.format(notebooks=[str(path) for path in notebook_paths()]))
+    parts.append(TAIL.format(notebooks=[str(path) for path in notebooks]))
     return "\n".join(parts)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
+from kalib.lab import SESSION
 from kalib.processes import start
 
 SCRATCH = ".scratch"
@@ -134,6 +135,7 @@ def execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
     from papermill.exceptions import PapermillExecutionError
 
     check_parameters(path, parameters)
+    os.environ.pop(SESSION, None)  # started from JupyterLab too, a run has no one to choose
     try:
         notebook = _run_cells(path, target.parent, parameters)
     except PapermillExecutionError as error:

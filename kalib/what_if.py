@@ -147,7 +147,7 @@ def _sliders(analysis: Analysis) -> dict[str, FloatSlider]:
     return {
         name: FloatSlider(
             value=value, min=min(low, value), max=max(high, value), step=step, description=label,
-            continuous_update=False, style={"description_width": "12em"},
+            continuous_update=False, style={"description_width": "12em"}, layout={"width": "40em"},
             readout_format=".2f" if high <= 1 else ",.0f",
         )
         for name, (label, value, low, high, step) in given.items()
@@ -161,4 +161,5 @@ def _shown(comparison: pd.DataFrame) -> str:
         for name, row in zip(comparison.index, comparison.to_numpy(), strict=True)
     }
     columns = ["today", "what if", "change"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_html()
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_html(border=0)
+    return f'<div class="jp-RenderedHTMLCommon">{table}</div>'  # as JupyterLab shows other tables

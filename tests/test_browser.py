@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -18,14 +16,6 @@ from kalib.report.words import Words
 from kalib.study import ZONES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH: `apt-get install chromium`"
-)
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 EVIL = """<img src=x onerror=document.title=1></script><script>document.title=2</script><!--'"&"""
 READY = "html[data-ready]"
 
@@ -39,14 +29,6 @@ def write_page(analysis: Analysis, folder: Path) -> Path:
     file = folder / "index.html"
     file.write_text(build_page(analysis, find(analysis), notebooks, folder, "1"), encoding="utf-8")
     return file
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 class Reader:
