@@ -54,6 +54,17 @@ def sheet_rows(path: Path, wanted: Collection[str], notes: list[Problem]) -> lis
     return best
 
 
+def all_sheets(path: Path) -> dict[str, list[list[str]]]:
+    """Name -> rows of every visible sheet that holds anything."""
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    measure(path)
+    with CalamineWorkbook.from_path(path) as book:
+        names = [s.name for s in book.sheets_metadata if s.visible == SheetVisibleEnum.Visible]
+        sheets = {name: _sheet(book.get_sheet_by_name(name), path.name) for name in names}
+    return {name: rows for name, rows in sheets.items() if rows}
+
+
 def parquet_columns(
     path: Path, wanted: Collection[str], problems: list[Problem]
 ) -> tuple[tuple[str, ...], dict[str, list[str]]]:

@@ -15,42 +15,8 @@ import pandas as pd
 from kalib.cells import is_missing, to_numbers
 from kalib.columns import NUMERIC_SHARE
 from kalib.errors import Problem, StudyError
-from kalib.reading import TextTable, read_text_table
-
-# Words that tell a column's role, the surest first; matched against the header's own words.
-ROLE_WORDS = {
-    "account": (
-        "account", "account id", "customer id", "store id", "outlet id", "client id", "shop id",
-        "id", "code", "no", "number", "customer", "client", "store", "outlet", "shop",
-        "客户编号", "客户代码", "门店编号", "门店代码", "店铺编号", "编号", "代码", "编码", "kundennummer", "nr",
-    ),
-    "potential": (
-        "potential", "total sales", "total purchases", "category purchases", "category sales",
-        "category spend", "market sales", "total spend", "total volume", "purchases", "spending",
-        "采购潜力", "潜力", "总采购额", "总采购", "总销量", "总销售", "品类采购额", "bedarf",
-    ),
-    "sales": (
-        "own sales", "our sales", "sales", "revenue", "turnover", "own revenue", "net sales",
-        "我方销售额", "我方销售", "本公司销售额", "销售额", "销量", "umsatz",
-    ),
-    "name": (
-        "name", "account name", "customer name", "store name", "outlet name", "client name",
-        "客户名称", "门店名称", "店名", "名称", "客户",
-    ),
-    "region": ("region", "area", "city", "province", "state", "territory", "district", "区域",
-               "大区", "地区", "城市", "省份"),
-    "segment": ("segment", "chain", "channel", "type", "banner", "group", "细分", "渠道", "连锁",
-                "类型"),
-    "current_ka": ("is ka", "ka", "key account", "current ka", "重点客户", "是否重点", "大客户"),
-    "rep": ("rep", "sales rep", "owner", "salesperson", "account manager", "sales person",
-            "业务员", "销售代表", "负责人"),
-    "margin": ("margin", "margin rate", "gross margin", "毛利率", "利润率"),
-    "date": ("date", "day", "visit date", "日期", "拜访日期"),
-    "own": ("own units", "own sales", "own", "our units", "我方销量", "本品销量"),
-    "total": ("total units", "total sales", "total", "all units", "all brands", "总销量", "全品牌销量"),
-}  # fmt: skip
-NEGATIVE = ("distance", "距离", "competitor", "竞品", "竞争")  # more of it means less potential
-NEUTRAL = ("year", "年", "rank", "latitude", "longitude", "lat", "lon", "zip", "postal", "邮编")
+from kalib.reading import TextTable, read_every_table, read_text_table
+from kalib.roles import expected_sign, role_of
 
 
 @dataclass(frozen=True)
@@ -74,17 +40,23 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
     target = folder / name
     if target.exists():
         raise StudyError(Problem("is there already", file=str(target), remedy="Choose a name"))
-    tables = [read_text_table(path) for path in files]
+    tables = [table for path in files for table in read_every_table(path)]
     doubts: list[str] = []
-    visits = [table for table in tables if _is_visits(table)]
-    others = [table for table in tables if not any(table is visit for visit in visits)]
+    visits = next(filter(_is_visits, tables), None)
+    others = [table for table in tables if not _is_visits(table)]
     if not others:
         raise StudyError("none of the tables lists accounts with sales")
-    accounts = max(others, key=lambda t: (_role(t, "sales") is not None, len(t.frame.columns)))
-    surveys = [table for table in others if table is not accounts]
-    roles = _account_roles(accounts, bool(surveys or visits), doubts)
-    survey = surveys[0] if surveys else None
-    text = _study_text(name, accounts, roles, survey, visits[0] if visits else None, doubts)
+    accounts = max(others, key=lambda t: (role_of(t, "sales") is not None, len(t.frame.columns)))
+    key = _account_key(accounts, doubts)
+    survey = _survey([table for table in others if table is not accounts], accounts, key)
+    roles = _account_roles(accounts, key, bool(survey or visits))
+    text, used = _study_text(name, accounts, roles, survey, visits, doubts)
+    _refuse_hidden(used, files)
+    for table in tables:
+        if not any(table is one for one, _ in used):
+            doubts.append(f"{table.label} was left out")
+        elif table.sheet:
+            doubts.append(f"{table.label} was taken for one of the tables")
     target.mkdir(parents=True)
     for path in files:
         shutil.copyfile(path, target / path.name)
@@ -93,36 +65,41 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
     return Proposal(target, tuple(doubts))
 
 
-def _words(header: str) -> str:
-    """A header as plain words: "Own_Sales (EUR)" -> "own sales"."""
-    text = re.sub(r"[\(（\[].*?[\)）\]]", " ", str(header))
-    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
-    return re.sub(r"[\s_\-./:]+", " ", text).strip().lower()
-
-
-def _role(table: TextTable, role: str, taken: Sequence[str] = ()) -> str | None:
-    """The column that fits a role best, or None."""
-    free = {_words(column): column for column in table.frame.columns if column not in taken}
-    for wanted in ROLE_WORDS[role]:
-        if wanted in free:
-            return str(free[wanted])
-    for wanted in ROLE_WORDS[role]:
-        if len(wanted) < 4 and wanted.isascii():
-            continue
-        for words, column in free.items():
-            if re.search(rf"\b{re.escape(wanted)}\b", words) or (
-                not wanted.isascii() and wanted in words
-            ):
-                return str(column)
-    return None
-
-
 def _is_visits(table: TextTable) -> bool:
     """A table of dated visits to the same accounts, again and again."""
-    date, account = _role(table, "date"), _role(table, "account")
-    if not date or not account or not _role(table, "total", (date, account)):
+    date, account = role_of(table, "date"), role_of(table, "account")
+    if not date or not account or not role_of(table, "total", (date, account)):
         return False
     return bool(table.frame[account].duplicated().mean() > 0.5)
+
+
+def _survey(tables: Sequence[TextTable], accounts: TextTable, key: str) -> TextTable | None:
+    """The table of known potential: the one that has the accounts' id and looks most like one. A
+    sheet, which no one named, is none where it does not; a file is, and refused if it is not."""
+
+    def fits(table: TextTable) -> int:
+        has_key = key in table.frame.columns
+        return has_key + (has_key and role_of(table, "potential", [key]) is not None)
+
+    best = max(tables, key=fits, default=None)
+    needed = role_of(accounts, "potential") is None
+    if best is None or (best.sheet and fits(best) < 2 and not needed):
+        return None
+    return best
+
+
+def _refuse_hidden(used: Sequence[tuple[TextTable, list[str]]], files: Sequence[Path]) -> None:
+    """Refuse sheets that a run, which looks for their columns, would not come to."""
+    paths = {path.name: path for path in files}
+    problems = [
+        Problem("another sheet has its columns too", file=table.label,
+                remedy="Save the sheet as a file of its own")
+        for table, names in used
+        if table.sheet
+        and not read_text_table(paths[table.file], names).frame[names].equals(table.frame[names])
+    ]  # fmt: skip
+    if problems:
+        raise StudyError(problems)
 
 
 def _numeric(cells: pd.Series) -> bool:
@@ -131,27 +108,31 @@ def _numeric(cells: pd.Series) -> bool:
     return bool(filled.any() and values.notna().sum() / filled.sum() >= NUMERIC_SHARE)
 
 
-def _account_roles(table: TextTable, known: bool, doubts: list[str]) -> dict[str, str]:
-    """Role -> column of the accounts table."""
-    roles: dict[str, str] = {}
+def _account_key(table: TextTable, doubts: list[str]) -> str:
+    """The column that tells the accounts apart."""
     frame = table.frame
     unique = [c for c in frame.columns if frame[c].is_unique and (frame[c].str.strip() != "").all()]
-    account = _role(table, "account")
+    account = role_of(table, "account")
     if account is None or account not in unique:
         if not unique:
             raise StudyError(
-                Problem("no column tells the accounts apart", file=table.file,
+                Problem("no column tells the accounts apart", file=table.label,
                         remedy="Add a column with an id for each account")
             )  # fmt: skip
-        named = _role(table, "account", [c for c in frame.columns if c not in unique])
+        named = role_of(table, "account", [c for c in frame.columns if c not in unique])
         account = named or str(unique[0])
-        doubts.append(f"{table.file}: {account!r} is taken as the account's id")
-    roles["account"] = account
+        doubts.append(f"{table.label}: {account!r} is taken as the account's id")
+    return account
+
+
+def _account_roles(table: TextTable, key: str, known: bool) -> dict[str, str]:
+    """Role -> column of the accounts table."""
+    roles, frame = {"account": key}, table.frame
     order = ["sales", "name", "region", "segment", "current_ka", "rep", "margin"]
     if not known:
         order.insert(0, "potential")
     for role in order:
-        column = _role(table, role, list(roles.values()))
+        column = role_of(table, role, list(roles.values()))
         number = role in ("sales", "potential", "margin")
         if column and (not number or _numeric(frame[column])):
             if role in ("region", "segment") and _numeric(frame[column]):
@@ -159,12 +140,12 @@ def _account_roles(table: TextTable, known: bool, doubts: list[str]) -> dict[str
             roles[role] = column
     if "sales" not in roles:
         raise StudyError(
-            Problem("no column looks like our own sales", file=table.file,
+            Problem("no column looks like our own sales", file=table.label,
                     remedy="Call it own_sales")
         )  # fmt: skip
     if not known and "potential" not in roles:
         raise StudyError(
-            Problem("potential is known nowhere", file=table.file,
+            Problem("potential is known nowhere", file=table.label,
                     remedy="Give a survey or visits as well, or a column potential")
         )  # fmt: skip
     return roles
@@ -185,7 +166,7 @@ def _candidates(table: TextTable, roles: dict[str, str], doubts: list[str]) -> l
             found.append(str(column))
     if not found:
         raise StudyError(
-            Problem("no column is left that could tell potential", file=table.file,
+            Problem("no column is left that could tell potential", file=table.label,
                     remedy="Add indicators of purchasing power")
         )  # fmt: skip
     return found
@@ -198,45 +179,31 @@ def _study_text(
     survey: TextTable | None,
     visits: TextTable | None,
     doubts: list[str],
-) -> str:
-    """study.toml, commented."""
+) -> tuple[str, list[tuple[TextTable, list[str]]]]:
+    """study.toml, commented; and the tables it names with the columns it asks of each."""
     candidates = _candidates(accounts, roles, doubts)
     data = [f"accounts = {_quoted(accounts.file)}   # one row per account"]
-    columns = dict(roles)
+    columns, section = dict(roles), ""
+    used = [(accounts, [*roles.values(), *candidates])]
     if survey is not None:
         data.append(f"survey = {_quoted(survey.file)}   # known potential of some accounts")
-        key = roles["account"]
-        if key not in survey.frame.columns:
-            raise StudyError(
-                Problem("the accounts' id is not among its columns", file=survey.file, column=key,
-                        remedy=f"Call the id {key} in both tables")
-            )  # fmt: skip
-        potential = _role(survey, "potential", [key]) or next(
-            (str(c) for c in survey.frame.columns if c != key and _numeric(survey.frame[c])), None
-        )
-        if potential is None:
-            raise StudyError(Problem("no column holds the potential", file=survey.file))
-        columns["potential"] = potential
-        doubts.append(f"{survey.file}: {potential!r} is taken as the potential")
-    section = ""
+        columns["potential"] = _known_potential(survey, roles["account"])
+        used.append((survey, [roles["account"], columns["potential"]]))
+        doubts.append(f"{survey.label}: {columns['potential']!r} is taken as the potential")
     if visits is not None:
         data.append(f"visits = {_quoted(visits.file)}   # daily visits, potential measured in them")
-        taken: list[str] = []
-        lines = []
-        for role in ("account", "date", "own", "total"):
-            column = _role(visits, role, taken)
-            if column is None:
-                raise StudyError(Problem(f"no column for {role!r}", file=visits.file))
-            taken.append(column)
-            lines.append(f"{role} = {_quoted(column)}")
+        found = _visit_columns(visits)
+        used.append((visits, list(found.values())))
+        lines = [f"{role} = {_quoted(column)}" for role, column in found.items()]
         section = "\n[visits]\n" + "\n".join(lines) + "\n"
     numeric = [c for c in candidates if _numeric(accounts.frame[c])]
-    signs = {c: _sign(c) for c in numeric if _sign(c)}
+    signs = {c: expected_sign(c) for c in numeric if expected_sign(c)}
     signed = ", ".join(f"{_quoted(c)} = {_quoted(s)}" for c, s in signs.items())
     doubts.append("the currency is not told by the tables: fill in [study] currency")
-    return (
-        f"# Proposed from {', '.join(t.file for t in (accounts, survey, visits) if t)}; read every"
-        f' line.\n[study]\nname = "{name}"\ntitle = {_quoted(name.replace("-", " ").capitalize())}\n'
+    sources = ", ".join(_quoted(table.label) for table, _ in used)
+    text = (
+        f"# Proposed from {sources}; read every line.\n"
+        f'[study]\nname = "{name}"\ntitle = {_quoted(name.replace("-", " ").capitalize())}\n'
         'industry = ""\ncurrency = ""   # unit of sales and potential, a year\n'
         'period = "current"\n\n[data]\n' + "\n".join(data) + "\n\n[columns]\n"
         + "\n".join(f"{role} = {_quoted(column)}" for role, column in columns.items())
@@ -245,19 +212,40 @@ def _study_text(
         + "]\n# expected direction; a formula against it is not considered\n"
         + f"expected_sign = {{ {signed} }}\n{section}"
     )  # fmt: skip
+    return text, used
 
 
-def _sign(column: str) -> str:
-    words = _words(column)
-    if any(word in words for word in NEUTRAL):
-        return ""
-    return "-" if any(word in words for word in NEGATIVE) else "+"
+def _known_potential(survey: TextTable, key: str) -> str:
+    """The survey's column of potential."""
+    frame = survey.frame
+    if key not in frame.columns:
+        raise StudyError(
+            Problem("the accounts' id is not among its columns", file=survey.label, column=key,
+                    remedy=f"Call the id {key} in both tables")
+        )  # fmt: skip
+    named = role_of(survey, "potential", [key])
+    numeric = (str(c) for c in frame.columns if c != key and _numeric(frame[c]))
+    potential = named or next(numeric, None)
+    if potential is None:
+        raise StudyError(Problem("no column holds the potential", file=survey.label))
+    return potential
+
+
+def _visit_columns(visits: TextTable) -> dict[str, str]:
+    """Role -> column of the visits table."""
+    found: dict[str, str] = {}
+    for role in ("account", "date", "own", "total"):
+        column = role_of(visits, role, list(found.values()))
+        if column is None:
+            raise StudyError(Problem(f"no column for {role!r}", file=visits.label))
+        found[role] = column
+    return found
 
 
 def _codebook(name: str, tables: Sequence[TextTable]) -> str:
     lines = [f"# Codebook: {name}", ""]
     for table in tables:
-        lines += [f"## {table.file}", "", "| column | definition | unit | source |",
+        lines += [f"## {table.label}", "", "| column | definition | unit | source |",
                   "|---|---|---|---|"]  # fmt: skip
         for column in table.frame.columns:
             values = to_numbers(table.frame[column]).values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from kalib.delimited import csv_rows
 from kalib.errors import Problem, StudyError
-from kalib.packed import LARGEST, MOST_ROWS, parquet_columns, sheet_rows, too_large
+from kalib.packed import LARGEST, MOST_ROWS, all_sheets, parquet_columns, sheet_rows, too_large
 
 TOP = 20  # rows in which the header is looked for
 BLOCK = 50_000  # rows held as Python text at a time
@@ -28,20 +29,26 @@ SUFFIX = {"Excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "Parquet": (".pa
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text: frame of str cells, file name, the file row of each line, all headers, and
-    what was tolerated."""
+    """A table of text: frame of str cells, file name, the file row of each line, all headers, what
+    was tolerated, and the sheet where the file has several tables."""
 
     frame: pd.DataFrame
     file: str
     rows: np.ndarray
     headers: tuple[str, ...]
     notes: tuple[Problem, ...] = ()
+    sheet: str = ""
+
+    @property
+    def label(self) -> str:
+        """The file, and the sheet of it."""
+        return f"{self.file}, sheet {self.sheet}" if self.sheet else self.file
 
     def keep(self, where: np.ndarray, *notes: Problem) -> TextTable:
         """The lines where a (rows,) bool array is True, with further notes."""
         frame = self.frame[where].reset_index(drop=True)
         notes = (*self.notes, *notes)
-        return TextTable(frame, self.file, self.rows[where], self.headers, notes)
+        return replace(self, frame=frame, rows=self.rows[where], notes=notes)
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,40 @@ def read_text_table(
     where they are there. The content decides what kind of file it is. Raises StudyError where it
     can't be read, with every problem found.
     """
+    with _readable(path):
+        return _read(path, _Asked(tuple(wanted), tuple(welcome)))
+
+
+def read_every_table(path: Path) -> list[TextTable]:
+    """A file's one table, or one for each visible sheet of a workbook that can be read as a table.
+
+    Raises StudyError where there is none.
+    """
+    if _kind(path) != "Excel":
+        return [read_text_table(path)]
+    tables: list[TextTable] = []
+    problems: list[Problem] = []
+    with _readable(path):
+        sheets = all_sheets(path)
+    for name, rows in sheets.items():
+        try:
+            table = _from_rows(iter(rows), path.name, _Asked((), ()), [])
+            tables.append(replace(table, sheet=name if len(sheets) > 1 else ""))
+        except StudyError as error:
+            problems += error.problems
+    if not tables:
+        empty = Problem("the file is empty", file=path.name, remedy="Export it again")
+        raise StudyError(problems or empty)
+    return tables
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Refuse a file that is too large, and tell what keeps another from being read."""
     if path.stat().st_size > LARGEST:
         raise too_large(f"its {path.stat().st_size / 1e9:.1f} GB are", path.name)
     try:
-        return _read(path, _Asked(tuple(wanted), tuple(welcome)))
+        yield
     except (StudyError, MemoryError):
         raise
     except Exception as error:
@@ -82,10 +119,15 @@ def read_text_table(
         ) from error
 
 
+def _kind(path: Path) -> str:
+    """Excel, Parquet or CSV, by content."""
+    with path.open("rb") as file:
+        return MAGIC.get(file.read(4), "CSV")
+
+
 def _read(path: Path, asked: _Asked) -> TextTable:
     notes: list[Problem] = []
-    with path.open("rb") as file:
-        kind = MAGIC.get(file.read(4), "CSV")
+    kind = _kind(path)
     if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
         notes.append(Problem(f"is a file of {kind}, whatever its name says", file=path.name))
     if kind == "Parquet":

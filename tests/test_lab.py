@@ -124,9 +124,7 @@ def jupyter(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "notebooks/asking.ipynb").write_text(json.dumps({**notebook, "cells": asking}))
     for name in ("fmcg-supermarkets", "computers-university"):
         shutil.copytree(ROOT / "data" / name, tmp_path / "data" / name)
-    places = {
-        f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "RUNTIME", "DATA")
-    }
+    places = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "RUNTIME", "DATA")}
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0",
          "--IdentityProvider.token=", "--LabApp.news_url=None", f"--ServerApp.root_dir={tmp_path}"],

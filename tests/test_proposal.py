@@ -122,3 +122,70 @@ def test_names_and_places_are_guarded(tmp_path: Path) -> None:
     propose_study("once", [tmp_path / "accounts.csv"], tmp_path / "data")
     with pytest.raises(StudyError, match="there already"):
         propose_study("once", [tmp_path / "accounts.csv"], tmp_path / "data")
+
+
+def workbook(path: Path, **sheets: pd.DataFrame) -> Path:
+    with pd.ExcelWriter(path) as book:
+        for name, frame in sheets.items():
+            frame.to_excel(book, sheet_name=name, index=False)
+    return path
+
+
+def test_sheets_of_a_workbook_are_tables(tmp_path: Path) -> None:
+    table = base(4)
+    file = workbook(
+        tmp_path / "client.xlsx",
+        Legend=pd.DataFrame({"column": ["area"], "meaning": ["floor area"]}),
+        Contacts=table[["id"]].assign(phone=range(N)),
+        Survey=table[["id", "potential"]].head(30),
+        Stores=table.drop(columns="potential"),
+    )
+    proposal = propose_study("sheets", [file], tmp_path / "data")
+    study = load_study(proposal.folder)
+    tables = read_tables(study)
+    assert study.data.accounts == study.data.survey == "client.xlsx"
+    assert tables.survey is not None and len(tables.survey) == 30 and len(tables.accounts) == N
+    left_out = {doubt for doubt in proposal.doubts if "left out" in doubt}
+    assert left_out == {
+        f"client.xlsx, sheet {name} was left out" for name in ("Legend", "Contacts")
+    }
+
+
+def test_potential_among_the_accounts_needs_no_other_sheet(tmp_path: Path) -> None:
+    table = base(5)
+    file = workbook(tmp_path / "c.xlsx", Stores=table, Contacts=table[["id"]].assign(phone="1"))
+    study = load_study(propose_study("one", [file], tmp_path / "data").folder)
+    assert study.data.survey is None and study.columns.potential == "potential"
+
+
+def test_sheets_that_a_run_would_confuse_are_refused(tmp_path: Path) -> None:
+    table = base(6)
+    older = table.assign(sales=table["sales"] + 1)
+    notes = table.assign(remark=[f"note {i}" for i in range(N)])
+    file = workbook(tmp_path / "c.xlsx", **{"2025": older, "2026": notes})
+    with pytest.raises(StudyError, match=r"sheet 2026: another sheet has its columns too"):
+        propose_study("years", [file], tmp_path / "data")
+    assert not (tmp_path / "data/years").exists()
+
+
+def test_a_survey_sheet_with_another_id_is_refused(tmp_path: Path) -> None:
+    table = base(7)
+    survey = table[["id", "potential"]].head(30).rename(columns={"id": "outlet"})
+    file = workbook(tmp_path / "c.xlsx", S=survey, Stores=table.drop(columns="potential"))
+    with pytest.raises(StudyError, match="Call the id id in both tables"):
+        propose_study("other", [file], tmp_path / "data")
+
+
+def test_a_sheet_name_stays_a_comment(tmp_path: Path) -> None:
+    table = base(8)
+    file = workbook(tmp_path / "c.xlsx", **{'a" \ntargets': table, "b": table[["id"]]})
+    study = load_study(propose_study("name", [file], tmp_path / "data").folder)
+    assert study.name == "name"
+
+
+def test_a_workbook_without_a_table_is_refused(tmp_path: Path) -> None:
+    twice = pd.DataFrame([["id", "id", "x"], ["1", "2", "3"]])
+    with pd.ExcelWriter(tmp_path / "c.xlsx") as book:
+        twice.to_excel(book, sheet_name="A", index=False, header=False)
+    with pytest.raises(StudyError, match="the header stands twice"):
+        propose_study("none", [tmp_path / "c.xlsx"], tmp_path / "data")
