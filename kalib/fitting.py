@@ -13,6 +13,7 @@ from kalib.importance import best_of_each_size, contributions, term_groups
 from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
+from kalib.spread import LevelSpread
 from kalib.validation import (
     SurveyBias,
     Validation,
@@ -44,10 +45,10 @@ class Fit:
     potential, cross-validated with selection, form and cleaning repeated; r2_currency: the same
     on the original scale; optimism: what r2 of log potential loses out of sample; error_median:
     median absolute error out of fold, fraction of potential. working: fitted working values of all
-    accounts (N,); spread: their predictive scale (N,); loadings: (N, k) shares of the spread that
-    accounts have in common; used: surveyed accounts the formula was fitted on (n,) bool. doubts:
-    DataFrame indexed by account (probability, working): accounts an indicator of which may be a
-    typing error, how likely, and their working value then.
+    accounts (N,); spread, smearing: their predictive scale and factor (N,); loadings: (N, k) shares
+    of the spread that accounts have in common; used: surveyed accounts the formula was fitted on
+    (n,) bool. doubts: DataFrame indexed by account (probability, working): accounts an indicator
+    of which may be a typing error, how likely, and their working value then.
     """
 
     formula: Formula
@@ -67,6 +68,7 @@ class Fit:
     error_median: float
     working: np.ndarray
     spread: np.ndarray
+    smearing: np.ndarray
     loadings: np.ndarray
     term_groups: Mapping[str, tuple[int, ...]]
     working_rows: np.ndarray
@@ -74,11 +76,12 @@ class Fit:
     used: np.ndarray
     doubts: pd.DataFrame
 
-    def expected(self, working: np.ndarray) -> np.ndarray:
-        """Expected potential (N,), currency a year, of working values (N,)."""
+    def expected(self, working: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Expected potential (m,), currency a year, of working values (m,) of the accounts at
+        rows, all by default."""
         if self.formula.form == "linear":
             return np.maximum(working, self.formula.floor)
-        return np.exp(np.minimum(working, 700.0)) * self.formula.smearing
+        return np.exp(np.minimum(working, 700.0)) * self.smearing[rows]
 
 
 def fit_formula(
@@ -121,9 +124,13 @@ def fit_formula(
     often = selection_frequency(design, rows, response, rules, final.weights, rng)
     stability = pd.Series(often, index=list(design.indicators), name="stability")
     linear = _exact_fit(design, rows, response, final)
-    formula = _formula(final, design, linear, stability, confidence, criterion)
-    predictive = fit_predictive(checked.residual[chosen], final, design.matrix[rows], weights)
-    spread, loadings = account_spread(design, final, linear, predictive, screening)
+    texts = screening.values.select_dtypes(exclude="number")
+    predictive, by_level = fit_predictive(
+        checked.residual[chosen], final, design.matrix[rows], weights, texts.iloc[rows],
+        checked.fold[0],
+    )  # fmt: skip
+    formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
+    spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
     return Fit(
         formula=formula,
         least_squares=linear,
@@ -145,6 +152,7 @@ def fit_formula(
         ),
         working=final.working(design.matrix),
         spread=spread,
+        smearing=formula.factors(screening.values),
         loadings=loadings,
         term_groups=term_groups(final, design),
         working_rows=rows,
@@ -242,6 +250,7 @@ def _formula(
     stability: pd.Series,
     confidence: float,
     criterion: str,
+    spread: LevelSpread | None,
 ) -> Formula:
     from scipy.stats import t as student
 
@@ -271,6 +280,7 @@ def _formula(
         n=count,
         floor=final.floor,
         criterion=criterion,
+        spread=spread,
     )
 
 

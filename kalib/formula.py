@@ -12,6 +12,7 @@ import pandas as pd
 
 from kalib.indicators import LEAST_LOGGED, Column, encode
 from kalib.predictive import real
+from kalib.spread import LevelSpread
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,11 @@ class Term:
 
 @dataclass(frozen=True, repr=False)
 class Formula:
-    """Potential in currency a year, as a function of the indicators."""
+    """Potential in currency a year, as a function of the indicators.
+
+    smearing: Duan's factor, 1 for a linear form; spread: the indicator whose levels have their
+    own, where errors scatter by them.
+    """
 
     form: str
     intercept: float
@@ -43,6 +48,7 @@ class Formula:
     n: int
     floor: float
     criterion: str = "bic"
+    spread: LevelSpread | None = None
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -55,7 +61,13 @@ class Formula:
         working = self.intercept + matrix @ np.array([t.coefficient for t in self.terms])
         if self.form == "linear":
             return pd.Series(np.maximum(working, self.floor), index=values.index)
-        return pd.Series(np.exp(working) * self.smearing, index=values.index)
+        return pd.Series(np.exp(working) * self.factors(values), index=values.index)
+
+    def factors(self, values: pd.DataFrame) -> np.ndarray:
+        """Smearing factor (N,) of accounts with indicator values (N rows)."""
+        if self.spread is None:
+            return np.full(len(values), self.smearing)
+        return self.spread.factors(values, self.smearing)
 
     @property
     def text(self) -> str:
@@ -74,7 +86,11 @@ class Formula:
         line = " ".join(parts)
         if self.form == "linear":
             return f"potential = {line}"
-        return f"potential = {self.smearing:.4f} × exp({line})"
+        if self.spread is None:
+            return f"potential = {self.smearing:.4f} × exp({line})"
+        own = ", ".join(f"{f:.4f} if {self.spread.indicator} is {level}"
+                        for level, f in self.spread.smearing.items())  # fmt: skip
+        return f"potential = s × exp({line}), s = {own}, else {self.smearing:.4f}"
 
     @property
     def sql_line(self) -> str:
@@ -82,11 +98,11 @@ class Formula:
         parts = [real(self.intercept)]
         levels: dict[str, list[str]] = {}
         for term in self.terms:
-            name = '"' + term.column.indicator.replace('"', '""') + '"'
+            name = _quoted(term.column.indicator)
             number = f"({real(term.coefficient)})"
             if term.column.transform == "level":
-                level = term.column.level.replace("'", "''")
-                levels.setdefault(name, []).append(f"WHEN {name} = '{level}' THEN {number}")
+                case = f"WHEN {name} = {_literal(term.column.level)} THEN {number}"
+                levels.setdefault(name, []).append(case)
             elif term.column.transform == "log":
                 inside = f"{name} + {real(term.column.shift)}"
                 least = real(LEAST_LOGGED)
@@ -110,7 +126,23 @@ class Formula:
         if self.form == "linear":
             floor = real(self.floor)
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
-        return f"EXP({line}) * {real(self.smearing)}"
+        return f"EXP({line}) * {self._sql_by_level('smearing', self.smearing)}"
+
+    @property
+    def sql_ratio(self) -> str:
+        """A level's spread of errors over the common one as SQL; "" where all scatter alike."""
+        return self._sql_by_level("ratio", 1.0) if self.spread else ""
+
+    def _sql_by_level(self, of: str, common: float) -> str:
+        """A number that depends on the level, as SQL."""
+        if self.spread is None:
+            return real(common)
+        name = _quoted(self.spread.indicator)
+        cases = [
+            f"WHEN {name} = {_literal(level)} THEN {real(value)}"
+            for level, value in getattr(self.spread, of).items()
+        ]
+        return f"CASE {' '.join(cases)} ELSE {real(common)} END"
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
@@ -125,7 +157,7 @@ class Formula:
         )
         return cls(
             content["form"], content["intercept"], terms, content["smearing"], content["sigma"],
-            content["n"], content["floor"],
+            content["n"], content["floor"], spread=LevelSpread.from_json(content.get("spread")),
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -157,12 +189,23 @@ class Formula:
                 for term in self.terms
             ],
             "smearing": float(self.smearing),
+            "spread": self.spread.to_json() if self.spread else None,
             "sigma": float(self.sigma),
             "n": int(self.n),
             "floor": float(self.floor),
             "text": self.text,
             "sql": self.sql,
         }
+
+
+def _quoted(name: str) -> str:
+    """A column's name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:

@@ -76,11 +76,12 @@ def write_outputs(
 
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
-    low, high = fit.predictive.sql_bounds(fit.formula.sql_line, study.formula.confidence)
+    formula, confidence = fit.formula, study.formula.confidence
+    low, high = fit.predictive.sql_bounds(formula.sql_line, confidence, formula.sql_ratio)
     return {
-        **fit.formula.to_json(),
+        **formula.to_json(),
         "currency": study.currency,
-        "confidence": study.formula.confidence,
+        "confidence": confidence,
         "sql_low": low,
         "sql_high": high,
         "error": fit.predictive.to_json(),

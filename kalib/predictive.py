@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kalib.indicators import Design, Screening
 from kalib.linear import LeastSquares
+from kalib.spread import LevelSpread, find_level_spread, smear
 from kalib.working import WorkingFit, spread_power
 
 LEVELS = 64  # points at which each account's distribution is kept
@@ -16,6 +18,9 @@ LEVELS = 64  # points at which each account's distribution is kept
 @dataclass(frozen=True)
 class Predictive:
     """Errors on the working scale: scale(fitted) times a standardized error.
+
+    Where the errors scatter by the levels of a text indicator, scale is the common one, to be
+    multiplied by a level's ratio.
 
     levels: (Q,) probabilities; quantiles: (Q,) standardized errors at them; size, power: the
     scale is size times |fitted| ** power; shared_variance: mean variance of the surveyed accounts'
@@ -47,8 +52,9 @@ class Predictive:
             "low_fitted": float(self.low_fitted),
         }
 
-    def sql_bounds(self, line: str, confidence: float) -> tuple[str, str]:
-        """Interval of potential as SQL, for an expression of the fitted working value.
+    def sql_bounds(self, line: str, confidence: float, ratio: str = "") -> tuple[str, str]:
+        """Interval of potential as SQL, for expressions of the fitted working value and of the
+        ratio of its spread to the common one.
 
         The error of the coefficients is taken as its mean over the surveyed accounts.
         """
@@ -57,6 +63,7 @@ class Predictive:
             low = real(self.low_fitted)
             base = f"CASE WHEN {line} < {low} THEN {low} ELSE {line} END"
             spread = f"{spread} * POWER({base}, {real(self.power)})"
+        spread = f"{spread} * {ratio}" if ratio else spread
         ends = []
         for level in ((1 - confidence) / 2, (1 + confidence) / 2):
             z = float(np.interp(level, self.levels, self.quantiles))
@@ -81,14 +88,20 @@ def real(value: float) -> str:
 
 
 def fit_predictive(
-    residual: np.ndarray, final: WorkingFit, matrix: np.ndarray, weights: np.ndarray
-) -> Predictive:
+    residual: np.ndarray,
+    final: WorkingFit,
+    matrix: np.ndarray,
+    weights: np.ndarray,
+    texts: pd.DataFrame,
+    fold: np.ndarray,
+) -> tuple[Predictive, LevelSpread | None]:
     """Learn the error's distribution from out-of-fold residuals.
 
     residual: (R, n) working scale; matrix: (n, p) design rows of the surveyed accounts; weights:
-    (n,), 0 where the potential is not believed. The quantiles are those of the weighted residuals
-    at plotting positions i / (n + 1), as split and cross-conformal intervals take them (Barber et
-    al. 2021), with normal tails beyond the last.
+    (n,), 0 where the potential is not believed; texts: their text indicators; fold: (n,) of the
+    first repeat. Returns it and by which indicator's levels errors scatter. The quantiles are
+    those of the weighted residuals at plotting positions i / (n + 1), as split and
+    cross-conformal intervals take them (Barber et al. 2021), with normal tails beyond the last.
     """
     fitted = final.working(matrix)
     use = weights > 0
@@ -98,7 +111,9 @@ def fit_predictive(
     if not final.logged:
         power = spread_power(fitted, residual.mean(axis=0), use)
     shape = np.maximum(fitted, low) ** power if power else np.ones(len(fitted))
-    standard = residual[:, use] / shape[use]
+    standard = residual / shape
+    spread = find_level_spread(texts, standard.mean(axis=0), fold, weights)
+    standard = (standard / (spread.ratios(texts) if spread else 1.0))[:, use]
     mass = np.broadcast_to(weights[use], standard.shape)
     size = float(np.sqrt(np.average(standard**2, weights=mass)))
     size = size if size > 0 else 1e-9
@@ -108,7 +123,11 @@ def fit_predictive(
         (standard / size).ravel(), mass.ravel(), levels, float(effective)
     )
     shared = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
-    return Predictive(levels, quantiles, size, power, low, shared, final.logged, final.floor)
+    if spread and final.logged:
+        widen = np.sqrt(use.sum() / (use.sum() - final.leverage.sum()))  # as in the fit
+        spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
+    found = Predictive(levels, quantiles, size, power, low, shared, final.logged, final.floor)
+    return found, spread
 
 
 def account_spread(
@@ -117,11 +136,13 @@ def account_spread(
     linear: LeastSquares,
     predictive: Predictive,
     screening: Screening,
+    by_level: LevelSpread | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the
     part they share, as fractions of it: an error in the coefficients moves accounts together."""
     full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
     own = predictive.scale(full @ linear.coef)
+    own = own * by_level.ratios(screening.values) if by_level else own
     cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
     shared = full @ cholesky
     shared_variance = (shared**2).sum(axis=1)

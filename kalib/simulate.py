@@ -15,6 +15,7 @@ import pandas as pd
 
 WORLDS = (
     "linear", "multiplicative", "collinear", "typos", "biased", "small", "text", "many", "null",
+    "spread",
 )  # fmt: skip
 
 
@@ -70,6 +71,13 @@ def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> S
             )
             frame["format"], frame["place"] = form, place
             names, relevant = [*names, "format", "place"], [*relevant, "format", "place"]
+        if kind == "spread":
+            form = rng.choice(["chain", "independent", "market"], n, p=[0.4, 0.4, 0.2])
+            wide = pd.Series(form).map({"chain": 0.2, "independent": 0.7, "market": 0.4})
+            log = 8 + z[:, :3] @ slopes + wide.to_numpy() * rng.standard_normal(n)
+            log += 0.4 * (form == "market")
+            frame["format"] = form
+            names, relevant = [*names, "format"], [*relevant, "format"]
         potential = np.exp(np.asarray(log))
     sow = np.where(rng.random(n) < 0.15, 0.0, rng.beta(2, 4, n))
     ids = pd.Series([f"{i + 1:05d}" for i in range(n)])

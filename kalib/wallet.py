@@ -217,7 +217,8 @@ def _weigh_doubts(
         meant = fit.doubts["working"].to_numpy(float)
         quantiles[rows], point[rows] = with_doubts(
             quantiles[rows], point[rows],
-            fit.predictive.potential_quantiles(meant, fit.spread[rows]), fit.expected(meant),
+            fit.predictive.potential_quantiles(meant, fit.spread[rows]),
+            fit.expected(meant, rows),
             fit.doubts["probability"].to_numpy(float), fit.predictive.levels,
         )  # fmt: skip
     return quantiles, point

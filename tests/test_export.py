@@ -18,6 +18,7 @@ from kalib.indicators import Column
 from kalib.outputs import write_json
 from kalib.predictive import Predictive
 from kalib.scale.export import export_formula
+from kalib.spread import LevelSpread
 
 ROWS = 1000
 AREA, STAFF, KIND = 'floor "area" [m²]', "员工 数", "it's #kind@"
@@ -25,6 +26,7 @@ LEVELS = ["Mall", "mall", 'O\'Neil "x"', "街"]
 
 
 def formula_of(form: str) -> Formula:
+    form, _, by_level = form.partition(" ")
     transform = "log" if form == "log-log" else "identity"
     size = {"linear": 120.0, "log-log": 0.71, "log-linear": 1.3e-3}[form]
     columns = [Column(AREA, "", transform, 0.0), Column(STAFF, "", transform, 0.5)]
@@ -35,7 +37,11 @@ def formula_of(form: str) -> Formula:
         for k, level in ((-1.7, LEVELS[0]), (1.0, LEVELS[2]), (2.0, LEVELS[3]))
     ]
     intercept = -6e4 if form == "linear" else 1 / 3
-    return Formula(form, intercept, tuple(terms), 1.0437, 0.3, 50, 1234.5)
+    spread = None
+    if by_level:
+        factors = {LEVELS[1]: 1.01, LEVELS[2]: 1 + 2 / 7, LEVELS[3]: 1.1}
+        spread = LevelSpread(KIND, {level: f - 0.3 for level, f in factors.items()}, 0, 1, factors)
+    return Formula(form, intercept, tuple(terms), 1.0437, 0.3, 50, 1234.5, spread=spread)
 
 
 def values_of() -> pd.DataFrame:
@@ -45,7 +51,7 @@ def values_of() -> pd.DataFrame:
     return pd.DataFrame({AREA: area, STAFF: staff, KIND: rng.choice(LEVELS, ROWS)})
 
 
-FORMS = ("linear", "log-log", "log-linear")
+FORMS = ("linear", "log-log", "log-linear", "log-log by level")
 
 
 def run_of(form: str, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
@@ -55,7 +61,7 @@ def run_of(form: str, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
     logged = formula.form != "linear"
     error = Predictive(levels, 4 * (levels - 0.5), 0.3 if logged else 900.0, 0.0, 1.0, 0.0, logged,
                        formula.floor)  # fmt: skip
-    low, high = error.sql_bounds(formula.sql_line, 0.9)
+    low, high = error.sql_bounds(formula.sql_line, 0.9, formula.sql_ratio)
     record = {"confidence": 0.9, "error": error.to_json(), "surveyed": {}}
     write_json({**formula.to_json(), **record, "sql_low": low, "sql_high": high},
                tmp_path / "formula.json")  # fmt: skip
@@ -116,8 +122,11 @@ def test_text_has_every_coefficient_in_full(exported) -> None:
     run, _, _ = exported
     form = export_formula(run, "text")
     expected = formula_of(
-        "linear" if "at least" in form else "log-log" if "ln" in form else "log-linear"
+        "linear" if "at least" in form else "log-log by level" if "ln" in form else "log-linear"
     )
+    if "elsewhere" in form:
+        assert expected.spread
+        assert all(repr(own) in form for own in expected.spread.smearing.values())
     for term in expected.terms:
         assert repr(term.coefficient) in form and term.column.indicator in form
 
@@ -130,7 +139,7 @@ def test_excel_equals_python(tmp_path: Path) -> None:
     book, expected = Workbook(), {}
     for form in FORMS:
         run, values, expected[form] = run_of(form, tmp_path)
-        table, sheet = form.replace("-", ""), book.create_sheet(form)
+        table, sheet = form.replace("-", "").replace(" ", ""), book.create_sheet(form)
         # In a file the table and the row are spelled out; a person types [@[...]].
         formula = export_formula(run, "excel").replace("[@[", f"{table}[[#This Row],[")
         sheet.append([*values, "potential"])

@@ -19,8 +19,10 @@ from kalib.matrix import assign_zones, potential_cut
 from kalib.outputs import write_outputs
 from kalib.provenance import inputs_of
 from kalib.report.findings import find
+from kalib.scale.export import export_formula
 from kalib.scale.recipe import CDF_ERROR
 from kalib.scale.score import score_table
+from kalib.simulate import simulate_world, write_study
 from kalib.study import ZONES
 
 
@@ -31,7 +33,17 @@ def finished(analysis: Analysis, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["stores", "phones", "universities"])
+@pytest.fixture(scope="module")
+def levels(tmp_path_factory) -> Analysis:
+    """A study whose errors scatter by the levels of a text indicator."""
+    folder = tmp_path_factory.mktemp("levels")
+    write_study(simulate_world("spread", 1), folder)
+    analysis = Analysis(folder)
+    assert analysis.fit.formula.spread and analysis.fit.formula.spread.indicator == "format"
+    return analysis
+
+
+@pytest.fixture(scope="module", params=["stores", "phones", "universities", "levels"])
 def case(request, tmp_path_factory) -> tuple[Analysis, Path, pd.DataFrame]:
     """A study, its finished run, and a complete table in the client's columns."""
     analysis = request.getfixturevalue(request.param)
@@ -92,7 +104,9 @@ def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> 
     scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
     found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").reindex(table.index)
     fit, columns = analysis.fit, [f"p_{zone}" for zone in ZONES]
-    quantiles = fit.predictive.potential_quantiles(fit.working, fit.predictive.scale(fit.working))
+    spread, values = fit.formula.spread, analysis.screening.values
+    scale = fit.predictive.scale(fit.working) * (spread.ratios(values) if spread else 1)
+    quantiles = fit.predictive.potential_quantiles(fit.working, scale)
     share = np.where(found["sales"] > 0, found["sales"], np.nan) / scored.sow_cut
     cut = scored.potential_cut
     for row in range(0, len(found), 7):
@@ -106,6 +120,22 @@ def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> 
     own = [found.at[a, f"p_{z}"] for a, z in found["zone"].items()]
     np.testing.assert_allclose(found["zone_probability"], own)
     assert (found["key_account"] == found["zone"].isin(["attack", "defense"])).all()
+
+
+def test_scores_equal_the_exported_sql(case, tmp_path: Path) -> None:
+    import duckdb
+
+    _, run, table = case
+    table.to_parquet(tmp_path / "a.parquet", index=False)
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", cuts="run")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").sort_index()
+    with duckdb.connect() as connection:
+        connection.register("accounts", table)
+        expected = connection.execute(export_formula(run, "duckdb")).df().set_index("account")
+    expected = expected.sort_index()
+    numbers = ["potential", "potential_low", "potential_high", "sow"]
+    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-9)
+    assert (found["zone"] == expected["zone"]).all()
 
 
 def test_extrapolated_is_that_of_the_run(case, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kalib.errors import Problem, StudyError
@@ -80,10 +80,13 @@ def as_excel(recipe: Recipe) -> str:
         return f"{factor}*{cell(step.indicator)}"
 
     line = "+".join([f"({number(recipe.intercept)})", *map(term, recipe.steps)])
+    factor = number(recipe.smearing)
+    for level, own in _factors(recipe).items():
+        factor = f"IF(EXACT({cell(_indicator(recipe))},{quoted(level)}),{number(own)},{factor})"
     value = (
         f"MAX({line},{number(recipe.floor)})"
         if recipe.form == "linear"
-        else f"EXP({line})*{number(recipe.smearing)}"
+        else f"EXP({line})*{factor}"
     )
     names = dict.fromkeys(step.indicator for step in recipe.steps)
     blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
@@ -103,10 +106,11 @@ def as_python(recipe: Recipe) -> str:
         return f"{step.coefficient!r} * {value}"
 
     lines = [f"        {recipe.intercept!r}", *(f"        + {term(s)}" for s in recipe.steps)]
+    factors = _factors(recipe)
+    own = f"row[{_indicator(recipe)!r}], {recipe.smearing!r}" if factors else ""
+    factor = f"{dict(factors)!r}.get({own})" if factors else repr(recipe.smearing)
     result = (
-        f"max(line, {recipe.floor!r})"
-        if recipe.form == "linear"
-        else f"math.exp(line) * {recipe.smearing!r}"
+        f"max(line, {recipe.floor!r})" if recipe.form == "linear" else f"math.exp(line) * {factor}"
     )
     body = "\n".join(lines)
     return (
@@ -129,4 +133,22 @@ def as_text(recipe: Recipe) -> str:
     lines = [f"  {recipe.intercept!r}", *(f"  + {term(step)}" for step in recipe.steps)]
     if recipe.form == "linear":
         return "\n".join(["potential =", *lines, f"and at least {recipe.floor!r}"])
-    return "\n".join([f"potential = {recipe.smearing!r} × exp(", *lines, ")"])
+    factors = _factors(recipe)
+    if not factors:
+        return "\n".join([f"potential = {recipe.smearing!r} × exp(", *lines, ")"])
+    own = [
+        f"  s = {own!r} where {_indicator(recipe)} is {level!r}" for level, own in factors.items()
+    ]
+    return "\n".join(
+        ["potential = s × exp(", *lines, ")", *own, f"  s = {recipe.smearing!r} elsewhere"]
+    )
+
+
+def _factors(recipe: Recipe) -> Mapping[str, float]:
+    """Smearing factors of the levels that have their own."""
+    return recipe.spread.smearing if recipe.spread and recipe.form != "linear" else {}
+
+
+def _indicator(recipe: Recipe) -> str:
+    """The indicator whose levels they are."""
+    return recipe.spread.indicator if recipe.spread else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
             inside = table[step.indicator] + step.shift if step.shift else table[step.indicator]
             inside = (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside)
             line = line + step.coefficient * inside.ln()
-    for name in recipe.textual:
+    for name in dict.fromkeys(s.indicator for s in recipe.steps if s.transform == "level"):
         steps = [s for s in recipe.steps if s.transform == "level" and s.indicator == name]
         branches = [(table[name] == s.level, s.coefficient) for s in steps]
         line = line + table[name].notnull().ifelse(ibis.cases(*branches, else_=0.0), ibis.null())
@@ -44,7 +45,7 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
     if recipe.form == "linear":
         potential = (line < recipe.floor).ifelse(recipe.floor, line)
     else:
-        potential = line.exp() * recipe.smearing
+        potential = line.exp() * _smearing(table, recipe)
     table = table.mutate(kalib_potential=potential)
     value = table.kalib_potential
     # Not a number is more than any number in SQL: one comparison finds it, too.
@@ -114,24 +115,57 @@ def score(
     return t.select(**{name: scored[name] if name in scored else t[name] for name in columns})
 
 
-def _spread(line: Any, recipe: Recipe) -> Any:
-    """Scale of the error on the working scale: a number, or an expression of the fitted value."""
+def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float]) -> Any:
+    """What number gives for ratio and smearing factor: one number, or an expression of the
+    indicator whose levels have their own."""
+    import ibis
+
+    common = float(number(1.0, recipe.smearing))
+    if recipe.spread is None:
+        return common
+    level, one = table[recipe.spread.indicator], ibis.literal(1).cast("float64")  # no DECIMALs
+    own = [
+        (level == name, one * float(number(ratio, recipe.spread.smearing[name])))
+        for name, ratio in recipe.spread.ratio.items()
+    ]
+    return ibis.cases(*own, else_=one * common)
+
+
+def _smearing(table: Any, recipe: Recipe) -> Any:
+    return _by_level(table, recipe, lambda _, smearing: smearing)
+
+
+def _ratio(table: Any, recipe: Recipe) -> Any:
+    return _by_level(table, recipe, lambda ratio, _: ratio)
+
+
+def _spread(t: Any, recipe: Recipe) -> Any:
+    """Scale of the error of a linear form: a number, or an expression of fitted value and level."""
+    ratio = _ratio(t, recipe)
     if not recipe.power:
-        return recipe.size
-    base = (line < recipe.low_fitted).ifelse(recipe.low_fitted, line)
-    return recipe.size * base.pow(recipe.power)
+        return recipe.size * ratio
+    low = recipe.low_fitted
+    base = (t.kalib_line < low).ifelse(low, t.kalib_line)
+    return recipe.size * ratio * base.pow(recipe.power)
 
 
 def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
     """Ends of the interval of potential, currency a year."""
     if recipe.form != "linear":
-        factors = (np.exp(z * recipe.size) / recipe.smearing for z in (recipe.low, recipe.high))
-        low, high = (t.kalib_potential * float(factor) for factor in factors)
+        low, high = (
+            t.kalib_potential * _by_level(t, recipe, partial(_factor, z * recipe.size))
+            for z in (recipe.low, recipe.high)
+        )
         return low, high
-    ends = [t.kalib_line + z * _spread(t.kalib_line, recipe) for z in (recipe.low, recipe.high)]
+    ends = [t.kalib_line + z * _spread(t, recipe) for z in (recipe.low, recipe.high)]
     known = t.kalib_potential.notnull()
     low, high = (known.ifelse((end < recipe.floor).ifelse(recipe.floor, end), None) for end in ends)
     return low, high
+
+
+def _factor(error: float, ratio: float, smearing: float) -> float:
+    """What an error on the working scale makes of the expected potential."""
+    return float(np.exp(error * ratio)) / smearing
 
 
 def _chances(t: Any, recipe: Recipe, cuts: tuple[float, float]) -> dict[str, Any]:
@@ -140,8 +174,11 @@ def _chances(t: Any, recipe: Recipe, cuts: tuple[float, float]) -> dict[str, Any
 
     def below(amount: Any) -> Any:
         if recipe.form != "linear":
-            return _distribution(amount * recipe.smearing / t.kalib_potential, recipe)
-        place = (amount - t.kalib_line) / _spread(t.kalib_line, recipe)
+            place = amount * _smearing(t, recipe) / t.kalib_potential
+            # Where the error is wider its factors are powers of the common one's.
+            place = place.pow(1 / _ratio(t, recipe)) if recipe.spread else place
+            return _distribution(place, recipe)
+        place = (amount - t.kalib_line) / _spread(t, recipe)
         # The formula never gives less than its floor: whatever lies below it lies at it.
         chance = (amount > recipe.floor).ifelse(_distribution(place, recipe), 0.0)
         return t.kalib_potential.notnull().ifelse(chance, None)

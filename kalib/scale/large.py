@@ -188,7 +188,7 @@ def _fit_rows(rows: Any, analysis: Analysis, design: Design) -> LargeFit:
     fit = fit_sums(final)
     formula = _formula(fit, columns, sampled.formula, sampled.stability, study.formula.confidence)
     if form != "linear":
-        formula = replace(formula, smearing=_smearing(rows, formula, analysis))
+        formula = _smeared(rows, formula, analysis)
     return LargeFit(
         formula=formula,
         surveyed=int(rows.count().to_pyarrow().as_py()),
@@ -287,11 +287,17 @@ def _formula(
     )
 
 
-def _smearing(rows: Any, formula: Formula, analysis: Analysis) -> float:
-    """Duan's factor over all believed accounts."""
+def _smeared(rows: Any, formula: Formula, analysis: Analysis) -> Formula:
+    """The formula with Duan's factor over all believed accounts; those of levels keep the sample's
+    relation to it."""
     both = _line(rows.filter(rows.kalib_weight > 0), formula, analysis)
-    left = (both.kalib_observed.ln() - both.kalib_line).exp()
-    return float(both.aggregate(mean=left.mean()).to_pyarrow().to_pylist()[0]["mean"])
+    both = both.mutate(kalib_left=(both.kalib_observed.ln() - both.kalib_line).exp())
+    factor = float(both.aggregate(mean=both.kalib_left.mean()).to_pyarrow().to_pylist()[0]["mean"])
+    spread = formula.spread
+    if spread:
+        own = {level: value * factor / formula.smearing for level, value in spread.smearing.items()}
+        spread = replace(spread, smearing=own)
+    return replace(formula, smearing=factor, spread=spread)
 
 
 def _ranges(rows: Any, formula: Formula) -> dict[str, Any]:

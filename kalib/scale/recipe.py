@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import Problem, StudyError
+from kalib.spread import LevelSpread
 
 # Largest error of a probability from keeping few points of the error's distribution: a tenth of
 # what 4,000 draws leave at one half.
@@ -34,7 +35,8 @@ class Recipe:
 
     error: knots (K,) of the standardized error and its distribution function there (K,), linear
     between; low, high: standardized error at the interval's ends; size, power, low_fitted: as in
-    `Predictive`; surveyed: indicator -> (low, high) or the levels seen; cut_kind, cut_value,
+    `Predictive`; spread: the indicator whose levels have a smearing factor and a ratio to that
+    scale of their own; surveyed: indicator -> (low, high) or the levels seen; cut_kind, cut_value,
     share_cut: the study's; run_cuts: potential and SOW cut of the run, None where it has none.
     """
 
@@ -52,6 +54,7 @@ class Recipe:
     size: float
     power: float
     low_fitted: float
+    spread: LevelSpread | None
     surveyed: Mapping[str, Any]
     cut_kind: str
     cut_value: float
@@ -66,9 +69,9 @@ class Recipe:
 
     @property
     def textual(self) -> tuple[str, ...]:
-        """Text indicators of the formula."""
+        """Columns that must hold text."""
         found = [step.indicator for step in self.steps if step.transform == "level"]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys([*found, *([self.spread.indicator] if self.spread else [])]))
 
 
 def read_recipe(run: Path) -> Recipe:
@@ -113,6 +116,7 @@ def recipe_of(
         size=error["size"],
         power=error["power"],
         low_fitted=error["low_fitted"],
+        spread=LevelSpread.from_json(formula.get("spread")),
         surveyed=formula["surveyed"],
         cut_kind=study["matrix"]["potential_cut"]["kind"],
         cut_value=float(study["matrix"]["potential_cut"]["value"]),
