@@ -2,10 +2,9 @@
 
 A node is a set of groups: some are kept, the others undecided. Leaving a group out never lowers
 the residual sum of squares, so a node's own sum bounds every subset below it (Furnival & Wilson
-1974). At each node the undecided are put in the order of what their loss costs, the dearest first:
-the largest subtrees are then the first to be cut (Gatu & Kontoghiorghes 2006). What several losses
-cost together is bounded by the least eigenvalue of the Gram matrix, for each size apart. Nodes of
-about equal width are worked on together.
+1974). Groups are decided in the order in which backward elimination leaves them, the last first:
+what is dear to lose is lost near the root, where few nodes have to be cut (Gatu & Kontoghiorghes
+2006). What several losses cost together is bounded by the least eigenvalue of the Gram matrix.
 """
 
 from __future__ import annotations
@@ -15,20 +14,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from kalib.nodes import (
+    COLLINEAR_RIDGE,
+    LEAST_PIVOT,
     RIDGE,
     Nodes,
-    branch,
+    branched,
     largest_eigenvalue,
-    losses,
     standardized,
+    stepwise,
     take_block,
-    without,
 )
 
-MOST_WAITING = 50_000  # nodes; beyond it the smallest subtrees are finished first, to bound memory
+BLOCK_CELLS = 150_000  # table cells branched at once: a megabyte or two, what a cache holds
+FEW_CELLS = 16_000  # below it, branching once more costs less than finding what may be cut
+LAST_GROUPS = 3  # so few undecided are decided without looking what may be cut
+MOST_CELLS = 20_000_000  # waiting; beyond it the smallest subtrees are finished first
 # Beyond as many, and some for each data set, the best found so far is given, said not to be exact.
 MOST_NODES, MOST_NODES_EACH = 3_000_000, 20_000
-FEW_CELLS = 20_000  # below it, one larger batch of children is quicker than several smaller ones
 SMALLEST = 1e-13  # residual share below which a fit is perfect
 
 
@@ -53,7 +55,7 @@ class Search:
         self.unit, self.cross, self.scale = standardized(gram, p, self.total)
         self.columns = np.array([len(g) for g in self.groups], dtype=int)
         self.single = bool((self.columns == 1).all())
-        self.required = np.isin(np.arange(self.size), list(required))
+        self.required = sorted(set(required))
         self.exact = True
 
     def run(self, count: np.ndarray | None = None, price: np.ndarray | None = None) -> None:
@@ -69,116 +71,172 @@ class Search:
         self.best = np.full((b, slots), np.inf)
         self.winner = np.zeros((b, slots, self.size), dtype=bool)
         root = self._root()
-        self._offer(root.data, root.rss, root.alive)
-        self._greedy(root)
-        waiting: dict[int, list[Nodes]] = {root.ids.shape[1]: [root]}
-        many, seen = b, 0
+        left = self.size - len(self.required)
+        waiting: dict[int, list[Nodes]] = {left: [root]} if left else {}
+        cells, seen = root.table.size, b
         while waiting:
-            u = max(waiting) if many < MOST_WAITING else min(waiting)
-            nodes = take_block(waiting, u)
-            many -= len(nodes.data)
-            seen += len(nodes.data)
+            left = max(waiting) if cells < MOST_CELLS else min(waiting)
+            nodes = take_block(waiting[left], BLOCK_CELLS)
+            cells -= nodes.table.size
+            if not waiting[left]:
+                del waiting[left]
+            steps = self._steps(nodes, left)
+            place = self.size - left
+            parents, left = len(nodes.slot), left - steps
+            nodes = branched(nodes, place, self.sizes[place : place + steps])
+            seen += len(nodes.slot) - parents
             if seen > MOST_NODES + MOST_NODES_EACH * b:
                 self.exact = False
                 return
-            for child in self._children(nodes) if self.single else self._group_children(nodes):
-                waiting.setdefault(child.ids.shape[1], []).append(child)
-                many += len(child.data)
+            self._offer(-nodes.table[parents:, -1, -1], nodes.alive[parents:], nodes.slot[parents:])
+            if left:
+                nodes = nodes.take(self._promising(nodes, left))
+                if len(nodes.slot):
+                    waiting.setdefault(left, []).append(nodes)
+                    cells += nodes.table.size
 
-    def _value(self, data: np.ndarray, rss: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """What is minimized, of sets with a residual share and so many columns."""
-        if self.charge is None:
-            return rss
-        count, price = self.charge
-        return count[data] * np.log(np.maximum(rss, SMALLEST)) + price[data] * columns
+    def _steps(self, nodes: Nodes, left: int) -> int:
+        """Groups to decide before looking what may be cut."""
+        if left <= LAST_GROUPS:
+            return left
+        cells, steps = nodes.table.size * 2, 1
+        while cells < FEW_CELLS and steps < left:
+            cells, steps = cells * 2, steps + 1
+        return steps
 
     def _root(self) -> Nodes:
-        """All groups in, those not required undecided, the dearest to lose first."""
-        b, p = self.cross.shape
-        inverse = np.linalg.inv(self.unit) if p else self.unit
+        """All groups in, those not required undecided, the dearest to lose first; what backward
+        elimination leaves is offered."""
+        b = len(self.total)
+        free = np.array([g for g in range(self.size) if g not in self.required], dtype=int)
+        u, fixed = len(free), len(self.required)
+        table, collinear = self._table([j for g in free for j in self.groups[g]])
+        ends = np.cumsum(self.columns[free]).tolist()
+        spans = [list(range(e - n, e)) for e, n in zip(ends, self.columns[free], strict=True)]
+        gone, shares = stepwise(table, spans)
+        gone = gone[:, ::-1]
+        self.order = np.empty((b, self.size), dtype=int)
+        self.order[:, :fixed], self.order[:, fixed:] = self.required, free[gone]
+        self.sizes = self.columns[self.order[0]].tolist()
+        path = np.hstack([shares[:, ::-1], -table[:, -1:, -1]])
+        moved = gone
+        if not self.single:
+            moved = np.tile(np.array([j for g in gone[0] for j in spans[g]], int), (b, 1))
+        moved = np.hstack([moved, np.full((b, 1), table.shape[1] - 1)])
+        table = table[np.arange(b)[:, None, None], moved[:, :, None], moved[:, None, :]]
+        self.block = table[:, :-1, :-1]
+        self.floors: dict[int, np.ndarray] = {}
+        alive = np.ones((u + 1, self.size), dtype=bool)
+        alive[:, fixed:] = np.tri(u + 1, u, -1, dtype=bool)
+        slot = np.arange(b)[:, None] * (self.size + 1) + np.arange(fixed, self.size + 1)
+        self._set_limits()
+        self._offer(path.ravel(), np.tile(alive, (b, 1)), slot.ravel())
+        if collinear and not fixed:
+            self._offer_forward(spans, slot[:, 1:])
+        return Nodes(table, np.ones((b, self.size), bool), slot[:, u])
+
+    def _table(self, inside: list[int]) -> tuple[np.ndarray, bool]:
+        """Tables of all columns, as in Nodes, with rows for those inside; whether columns are
+        collinear."""
+        p = self.cross.shape[1]
+        inverse = np.linalg.inv(self.unit)
+        collinear = bool(inverse.max(initial=0) > 1 / COLLINEAR_RIDGE)
+        if collinear:
+            inverse = np.linalg.inv(self.unit + COLLINEAR_RIDGE * np.eye(p))
         coef = np.einsum("bij,bj->bi", inverse, self.cross)
         rss = np.maximum(1.0 - np.einsum("bi,bi->b", coef, self.cross), SMALLEST)
-        if self.single:
-            length = np.sqrt(np.einsum("bii->bi", inverse))
-            inverse = inverse / length[:, :, None] / length[:, None, :]
-            coef = coef / length
-        free = np.flatnonzero(~self.required)
-        loss = losses(inverse, coef, [self.groups[g] for g in free]).mean(axis=0)
-        ids = free[np.argsort(-loss, kind="stable")]
-        place = [j for g in ids for j in self.groups[g]]
-        block = inverse[:, place][:, :, place]
-        self.floor = 1.0 / largest_eigenvalue(block)
-        # Widths that nodes of one-column groups are padded to: fewer, larger batches.
-        steps = np.unique([*np.ceil(4 * 1.35 ** np.arange(20)).astype(int), len(ids)])
-        self.widths = steps[steps <= len(ids)]
-        return Nodes(
-            block, coef[:, place], rss, np.broadcast_to(ids, (b, len(ids))),
-            np.ones((b, self.size), bool), np.arange(b),
-        )  # fmt: skip
+        length = np.sqrt(np.einsum("bii->bi", inverse))
+        table = _bordered(inverse / length[:, :, None] / length[:, None, :], coef / length, -rss)
+        place = [*inside, p]
+        return table[:, place][:, :, place], collinear
 
-    def _greedy(self, nodes: Nodes) -> None:
-        """Backward elimination: incumbents of every size before the search begins."""
-        if self.single:
-            self._greedy_singles(nodes)
-            return
-        while nodes.ids.shape[1]:
-            layout = self._layout(nodes)
-            worst = int(losses(nodes.block, nodes.coef, layout).mean(axis=0).argmin())
-            nodes = self._drop(nodes, worst, layout, keep_before=False)
-            self._offer(nodes.data, nodes.rss, nodes.alive)
+    def _offer_forward(self, spans: list[list[int]], slot: np.ndarray) -> None:
+        """Offer what forward selection enters: near singularity what backward elimination leaves
+        is poor, and little is cut."""
+        b, u = slot.shape
+        inside = [j for group in self.groups for j in group]
+        gram = _bordered(self.unit[:, inside][:, :, inside], self.cross[:, inside], np.ones(b))
+        entered, shares = stepwise(gram, spans, forward=True)
+        entry = np.take_along_axis(entered.argsort(axis=1), self.order, axis=1)
+        alive = entry[:, None] <= np.arange(u)[:, None]
+        self._offer(shares.ravel(), alive.reshape(b * u, u), slot.ravel())
 
-    def _greedy_singles(self, nodes: Nodes) -> None:
-        block, coef, every = nodes.block.copy(), nodes.coef.copy(), np.arange(len(nodes.data))
-        b, u = coef.shape
-        rss, alive = np.empty((u, b)), np.empty((u, b, self.size), dtype=bool)
-        left, share = nodes.alive.copy(), nodes.rss
-        for step in range(u):
-            loss = coef * coef / np.abs(np.einsum("mii->mi", block))
-            gone = loss.argmin(axis=1)
-            share = np.minimum(share + loss[every, gone], 1.0)
-            side = block[every, gone]
-            scaled = side / side[every, gone][:, None]
-            coef -= scaled * coef[every, gone][:, None]
-            block -= scaled[:, :, None] * side[:, None, :]
-            coef[every, gone] = np.inf
-            left[every, nodes.ids[every, gone]] = False
-            rss[step], alive[step] = share, left
-        self._offer(np.tile(every, u), rss.ravel(), alive.reshape(u * b, self.size))
-
-    def _layout(self, nodes: Nodes) -> list[list[int]]:
-        """Columns of each undecided group inside the block."""
-        sizes = self.columns[nodes.ids[0]]
-        ends = np.cumsum(sizes)
-        return [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
-
-    def _offer(self, data: np.ndarray, rss: np.ndarray, alive: np.ndarray) -> None:
+    def _offer(self, rss: np.ndarray, alive: np.ndarray, slot: np.ndarray) -> None:
         """Record sets that are admissible and better than their data set's best."""
-        count = np.count_nonzero(alive, axis=1)
-        value = self._value(data, rss, count if self.single else alive @ self.columns)
-        slot = count if self.by_size else np.zeros(len(data), int)
-        rows = np.flatnonzero(count <= self.most)
-        rows = rows[value[rows] < self.best[data[rows], slot[rows]]]
-        if self.signs is not None and len(rows):
-            rows = rows[self._signs_fit(data[rows], alive[rows])]
-        for i in rows[np.argsort(value[rows], kind="stable")[::-1]]:
-            if value[i] < self.best[data[i], slot[i]]:
-                self.best[data[i], slot[i]] = value[i]
-                self.winner[data[i], slot[i]] = alive[i]
+        rows = np.flatnonzero(rss < self.limit.take(slot))
+        if not len(rows):
+            return
+        data, size = np.divmod(slot[rows], self.size + 1)
+        alive, value = alive[rows], rss[rows]
+        if self.charge is not None:
+            count, price = self.charge
+            columns = alive @ self.sizes
+            value = count[data] * np.log(np.maximum(value, SMALLEST)) + price[data] * columns
+            size = np.zeros_like(size)
+        better = value < self.best[data, size]
+        if self.signs is not None and better.any():
+            better[better] = self._signs_fit(
+                data[better], self._groups(data[better], alive[better])
+            )
+        data, size, value, alive = data[better], size[better], value[better], alive[better]
+        order = np.lexsort((value, size, data))
+        data, size = data[order], size[order]
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (data[1:] != data[:-1]) | (size[1:] != size[:-1])
+        self.best[data[first], size[first]] = value[order][first]
+        self.winner[data[first], size[first]] = self._groups(data[first], alive[order][first])
         self._set_limits()
 
+    def _groups(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """From the order of each data set to the groups' own (m, G)."""
+        found = np.empty_like(alive)
+        np.put_along_axis(found, self.order[data], alive, axis=1)
+        return found
+
     def _set_limits(self) -> None:
-        """limit (b, G + 1): the residual share that a set of each size must stay below to win."""
-        sizes = np.arange(self.size + 1)
+        """limit (b * (G + 1),): the residual share that a set of so many groups must stay below
+        to win."""
         limit = np.full((len(self.total), self.size + 1), -1.0)
         if self.charge is None:
             limit[:, : self.most + 1] = self.best
-        elif self.single:
+        else:
             count, price = (part[:, None] for part in self.charge)
+            fewest = np.cumsum([0, *np.sort(self.columns)])  # columns of so many groups at least
             with np.errstate(over="ignore"):
-                limit = np.where(
-                    sizes <= self.most, np.exp((self.best - price * sizes) / count), -1.0
-                )
-        self.limit = limit
+                every = np.exp((self.best - price * fewest) / count)
+            limit[:, : self.most + 1] = every[:, : self.most + 1]
+        self.limit = limit.ravel()
+
+    def _promising(self, nodes: Nodes, left: int) -> np.ndarray:
+        """Rows of nodes below which something may still win.
+
+        Losing a set of columns costs no less than the cheapest of them; and no less than the sum
+        of their squared coefficients times the least eigenvalue of the Gram matrix of those
+        undecided, in the scale in which its inverse has a unit diagonal.
+        """
+        table = nodes.table
+        square = np.square(table[:, :-1, -1])
+        pivot = table.diagonal(axis1=1, axis2=2)[:, :-1]
+        loss = square / np.maximum(pivot, LEAST_PIVOT)
+        if not self.single:
+            starts = np.cumsum([0, *self.sizes[self.size - left : -1]])
+            square = np.add.reduceat(square, starts, axis=1)
+            loss = np.maximum.reduceat(loss, starts, axis=1)
+        square.sort(axis=1)
+        least = square.cumsum(axis=1)
+        floor = self._floor(table.shape[1] - 1)
+        least *= floor if len(floor) == 1 else floor[nodes.slot // (self.size + 1), None]
+        np.maximum(least[:, 0], loss.min(axis=1), out=least[:, 0])
+        least -= table[:, -1, -1, None]
+        limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
+        return (least < limit).any(axis=1).nonzero()[0]
+
+    def _floor(self, width: int) -> np.ndarray:
+        """Least eigenvalue (b,), at least, of the Gram matrix of the last columns."""
+        if width not in self.floors:
+            start = self.block.shape[1] - width
+            self.floors[width] = 1.0 / largest_eigenvalue(self.block[:, start:, start:])
+        return self.floors[width]
 
     def shares(self) -> np.ndarray:
         """Residual shares (b, S) of the winners, each fitted anew: free of what rounding the
@@ -215,102 +273,12 @@ class Search:
         aim = np.where(member, self.cross[data], 0.0)
         return np.linalg.solve(gram, aim[..., None])[..., 0]
 
-    def _children(self, nodes: Nodes) -> list[Nodes]:
-        """Offer all children; build those whose subtrees can still hold something better."""
-        u = nodes.ids.shape[1]
-        if u == 0:
-            return []
-        found = branch(nodes, self.floor[nodes.data])
-        after = self.limit[nodes.data, found.count - 1]
-        rows, places = np.nonzero(found.rss < after[:, None])
-        if len(rows):
-            alive = nodes.alive[rows]
-            alive[np.arange(len(rows)), nodes.ids[rows, found.order[rows, places]]] = False
-            self._offer(nodes.data[rows], found.rss[rows, places], alive)
-        # A child at a place can lose the columns after its own: of the sizes it reaches, those
-        # that could still be won set the share it must stay below.
-        sizes = np.maximum(found.count[:, None] - np.arange(1, u + 1), 0)
-        limit = self.limit[nodes.data[:, None], sizes]
-        limit = np.where(found.least < limit, limit, -1.0)
-        limit = np.maximum.accumulate(limit, axis=1)[:, ::-1]
-        rows, places = np.nonzero(found.rss[:, :-1] < limit[:, :-1])
-        if not len(rows):
-            return []
-        left = u - 1 - places
-        kind = np.searchsorted(self.widths, left)
-        if len(rows) * left.max() ** 2 < FEW_CELLS:
-            width = min(int(self.widths[kind.max()]), u)
-            return [without(nodes, found, rows, places, width)]
-        parts = [(width, np.flatnonzero(kind == k)) for k, width in enumerate(self.widths)]
-        return [
-            without(nodes, found, rows[part], places[part], min(int(width), u))
-            for width, part in parts
-            if len(part)
-        ]
 
-    def _group_children(self, nodes: Nodes) -> list[Nodes]:
-        """The same where groups have several columns: all nodes have them in the same order."""
-        u = nodes.ids.shape[1]
-        if u == 0:
-            return []
-        layout = self._layout(nodes)
-        rss = np.minimum(nodes.rss[:, None] + losses(nodes.block, nodes.coef, layout), 1.0)
-        sizes = self.columns[nodes.ids]
-        data = np.broadcast_to(nodes.data[:, None], rss.shape)
-        total = np.broadcast_to(np.count_nonzero(nodes.alive, axis=1)[:, None], rss.shape)
-        columns = (nodes.alive @ self.columns)[:, None]
-        slot = np.minimum(total - 1, self.most) if self.by_size else np.zeros_like(total)
-        value = self._value(data, rss, columns - sizes)
-        wins = (total <= self.most + 1) & (value < self.best[data, slot])
-        if wins.any():
-            rows, places = np.nonzero(wins)
-            alive = nodes.alive[rows]
-            alive[np.arange(len(rows)), nodes.ids[rows, places]] = False
-            self._offer(nodes.data[rows], rss[rows, places], alive)
-        # Below a child the groups before its own stay; those after it are undecided. With sizes,
-        # the least set of the subtree has the largest best to beat.
-        kept = total - u + np.arange(u)
-        width = columns - np.cumsum(sizes[:, ::-1], axis=1)[:, ::-1]
-        floor = np.minimum(kept, self.most) if self.by_size else np.zeros_like(kept)
-        bound = self._value(data, rss, width)
-        build = (kept <= self.most) & (bound < self._limit()[data, floor])
-        build[:, -1] = False  # nothing is undecided after the last
-        children = []
-        for place in np.flatnonzero(build.any(axis=0)):
-            rows = np.flatnonzero(build[:, place])
-            children.append(self._drop(nodes.take(rows), int(place), layout))
-        return children
-
-    def _limit(self) -> np.ndarray:
-        """What a subtree must beat (b, S): the worst best of the sizes it can reach."""
-        if not self.by_size:
-            return self.best
-        return np.maximum.accumulate(self.best[:, ::-1], axis=1)[:, ::-1]
-
-    def _drop(
-        self, nodes: Nodes, place: int, layout: list[list[int]], *, keep_before: bool = True
-    ) -> Nodes:
-        """Nodes without the undecided group at a place; those before it become kept."""
-        gone = layout[place]
-        rest = [c for k, columns in enumerate(layout) if k > place for c in columns]
-        if not keep_before:
-            rest = [c for k, columns in enumerate(layout) if k != place for c in columns]
-        whole = slice(*_span(rest)) if rest == list(range(*_span(rest))) else rest
-        corner = nodes.block[:, gone][:, :, gone]
-        side = nodes.block[:, whole, :][:, :, gone]
-        part = nodes.coef[:, gone]
-        if len(gone) == 1:
-            scaled = side / np.maximum(corner, 1e-300)
-        else:
-            scaled = side @ np.linalg.inv(corner)
-        block = nodes.block[:, whole][:, :, whole] - scaled @ side.transpose(0, 2, 1)
-        coef = nodes.coef[:, whole] - (scaled @ part[..., None])[..., 0]
-        loss = losses(corner, part, [list(range(len(gone)))])[:, 0]
-        alive = nodes.alive.copy()
-        alive[np.arange(len(alive)), nodes.ids[:, place]] = False
-        ids = nodes.ids[:, place + 1 :] if keep_before else np.delete(nodes.ids, place, axis=1)
-        return Nodes(block, coef, np.minimum(nodes.rss + loss, 1.0), ids, alive, nodes.data)
-
-
-def _span(columns: list[int]) -> tuple[int, int]:
-    return (columns[0], columns[-1] + 1) if columns else (0, 0)
+def _bordered(block: np.ndarray, coef: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Tables (b, U + 1, U + 1) of blocks (b, U, U), coefficients (b, U) and corners (b,)."""
+    b, u = coef.shape
+    table = np.empty((b, u + 1, u + 1))
+    table[:, :u, :u] = block
+    table[:, u, :u] = table[:, :u, u] = coef
+    table[:, u, u] = corner
+    return table

@@ -103,9 +103,10 @@ def best_by_criterion(
     search = Search(gram, groups, required, max_groups, signs)
     count = np.broadcast_to(np.asarray(n, dtype=float), (len(search.total),))
     price = np.broadcast_to(np.asarray(penalty, dtype=float), (len(search.total),))
-
     search.run(count, price)
-    return BestSubset(search.winner[:, 0], search.best[:, 0], search.exact)
+    chosen = search.winner[:, 0]
+    value = count * np.log(search.shares()[:, 0]) + price * (chosen @ search.columns)
+    return BestSubset(chosen, value, search.exact)
 
 
 def select_subsets(
