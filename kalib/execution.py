@@ -15,6 +15,7 @@ from typing import Any
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.lab import SESSION
 from kalib.processes import start
+from kalib.report.chapters import in_language
 
 SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
@@ -70,11 +71,12 @@ def execute_notebooks(
     step: Step,
     workers: int = 2,
     before: Path | None = None,
+    language: str = "en",
 ) -> Iterator[Callable[[], dict[str, Mapping[str, Any]]]]:
     """Run every notebook into work/notebooks, workers at a time, while the block runs.
 
     study_file: the study.toml; work: the run's folder; step(name) is entered as a notebook runs;
-    before: the report of an earlier wave, which lies beside work.
+    before: the report of an earlier wave, which lies beside work; language: of the prose.
     One that is there already, from an interrupted run, is kept. The block gets a function that
     waits for the notebooks: name -> executed notebook; it raises KalibError with the notebook and
     the error of the cell.
@@ -93,7 +95,7 @@ def execute_notebooks(
             with step(path.stem):
                 more = {"before": f"../../{before.name}"} if before and path.stem == WAVES else {}
                 given = {**parameters, **more}
-                arguments = [str(path), str(target), given, str(work / SCRATCH)]
+                arguments = [str(path), str(target), given, language, str(work / SCRATCH)]
                 start("kalib.execution:run_notebook", arguments).result()
         return json.loads(target.read_text(encoding="utf-8"))
 
@@ -105,10 +107,12 @@ def execute_notebooks(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def run_notebook(path: str, target: str, parameters: Mapping[str, object], scratch: str) -> None:
+def run_notebook(
+    path: str, target: str, parameters: Mapping[str, object], language: str, scratch: str
+) -> None:
     """Run one notebook in a process of its own. scratch: for Jupyter's files."""
     _keep_to(Path(scratch))
-    execute(Path(path), Path(target), parameters)
+    execute(Path(path), Path(target), parameters, language)
 
 
 def _keep_to(scratch: Path) -> None:
@@ -129,9 +133,12 @@ def refresh_notebooks() -> None:
         execute(path, path, {})
 
 
-def execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
-    """Run one notebook in target's folder and write it there. Raises StudyError for a parameter it
-    does not know, KalibError where a cell fails or its kernel dies twice."""
+def execute(
+    path: Path, target: Path, parameters: Mapping[str, object], language: str = "en"
+) -> None:
+    """Run one notebook in target's folder and write it there, its prose in the language. Raises
+    StudyError for a parameter it does not know, KalibError where a cell fails or its kernel dies
+    twice."""
     from papermill.exceptions import PapermillExecutionError
 
     check_parameters(path, parameters)
@@ -145,6 +152,9 @@ def execute(path: Path, target: Path, parameters: Mapping[str, object]) -> None:
             f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
             "close other programs and run again"
         ) from error
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = in_language("".join(cell["source"]), language)
     _tidy(notebook, target, parameters)
 
 

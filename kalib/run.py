@@ -84,8 +84,9 @@ def _make(
         analysis.plan  # noqa: B018  computes and keeps every step, so that notebooks can share them
         waves = _compared(analysis, earlier)
     with execute_notebooks(
-        analysis.file, work, inputs["settings"], clock.step, workers, earlier if waves else None
-    ) as executed:
+        analysis.file, work, inputs["settings"], clock.step, workers,
+        earlier if waves else None, analysis.study.report.language,
+    ) as executed:  # fmt: skip
         with clock.step("figures"), _headless():
             apply_theme()
             charts = all_figures(

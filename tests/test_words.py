@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from conftest import ROOT
 from matplotlib.text import Text
 from test_report import all_exhibits
 
 from kalib.analysis import Analysis
+from kalib.execution import notebook_paths
 from kalib.figures import all_figures
+from kalib.report import wave_tables
+from kalib.report.chapters import _chinese, in_language
 from kalib.report.findings import find
 from kalib.report.words import SENTENCES, Words
 from kalib.theme import apply_theme, new_axes
+from kalib.waves import Wave, compare_waves, open_wave
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 CHINESE = Words("zh", "EUR")
@@ -122,3 +128,38 @@ def test_client_text_is_left_as_it_is() -> None:
     assert CHINESE.tell("Northern Stores Ltd") == "Northern Stores Ltd"
     assert Words("en", "EUR").tell("kept") == "kept" and CHINESE.tell("kept") == "保留"
     assert CHINESE.tell("1,200 accounts") == "1,200 个客户"
+
+
+def prose() -> Iterator[str]:
+    """The Markdown cells of the notebooks."""
+    for path in notebook_paths():
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                yield "".join(cell["source"])
+
+
+def test_every_paragraph_of_the_notebooks_has_its_chinese() -> None:
+    said = {part for source in prose() for part in source.split("\n\n")}
+    assert sorted(part for part in said if in_language(part, "zh") == part) == []
+    assert all(in_language(part, "en") == part for part in said)
+    # What is left over belongs to no notebook any more.
+    assert len(said) == len({in_language(part, "zh") for part in said}) >= len(_chinese())
+
+
+def test_chinese_prose_keeps_marks_links_and_code() -> None:
+    for source in prose():
+        chinese = in_language(source, "zh")
+        for mark in (r"^#+ (?:\d+\. )?", r"\*+", r"`[^`]*`", r"\]\([^)]*\)"):
+            found = [re.findall(mark, text, flags=re.M) for text in (source, chinese)]
+            assert found[0] == found[1], source
+
+
+def test_waves_are_told_in_chinese(stores: Analysis) -> None:
+    before = open_wave(ROOT / "data/fmcg-supermarkets-2025")
+    waves = compare_waves(before, Wave.of(stores))
+    tables = wave_tables.all_tables(waves, CHINESE)
+    texts = {text for table in tables for text in (table.title, *table.frame.columns)}
+    texts |= {str(cell) for table in tables for column in table.frame.columns
+              if column not in ("名称", "项") for cell in table.frame[column]}  # fmt: skip
+    assert len(tables) == 7
+    assert sorted(text for text in texts if ENGLISH.search(text)) == []

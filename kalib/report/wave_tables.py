@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.drift import log_mean
-from kalib.report.exhibits import Exhibit
+from kalib.report.exhibit import Exhibit, told
 from kalib.report.words import MISSING, Words
 from kalib.study import ZONES
 from kalib.waves import REAL, Waves
@@ -28,7 +28,7 @@ PARTS = {
 
 def all_tables(waves: Waves, words: Words) -> list[Exhibit]:
     """Every table of a comparison that has something to say."""
-    tables = [*main_tables(waves, words), transitions(waves, words), formula_drift(waves)]
+    tables = [*main_tables(waves, words), transitions(waves, words), formula_drift(waves, words)]
     return [table for table in tables if len(table.frame)]
 
 
@@ -36,7 +36,7 @@ def main_tables(waves: Waves, words: Words) -> list[Exhibit]:
     """The tables that fill one page."""
     tables = [
         share_split(waves, words), key_accounts(waves, words), real_moves(waves, words),
-        targets_met(waves, words), chow(waves),
+        targets_met(waves, words), chow(waves, words),
     ]  # fmt: skip
     return [table for table in tables if len(table.frame)]
 
@@ -54,7 +54,7 @@ def share_split(waves: Waves, words: Words) -> Exhibit:
         ]
         rows.append((f"market share, {waves.periods[1]}", words.percent(share["after"], 2)))
     frame = pd.DataFrame(rows, columns=["", "percentage points"])
-    return Exhibit("What moved market share", frame, ("percentage points",))
+    return told(words, "What moved market share", frame, ("percentage points",), ("",))
 
 
 def real_moves(waves: Waves, words: Words, rows: int = LISTED) -> Exhibit:
@@ -75,15 +75,17 @@ def real_moves(waves: Waves, words: Words, rows: int = LISTED) -> Exhibit:
         f"Moves between zones that are real ({len(frame)} of {len(found):,}; "
         f"{len(waves.moves):,} accounts show another zone)"
     )
-    return Exhibit(title, frame, ("potential", "SOW", "probability"))
+    return told(words, title, frame, ("potential", "SOW", "probability"))
 
 
 def transitions(waves: Waves, words: Words) -> Exhibit:
     """Accounts by zone before and after, as shown."""
-    frame = pd.DataFrame({"from": [words.say(zone) for zone in ZONES]})
+    frame = pd.DataFrame({"zone before": [words.say(zone) for zone in ZONES]})
     for zone in ZONES:
-        frame[f"to {zone}"] = [words.whole(float(waves.transitions.at[z, zone])) for z in ZONES]
-    return Exhibit("Zones before and after", frame, tuple(frame.columns[1:]))
+        frame[f"to {words.say(zone)}"] = [
+            words.whole(float(waves.transitions.at[z, zone])) for z in ZONES
+        ]
+    return told(words, "Zones before and after", frame, tuple(frame.columns[1:]))
 
 
 def key_accounts(waves: Waves, words: Words) -> Exhibit:
@@ -91,10 +93,10 @@ def key_accounts(waves: Waves, words: Words) -> Exhibit:
     labels = {"kept": "kept", "gained": "new", "lost": "no longer"}
     rows = [(label, words.whole(waves.turnover[name])) for name, label in labels.items()]
     frame = pd.DataFrame(rows, columns=["key accounts", "accounts"])
-    return Exhibit("The key-account list", frame, ("accounts",))
+    return told(words, "The key-account list", frame, ("accounts",), ("key accounts",))
 
 
-def formula_drift(waves: Waves) -> Exhibit:
+def formula_drift(waves: Waves, words: Words) -> Exhibit:
     """The terms fitted to each wave's survey, and whether they differ by more than their errors."""
     table = waves.drift.terms
     frame = pd.DataFrame(
@@ -106,10 +108,11 @@ def formula_drift(waves: Waves) -> Exhibit:
             "p-value": [_number(v, ".3f") for v in table["p_value"]],
         }
     )
-    return Exhibit("The terms of the formula, fitted to each wave", frame, tuple(frame.columns[1:]))
+    title = "The terms of the formula, fitted to each wave"
+    return told(words, title, frame, tuple(frame.columns[1:]), ("term",))
 
 
-def chow(waves: Waves) -> Exhibit:
+def chow(waves: Waves, words: Words) -> Exhibit:
     """Chow's tests that one formula holds in both waves, in words."""
     meanings = {
         "whole formula": ("The same formula holds in both waves.",
@@ -132,7 +135,8 @@ def chow(waves: Waves) -> Exhibit:
             ],
         }
     )
-    return Exhibit("Has the formula changed?", frame, tuple(frame.columns[1:4]))
+    said = ("what is held equal", "what it means")
+    return told(words, "Has the formula changed?", frame, tuple(frame.columns[1:4]), said)
 
 
 def targets_met(waves: Waves, words: Words) -> Exhibit:
@@ -147,7 +151,7 @@ def targets_met(waves: Waves, words: Words) -> Exhibit:
         columns=["zone", "accounts", "target sales", "sales", "attained"],
     )  # fmt: skip
     title = f"Targets of {waves.periods[0]} against sales of {waves.periods[1]}"
-    return Exhibit(title, frame, tuple(frame.columns[1:]))
+    return told(words, title, frame, tuple(frame.columns[1:]))
 
 
 def summary(waves: Waves, words: Words) -> str:
