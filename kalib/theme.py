@@ -25,12 +25,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from kalib.report.words import Words
 from kalib.study import Study
 
-# Okabe & Ito 2008: told apart with any color vision; markers tell them apart without color.
+# After Okabe & Ito 2008, told apart with any color vision, each at least 3:1 against white
+# (WCAG 2.2, 1.4.11); markers tell them apart without color.
 ZONE_COLORS = {
     "attack": "#D55E00",
     "defense": "#0072B2",
     "maintenance": "#8A8A8A",
-    "watch": "#C9B458",
+    "watch": "#A68B1B",
 }
 ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"

@@ -103,7 +103,7 @@ def house_style(deck: Any, study: Study) -> None:
     letters.set("b", "1")
     letters.find(f".//{qn('a:schemeClr')}").set("val", "accent1")
     first = accent(study)
-    given = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#C9B458", "#8A8A8A"]
+    given = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#A68B1B", "#8A8A8A"]
     colors = dict(zip(("dk1", *(f"accent{k}" for k in range(1, 7))), (INK, first, *given)))  # noqa: B905
     theme = master.part.part_related_by(RT.THEME)
     text = theme.blob.decode("utf-8")
