@@ -16,7 +16,7 @@ from kalib.cells import is_missing, to_numbers
 from kalib.columns import NUMERIC_SHARE
 from kalib.errors import Problem, StudyError
 from kalib.reading import TextTable, read_every_table, read_text_table
-from kalib.roles import expected_sign, role_of
+from kalib.roles import currency_of, expected_sign, role_of, unit_of
 
 
 @dataclass(frozen=True)
@@ -198,13 +198,22 @@ def _study_text(
         section = "\n[visits]\n" + "\n".join(lines) + "\n"
     numeric = [c for c in candidates if _numeric(accounts.frame[c])]
     signs = {c: expected_sign(c) for c in numeric if expected_sign(c)}
+    if unsigned := [c for c in numeric if c not in signs]:
+        doubts.append(f"no sign is expected of {', '.join(unsigned)}: add those you know")
     signed = ", ".join(f"{_quoted(c)} = {_quoted(s)}" for c, s in signs.items())
-    doubts.append("the currency is not told by the tables: fill in [study] currency")
+    named = [currency_of(columns[role]) for role in ("sales", "potential") if role in columns]
+    currency = next(filter(None, named), "")
+    if len(set(filter(None, named))) > 1:
+        doubts.append(f"sales and potential are in {' and '.join(named)}: bring them to one unit")
+    elif currency:
+        doubts.append(f"{currency!r} is taken as the currency")
+    else:
+        doubts.append("the currency is not told by the tables: fill in [study] currency")
     sources = ", ".join(_quoted(table.label) for table, _ in used)
     text = (
         f"# Proposed from {sources}; read every line.\n"
         f'[study]\nname = "{name}"\ntitle = {_quoted(name.replace("-", " ").capitalize())}\n'
-        'industry = ""\ncurrency = ""   # unit of sales and potential, a year\n'
+        f'industry = ""\ncurrency = {_quoted(currency)}   # unit of sales and potential, a year\n'
         'period = "current"\n\n[data]\n' + "\n".join(data) + "\n\n[columns]\n"
         + "\n".join(f"{role} = {_quoted(column)}" for role, column in columns.items())
         + "\n\n[indicators]\ncandidates = ["
@@ -252,7 +261,7 @@ def _codebook(name: str, tables: Sequence[TextTable]) -> str:
             low, high = values.min(), values.max()
             known = f"{low:,.4g} to {high:,.4g}" if np.isfinite(low) else "text"
             safe = str(column).replace("|", "\\|").replace("\n", " ")
-            lines.append(f"| {safe} | ({known}) | | |")
+            lines.append(f"| {safe} | ({known}) | {unit_of(safe)} | |")
         lines.append("")
     return "\n".join(lines)
 

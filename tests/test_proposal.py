@@ -12,6 +12,7 @@ from conftest import ROOT
 from kalib.errors import StudyError
 from kalib.loading import load_study
 from kalib.proposal import propose_study
+from kalib.roles import expected_sign, unit_of
 from kalib.tables import read_tables
 
 N = 50
@@ -89,7 +90,9 @@ def test_distance_is_expected_to_lower_potential(tmp_path: Path) -> None:
     files = [ROOT / f"data/fmcg-supermarkets/{n}.csv" for n in ("accounts", "survey")]
     signs = load_study(propose_study("x", files, tmp_path).folder).indicators.expected_sign
     assert signs["distance_to_center_km"] == "-" and signs["floor_area_m2"] == "+"
-    assert "years_open" not in signs
+    assert "years_open" not in signs and "parking_spaces" in signs
+    doubts = propose_study("y", files, tmp_path).doubts
+    assert "no sign is expected of years_open: add those you know" in doubts
 
 
 def test_headers_that_are_code_stay_text(tmp_path: Path) -> None:
@@ -189,3 +192,36 @@ def test_a_workbook_without_a_table_is_refused(tmp_path: Path) -> None:
         twice.to_excel(book, sheet_name="A", index=False, header=False)
     with pytest.raises(StudyError, match="the header stands twice"):
         propose_study("none", [tmp_path / "c.xlsx"], tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("header", "unit", "sign"),
+    [
+        ("Floor area (m2)", "square meters", "+"), ("floor_area_m2", "square meters", "+"),
+        ("distanceKm", "kilometers", "-"), ("营业面积（㎡）", "square meters", "+"),
+        ("收银台数量", "", "+"), ("share of organic [%]", "percent", ""), ("students", "", "+"),
+        ("Turnover (EUR)", "EUR", "+"), ("Freezers [pieces]", "pieces", ""), ("rank", "", ""),
+        ("hours", "hours", "+"), ("research_area_rank", "", ""), ("students per teacher", "", ""), ("managers", "", ""),
+    ],
+)  # fmt: skip
+def test_headers_tell_units_and_signs(header: str, unit: str, sign: str) -> None:
+    assert (unit_of(header), expected_sign(header)) == (unit, sign)
+
+
+@pytest.mark.parametrize(
+    ("sales", "potential", "currency", "doubt"),
+    [
+        ("Sales (EUR)", "Potential (EUR)", "EUR", "'EUR' is taken as the currency"),
+        ("sales_usd", "potential", "USD", "'USD' is taken as the currency"),
+        ("销售额（万元）", "采购潜力", "万元", "'万元' is taken as the currency"),
+        ("Sales (kEUR)", "Potential (EUR)", "thousand EUR", "thousand EUR and EUR: bring them"),
+        ("Sales", "Potential", "", "the currency is not told"),
+    ],
+)
+def test_headers_tell_the_currency(
+    sales: str, potential: str, currency: str, doubt: str, tmp_path: Path
+) -> None:
+    base(9).rename(columns={"sales": sales, "potential": potential}).to_csv(tmp_path / "a.csv")
+    proposal = propose_study("c", [tmp_path / "a.csv"], tmp_path / "data")
+    assert load_study(proposal.folder).currency == currency
+    assert any(doubt in said for said in proposal.doubts)
