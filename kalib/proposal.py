@@ -52,11 +52,14 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
     roles = _account_roles(accounts, key, bool(survey or visits))
     text, used = _study_text(name, accounts, roles, survey, visits, doubts)
     _refuse_hidden(used, files)
-    for table in tables:
-        if not any(table is one for one, _ in used):
-            doubts.append(f"{table.label} was left out")
-        elif table.sheet:
-            doubts.append(f"{table.label} was taken for one of the tables")
+    for role, table in (("accounts", accounts), ("survey", survey), ("visits", visits)):
+        if table and table.sheet:
+            doubts.append(f"{table.label} is taken as the {role}")
+    doubts += [
+        f"{table.label} was left out"
+        for table in tables
+        if not any(table is one for one, _ in used)
+    ]
     target.mkdir(parents=True)
     for path in files:
         shutil.copyfile(path, target / path.name)
