@@ -237,7 +237,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         user = ["runuser", "-u", "postgres", "--"]
     programs, data = found[-1].parent, folder / "data"
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
-             "cwd": folder, "timeout": 60}  # fmt: skip
+             "cwd": folder, "timeout": 120}  # fmt: skip
     subprocess.run([*user, programs / "initdb", "-D", data, "-A", "trust", "-U", "kalib"], **quiet)
     options = f"-k {folder} -c listen_addresses="
     start = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
