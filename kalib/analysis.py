@@ -13,6 +13,7 @@ import pandas as pd
 
 from kalib.anonymize import anonymize_overrides, anonymize_tables
 from kalib.boosting import Boosted, boosted_accuracy
+from kalib.composite import with_books
 from kalib.diagnostics import Check, run_checks
 from kalib.errors import KalibError, StudyError
 from kalib.fitting import Fit, fit_formula
@@ -89,7 +90,9 @@ class Analysis:
         visits = self.tables.visits
         if visits is None:
             return None
-        return self._step("measured", lambda: measure_potential(visits, self._sales))
+        return self._step(
+            "measured", lambda: with_books(measure_potential(visits, self._sales), self._sales)
+        )
 
     @property
     def potential(self) -> pd.Series:
@@ -101,6 +104,11 @@ class Analysis:
         if len(found) < 8:
             raise KalibError(f"potential is known of {len(found)} accounts only; 8 are needed")
         return found.rename("potential")
+
+    @property
+    def potential_error(self) -> pd.Series:
+        """Standard error in logs of the potentials that were measured in visits."""
+        return self.measured.frame["log_sd"] if self.measured else pd.Series(dtype=float)
 
     @property
     def screening(self) -> Screening:
@@ -120,6 +128,7 @@ class Analysis:
                 self.screening,
                 self.potential,
                 self._sales,
+                error=self.potential_error,
                 form=self.study.formula.form,
                 criterion=self.study.formula.criterion,
                 signs=rules.signs,
@@ -163,13 +172,12 @@ class Analysis:
     @property
     def wallet(self) -> Wallet:
         """Potential and share of wallet of every account."""
-        error = self.measured.frame["log_sd"] if self.measured else pd.Series(dtype=float)
         return self._step(
             "wallet",
             lambda: build_wallet(
                 self.tables.accounts,
                 self.potential,
-                error,
+                self.potential_error,
                 self.fit,
                 self.screening,
                 usable=self.verdict.verdict != "unusable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from kalib.spread import LevelSpread
 from kalib.validation import (
     SurveyBias,
     Validation,
+    answer_weights,
     cross_validate,
     r_squared,
     selection_frequency,
@@ -89,6 +90,7 @@ def fit_formula(
     potential: pd.Series,
     sales: pd.Series,
     *,
+    error: pd.Series | None = None,
     form: str = "auto",
     criterion: str = "bic",
     signs: Mapping[str, int] | None = None,
@@ -100,8 +102,9 @@ def fit_formula(
     """Choose and fit the formula.
 
     potential: surveyed accounts' potential, currency a year; sales: all N accounts' sales, same
-    unit, index as screening.values. form: "linear", "log" (log-log or log-linear) or "auto";
-    criterion: "bic", "cv" or "one-se".
+    unit, index as screening.values; error: standard errors in logs of the potentials that were
+    measured. form: "linear", "log" (log-log or log-linear) or "auto"; criterion: "bic", "cv" or
+    "one-se".
     """
     rng = np.random.default_rng(seed)
     index = screening.values.index
@@ -115,9 +118,12 @@ def fit_formula(
     shift, scale, causes = suspect_potentials(by_scale[True], rows, observed, rules)
     believed = np.array([not cause for cause in causes])
     bias = survey_bias(by_scale[True].matrix, sales.reindex(index).to_numpy(float), surveyed)
-    checked = cross_validate(designs, rows, observed, rules, bias.weights, believed, rng)
+    log_sd = potential * 0.0 if error is None else error.reindex(potential.index).fillna(0.0)
+    exact, left = answer_weights(log_sd.reindex(index[rows]).to_numpy(float), scale)
+    told = bias.weights * exact
+    checked = cross_validate(designs, rows, observed, rules, told, believed, rng)
     chosen = min(wanted, key=lambda name: checked.errors[name])
-    design, weights = designs[chosen], bias.weights * believed
+    design, weights = designs[chosen], told * believed
     final = fit_working(design, rows, observed, chosen, rules, weights)
     response = np.log(observed) if final.logged else observed
     use = final.weights > 0
@@ -129,6 +135,7 @@ def fit_formula(
         checked.residual[chosen], final, design.matrix[rows], weights, texts.iloc[rows],
         checked.fold[0],
     )  # fmt: skip
+    predictive = replace(predictive, size=predictive.size * left)
     formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
     return Fit(

@@ -105,6 +105,21 @@ def cross_validate(
     return Validation(predicted, residual, errors, honest, fold)
 
 
+def answer_weights(log_sd: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """Weights (n,) of answers that are measured with error, mean 1, and what is left of the scale
+    of the formula's misses once the error of measuring is out of them.
+
+    log_sd: (n,) standard errors in logs, nought for a survey's answer; scale: that of the misses
+    in logs. A measurement counts by the inverse of its variance and the formula's together (Fay &
+    Herriot 1979); of the misses' variance at least a quarter is taken for the formula's own.
+    """
+    variance = log_sd**2
+    between = max(scale**2 - float(np.median(variance)), 0.25 * scale**2, 1e-12)
+    weights = 1 / (between + variance)
+    noise = float(np.average(variance, weights=weights))
+    return weights / weights.mean(), float(np.sqrt(between / (between + noise)))
+
+
 def r_squared(observed: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:
     """1 - squared error / squared error of the mean, over observed (n,) and predicted (R, n)."""
     middle = np.average(observed, weights=weights)

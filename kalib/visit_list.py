@@ -17,6 +17,7 @@ SHARES = (
 )  # the arcsine scale: Jeffreys' prior is flat
 CHUNK = 4000  # stores at a time: 4000 x 1025 cells are 33 MB
 FEWEST_UNITS = 10  # own units seen before a store says how visits and sales books agree
+FEWEST_COMPARED = 2 / WINSORIZED  # stores that say so before it is known: two at either end
 SHARE_POINTS = 16  # quantiles of market share that carry its uncertainty into the list
 
 
@@ -99,7 +100,7 @@ def week_correlation(weeks: pd.DataFrame) -> float:
     share = stores["own"] / stores["total"].where(stores["total"] > 0)
     free = weeks["total"] * (1 - weeks["total"] / stores["total"])
     use = (share > 0) & (share < 1) & (free > 0) & (weeks["total"] > 1)
-    if use.sum() < 2 / WINSORIZED:
+    if use.sum() < FEWEST_COMPARED:
         return 0.0
     residual = weeks["own"] - weeks["total"] * share
     z = (residual / np.sqrt(free * share * (1 - share)))[use].to_numpy()
@@ -125,12 +126,12 @@ def visits_scale(measured: Measured, sales: pd.Series) -> Scale:
     both = (booked > 0) & (seen > 0)
     ratio = float(seen[both].sum() / booked[both].sum()) if both.any() else 1.0
     enough = both & (frame["own_units"] >= FEWEST_UNITS)
-    if enough.sum() < 2 / WINSORIZED:
+    if enough.sum() < FEWEST_COMPARED:
         return Scale(ratio, 0.0, correlation)
     miss = np.log(seen[enough] / booked[enough])
     effect = design_effect(measured.weeks, correlation).reindex(frame.index)[enough]
     own, total = frame.loc[enough, "own_units"], frame.loc[enough, "total_units"]
-    expected = frame.loc[enough, "log_sd"] ** 2 + effect * (1 / own - 1 / total).clip(lower=0)
+    expected = frame.loc[enough, "counted_sd"] ** 2 + effect * (1 / own - 1 / total).clip(lower=0)
     miss = miss - miss.median()
     z = miss / np.sqrt(expected)
     low, high = z.quantile([WINSORIZED, 1 - WINSORIZED])
@@ -155,7 +156,8 @@ def tail_from_visits(
     """P-value of each visited store's true SOW being at or above market share.
 
     Two facts speak: own of all units in the visits (binomial, its variance raised by the weeks'
-    correlation), and the books' sales over the potential measured (lognormal). market_share: (k,)
+    correlation), and the books' sales over the potential counted (lognormal), which the books
+    themselves have no part in. market_share: (k,)
     points that carry its uncertainty; scale: that of the visits where not given. Under Jeffreys'
     prior the posterior tail is a p-value to the second order (Welch & Peers 1963).
     """
@@ -167,9 +169,9 @@ def tail_from_visits(
     own = (frame["own_units"] / effect).to_numpy()[:, None]
     other = ((frame["total_units"] - frame["own_units"]) / effect).to_numpy()[:, None]
     booked = sales.reindex(frame.index).fillna(0.0).to_numpy()
-    sd = np.sqrt(frame["log_sd"].to_numpy() ** 2 + scale.books_sd**2)[:, None]
+    sd = np.sqrt(frame["counted_sd"].to_numpy() ** 2 + scale.books_sd**2)[:, None]
     with np.errstate(divide="ignore"):
-        share = np.log(booked / frame["potential"].to_numpy())[:, None]
+        share = np.log(booked / frame["counted"].to_numpy())[:, None]
         grid = np.log(SHARES)[None, :]
     seen = np.clip(SHARES * scale.ratio, 0.0, 1.0)[None, :]
     place = np.interp(market_share, SHARES, np.arange(len(SHARES)))

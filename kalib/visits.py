@@ -14,7 +14,6 @@ SUSPECT_Z = 6.0  # standard deviations from the store's middle at which a day is
 PLAUSIBLE_Z = 3.0  # and within which it would be, divided by ten
 SAME_UNIT = (0.67, 1.5)  # sales over annualized own units in this range: the units are the same
 COPIED_DAYS = 4
-NORMAL_90 = 1.6448536269514722
 NOT_BELIEVED = ("own above total", "a factor of ten", "copied from the day before")
 SEASON_MONTHS = 10  # months of the year seen before a season is told: two gaps can be bridged
 MONTH_STORES = 0.2  # share of the stores visited in a month for it to count as seen
@@ -26,10 +25,11 @@ MONTH_DAYS = np.array([calendar.monthrange(2027, month)[1] for month in range(1,
 class Measured:
     """Potential measured in stores.
 
-    frame: DataFrame indexed by account: potential, potential_low, potential_high (90 %, currency
-    a year), log_sd, days, days_missed (of the poll's days), own, total (units on a mean day of
-    the week, and of the year where a season is known), own_units, total_units (sums over the days
-    believed). weeks: DataFrame (account, week: its Monday, own, total) of the days believed.
+    frame: DataFrame indexed by account: potential (currency a year), log_sd (its standard error in
+    logs), counted, counted_sd (the same from the visits alone), days, days_missed (of the poll's
+    days), own, total (units on a mean day of the week, and of the year where a season is known),
+    own_units, total_units (sums over the days believed). weeks: DataFrame (account, week: its
+    Monday, own, total) of the days believed.
     unit_value: currency per unit sold. suspects: DataFrame (account, date, visitor, own, total,
     problem). visitors: DataFrame (visitor, account, visits) of all visits. season: month -> sales
     of a day over the year's mean day, None where the visits cover too little of the year. notes:
@@ -50,9 +50,8 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
 
     visits: rows (account, date, own, total[, visitor]), units a day; sales: currency a year by
     account. A store's day is its level times a factor of the weekday and, where the visits cover
-    the year, of the month (Poisson likelihood, fitted by alternating sums). A store asked on few
-    days is shrunk to its peers by the ratio of their variances (empirical Bayes on logs, Efron &
-    Morris 1975).
+    the year, of the month (Poisson likelihood, fitted by alternating sums). What was counted
+    stands here as it is: a formula learned from potentials drawn to their mean would be too flat.
     """
     visits = visits.reset_index(drop=True)
     if "visitor" not in visits:
@@ -71,17 +70,16 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     span = (visits["date"].max() - visits["date"].min()).days + 1 if len(visits) else 0
     frame["days_missed"] = span - visits.groupby("account")["date"].nunique().reindex(frame.index)
     spread = stores["daily"].std().reindex(frame.index).fillna(0.0)
-    logs, frame["log_sd"] = _shrunk(np.log(frame["total"]), spread / frame["total"], frame["days"])
+    frame["log_sd"] = _standard_error(spread / frame["total"], frame["days"])
     value = _unit_value(frame["own"], sales)
-    frame["potential"] = np.exp(logs) * DAYS_A_YEAR * value
-    frame["potential_low"] = frame["potential"] * np.exp(-NORMAL_90 * frame["log_sd"])
-    frame["potential_high"] = frame["potential"] * np.exp(NORMAL_90 * frame["log_sd"])
+    frame["potential"] = frame["total"] * DAYS_A_YEAR * value
+    frame["counted"], frame["counted_sd"] = frame["potential"], frame["log_sd"]
     week = good["date"] - pd.to_timedelta(good["date"].dt.day_of_week, unit="D")
     weeks = good.assign(week=week.dt.normalize()).groupby(["account", "week"], sort=True)
     found = visits[problem != ""].assign(problem=problem[problem != ""])
     order = [
-        "potential", "potential_low", "potential_high", "log_sd", "days", "days_missed", "own",
-        "total", "own_units", "total_units",
+        "potential", "log_sd", "counted", "counted_sd", "days", "days_missed", "own", "total",
+        "own_units", "total_units",
     ]  # fmt: skip
     suspect = ["account", "date", "visitor", "own", "total", "problem"]
     counted = visits.groupby(["visitor", "account"], sort=True).size().rename("visits")
@@ -96,22 +94,15 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     )
 
 
-def _shrunk(
-    logs: pd.Series, relative_sd: pd.Series, days: pd.Series
-) -> tuple[pd.Series, pd.Series]:
-    """Log levels drawn to their peers, and their standard errors.
+def _standard_error(relative_sd: pd.Series, days: pd.Series) -> pd.Series:
+    """Relative standard error of each store's mean day.
 
     relative_sd: standard deviation of a day over the store's mean day.
     """
     relative = relative_sd**2
-    pooled = float(np.average(relative, weights=days)) if len(logs) else 0.0
+    pooled = float(np.average(relative, weights=days)) if len(days) else 0.0
     # A store's own variance is itself uncertain on few days: it is pooled with its peers'.
-    variance = (relative * days + pooled * 10) / (days + 10) / days
-    scatter = float(logs.var(ddof=1)) if len(logs) > 1 else 0.0
-    between = max(scatter - float(variance.mean()) if len(logs) else 0.0, 1e-6)
-    keep = between / (between + variance)
-    center = float(np.average(logs, weights=1 / (between + variance))) if len(logs) else 0.0
-    return center + keep * (logs - center), np.sqrt(keep * variance)
+    return np.sqrt((relative * days + pooled * 10) / (days + 10) / days)
 
 
 def _implausible(visits: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.composite import composite, expected_without_own, with_counts
 from kalib.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.indicators import Screening
@@ -20,7 +21,6 @@ from kalib.visit_list import (
 )
 from kalib.visits import Measured
 
-NORMAL_90 = 1.6448536269514722  # half width of a 90 % interval in standard deviations
 TOTAL_DRAWS = 400
 ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
 
@@ -76,10 +76,10 @@ def build_wallet(
     """Estimate every account's potential.
 
     accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
-    (currency a year) and its standard error in logs (0 for a survey answer); usable: whether the
-    formula may be built on; overrides: potential, by, reason of the accounts that a field expert
-    placed; they are taken as measured, and teach the formula nothing; visits: what store visits
-    counted, where there were any.
+    (currency a year) and its standard error in logs (0 for a survey answer), by which it is drawn
+    to what is expected of the account; usable: whether the formula may be built on; overrides:
+    potential, by, reason of the accounts that a field expert placed; they are taken as measured,
+    and teach the formula nothing; visits: what store visits counted, where there were any.
     """
     index = accounts.index
     told = no_overrides().entries if overrides is None else overrides
@@ -98,9 +98,11 @@ def build_wallet(
         narrower = _sharpen(point, quantiles, buys, sales, levels, model)
         loadings[buys] *= narrower[:, None]
         source[buys] = "formula+sales"
-    quantiles, point = _with_measured(
-        quantiles, point, index, measured, potential, log_sd, levels, source == "none"
-    )
+    expected = expected_without_own(fit) if usable else None
+    error = log_sd.reindex(index[measured]).fillna(0.0)
+    known = composite(potential.reindex(error.index).astype(float), error, expected)
+    quantiles, point = _with_measured(quantiles, point, measured, known, levels, source == "none")
+    visits = with_counts(visits, expected) if visits else None
     frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
     placed = index.get_indexer(told.index)
@@ -243,21 +245,19 @@ def _width(quantiles: np.ndarray) -> np.ndarray:
 def _with_measured(
     quantiles: np.ndarray,
     point: np.ndarray,
-    index: pd.Index,
     measured: np.ndarray,
-    potential: pd.Series,
-    log_sd: pd.Series,
+    known: pd.DataFrame,
     levels: np.ndarray,
     unknown: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The table and the point estimate with measured potential in place, NaN where unknown."""
+    """The table and the point estimate with measured potential in place, NaN where unknown;
+    known: what `composite` makes of the accounts measured."""
     from scipy.special import ndtri
 
-    value = potential.reindex(index[measured]).to_numpy(float)
-    error = log_sd.reindex(index[measured]).fillna(0.0).to_numpy(float)
+    middle, error = (known[name].to_numpy(float) for name in ("log_middle", "log_sd"))
     quantiles, point = quantiles.copy(), point.copy()
-    quantiles[measured] = value[:, None] * np.exp(error[:, None] * ndtri(levels)[None, :])
-    point[measured] = value
+    quantiles[measured] = np.exp(middle[:, None] + error[:, None] * ndtri(levels)[None, :])
+    point[measured] = known["potential"]
     quantiles[unknown], point[unknown] = np.nan, np.nan
     return quantiles, point
 
