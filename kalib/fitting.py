@@ -119,7 +119,8 @@ def fit_formula(
     believed = np.array([not cause for cause in causes])
     bias = survey_bias(by_scale[True].matrix, sales.reindex(index).to_numpy(float), surveyed)
     log_sd = potential * 0.0 if error is None else error.reindex(potential.index).fillna(0.0)
-    exact, left = answer_weights(log_sd.reindex(index[rows]).to_numpy(float), scale)
+    own_sd = log_sd.reindex(index[rows]).to_numpy(float)
+    exact, left = answer_weights(own_sd, float(np.median(scale)))
     told = bias.weights * exact
     checked = cross_validate(designs, rows, observed, rules, told, believed, rng)
     chosen = min(wanted, key=lambda name: checked.errors[name])
@@ -296,7 +297,7 @@ def _all_suspects(
     accounts: pd.Index,
     observed: np.ndarray,
     shift: np.ndarray,
-    scale: float,
+    scale: np.ndarray,
     causes: Sequence[str],
 ) -> pd.DataFrame:
     """Suspected indicator entries and suspected potentials in one table."""
@@ -306,8 +307,8 @@ def _all_suspects(
             "account": accounts[i],
             "entry": "potential",
             "value": observed[i],
-            "expected_low": observed[i] / np.exp(shift[i]) / margin,
-            "expected_high": observed[i] / np.exp(shift[i]) * margin,
+            "expected_low": observed[i] / np.exp(shift[i]) / margin[i],
+            "expected_high": observed[i] / np.exp(shift[i]) * margin[i],
             "cause": cause,
         }
         for i, cause in enumerate(causes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kalib.indicators import Design
 from kalib.robust import robust_line, robust_scale, typing_cause
+from kalib.spread import robust_scales
 from kalib.subsets import gram_matrix, select_subsets
 
 FORMS = ("linear", "log-log", "log-linear")
@@ -121,11 +122,11 @@ def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> f
 
 def suspect_potentials(
     design: Design, rows: np.ndarray, potential: np.ndarray, rules: Rules
-) -> tuple[np.ndarray, float, list[str]]:
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Potentials that look like typing errors.
 
-    design: the log-log design. Returns log shifts (n,) from a robust formula, their robust
-    scale, and the cause per account ("" where it is not suspect).
+    design: the log-log design. Returns log shifts (n,) from a robust formula, their robust scales
+    (n,), and the cause per account ("" where it is not suspect).
     """
     # A line to look along, not the formula: the quick criterion serves.
     rules = replace(rules, criterion="bic")
@@ -134,14 +135,20 @@ def suspect_potentials(
     reach = 3 * robust_scale(response - middle)
     aim = np.clip(response, middle - reach, middle + reach)  # only for the first selection
     clean = np.ones(len(rows), dtype=bool)
-    shift, spread, causes = np.zeros(len(rows)), 0.0, [""] * len(rows)
+    shift, spread, causes = np.zeros(len(rows)), np.zeros(len(rows)), [""] * len(rows)
+    levels = [
+        matrix[:, g] @ np.arange(1, len(g) + 1)
+        for g in design.groups
+        if g and design.columns[g[0]].transform == "level"
+    ]
     for _ in range(2):
         chosen = _search(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
         used = _columns(design, chosen)
         line = robust_line(matrix[:, used], response)
         shift = response - line[0] - matrix[:, used] @ line[1:]
-        spread = robust_scale(shift, len(line))
-        causes = [typing_cause(s, spread) for s in shift]
+        freedom = max(len(shift) - len(line), 1)
+        spread = robust_scales(shift, levels) * np.sqrt(len(shift) / freedom)
+        causes = [typing_cause(s, own) for s, own in zip(shift, spread, strict=True)]
         clean = np.array([not cause for cause in causes])
         aim = response
     return shift, spread, causes
