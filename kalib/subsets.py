@@ -13,6 +13,7 @@ from kalib.frontier import Search
 CRITERIA = ("bic", "cv", "one-se")
 # Breiman & Spector 1992, Int. Statistical Review 60: five folds choose a submodel as well as ten.
 SEARCH_FOLDS = 5
+CONSTANT = 1e-12  # of a sum of squares: what rounding may leave of a column that does not vary
 
 
 class Limits(TypedDict):
@@ -61,8 +62,14 @@ def batch_grams(matrix: np.ndarray, response: np.ndarray, weights: np.ndarray) -
     total = weights.sum(axis=1)
     mean = (weights @ full) / total[:, None]
     pairs = (full[:, :, None] * full[:, None, :]).reshape(len(full), width * width)
-    grams = (weights @ pairs).reshape(-1, width, width)
-    return grams - total[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    raw = (weights @ pairs).reshape(-1, width, width)
+    grams = raw - total[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    # A level that no row of a half sample has leaves rounding, below nought or above it.
+    size, own = np.einsum("bii->bi", raw), np.einsum("bii->bi", grams)
+    moves = own > CONSTANT * size
+    if not moves.all():
+        grams = np.where(moves[:, :, None] & moves[:, None, :], grams, 0.0)
+    return grams
 
 
 def best_subsets(

@@ -192,3 +192,15 @@ def test_one_standard_error_rule_never_takes_more_than_the_least_error() -> None
     fewer = select_subsets(design, response, weights, criterion="one-se")
     assert (fewer.sum(axis=1) <= least.sum(axis=1)).all()
     assert fewer.sum() < least.sum()
+
+
+def test_a_level_that_half_samples_lack_leaves_the_others_chosen() -> None:
+    rng = np.random.default_rng(0)
+    rows, level = rng.standard_normal((80, 4)), np.arange(80) < 6
+    response = 2 * rows[:, 0] + rows[:, 1] + rng.standard_normal(80)
+    weights = np.ones((100, 80))
+    for draw in weights:
+        draw[:6] = 0
+        draw[rng.permutation(np.arange(6, 80))[:34]] = 0
+    chosen = select_subsets(np.column_stack([rows, level]), response, weights)
+    assert chosen[:, :2].all() and not chosen[:, 4].any()
