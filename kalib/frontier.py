@@ -15,7 +15,6 @@ import numpy as np
 
 from kalib.nodes import (
     COLLINEAR_RIDGE,
-    LEAST_PIVOT,
     RIDGE,
     Nodes,
     branched,
@@ -210,23 +209,19 @@ class Search:
     def _promising(self, nodes: Nodes, left: int) -> np.ndarray:
         """Rows of nodes below which something may still win.
 
-        Losing a set of columns costs no less than the cheapest of them; and no less than the sum
-        of their squared coefficients times the least eigenvalue of the Gram matrix of those
-        undecided, in the scale in which its inverse has a unit diagonal.
+        Losing a set of columns costs no less than the sum of their squared coefficients times the
+        least eigenvalue of the Gram matrix of those undecided, in the scale in which its inverse
+        has a unit diagonal.
         """
         table = nodes.table
         square = np.square(table[:, :-1, -1])
-        pivot = table.diagonal(axis1=1, axis2=2)[:, :-1]
-        loss = square / np.maximum(pivot, LEAST_PIVOT)
         if not self.single:
             starts = np.cumsum([0, *self.sizes[self.size - left : -1]])
             square = np.add.reduceat(square, starts, axis=1)
-            loss = np.maximum.reduceat(loss, starts, axis=1)
         square.sort(axis=1)
         least = square.cumsum(axis=1)
         floor = self._floor(table.shape[1] - 1)
         least *= floor if len(floor) == 1 else floor[nodes.slot // (self.size + 1), None]
-        np.maximum(least[:, 0], loss.min(axis=1), out=least[:, 0])
         least -= table[:, -1, -1, None]
         limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
         return (least < limit).any(axis=1).nonzero()[0]

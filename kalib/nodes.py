@@ -149,10 +149,10 @@ def standardized(
 
 def largest_eigenvalue(matrix: np.ndarray) -> np.ndarray:
     """An upper bound (b,) on the largest eigenvalue of symmetric matrices (b, p, p): the norm of
-    the eighth power, which is at most a tenth of log p above it."""
+    the sixteenth power, which is at most a thirtieth of log p above it."""
     power, size = matrix, 1.0
-    for _ in range(3):
+    for _ in range(4):
         square = np.maximum(np.einsum("bij,bij->b", power, power), 1e-300)
         power, size = power / np.sqrt(square)[:, None, None], size**2 * square
         power = power @ power
-    return (size * np.sqrt(np.einsum("bij,bij->b", power, power))) ** 0.125 + 1e-300
+    return (size * np.sqrt(np.einsum("bij,bij->b", power, power))) ** 0.0625 + 1e-300
