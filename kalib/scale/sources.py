@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalib.cells import MISSING
 from kalib.errors import KalibError, Problem, StudyError
 
 ENGINES = ("duckdb", "spark")
@@ -211,6 +210,15 @@ def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
         ) from error
 
 
+def fetched(expression: Any) -> list[dict[str, Any]]:
+    """The rows of an ibis table. DuckDB is asked without ibis's detour over pandas, whose import
+    takes as long as millions of rows."""
+    backend = expression.get_backend()
+    if backend.name != "duckdb":
+        return expression.to_pyarrow().to_pylist()
+    return backend.con.sql(backend.compile(expression)).to_arrow_table().to_pylist()
+
+
 def typed(source: Source, numeric: Sequence[str], textual: Sequence[str], account: str) -> Any:
     """The source's table with numeric columns as float64 and textual ones as strings.
 
@@ -251,6 +259,8 @@ def _is_number(kind: Any) -> bool:
 
 def known_text(column: Any) -> Any:
     """A text column without blanks around and with NULL where nothing is said."""
+    from kalib.cells import MISSING  # with pandas, which tables of numbers do without
+
     trimmed = column.strip()
     return trimmed.lower().isin(sorted(MISSING)).ifelse(None, trimmed)
 

@@ -1,27 +1,34 @@
 """Least squares from sums that an engine computes over rows it need not hold.
 
-First counts, means and standard deviations, then cross products of the centered and scaled
-columns. Where these are too nearly collinear for sums in double precision, a further pass takes
-them in the basis in which the last one was orthogonal (CholeskyQR with repetition: Yamamoto et al.
-2015; Fukaya et al. 2020), which gives back the digits of an orthogonal decomposition.
+One pass sums cross products of columns centered and scaled by what their first rows show; what is
+left of the means is then taken off. Where the first rows mislead, a second pass does it again with
+what the first one found. Where columns are too nearly collinear for sums in double precision, a
+further pass takes them in the basis in which the last one was orthogonal (CholeskyQR with
+repetition: Yamamoto et al. 2015; Fukaya et al. 2020), which gives back the digits of an orthogonal
+decomposition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from kalib.errors import KalibError
 from kalib.linear import RANK_TOLERANCE
+from kalib.scale.sources import fetched
 
 # Of cross products of unit columns; at 1e4 a sum in double leaves 11 digits of a coefficient.
 CONDITION_MOST = 1e4
 PASSES_MOST = 5
 BLOCKS = 40  # sums are taken by block of rows and then added up: errors grow with blocks only
 FOLDS = 5
+FIRST_ROWS = 10_000
+# Standard deviations that a mean of the first rows may be off, and the factor theirs may: taken
+# off afterwards they cost two digits of sixteen.
+FAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -110,57 +117,91 @@ def sum_columns(
     kept["block"] = ibis.literal(0) if block is None else block.abs() % BLOCKS
     rows = table.select(**kept)
     rows = rows.filter([rows[name].notnull() for name in kept] + [rows.w > 0])
-    n, mass, center, scale = _moments(rows, len(names), weighted=weight is not None)
-    unit = {
-        f"c{j}": (rows[f"c{j}"] - float(center[j])) * float(1 / scale[j]) for j in range(len(names))
-    }
-    rows = rows.select(**unit, w=rows.w, block=rows.block)
-    basis = np.eye(len(names) - 1)
-    for passes in range(2, PASSES_MOST + 1):
-        grams, shifts, masses = _products(rows, len(names), weighted=weight is not None)
-        sums = Sums(names, n, mass, center, scale, basis, grams, shifts, masses, passes)
+    center, scale = _first_look(rows, len(names))
+    sums = _first_sums(rows, names, center, scale, weighted=weight is not None)
+    unit = _unit(rows, sums.center, sums.scale)
+    while sums.passes < PASSES_MOST:
         step = _orthogonalizing(sums._centered(np.ones(FOLDS, bool))[:-1, :-1])
-        if step is None or passes == PASSES_MOST:
-            return sums
-        basis = basis @ step
-        rows = _combined(rows, step)
-    raise AssertionError("the last pass returns")
+        if step is None:
+            break
+        unit = _combined(unit, step)
+        _, grams, shifts, masses = _products(unit, len(names), weighted=weight is not None)
+        sums = replace(
+            sums, basis=sums.basis @ step, grams=grams, shifts=shifts, masses=masses,
+            passes=sums.passes + 1,
+        )  # fmt: skip
+    return sums
 
 
-def _moments(rows: Any, count: int, *, weighted: bool) -> tuple[int, float, np.ndarray, np.ndarray]:
-    """Rows, weight, and weighted mean and standard deviation of each column."""
-    wanted = {"n": rows.count(), "mass": rows.w.sum()}
-    for j in range(count):
-        column = rows[f"c{j}"]
-        wanted[f"m{j}"] = (column * rows.w).sum() / rows.w.sum() if weighted else column.mean()
-        wanted[f"s{j}"] = column.std(how="pop")
-    found = rows.aggregate(**wanted).to_pyarrow().to_pylist()[0]
-    if not found["n"]:
+def _first_look(rows: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column in the first rows."""
+    first = rows.limit(FIRST_ROWS)
+    wanted = {f"m{j}": first[f"c{j}"].mean() for j in range(count)}
+    wanted |= {f"s{j}": first[f"c{j}"].std(how="pop") for j in range(count)}
+    found = fetched(first.aggregate(**wanted))[0]
+    if found["m0"] is None:
         raise KalibError("no row has all columns of the formula")
     center = np.array([found[f"m{j}"] for j in range(count)], float)
     scale = np.array([found[f"s{j}"] for j in range(count)], float)
-    return int(found["n"]), float(found["mass"]), center, np.where(scale > 0, scale, 1.0)
+    return center, np.where(scale > 0, scale, 1.0)
+
+
+def _unit(rows: Any, center: np.ndarray, scale: np.ndarray) -> Any:
+    """The rows with their columns centered and scaled."""
+    made = {
+        f"c{j}": (rows[f"c{j}"] - float(center[j])) * float(1 / scale[j])
+        for j in range(len(center))
+    }
+    return rows.select(**made, w=rows.w, block=rows.block)
+
+
+def _first_sums(
+    rows: Any, names: tuple[str, ...], center: np.ndarray, scale: np.ndarray, *, weighted: bool
+) -> Sums:
+    """Sums of the columns about their means, in their standard deviations."""
+    for passes in (1, 2):  # noqa: B007
+        n, grams, shifts, masses = _products(
+            _unit(rows, center, scale), len(names), weighted=weighted
+        )
+        mass = float(masses.sum())
+        shift = shifts.sum(axis=0) / mass
+        square = np.diagonal(grams.sum(axis=0)) / mass - shift**2
+        spread = np.sqrt(np.where(square > 0, square, 1.0))
+        center, scale = center + scale * shift, scale * spread
+        off = np.maximum(np.abs(shift), 1.0) / np.minimum(spread, 1.0)
+        if (np.maximum(off, spread) <= FAR).all():
+            break
+    cross = shifts[:, :, None] * shift
+    grams = (
+        grams - cross - cross.transpose(0, 2, 1) + masses[:, None, None] * np.outer(shift, shift)
+    )
+    return Sums(
+        names, n, mass, center, scale, np.eye(len(names) - 1),
+        grams / np.outer(spread, spread), (shifts - masses[:, None] * shift) / spread, masses,
+        passes,
+    )  # fmt: skip
 
 
 def _products(
     rows: Any, count: int, *, weighted: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cross products, sums and weight of the columns by fold."""
-    wanted = {"mass": rows.w.sum()}
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, and by fold cross products, sums and weight of the columns."""
+    wanted = {"n": rows.count(), "mass": rows.w.sum()}
     for j in range(count):
         first = rows[f"c{j}"] * rows.w if weighted else rows[f"c{j}"]
         wanted[f"s{j}"] = first.sum()
         wanted |= {f"g{j}_{k}": (first * rows[f"c{k}"]).sum() for k in range(j, count)}
-    blocks = rows.group_by("block").aggregate(**wanted).to_pyarrow().to_pydict()
-    fold = np.array(blocks["block"], int) % FOLDS
     grams, shifts = np.zeros((FOLDS, count, count)), np.zeros((FOLDS, count))
-    masses = np.bincount(fold, np.array(blocks["mass"], float), FOLDS)
-    for j in range(count):
-        shifts[:, j] = np.bincount(fold, np.array(blocks[f"s{j}"], float), FOLDS)
-        for k in range(j, count):
-            products = np.bincount(fold, np.array(blocks[f"g{j}_{k}"], float), FOLDS)
-            grams[:, j, k] = grams[:, k, j] = products
-    return grams, shifts, masses
+    masses, n = np.zeros(FOLDS), 0
+    for block in fetched(rows.group_by("block").aggregate(**wanted)):
+        fold = block["block"] % FOLDS
+        n, masses[fold] = n + block["n"], masses[fold] + block["mass"]
+        shifts[fold] += [block[f"s{j}"] for j in range(count)]
+        products = [
+            [block[f"g{min(j, k)}_{max(j, k)}"] for k in range(count)] for j in range(count)
+        ]
+        grams[fold] += np.array(products)
+    return n, grams, shifts, masses
 
 
 def _orthogonalizing(gram: np.ndarray) -> np.ndarray | None:
