@@ -1,14 +1,14 @@
 """Scoring and fitting large tables against what they are measured by, in one run.
 
-python benchmarks/scale.py [MILLIONS] prints the README's tables; the rows (10 million unless given)
-lie in a temporary folder, about 50 MB a million. Each contender has a process of its own, whose
-largest resident memory is shown. Spark takes part where pyspark and Java are installed.
+python benchmarks/scale.py [MILLIONS...] prints the README's tables; the rows (10 million unless
+given) lie in a temporary folder, about 50 MB a million, and as much for each contender. Each
+contender has a process of its own, whose largest resident memory is shown. Spark takes part where
+pyspark and Java are installed, polars where it is (`pip install 'kalib[benchmark]'`).
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kalib.outputs import write_json
-
 INDICATORS = [f"x{j}" for j in range(8)]
 SLOPES = [0.1 + 0.02 * j for j in range(8)]
 SPREAD, SMEARING, INTERCEPT = 0.3, 1.045, 3.0
+MOST_IN_MEMORY = 10_000_000  # rows that the contenders without an engine are given
 
 
 def make_table(path: Path, rows: int) -> None:
@@ -43,6 +42,8 @@ def make_table(path: Path, rows: int) -> None:
 def make_run(folder: Path) -> None:
     """The files of a run with a log-log formula."""
     from scipy.special import ndtri
+
+    from kalib.outputs import write_json
 
     levels = (np.arange(64) + 0.5) / 64
     write_json({
@@ -177,8 +178,9 @@ def scoring(folder: Path, rows: int) -> None:
     import duckdb
 
     source = folder / "accounts.parquet"
-    names = ["copy_table", "score_all", "score_plain", "score_pandas"]
-    names += ["score_polars"] if find_spec("polars") else []
+    names = ["copy_table", "score_all", "score_plain"]
+    names += ["score_pandas"] if rows <= MOST_IN_MEMORY else []
+    names += ["score_polars"] if find_spec("polars") and rows <= MOST_IN_MEMORY else []
     names += ["score_spark"] if find_spec("pyspark") and rows <= 1_000_000 else []
     print(f"\n{rows:,} rows\n\n| | seconds | times the copy | memory, GB |\n|---|---|---|---|")
     base = 0.0
@@ -200,12 +202,14 @@ def scoring(folder: Path, rows: int) -> None:
         print(f"\nzones that differ from {other}: {differing}")
 
 
-def fitting(folder: Path) -> None:
+def fitting(folder: Path, rows: int) -> None:
     """Print the table of fitting."""
     source = folder / "accounts.parquet"
     print("\n| fit | seconds | memory, GB | largest relative difference |\n|---|---|---|---|")
     ours = None
-    for name in ("fit_kalib", "fit_sklearn", "fit_statsmodels"):
+    names = ["fit_kalib"]
+    names += ["fit_sklearn", "fit_statsmodels"] if rows <= MOST_IN_MEMORY else []
+    for name in names:
         seconds, memory = measured(name, source, folder / "coef.json")
         coef = np.array(json.loads((folder / "coef.json").read_text()))
         ours = coef if ours is None else ours
@@ -213,21 +217,26 @@ def fitting(folder: Path) -> None:
         print(f"| {name} | {seconds:.1f} | {memory:.2f} | {off:.0e} |", flush=True)
 
 
+def largest_memory() -> float:
+    """GB this process has held. Not ru_maxrss, which counts what the parent held when it forked."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
+
+
 def main() -> None:
     """Print the tables, or time one contender."""
-    if len(sys.argv) == 4:
+    if len(sys.argv) == 4 and sys.argv[1] in globals():
         start = time.perf_counter()
         globals()[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
-        seconds = time.perf_counter() - start
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+        print(time.perf_counter() - start, largest_memory())
         return
-    with tempfile.TemporaryDirectory(prefix="kalib-") as name:
-        folder = Path(name)
-        make_run(folder)
-        rows = int(float(sys.argv[1] if len(sys.argv) > 1 else 10) * 1e6)
-        make_table(folder / "accounts.parquet", rows)
-        scoring(folder, rows)
-        fitting(folder)
+    for millions in sys.argv[1:] or ["10"]:
+        with tempfile.TemporaryDirectory(prefix="kalib-") as name:
+            folder, rows = Path(name), int(float(millions) * 1e6)
+            make_run(folder)
+            make_table(folder / "accounts.parquet", rows)
+            scoring(folder, rows)
+            fitting(folder, rows)
 
 
 if __name__ == "__main__":
