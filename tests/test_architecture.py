@@ -17,7 +17,7 @@ ORDER = (
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document",
     "report.template", "report.slides", "report.charts", "report.deck", "report.visit_page", "provenance", "storage",
     "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export", "scale.sums",
-    "processes", "forkserver", "kernels", "execution", "outputs", "scale.large", "run", "progress", "cluster", "batch",
+    "processes", "forkserver", "kernels", "execution", "outputs", "scale.weights", "scale.large", "run", "progress", "cluster", "batch",
     "overview", "rerun", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}

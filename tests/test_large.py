@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kalib.analysis import Analysis
 from kalib.errors import KalibError, StudyError
 from kalib.linear import least_squares
 from kalib.scale.large import fit_large
@@ -106,6 +107,60 @@ def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Pat
     expected = found.formula.potential(accounts)
     np.testing.assert_allclose(potential.reindex(expected.index), expected, rtol=1e-9)
     assert potential.sum() == pytest.approx(truth.sum(), rel=0.05)
+
+
+def test_a_survey_that_own_sales_decided_is_weighted_as_in_a_run(tmp_path: Path) -> None:
+    world = simulate_world("biased", 5, n=4000, surveyed=1000)
+    write_study(world, tmp_path)
+    found = fit_large(tmp_path, tmp_path / "run", sample=700)
+    analysis = Analysis(tmp_path)
+    assert world.survey is not None and analysis.fit.bias.biased
+    values = analysis.screening.values
+    values = values[~values.index.isin(world.survey["account"])]
+    truth = world.truth.set_index("account")["potential"].reindex(values.index).sum()
+    large, whole = (f.potential(values).sum() for f in (found.formula, analysis.fit.formula))
+    assert large == pytest.approx(whole, rel=0.02)
+    assert large == pytest.approx(truth, rel=0.04)  # without weights 7 % too much
+
+
+def test_a_large_linear_formula_of_text_alone_equals_the_mean_of_its_levels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    level = rng.choice(["hyper", "super", "mini"], 3000)
+    potential = pd.Series(level).map({"hyper": 400.0, "super": 250.0, "mini": 120.0})
+    potential += rng.normal(0, 15, 3000)
+    accounts = pd.DataFrame({
+        "account": [f"A{i:04d}" for i in range(3000)], "sales": (0.3 * potential).round(2),
+        "format": level,
+    })  # fmt: skip
+    accounts.to_csv(tmp_path / "accounts.csv", index=False)
+    survey = accounts[["account"]].assign(potential=potential).head(2000)
+    survey.to_csv(tmp_path / "survey.csv", index=False)
+    (tmp_path / "study.toml").write_text("""
+[study]
+name = "texts"
+title = "Text alone"
+industry = "stores"
+currency = "EUR"
+period = "2026"
+[data]
+accounts = "accounts.csv"
+survey = "survey.csv"
+[columns]
+account = "account"
+sales = "sales"
+potential = "potential"
+[indicators]
+candidates = ["format"]
+[formula]
+form = "linear"
+""")
+    found = fit_large(tmp_path, tmp_path / "run", sample=300)
+    assert found.used == found.surveyed == 2000
+    score_table(tmp_path / "run", tmp_path / "accounts.csv", tmp_path / "s.parquet")
+    scored = pd.read_parquet(tmp_path / "s.parquet").set_index("account")["potential"]
+    means = potential.head(2000).groupby(level[:2000]).mean()
+    expected = pd.Series(level, index=accounts["account"]).map(means)
+    np.testing.assert_allclose(scored[expected.index], expected, rtol=1e-9)
 
 
 def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:

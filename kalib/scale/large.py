@@ -20,15 +20,13 @@ import numpy as np
 from kalib.analysis import SEED, Analysis
 from kalib.errors import Problem, StudyError
 from kalib.formula import Formula, Term
-from kalib.indicators import LEAST_LOGGED, Column, Design, build_design
+from kalib.indicators import Column, Design, build_design
 from kalib.loading import load_study
 from kalib.outputs import formula_record, write_json
 from kalib.provenance import inputs_of, provenance
-from kalib.robust import SUSPECT_Z, SUSPECT_Z_ANY, robust_scale
-from kalib.scale.expression import with_potential
-from kalib.scale.recipe import recipe_of
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
+from kalib.scale.weights import encoded_column, fitted_line, weighted
 from kalib.storage import report_folder
 from kalib.study import Study
 from kalib.subsets import best_by_criterion
@@ -66,10 +64,11 @@ def fit_large(
     """Fit a study's formula on tables of any size; out is then a run that `score_table` applies.
 
     study_file: study.toml or its folder, with accounts and survey in Parquet or CSV, numbers in
-    plain notation. Survey weights are not computed: the survey is taken as it is. Accounts whose
-    potential is a typing error's distance from the sample's formula are set aside, as in any run;
-    rows with a gap in an indicator are left out. The indicators are chosen by BIC. Leaves
-    formula.json, verdict.json and run.json in out, whole or not at all.
+    plain notation. Accounts whose potential is a typing error's distance from the sample's formula
+    are set aside, as in any run, and where own sales decided who was surveyed, the sample's weights
+    against it are carried over to all surveyed accounts; rows with a gap in an indicator are left
+    out. The indicators are chosen by BIC. Leaves formula.json, verdict.json and run.json in out,
+    whole or not at all.
     """
     settings = dict(settings or {})
     study = load_study(study_file, settings)
@@ -172,11 +171,11 @@ def _fit_rows(rows: Any, analysis: Analysis, design: Design) -> LargeFit:
     """Selection, fit and smearing over all surveyed accounts."""
     study, sampled = analysis.study, analysis.fit
     form = sampled.formula.form
-    rows = _weighted(rows, analysis)
+    rows = weighted(rows, analysis)
     observed, weight = rows.kalib_observed, rows.kalib_weight
     response = observed if form == "linear" else observed.ln()
     block = rows.kalib_id.hash()
-    encoded = {column.name: _encoded(rows, column) for column in design.columns}
+    encoded = {column.name: encoded_column(rows, column) for column in design.columns}
     rules = Rules(study.indicators.signs, study.indicators.required, study.indicators.max)
     sums = sum_columns(rows, {**encoded, "potential": response}, weight, block)
     groups = _chosen(sums.gram(), sums.n, design, rules)
@@ -198,45 +197,6 @@ def _fit_rows(rows: Any, analysis: Analysis, design: Design) -> LargeFit:
         r2_folds=r2_folds,
         verdict=analysis.verdict.verdict,
     )
-
-
-def _encoded(rows: Any, column: Column) -> Any:
-    """One design column as an expression."""
-    value = rows[column.indicator]
-    if column.transform == "level":
-        return (value == column.level).cast("int8").cast("float64")  # 1.0 would be a DECIMAL
-    if column.transform == "log":
-        inside = value + column.shift
-        return (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside).ln()
-    return value
-
-
-def _line(rows: Any, formula: Formula, analysis: Analysis) -> Any:
-    """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
-    record = formula_record(
-        replace(analysis.fit, formula=formula), analysis.screening, analysis.study
-    )
-    return with_potential(rows, recipe_of(record, analysis.study.model_dump(mode="json"), None))
-
-
-def _weighted(rows: Any, analysis: Analysis) -> Any:
-    """The rows with kalib_weight: 0 where the potential is off like a typing error, by the rule
-    of `typing_cause` with the sample's spread; 1 elsewhere."""
-    oof = analysis.fit.oof
-    shift = np.log(oof["observed"] / np.maximum(oof["predicted"], LEAST_LOGGED)).to_numpy()
-    spread = robust_scale(shift - np.median(shift))
-    rows = _line(rows, analysis.fit.formula, analysis)
-    off = (rows.kalib_observed / rows.kalib_potential).ln() - float(np.median(shift))
-    size = off.abs()
-    ten = float(np.log(10))
-    reach = min(3 * spread, 0.45 * ten)
-    like_typing = (size - ten).abs() < reach
-    for factor in (2, 3):
-        like_typing = like_typing | ((size - factor * ten).abs() < reach)
-    wrong = (size > max(SUSPECT_Z * spread, float(np.log(3)))) & (
-        like_typing | (size > SUSPECT_Z_ANY * spread)
-    )
-    return rows.mutate(kalib_weight=(~wrong.fill_null(False)).cast("int8").cast("float64"))
 
 
 def _chosen(gram: np.ndarray, n: int, design: Design, rules: Rules) -> np.ndarray:
@@ -290,9 +250,13 @@ def _formula(
 def _smeared(rows: Any, formula: Formula, analysis: Analysis) -> Formula:
     """The formula with Duan's factor over all believed accounts; those of levels keep the sample's
     relation to it."""
-    both = _line(rows.filter(rows.kalib_weight > 0), formula, analysis)
+    both = fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)
     both = both.mutate(kalib_left=(both.kalib_observed.ln() - both.kalib_line).exp())
-    factor = float(both.aggregate(mean=both.kalib_left.mean()).to_pyarrow().to_pylist()[0]["mean"])
+    factor = float(
+        both.aggregate(mean=(both.kalib_left * both.kalib_weight).sum() / both.kalib_weight.sum())
+        .to_pyarrow()
+        .to_pylist()[0]["mean"]
+    )
     spread = formula.spread
     if spread:
         own = {level: value * factor / formula.smearing for level, value in spread.smearing.items()}
