@@ -227,7 +227,9 @@ class Search:
         return (least < limit).any(axis=1).nonzero()[0]
 
     def _floor(self, width: int) -> np.ndarray:
-        """Least eigenvalue (b,), at least, of the Gram matrix of the last columns."""
+        """Least eigenvalue (b,), at least, of the Gram matrix of the last columns, as many as a
+        multiple of four."""
+        width = min(-(-width // 4) * 4, self.block.shape[1])
         if width not in self.floors:
             start = self.block.shape[1] - width
             self.floors[width] = 1.0 / largest_eigenvalue(self.block[:, start:, start:])
