@@ -69,6 +69,19 @@ class Formula:
             return np.full(len(values), self.smearing)
         return self.spread.factors(values, self.smearing)
 
+    def level_effect(self, term: Term) -> float:
+        """What a level adds to the expected potential of the level without a term, as a fraction
+        of it; of a logarithmic formula."""
+        name = term.column.indicator
+        own: Mapping[str, float] = {}
+        if self.spread and self.spread.indicator == name:
+            own = self.spread.smearing
+        told = {t.column.level for t in self.terms if t.column.indicator == name}
+        without = [factor for level, factor in own.items() if level not in told]
+        base = without[0] if len(without) == 1 else self.smearing
+        factor = own.get(term.column.level, self.smearing) / base if own else 1.0
+        return float(np.exp(term.coefficient) * factor - 1)
+
     @property
     def text(self) -> str:
         """The formula in words, coefficients to four digits."""

@@ -124,7 +124,8 @@ def fit_predictive(
     )
     shared = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
     if spread and final.logged:
-        widen = np.sqrt(use.sum() / (use.sum() - final.leverage.sum()))  # as in the fit
+        freedom = max(use.sum() - final.leverage.sum(), 1.0)
+        widen = np.sqrt(use.sum() / freedom)  # as in the fit
         spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
     found = Predictive(levels, quantiles, size, power, low, shared, final.logged, final.floor)
     return found, spread

@@ -18,6 +18,7 @@ NORMAL_KURTOSIS = 3.0  # a log variance of n errors has variance (kurtosis - 1) 
 # That of twice the log of n errors' median size: 2 / n over its efficiency, 0.37 (Rousseeuw & Croux
 # 1993, J. American Statistical Association 88).
 MAD_VARIANCE = 5.4
+LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nought
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def find_level_spread(
     for name in texts.columns:
         level = texts[name].astype(str).to_numpy()
         p_value = min(_brown_forsythe(level[use], residual[use]) * len(texts.columns), 1.0)
-        if p_value >= SPREAD_LEVEL:
+        if not p_value < SPREAD_LEVEL:  # nor where it is not a number: no errors at all
             continue
         gain = _gain(level[use], residual[use], fold[use], weights[use])
         if gain > 0:
@@ -152,7 +153,8 @@ def _ratios(level: np.ndarray, residual: np.ndarray, weights: np.ndarray) -> dic
     names = _frequent(level)
     squares = residual**2
     part = [level == name for name in names]
-    logs = np.log([np.average(squares[p], weights=weights[p]) + 1e-300 for p in part])
+    least = LEAST_RATIO**2 * np.average(squares, weights=weights)
+    logs = np.log([max(np.average(squares[p], weights=weights[p]), least) for p in part])
     counts = np.array([weights[p].sum() ** 2 / (weights[p] ** 2).sum() for p in part])
     unit = squares / np.exp(logs[[names.index(v) if v in names else 0 for v in level]])
     kurtosis = max(float(np.average(unit**2, weights=weights)), NORMAL_KURTOSIS)

@@ -111,6 +111,15 @@ def test_few_accounts_of_a_level_are_drawn_toward_the_rest() -> None:
     assert spread.ratios(pd.DataFrame({"kind": ["alone", None, "a"]}))[:2] == pytest.approx(1)
 
 
+def test_levels_without_any_error_do_no_harm() -> None:
+    texts = pd.DataFrame({"kind": np.repeat(["exact", "rough"], 30)})
+    fold, weights = np.arange(60) % 5, np.ones(60)
+    assert find_level_spread(texts, np.zeros(60), fold, weights) is None
+    error = np.where(texts["kind"] == "exact", 0.0, np.random.default_rng(1).standard_normal(60))
+    spread = find_level_spread(texts, error, fold, weights)
+    assert spread and 0 < spread.ratio["exact"] < 0.1 and np.isfinite(spread.ratio["rough"])
+
+
 def test_factor_of_normal_errors_is_that_of_the_lognormal() -> None:
     rng = np.random.default_rng(5)
     level = np.array(["narrow", "wide"] * 20_000)
@@ -120,6 +129,18 @@ def test_factor_of_normal_errors_is_that_of_the_lognormal() -> None:
     found = smear(spread, texts, scale * rng.standard_normal(40_000), np.full(40_000, 1 / 40_000))
     assert found.smearing["wide"] == pytest.approx(np.exp(0.32), rel=0.02)
     assert found.smearing["narrow"] == pytest.approx(np.exp(0.02), rel=0.005)
+
+
+def test_effect_of_a_level_is_that_on_the_expected_potential(fits) -> None:
+    _, screening, fit = fits[0]
+    row = screening.values.head(1)
+    by_level = {
+        level: float(fit.formula.potential(row.assign(format=level)).iloc[0]) for level in SIGMA
+    }
+    terms = {term.column.level: term for term in fit.formula.terms if term.column.level}
+    (base,) = set(SIGMA) - set(terms)
+    for level, term in terms.items():
+        assert fit.formula.level_effect(term) == pytest.approx(by_level[level] / by_level[base] - 1)
 
 
 def test_formula_json_holds_the_factors(fits) -> None:

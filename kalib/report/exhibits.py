@@ -9,6 +9,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.errors import Problem
+from kalib.formula import Formula, Term
 from kalib.report.exhibit import Exhibit as Exhibit
 from kalib.report.exhibit import told
 from kalib.report.exhibit import words_of as words_of
@@ -179,7 +180,7 @@ def terms(analysis: Analysis) -> Exhibit:
                 ),
                 "p-value": "< 0.001" if term.p_value < 0.001 else f"{term.p_value:.3f}",
                 "chosen in half samples": words.percent(term.stability),
-                "in words": _in_words(term, formula.form, unit, words),
+                "in words": _in_words(term, formula, unit),
             }
         )
     columns = [
@@ -251,13 +252,13 @@ def influence(analysis: Analysis, rows: int = 8) -> Exhibit:
     return told(words, "Accounts that move the formula most", frame.loc[order], columns)
 
 
-def _in_words(term: object, form: str, unit: str, words: Words) -> str:
+def _in_words(term: Term, formula: Formula, unit: str) -> str:
     """What a term says, in percent for logs and in currency for a linear formula."""
-    column, b = term.column, term.coefficient  # type: ignore[attr-defined]
+    column, b, form = term.column, term.coefficient, formula.form
     if column.transform == "level":
         if form == "linear":
             return f"{b:+,.0f} {unit} if {column.indicator} is {column.level}"
-        return f"{math.expm1(b):+.0%} if {column.indicator} is {column.level}"
+        return f"{formula.level_effect(term):+.0%} if {column.indicator} is {column.level}"
     if column.transform == "log":
         return f"{column.indicator} + 10%: potential {1.1**b - 1:+.1%}"
     if form == "linear":
