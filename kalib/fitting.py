@@ -14,6 +14,7 @@ from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
 from kalib.spread import LevelSpread
+from kalib.suspicion import account_doubts, all_suspects, answer_wrong
 from kalib.validation import (
     SurveyBias,
     Validation,
@@ -39,17 +40,19 @@ class Fit:
     least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
     indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
     DataFrame (form, mae, chosen).
-    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
-    of fold, currency a year. contributions: DataFrame indexed by indicator (gain: R² lost
-    without it). stability: Series per candidate. suspects: DataFrame (account, entry, value,
-    expected_low, expected_high, cause). r2: in the sample, working scale; r2_predicted: of log
-    potential, cross-validated with selection, form and cleaning repeated; r2_currency: the same
-    on the original scale; optimism: what r2 of log potential loses out of sample; error_median:
-    median absolute error out of fold, fraction of potential. working: fitted working values of all
-    accounts (N,); spread, smearing: their predictive scale and factor (N,); loadings: (N, k) shares
-    of the spread that accounts have in common; used: surveyed accounts the formula was fitted on
-    (n,) bool. doubts: DataFrame indexed by account (probability, working): accounts an indicator
-    of which may be a typing error, how likely, and their working value then.
+    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect, answer_wrong),
+    potential out of fold, currency a year; suspect accounts are left out of the fit and its
+    judgment, answer_wrong is how likely the answer itself is a typing error. contributions:
+    DataFrame indexed by indicator (gain: R² lost without it). stability: Series per candidate.
+    suspects: DataFrame (account, entry, value, expected_low, expected_high, cause). r2: in the
+    sample, working scale; r2_predicted: of log potential, cross-validated with selection, form and
+    cleaning repeated; r2_currency: the same on the original scale; optimism: what r2 of log
+    potential loses out of sample; error_median: median absolute error out of fold, fraction of
+    potential. working: fitted working values of all accounts (N,); spread, smearing: their
+    predictive scale and factor (N,); loadings: (N, k) shares of the spread that accounts have in
+    common; used: surveyed accounts the formula was fitted on (n,) bool. doubts: DataFrame indexed
+    by account (probability, working): accounts an indicator of which may be a typing error, how
+    likely, and their working value then.
     """
 
     formula: Formula
@@ -139,15 +142,20 @@ def fit_formula(
     predictive = replace(predictive, size=predictive.size * left)
     formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
+    doubts = account_doubts(screening, design, final)
+    answers = pd.Series(observed, index[rows])
+    miss = np.log(answers / final.potential(design.matrix[rows]))
+    # What many days of visits add up to is no typing error.
+    wrong = answer_wrong(~pd.Series(believed | (own_sd > 0), index[rows]), miss, doubts, scale)
     return Fit(
         formula=formula,
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=_forms(checked.errors, chosen),
-        oof=_out_of_fold(observed, checked, chosen, ~believed, index[rows]),
+        oof=_out_of_fold(observed, checked, chosen, ~believed, wrong),
         contributions=contributions(linear, final, design, response),
         stability=stability,
-        suspects=_all_suspects(screening, index[rows], observed, shift, scale, causes),
+        suspects=all_suspects(screening, answers, shift, scale, causes, wrong, doubts),
         bias=bias,
         predictive=predictive,
         r2=linear.r2,
@@ -166,44 +174,22 @@ def fit_formula(
         working_rows=rows,
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
-        doubts=_doubts(screening, design, final),
+        doubts=doubts,
     )
 
 
-def _doubts(screening: Screening, design: Design, final: WorkingFit) -> pd.DataFrame:
-    """Accounts an indicator of which may be a typing error: probability, working value then.
-
-    Of several such entries of an account, the one that would move it most counts.
-    """
-    working = pd.Series(final.working(design.matrix), screening.values.index)
-    slopes = dict(zip(final.used, final.coef[1:], strict=True))
-    found: dict[str, tuple[float, float]] = {}
-    for row in screening.doubts.itertuples():
-        for number, slope in slopes.items():
-            column = design.columns[number]
-            if column.indicator != row.entry:
-                continue
-            stands, meant = column.encode(pd.Series([row.value, row.instead]))
-            move = slope * (meant - stands)
-            before = found.get(row.account, (0.0, 0.0))
-            if abs(move) * row.probability > abs(before[1]) * before[0]:
-                found[row.account] = (row.probability, move)
-    frame = pd.DataFrame.from_dict(found, orient="index", columns=["probability", "move"])
-    frame["working"] = working.reindex(frame.index) + frame.pop("move")
-    return frame
-
-
 def _out_of_fold(
-    observed: np.ndarray, checked: Validation, chosen: str, suspect: np.ndarray, accounts: pd.Index
+    observed: np.ndarray, checked: Validation, chosen: str, suspect: np.ndarray, wrong: pd.Series
 ) -> pd.DataFrame:
-    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect."""
+    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect, answer_wrong."""
     columns = {
         "observed": observed,
         "predicted": checked.predicted[chosen].mean(axis=0),
         "fold": checked.fold[0],
         "suspect": suspect,
+        "answer_wrong": wrong.to_numpy(),
     }
-    return pd.DataFrame(columns, index=accounts)
+    return pd.DataFrame(columns, index=wrong.index)
 
 
 def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
@@ -290,30 +276,3 @@ def _formula(
         criterion=criterion,
         spread=spread,
     )
-
-
-def _all_suspects(
-    screening: Screening,
-    accounts: pd.Index,
-    observed: np.ndarray,
-    shift: np.ndarray,
-    scale: np.ndarray,
-    causes: Sequence[str],
-) -> pd.DataFrame:
-    """Suspected indicator entries and suspected potentials in one table."""
-    margin = np.exp(1.645 * scale)
-    rows = [
-        {
-            "account": accounts[i],
-            "entry": "potential",
-            "value": observed[i],
-            "expected_low": observed[i] / np.exp(shift[i]) / margin[i],
-            "expected_high": observed[i] / np.exp(shift[i]) * margin[i],
-            "cause": cause,
-        }
-        for i, cause in enumerate(causes)
-        if cause
-    ]
-    found = pd.DataFrame(rows, columns=screening.suspects.columns)
-    parts = [part for part in (screening.suspects, found) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else found

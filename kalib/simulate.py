@@ -15,6 +15,7 @@ import pandas as pd
 
 WORLDS = (
     "linear", "multiplicative", "collinear", "typos", "biased", "small", "text", "many", "null",
+    "dependent",
     "spread",
 )  # fmt: skip
 
@@ -35,7 +36,8 @@ class Simulated:
 
 def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> Simulated:
     """One world of a kind in WORLDS: potential from indicators with noise, SOW beta with a mass
-    at zero, independent of potential; a random survey unless the world is "biased"."""
+    at zero, independent of potential, unless the world is "dependent": there large accounts buy a
+    smaller share from us; a random survey unless the world is "biased"."""
     if kind not in WORLDS:
         raise ValueError(f"kind is {kind!r}; it is one of {', '.join(WORLDS)}")
     rng = np.random.default_rng([WORLDS.index(kind), seed])
@@ -80,6 +82,10 @@ def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> S
             names, relevant = [*names, "format"], [*relevant, "format"]
         potential = np.exp(np.asarray(log))
     sow = np.where(rng.random(n) < 0.15, 0.0, rng.beta(2, 4, n))
+    if kind == "dependent":
+        size = (np.log(potential) - np.log(potential).mean()) / np.log(potential).std()
+        mean = 1 / (1 + np.exp(0.7 + 0.6 * size))
+        sow = np.where(sow == 0, 0.0, rng.beta(6 * mean, 6 * (1 - mean)))
     ids = pd.Series([f"{i + 1:05d}" for i in range(n)])
     truth = pd.DataFrame({"account": ids, "potential": potential.round(2), "sow": sow.round(4)})
     sales = (potential * sow).round(2)
@@ -230,15 +236,8 @@ def simulate_phones(n: int = 160, visited: int = 115, seed: int = 20260102) -> S
                 continue
             mean = daily[i] * weekday[d % 7] * rng.gamma(12, 1 / 12)
             total = int(rng.poisson(mean))
-            rows.append(
-                [
-                    ids[i],
-                    str(start + d),
-                    f"visitor {i % 9 + 1}",
-                    int(rng.binomial(total, sow[i])),
-                    total,
-                ]
-            )
+            own = int(rng.binomial(total, sow[i]))
+            rows.append([ids[i], str(start + d), f"visitor {i % 9 + 1}", own, total])
     visits = pd.DataFrame(rows, columns=["store_id", "date", "visitor", "own_units", "total_units"])
     big = np.flatnonzero(visits["total_units"] >= 8)
     for row in rng.choice(big, 3, replace=False):

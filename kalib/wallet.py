@@ -14,6 +14,7 @@ from kalib.indicators import Screening
 from kalib.overrides import no_overrides
 from kalib.predictive import with_doubts
 from kalib.preview import accounts_html
+from kalib.suspicion import STANDS_BELOW
 from kalib.visit_list import (
     below_beyond_noise,
     below_p_values,
@@ -86,7 +87,7 @@ def build_wallet(
     sales = accounts["sales"].to_numpy(float)
     levels = fit.predictive.levels
     # A formula that says nothing can't tell a typing error either.
-    believed = fit.oof.index[~fit.oof["suspect"] | (not usable)]
+    believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], evidence)

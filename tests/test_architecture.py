@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "loading", "lab", "report.words", "report.chapters", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
     "roles", "proposal", "visits", "simulate", "linear", "nodes", "frontier", "subsets",
-    "robust", "imputation", "typos", "indicators", "spread", "working", "validation", "predictive", "formula", "importance", "fitting", "boosting",
+    "robust", "imputation", "typos", "indicators", "spread", "working", "suspicion", "validation", "predictive", "formula", "importance", "fitting", "boosting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "composite", "preview", "wallet", "matrix", "survey_next", "simulate_waves", "territories", "plan", "anonymize", "analysis", "what_if",
     "drift", "moves", "waves", "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.plans", "report.wave_tables", "report.summary", "report.findings",
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document",

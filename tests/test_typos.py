@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from test_formula import wallet_of
 
 from kalib.predictive import with_doubts
+from kalib.simulate import simulate_world
+from kalib.suspicion import answer_wrong
 from kalib.typos import error_chances, judge_entries
 
 
@@ -58,3 +61,34 @@ def test_an_entry_in_doubt_makes_a_mixture() -> None:
     assert (mixed[0] < 5).mean() == pytest.approx(0.25, abs=0.02)
     same, _ = with_doubts(high, point, low, point, np.array([0.0]), levels)
     np.testing.assert_allclose(same, high, rtol=0.01)
+
+
+def test_blame_goes_to_the_entry_that_explains_the_miss() -> None:
+    """All four answers lie a factor of ten above the formula."""
+    accounts = pd.Index(["answer", "indicator", "no doubt", "visited"])
+    miss = pd.Series(np.log(10.0), accounts)
+    doubts = pd.DataFrame(
+        {"probability": [0.3, 0.3, 0.3], "ratio": [0.1, 10.0, 10.0]},
+        index=["answer", "indicator", "visited"],
+    )
+    suspect = pd.Series([True, True, True, False], accounts)
+    wrong = answer_wrong(suspect, miss, doubts, np.full(4, 0.35))
+    assert wrong["answer"] > 0.6  # the other indicator makes the miss worse
+    assert wrong["indicator"] < 0.1
+    assert wrong["no doubt"] == 1.0 and wrong["visited"] == 0.0
+
+
+def test_right_answers_of_accounts_with_a_wrong_indicator_stand() -> None:
+    kept = listed = errors = lost = 0
+    for seed in range(2200, 2204):
+        world = simulate_world("typos", seed)
+        wallet, fit = wallet_of(world)
+        truth = world.truth.set_index("account")["potential"].reindex(fit.oof.index)
+        wrong = np.abs(np.log(fit.oof["observed"] / truth)) > 1
+        called = fit.suspects.loc[fit.suspects["entry"] == "potential", "account"]
+        listed, errors = listed + len(called), errors + int(wrong.sum())
+        kept += int(wrong[called].sum())
+        stands = wallet.accounts.loc[fit.oof.index, "potential_source"] == "measured"
+        lost += int((~stands & ~wrong).sum())
+    assert kept >= 0.9 * errors and kept >= 0.85 * listed
+    assert lost <= 4  # of some 570 right answers

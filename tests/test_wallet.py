@@ -10,7 +10,7 @@ from test_formula import fit_world, wallet_of
 from kalib.analysis import Analysis
 from kalib.evidence import posterior_quantiles, weigh_evidence
 from kalib.simulate import simulate_world
-from kalib.wallet import share_of_wallet
+from kalib.wallet import build_wallet, share_of_wallet
 
 
 def test_share_of_wallet_is_not_clipped_and_missing_where_unknown() -> None:
@@ -110,6 +110,35 @@ def test_sales_that_go_with_potential_are_not_used() -> None:
         np.ones(len(own)), mode="formula+sales",
     )  # fmt: skip
     assert not model.used and "rank correlation" in model.reason
+
+
+def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
+    """Unseen worlds: with "auto", hits and coverage are those of the formula or better."""
+    rows = []
+    for seed in range(2300, 2306):
+        world = simulate_world("dependent", seed)
+        accounts, screening, fit = fit_world(world)
+        for name in ("name", "region", "segment", "rep"):
+            accounts[name] = ""
+        accounts["current_ka"], accounts["margin"] = None, np.nan
+        assert world.survey is not None
+        potential = world.survey.set_index("account")["potential"]
+        truth = world.truth.set_index("account")["potential"]
+        top = truth.nlargest(len(truth) // 5).index
+        for mode in ("formula", "auto"):
+            wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening,
+                                  usable=True, evidence=mode)  # fmt: skip
+            frame = wallet.accounts
+            rest = frame[~frame.index.isin(potential.index)]
+            true = truth.reindex(rest.index)
+            inside = rest["potential_low"].le(true) & true.le(rest["potential_high"])
+            hit = top.isin(frame["potential"].nlargest(len(top)).index).mean()
+            rows.append((mode, hit, inside.mean(), wallet.evidence.used))
+            assert mode == "formula" or "rank correlation" in wallet.evidence.reason
+    found = pd.DataFrame(rows, columns=["mode", "hit", "coverage", "used"]).groupby("mode").mean()
+    assert found.at["auto", "hit"] >= found.at["formula", "hit"] - 0.01
+    assert found.at["auto", "coverage"] >= found.at["formula", "coverage"] - 0.01
+    assert found["coverage"].between(0.85, 0.95).all() and not found["used"].any()
 
 
 def test_evidence_formula_asks_for_the_formula_alone(small_study) -> None:
