@@ -119,6 +119,16 @@ def test_duplicates_and_more_columns_than_rows_are_survived(p: int) -> None:
     assert not flat.chosen.any()
 
 
+def test_groups_that_are_all_required_leave_nothing_to_search() -> None:
+    rng = np.random.default_rng(8)
+    design = rng.standard_normal((40, 4))
+    gram = gram_matrix(design, design[:, 0] + rng.standard_normal(40))
+    groups = [[0, 1], [2, 3]]
+    path = best_subsets(gram, groups=groups, required=[0, 1])
+    assert np.isinf(path.rss[0, :2]).all() and path.chosen[0, 2].all()
+    assert best_by_criterion(gram, 40, penalty=4.0, groups=groups, required=[0, 1]).chosen.all()
+
+
 def test_subsets_equal_r_leaps() -> None:
     table = pd.read_csv(REFERENCE / "r/stores.csv")
     names = ["area", "registers", "hours", "shelves", "parking", "distance", "age"]
