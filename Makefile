@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz lab lint notebooks studies benchmark clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -14,9 +14,22 @@ study: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS)
 
-# 20,000 random client tables, others each time.
+# 20,000 random client tables and 500 studies, others each time.
 fuzz: $(VENV)/test.stamp
 	KALIB_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --dist load tests/test_properties.py
+
+# How much of the package the tests reach, commands and kernels included; half an hour.
+coverage: $(VENV)/test.stamp
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 0
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --show-missing --skip-covered --precision 1
+
+# Which changes to the statistics no test notices; a quarter of an hour on one core.
+mutation: $(VENV)/test.stamp
+	rm -rf mutants
+	$(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results
 
 lab: $(VENV)/run.stamp
 	$(BIN)/jupyter lab notebooks/01-indicators.ipynb
@@ -52,7 +65,7 @@ studies: $(VENV)/test.stamp
 	$(BIN)/python -m kalib.simulate_waves data
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache mutants .coverage*
 
 # uv where it is at hand, for speed; pip otherwise.
 define install

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from kalib.anonymize import anonymize_overrides, anonymize_tables
+from kalib.anonymize import anonymize_overrides, anonymize_tables, code
 from kalib.boosting import Boosted, boosted_accuracy
 from kalib.composite import with_books
 from kalib.diagnostics import Check, run_checks
-from kalib.errors import KalibError, StudyError
+from kalib.errors import Problem, StudyError
 from kalib.fitting import Fit, fit_formula
 from kalib.indicators import Screening, screen
 from kalib.loading import load_study
@@ -24,7 +24,7 @@ from kalib.overrides import ExpertBias, Overrides, expert_bias, no_overrides, re
 from kalib.plan import Plan, build_plan
 from kalib.study import Study
 from kalib.survey_next import rank_next_survey
-from kalib.tables import Tables, read_tables
+from kalib.tables import FEWEST_SURVEYED, Tables, read_tables
 from kalib.verdict import Verdict, judge
 from kalib.visits import Measured, measure_potential
 from kalib.wallet import Wallet, build_wallet
@@ -101,8 +101,12 @@ class Analysis:
         survey = self.tables.survey
         if survey is not None:
             found = pd.concat([found, survey[~survey.index.isin(found.index)]])
-        if len(found) < 8:
-            raise KalibError(f"potential is known of {len(found)} accounts only; 8 are needed")
+        if len(found) < FEWEST_SURVEYED:
+            raise StudyError(
+                Problem(f"potential is known of {len(found)} accounts only",
+                        file=str(self.study.data.visits),
+                        remedy=f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator")
+            )  # fmt: skip
         return found.rename("potential")
 
     @property
@@ -217,8 +221,14 @@ class Analysis:
         if not self._workbook:
             return no_overrides()
         with _values_hidden(self._key is not None):
-            given = read_overrides(self._workbook, self._sales)
+            given = read_overrides(self._workbook, self._sales, self._called)
         return anonymize_overrides(given, self._key) if self._key else given
+
+    def _called(self, account: str) -> str:
+        """An account's index: a workbook of a run that coded names has codes, others have ids."""
+        if self._key is None or account in self._sales.index:
+            return account
+        return code(self._key, "A", account)
 
     def _step(self, name: str, compute: Callable[[], Step]) -> Step:
         """A step from memory, from its file, or computed and kept in both."""

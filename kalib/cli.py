@@ -136,6 +136,7 @@ def check(study: str) -> None:
     from kalib.report.exhibits import data_report
 
     analysis = Analysis(study)
+    analysis.potential  # noqa: B018  refuses what the tables alone do not show
     for table in data_report(analysis):
         click.echo(f"{table!r}\n")
     click.echo("no problems")

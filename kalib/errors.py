@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
 VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
+NO_ROOM = "failed to map segment"  # what the system's loader says where a library finds no memory
 
 
 @dataclass(frozen=True)
@@ -72,4 +73,6 @@ def message_of(error: Exception) -> str:
         return "\n".join([head, *shown, *more])
     if isinstance(error, KalibError):
         return f"error: {error}"
+    if isinstance(error, MemoryError) or NO_ROOM in str(error):
+        return "error: not enough memory; close other programs and run again"
     return f"error: {type(error).__name__}: {error} (--debug shows where)"

@@ -68,7 +68,8 @@ def weigh_evidence(
     before = _pinball(potential[buys], quantiles[buys], levels, weights[buys])
     after = _pinball(potential[buys], sharpened, levels, weights[buys])
     depends = bool(test.pvalue < DEPENDENCE_LEVEL)
-    used = not depends and (mode == "formula+sales" or after < before)
+    # A formula without any error leaves nothing to sharpen.
+    used = not depends and before > 0 and (mode == "formula+sales" or after < before)
     if depends:
         reason = (
             f"SOW goes with potential among surveyed accounts (rank correlation "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import tempfile
@@ -112,6 +113,7 @@ def run_notebook(
 ) -> None:
     """Run one notebook in a process of its own. scratch: for Jupyter's files."""
     _keep_to(Path(scratch))
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the error says it, once
     execute(Path(path), Path(target), parameters, language)
 
 

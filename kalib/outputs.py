@@ -90,19 +90,10 @@ def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, ob
 
 
 def overridden(analysis: Analysis) -> dict[str, Any] | None:
-    """Who replaced which potential, why, by what, and in which file; None without overrides."""
+    """Which workbook replaced how many potentials; None without one. Who, which and why are in
+    accounts.csv: run.json holds no client's data."""
     given = analysis.overrides
-    if not given.file:
-        return None
-    before = analysis.wallet.accounts["estimate"]
-    rows = given.entries.itertuples()
-    entries = [
-        {"account": row.Index, "by": row.by, "reason": row.reason, "before": before[row.Index],
-         "after": row.potential}
-        for row in rows
-    ]  # fmt: skip
-    notes = [str(note) for note in given.notes]
-    return {"file": given.file, "sha256": given.sha256, "notes": notes, "entries": entries}
+    return {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
 
 
 def write_json(content: object, path: Path) -> None:

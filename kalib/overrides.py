@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +64,12 @@ def no_overrides() -> Overrides:
     return Overrides(pd.DataFrame(blank, index=pd.Index([], dtype="str", name="account")))
 
 
-def read_overrides(path: Path, sales: pd.Series) -> Overrides:
+def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = str) -> Overrides:
     """Read the overrides of a workbook that an expert has filled in.
 
     path: accounts.xlsx as a run left it, sorted, filtered, cut and saved as the expert liked, or
-    a CSV of the same columns; sales: own sales by account, currency a year. Raises StudyError
-    with every bad cell.
+    a CSV of the same columns; sales: own sales by account, currency a year; called: what sales
+    call an account that the workbook names. Raises StudyError with every bad cell.
     """
     if not path.is_file():
         raise StudyError(
@@ -79,7 +80,7 @@ def read_overrides(path: Path, sales: pd.Series) -> Overrides:
     table, rows = table[filled].reset_index(drop=True), rows[filled]
     values, faults, _ = to_numbers(table["override_potential"])
     bad = faults != ""
-    ids, columns = table["account"], {term: CATALOGUE[term][0] for term in TERMS}
+    ids, columns = table["account"].map(called), {term: CATALOGUE[term][0] for term in TERMS}
     problems: list[Problem] = []
     notes: list[Problem] = []
 

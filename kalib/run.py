@@ -55,7 +55,7 @@ def run_study(
     key = secret.key(analysis.study.folder) if secret else None
     analysis = Analysis(study, settings=settings, overrides=overrides, key=key)
     check_look(analysis.study)
-    analysis.tables, analysis.overrides  # noqa: B018  bad data are refused before anything is written
+    analysis.potential, analysis.overrides  # noqa: B018  bad data are refused before any writing
     target = out or REPORTS / analysis.study.name / analysis.study.period
     earlier = earlier_report(target, analysis.study.name, analysis.study.period)
     inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key, earlier)

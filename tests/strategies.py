@@ -1,6 +1,7 @@
 """Hypothesis strategies: client tables of every kind, and small studies that can be run.
 
-The profile "ci" tries the same examples each time; "fuzz" (make fuzz) tries 20,000 others.
+The profile "ci" tries the same examples each time; "fuzz" (make fuzz) tries 20,000 others. A study
+takes as long as a hundred tables, so that there are fewer of them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from hypothesis import strategies as st
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile(
-    "ci", max_examples=400, deadline=None, derandomize=True, database=None,
+    "ci", max_examples=480, deadline=None, derandomize=True, database=None,
     suppress_health_check=CHECKS,
 )  # fmt: skip
 settings.register_profile(
     "fuzz", max_examples=20_000, deadline=None, database=None, suppress_health_check=CHECKS,
     print_blob=True,
 )  # fmt: skip
-settings.load_profile(os.environ.get("KALIB_PROFILE", "ci"))
+PROFILE = os.environ.get("KALIB_PROFILE", "ci")
+settings.load_profile(PROFILE)
+STUDIES = {"ci": 5, "fuzz": 100}[PROFILE]  # of each change that must not matter
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.one_of(
@@ -160,3 +163,80 @@ def client_studies(draw: st.DrawFn) -> ClientStudy:
     return ClientStudy(
         accounts, draw(spoiled_tables([names[0], names[5]], survey)), roles, [names[2], names[4]]
     )
+
+
+@dataclass(frozen=True)
+class SmallStudy:
+    """A study that can be run: its tables as numbers and text, its candidates and settings."""
+
+    accounts: pd.DataFrame
+    survey: pd.DataFrame
+    candidates: tuple[str, ...]
+    settings: dict[str, str]
+
+    def write(self, folder: Path) -> Path:
+        """Write the study file and both tables; its folder."""
+        self.accounts.to_csv(folder / "accounts.csv", index=False)
+        self.survey.to_csv(folder / "survey.csv", index=False)
+        roles = {
+            role: role for role in ("account", "sales", "region", "segment", "rep", "potential")
+        }
+        files = {"accounts": "accounts.csv", "survey": "survey.csv"}
+        write_toml(folder, files, roles, list(self.candidates))
+        return folder
+
+
+SETTINGS = {
+    "formula.form": ["linear", "log"], "formula.evidence": ["formula", "formula+sales"],
+    "formula.criterion": ["cv", "one-se"], "formula.confidence": ["0.5", "0.98"],
+    "matrix.potential_cut": ["{ top = 5 }", "{ pareto = 0.7 }", "{ top = 999 }"],
+    "matrix.share_cut": ["0.3", "0.99"], "indicators.max": ["1"],
+    "targets.company_growth": ["0.1", "3.0", "-0.2"], "targets.close_gap": ["0", "1"],
+    "teams.hunters": ["1", "30"], "teams.visits_per_rep": ["10"],
+}  # fmt: skip
+
+
+@st.composite
+def small_studies(draw: st.DrawFn) -> SmallStudy:
+    """Studies of few accounts in every shape that clients' markets have, and some that none has."""
+    n = draw(st.sampled_from([12, 25, 25, 40, 60]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    size = rng.standard_normal((n, 4)) * draw(st.sampled_from([0.3, 0.8, 1.5]))
+    world = draw(st.sampled_from(["multiplicative", "multiplicative", "linear", "nothing"]))
+    noise = draw(st.sampled_from([0.01, 0.2, 0.2, 0.6]))
+    columns = {
+        "area": np.exp(5 + size[:, 0]).round(1), "staff": rng.poisson(np.exp(1.5 + size[:, 1])),
+        "score": size[:, 2].round(3), "kind": rng.choice(["mall", "street", "Ωmega"], n),
+    }  # fmt: skip
+    line = {"multiplicative": np.exp(4 + 0.9 * size[:, 0] + 0.4 * size[:, 1]),
+            "linear": 50 + 3 * columns["area"] + 40 * columns["staff"],
+            "nothing": np.full(n, 300.0)}[world]  # fmt: skip
+    potential = (
+        line * np.exp(noise * rng.standard_normal(n)) * np.where(columns["kind"] == "mall", 2, 1)
+    )
+    odd = draw(
+        st.sampled_from(["", "", "", "gaps", "twin", "all alike", "typing error", "many zeros"])
+    )
+    if odd == "gaps":
+        columns["area"] = np.where(rng.random(n) < 0.2, np.nan, columns["area"])
+    elif odd == "twin":
+        columns["score"] = 3 * columns["area"] + 1
+    elif odd == "all alike":
+        potential = np.full(n, 500.0)
+    elif odd == "typing error":
+        columns["area"][n // 2] *= 1000
+        potential[n // 3] *= 10
+    elif odd == "many zeros":
+        columns["staff"] = np.where(rng.random(n) < 0.7, 0, columns["staff"])
+    share = rng.beta(2, 5, n) * (rng.random(n) > draw(st.sampled_from([0.0, 0.3])))
+    accounts = pd.DataFrame({
+        "account": [f"{i:03d}" for i in range(n)], "sales": (potential * share).round(2),
+        "region": rng.choice(["N", "S"], n), "segment": rng.choice(["", "x", "y"], n),
+        "rep": rng.choice(["", "Ana", "Bo"], n), **columns,
+    })  # fmt: skip
+    asked = rng.choice(n, draw(st.sampled_from([7, n // 2, n // 2, n])), replace=False)
+    survey = accounts[["account"]].assign(potential=potential.round(2)).iloc[np.sort(asked)]
+    keys = draw(st.lists(st.sampled_from(sorted(SETTINGS)), max_size=3, unique=True))
+    chosen = draw(st.permutations(list(columns)))[: draw(st.integers(1, 4))]
+    settings = {key: draw(st.sampled_from(SETTINGS[key])) for key in keys}
+    return SmallStudy(accounts, survey, tuple(chosen), settings)

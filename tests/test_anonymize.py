@@ -51,13 +51,27 @@ def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()
     name_accounts(write_small_study(study))
+    (tmp_path / "Eichhof.csv").write_text(
+        "account,override potential,override by,override reason\n"
+        "Kunde041,99000,Cy Expertsson,Zweigmarkt moves in\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "kalib", "run", str(study), "--anonymize", "--out", "report"],
+        [sys.executable, "-m", "kalib", "run", str(study), "--anonymize", "--out", "report",
+         "--overrides", "Eichhof.csv"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    secrets = ("Kunde0", "Filiale", "Zweigmarkt", "Eichhof", "Quir", "Lindqvist")
+    secrets = (
+        "Kunde0",
+        "Filiale",
+        "Zweigmarkt",
+        "Eichhof",
+        "Quir",
+        "Lindqvist",
+        "Expertsson",
+        "moves in",
+    )
     report = tmp_path / "report"
     key = (study / KEY_FILE).read_text().strip()
     for path in (path for path in report.rglob("*") if path.is_file()):
@@ -67,7 +81,12 @@ def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
     table = pd.read_csv(report / "accounts.csv", dtype=str)
     assert table["account"].str.fullmatch(r"A-[A-Z2-7]{10}").all() and table["account"].is_unique
     assert set(table["region"]) == {"N", "S"}
-    assert json.loads((report / "run.json").read_text())["anonymized"] is True
+    run = json.loads((report / "run.json").read_text())
+    assert run["anonymized"] is True and run["overrides"]["count"] == 1
+    told = table[table["override_by"].notna()].iloc[0]
+    assert told["account"] == code(key.encode(), "A", "Kunde041")
+    assert told["override_by"] == code(key.encode(), "R", "Cy Expertsson")
+    assert told["override_reason"] == "–" and float(told["potential"]) == 99_000
 
 
 def parts_of(path: Path) -> dict[str, bytes]:
@@ -88,6 +107,23 @@ def test_codes_change_nothing_but_names(named_study: Path) -> None:
             coded.wallet.accounts[name].to_numpy(float), open_.wallet.accounts[name].to_numpy(float)
         )
     assert list(coded.plan.accounts["zone"]) == list(open_.plan.accounts["zone"])
+
+
+def test_overrides_name_accounts_by_id_or_by_code(named_study: Path, tmp_path: Path) -> None:
+    head, file = "account,override potential,override by,override reason\n", tmp_path / "o.csv"
+    coded = code(KEY, "A", "Kunde041")
+    for account in ("Kunde041", coded):
+        file.write_text(f"{head}{account},99000,Cy,moves in\n")
+        analysis = Analysis(named_study, overrides=file, key=KEY)
+        assert analysis.overrides.entries["potential"].to_dict() == {coded: 99_000}
+    file.write_text(f"{head}Kunde041,99000,Cy,x\n{coded},98000,Cy,x\nKunde999,5,Cy,x\n")
+    with pytest.raises(StudyError) as error:
+        _ = Analysis(named_study, overrides=file, key=KEY).overrides
+    assert [p.message for p in error.value.problems] == [
+        "is not among the accounts",
+        "stands above too",
+    ]
+    assert "Kunde" not in str(error.value)
 
 
 def test_codes_are_stable_and_keyed() -> None:

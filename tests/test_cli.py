@@ -35,6 +35,23 @@ def test_check_of_a_bad_study_lists_every_problem(small_study: Path) -> None:
         assert part in done.stderr
 
 
+def test_check_counts_the_stores_that_visits_measure(small_study: Path) -> None:
+    """Twelve stores were visited, but in five of them nothing was sold."""
+    rows = ["id,date,own,total", *(f"{i:03d},2026-03-02,0,{9 * (i < 7)}" for i in range(12))]
+    (small_study / "visits.csv").write_text("\n".join(rows))
+    file = small_study / "study.toml"
+    text = file.read_text().replace('survey = "survey.csv"', 'visits = "visits.csv"')
+    text = text.replace('potential = "potential"\n', "")
+    file.write_text(
+        text + '[visits]\naccount = "id"\ndate = "date"\nown = "own"\ntotal = "total"\n'
+    )
+    for arguments in (("check",), ("run", "--out", str(small_study / "report"))):
+        done = call(arguments[0], str(small_study), *arguments[1:])
+        assert done.exit_code == 2 and done.stdout == ""
+        assert "visits.csv: potential is known of 7 accounts only" in done.stderr
+    assert not list(small_study.glob("*report*"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_interrupted import COMMAND, Place, linux
 
 from kalib import run
 from kalib.errors import KalibError
@@ -70,10 +76,143 @@ def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, ear
         with pytest.raises(KalibError, match="another run is at work on 2026"):
             run_study(small_study, earlier)
     assert contents(earlier) == before
+    assert {path.name for path in earlier.parent.iterdir()} == {"2026", ".2026.lock"}, "the first's"
+
+
+# What the operating system does to a whole run: as the README's table lists it.
+REAL = (
+    "a disk of 2 MB", "files of 100 kB at most", "a read-only folder",
+    "700 MB of memory", "SIGTERM", "SIGINT",
+)  # fmt: skip
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Place:
+    """A study with an earlier report in its place."""
+    place = Place(tmp_path)
+    place.report.mkdir(parents=True)
+    write_earlier(place.report)
+    return place
+
+
+def write_earlier(report: Path) -> None:
+    (report / "run.json").write_text("{}", encoding="utf-8")
+    (report / "index.html").write_bytes(b"the earlier report")
+
+
+def failed(
+    spot: Place, says: str, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()
+) -> None:
+    """A run, under a limit, ends with status 1 and one message, and leaves nothing behind."""
+    import resource
+
+    before = spot.hashes()
+    done = subprocess.run(
+        [*COMMAND, "run", str(spot.study)], cwd=spot.work, capture_output=True, text=True,
+        check=False, env=spot.environment, stdin=subprocess.DEVNULL,
+        preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1],) * 2)) if limit else None,
+    )  # fmt: skip
+    told_once(done.returncode, done.stderr, says)
+    assert done.stdout == "" and spot.strays() == [] and spot.hashes() == before
+    assert {path.name for path in spot.report.parent.iterdir()} == {"2026", *kept}
+
+
+def told_once(status: int, stderr: str, says: str) -> None:
+    lines = [line for line in stderr.splitlines() if not re.search(r" \(\d+ of \d+\)$", line)]
+    assert status == 1 and len(lines) == 1 and says in lines[0], stderr
+
+
+@pytest.fixture
+def mounted(spot: Place) -> Iterator[Callable[[str], None]]:
+    """A function that puts a disk of its own, mounted as it is told, in the reports' place."""
+    place = spot.report.parent
+
+    def mount(options: str) -> None:
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place],
+                              check=False, capture_output=True, text=True)  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+        spot.report.mkdir()
+        write_earlier(spot.report)
+
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", place], check=False, capture_output=True)
+
+
+@linux
+def test_full_disk(spot: Place, mounted: Callable[[str], None]) -> None:
+    mounted("size=2m")  # filled by the figures
+    failed(spot, "can't be written to reports/small/2026: No space left on device")
+
+
+@linux
+def test_files_may_not_grow(spot: Place) -> None:
+    import resource
+
+    failed(spot, "reports/small/2026: File too large", (resource.RLIMIT_FSIZE, 100_000))
+
+
+@linux
+def test_read_only_folder(spot: Place, mounted: Callable[[str], None]) -> None:
+    mounted("size=1m")
+    place = spot.report.parent
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    failed(spot, "can't be written to reports/small/2026: Read-only file system")
+
+
+@linux
+def test_no_memory(spot: Place) -> None:
+    import resource
+
+    failed(spot, "error: not enough memory; close other", (resource.RLIMIT_AS, 700_000_000))
+
+
+@linux
+def test_second_command_is_refused_and_leaves_nothing(spot: Place) -> None:
+    import fcntl
+
+    with (spot.report.parent / ".2026.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        failed(spot, "another run is at work on 2026; wait for it to end", kept=(".2026.lock",))
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_run(spot: Place, number: int) -> None:
+    """What is kept of a stopped run is hidden, and the next one goes on with it."""
+    before = spot.hashes()
+    run = subprocess.Popen(
+        [*COMMAND, "run", str(spot.study)], cwd=spot.work, text=True, env=spot.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert run.stderr
+    assert "statistics" in run.stderr.readline()
+    run.send_signal(number)
+    stdout, stderr = run.communicate(timeout=60)
+    told_once(run.returncode, stderr, "stopped; earlier reports are as they were")
+    assert stdout == "" and spot.strays() == [] and spot.hashes() == before
+    kept = {path.name for path in spot.report.parent.iterdir()}
+    assert {"2026"} <= kept <= {"2026", ".2026.part", ".2026.lock"}
+
+
+@linux
+def test_clock_set_back_and_files_of_the_future(spot: Place) -> None:
+    """The first report is made under a clock that jumps back a second after it starts."""
+    future = time.time() + 10 * 365 * 86_400
+    for path in [*spot.study.iterdir(), *spot.report.iterdir(), spot.report]:
+        os.utime(path, (future, future))
+    done = spot.run(PYTHONPATH=str(ROOT / "tests/clock"))
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert (spot.report / "index.html").stat().st_size > 100_000
+    assert [path.name for path in spot.report.parent.iterdir()] == ["2026"]
+    done = spot.run()
+    assert done.returncode == 0 and "nothing has changed" in done.stderr
 
 
 def test_readme_lists_the_faults() -> None:
-    lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work")]
+    lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work", *REAL)]
     assert "\n".join(lines) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

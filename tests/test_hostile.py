@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -119,6 +120,30 @@ def test_file_names_are_none_of_the_client(report: Path) -> None:
 def test_notebook_parameters_are_data(report: Path) -> None:
     for path in (report / "notebooks").iterdir():
         assert str(report.parent) not in path.read_text(encoding="utf-8")
+
+
+def test_score_connects_nowhere_it_is_not_told(report: Path, tmp_path: Path) -> None:
+    """Where the system allows it, in a network of its own that leads nowhere."""
+    table = report.parent / 'it\'s a "study" $(x)' / "accounts.csv"
+    apart = ["unshare", "--map-root-user", "--net"]
+    alone = not subprocess.run([*apart, "true"], check=False, capture_output=True).returncode \
+        if shutil.which("unshare") else False  # fmt: skip
+    calls = tmp_path / "connections"
+    path = os.pathsep.join([str(ROOT / "tests/offline"), str(ROOT)])
+
+    def score(accounts: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*(apart if alone else []), sys.executable, "-m", "kalib", "score", str(report),
+             "--accounts", accounts, "--to", str(tmp_path / "scores.csv")],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, "CONNECTIONS": str(calls)},
+        )  # fmt: skip
+
+    done = score(str(table))
+    assert done.returncode == 0 and "60 rows scored" in done.stdout, done.stderr
+    done = score("https://evil.example/accounts.parquet")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert not calls.exists(), calls.read_text()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from kalib.analysis import Analysis
-from kalib.plan import SUMMED, peer_sow
+from kalib.plan import SUMMED
 from kalib.territories import assign_reps
 
 
@@ -70,20 +70,6 @@ def test_growth_that_cannot_be_reached_is_said() -> None:
     wanted = 9.0 * plan.accounts["sales"].sum()
     assert plan.accounts["target_growth"].sum() < wanted
     assert any("short" in note or "reach" in note for note in plan.notes)
-
-
-def test_peers_are_a_quarter_of_comparable_buyers() -> None:
-    accounts = pd.DataFrame(
-        {
-            "sow": np.linspace(0.01, 0.8, 80),
-            "potential": np.tile([1.0, 2.0, 3.0, 4.0], 20),
-            "segment": ["x"] * 40 + ["y"] * 40,
-        }
-    )
-    value, source = peer_sow(accounts)
-    assert (source == "same segment").all()
-    assert value.iloc[0] == pytest.approx(accounts["sow"].iloc[:40].quantile(0.75))
-    assert value.iloc[60] == pytest.approx(accounts["sow"].iloc[40:].quantile(0.75))
 
 
 def test_people_follow_the_workload(stores: Analysis) -> None:
