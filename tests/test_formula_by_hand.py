@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from kalib.formula import Formula, Term, partial_effects
 from kalib.indicators import Column
+from kalib.spread import LevelSpread
 
 AREA = Column("area", "", "log", 2.0)
 STAFF = Column("staff", "", "identity", 0.0)
@@ -75,7 +77,8 @@ def test_json_holds_all_of_it_and_gives_it_back() -> None:
     formula = formula_of("log-log")
     record = formula.to_json()
     assert list(record) == [
-        "form", "criterion", "intercept", "terms", "smearing", "sigma", "n", "floor", "text", "sql",
+        "form", "criterion", "intercept", "terms", "smearing", "spread", "sigma", "n", "floor",
+        "text", "sql",
     ]  # fmt: skip
     assert record["form"] == "log-log" and record["criterion"] == "cv" and record["n"] == 50
     numbers = [record[name] for name in ("intercept", "smearing", "sigma", "floor")]
@@ -94,6 +97,31 @@ def test_json_holds_all_of_it_and_gives_it_back() -> None:
     assert back.terms[:3] == formula.terms[:3] and math.isnan(back.terms[3].p_value)
     assert back.terms[3].column == MALL and back.terms[3].stability == 0.6
     assert back.indicators == ("area", "staff", "kind")
+    assert record["spread"] is None and back.spread is None
+
+
+def test_levels_that_scatter_on_their_own_have_their_own_factor() -> None:
+    spread = LevelSpread(
+        "kind", {"big's": 1.5, "mall": 0.5}, 0.001, 0.2, {"big's": 2.0, "mall": 1.1}
+    )
+    formula = replace(formula_of("log-log"), spread=spread)
+    np.testing.assert_allclose(
+        formula.potential(VALUES), np.array([2.0, 1.1, 1.25]) * np.exp(WORKING), rtol=1e-12
+    )
+    assert formula.text.startswith("potential = s × exp(3 + 0.5 × ln(area + 2)")
+    assert formula.text.endswith(
+        "), s = 2.0000 if kind is big's, 1.1000 if kind is mall, else 1.2500"
+    )
+    assert formula.sql_at("x") == (
+        "EXP(x) * CASE WHEN \"kind\" = 'big''s' THEN 2.0e0 WHEN \"kind\" = 'mall' THEN 1.1e0 "
+        "ELSE 1.25e0 END"
+    )
+    assert formula.sql_ratio == (
+        "CASE WHEN \"kind\" = 'big''s' THEN 1.5e0 WHEN \"kind\" = 'mall' THEN 0.5e0 ELSE 1.0e0 END"
+    )
+    assert formula_of("log-log").sql_ratio == ""
+    kept = json.loads(json.dumps(formula.to_json()).replace("NaN", "null"))
+    assert Formula.from_json(kept).spread == spread
 
 
 def test_partial_effects_by_hand() -> None:

@@ -62,6 +62,7 @@ def fit() -> Fit:
             {"account": [IDS[SUSPECT], "a31"], "entry": ["potential", "area"]}),
         "bias": SimpleNamespace(weights=np.linspace(0.5, 1.5, SURVEYED)),
         "working": working, "spread": 0.3 + 0.05 * made_up("spread") ** 2,
+        "smearing": np.linspace(1.05, 1.25, N),
         "loadings": np.column_stack([0.3 * made_up("one"), 0.2 * made_up("two")]).clip(-0.6, 0.6),
         "working_rows": np.arange(SURVEYED), "oof_working": working[:SURVEYED] + 0.05,
         "doubts": pd.DataFrame({"probability": [0.2, 0.3, 0.05],
@@ -135,12 +136,17 @@ def tables() -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
     rows, point, source, loadings = [], [], [], f.loadings.copy()
     for i, account in enumerate(IDS):
         row = np.exp(f.working[i] + f.spread[i] * f.predictive.quantiles)[None, :]
-        mean = np.array([np.exp(f.working[i]) * 1.1])
+        mean = np.array([np.exp(f.working[i]) * f.smearing[i]])
         if account in DOUBTED:
             chance, meant = f.doubts.loc[account]
             other = np.exp(meant + f.spread[i] * f.predictive.quantiles)[None, :]
             row, mean = with_doubts(
-                row, mean, other, np.array([np.exp(meant) * 1.1]), np.array([chance]), LEVELS
+                row,
+                mean,
+                other,
+                np.array([np.exp(meant) * f.smearing[i]]),
+                np.array([chance]),
+                LEVELS,
             )
         said = "formula"
         if i < SURVEYED and i != SUSPECT:
@@ -314,7 +320,7 @@ def test_sales_that_are_not_asked_for_are_not_used() -> None:
     free = (found.accounts["potential_source"] == "formula").to_numpy()
     np.testing.assert_allclose(found.loadings[free], fit().loadings[free], atol=1e-7)
     doubted = IDS.isin(DOUBTED)
-    point = np.exp(fit().working) * 1.1
+    point = np.exp(fit().working) * fit().smearing
     np.testing.assert_allclose(found.accounts["estimate"][free & ~doubted], point[free & ~doubted])
     # A wallet asks the study, and the study says "auto".
     assert wallet(evidence="auto", told=False).evidence.reason != found.evidence.reason
