@@ -61,19 +61,21 @@ def weigh_evidence(
             else f"only {int(buys.sum())} surveyed accounts buy from us; {FEWEST} are needed"
         )
         return SalesEvidence(np.nan, np.nan, zero, np.nan, np.nan, np.nan, np.nan, False, reason)
-    a, b = _fit_beta(sales[buys] / potential[buys], weights[buys])
+    share = sales[buys] / potential[buys]
+    a, b = _fit_beta(share, weights[buys])
     middle = np.median(quantiles, axis=1)
-    test = spearmanr(sales[buys] / potential[buys], middle[buys])
+    alike = np.ptp(share) == 0 or np.ptp(middle[buys]) == 0  # then nothing goes with anything
+    correlation, p_value = (0.0, 1.0) if alike else map(float, spearmanr(share, middle[buys]))
     sharpened = posterior_quantiles(quantiles[buys], sales[buys], levels, a, b)
     before = _pinball(potential[buys], quantiles[buys], levels, weights[buys])
     after = _pinball(potential[buys], sharpened, levels, weights[buys])
-    depends = bool(test.pvalue < DEPENDENCE_LEVEL)
+    depends = p_value < DEPENDENCE_LEVEL
     # A formula without any error leaves nothing to sharpen.
     used = not depends and before > 0 and (mode == "formula+sales" or after < before)
     if depends:
         reason = (
             f"SOW goes with potential among surveyed accounts (rank correlation "
-            f"{test.statistic:.2f}), so sales would mislead"
+            f"{correlation:.2f}), so sales would mislead"
         )
     elif used:
         reason = (
@@ -81,7 +83,6 @@ def weigh_evidence(
         )
     else:
         reason = "out of fold, own sales do not sharpen the formula"
-    correlation, p_value = float(test.statistic), float(test.pvalue)
     return SalesEvidence(a, b, zero, correlation, p_value, before, after, used, reason)
 
 

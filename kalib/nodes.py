@@ -135,7 +135,8 @@ def standardized(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Correlations (b, p, p), a trace of ridge on the diagonal, those with the response (b, p), and
     the columns' lengths (b, p); columns without variance are set to 0."""
-    scale = np.sqrt(np.einsum("bii->bi", gram)[:, :p])
+    # A sum of squares taken by subtraction may end below nought in its last bit.
+    scale = np.sqrt(np.maximum(np.einsum("bii->bi", gram)[:, :p], 0.0))
     dead = scale <= 1e-12 * np.maximum(scale.max(axis=1, keepdims=True, initial=0), 1e-300)
     scale = np.where(dead, 1.0, scale)
     unit = gram[:, :p, :p] / scale[:, :, None] / scale[:, None, :]

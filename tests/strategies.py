@@ -29,7 +29,7 @@ settings.register_profile(
 )  # fmt: skip
 PROFILE = os.environ.get("KALIB_PROFILE", "ci")
 settings.load_profile(PROFILE)
-STUDIES = {"ci": 5, "fuzz": 100}[PROFILE]  # of each change that must not matter
+STUDIES = {"ci": 4, "fuzz": 100}[PROFILE]  # of each change that must not matter
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.one_of(
