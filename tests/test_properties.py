@@ -109,10 +109,10 @@ def test_what_does_not_matter_changes_no_plan(
         assert before == after
         return
     event("planned")
-    unit = 1024 if change is in_other_money else 1
+    unit = 1024 if change is in_other_money else 1  # targets are cut to cents: two may be off
     for name in MONEY:
         np.testing.assert_allclose(
-            after[name], unit * before[name], rtol=1e-6, atol=0.011 * unit, err_msg=name
+            after[name], unit * before[name], rtol=1e-6, atol=0.021 * unit, err_msg=name
         )
     for name in WORDS:
         assert after[name].tolist() == before[name].tolist(), name
