@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
+from kalib.composite import expected_without_own, with_counts
 from kalib.evidence import posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.formula import Formula, Term
@@ -57,13 +58,18 @@ def fit() -> Fit:
         ),
         "oof": pd.DataFrame(
             {"observed": observed, "predicted": 1.0, "fold": 0,
-             "suspect": np.arange(SURVEYED) == SUSPECT}, index=IDS[:SURVEYED]),
+             "suspect": np.arange(SURVEYED) == SUSPECT,
+                "answer_wrong": np.where(np.arange(SURVEYED) == SUSPECT, 0.9, 0.1)}, index=IDS[:SURVEYED]),
         "suspects": pd.DataFrame(
             {"account": [IDS[SUSPECT], "a31"], "entry": ["potential", "area"]}),
         "bias": SimpleNamespace(weights=np.linspace(0.5, 1.5, SURVEYED)),
         "working": working, "spread": 0.3 + 0.05 * made_up("spread") ** 2,
         "smearing": np.linspace(1.05, 1.25, N),
         "loadings": np.column_stack([0.3 * made_up("one"), 0.2 * made_up("two")]).clip(-0.6, 0.6),
+        "used": np.arange(SURVEYED) != SUSPECT,
+        "least_squares": SimpleNamespace(
+            response=np.log(np.delete(observed, SUSPECT)), leverage=np.full(SURVEYED - 1, 0.1),
+            residual=0.1 * made_up("residual")[1:SURVEYED]),
         "working_rows": np.arange(SURVEYED), "oof_working": working[:SURVEYED] + 0.05,
         "doubts": pd.DataFrame({"probability": [0.2, 0.3, 0.05],
                                 "working": working[[3, 40, 41]] + np.log(10)}, index=DOUBTED),
@@ -250,7 +256,8 @@ def test_who_lies_below_is_listed_with_what_the_gap_costs() -> None:
 
 def test_visited_stores_are_judged_by_what_was_counted() -> None:
     told, plain = wallet(visited=True).accounts["below_p"], wallet().accounts["below_p"]
-    replaced = counted_tails(visits(), accounts()["sales"], market_draws(wallet()), IDS[:SURVEYED])
+    drawn = with_counts(visits(), expected_without_own(fit()))
+    replaced = counted_tails(drawn, accounts()["sales"], market_draws(wallet()), IDS[:SURVEYED])
     stand = [a for a in IDS[:SURVEYED] if a not in ("a02", IDS[SUSPECT])]
     np.testing.assert_allclose(told[stand], replaced[stand], atol=1e-6)
     rest = IDS.difference(stand)
