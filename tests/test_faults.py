@@ -186,6 +186,8 @@ def test_stopped_run(spot: Place, number: int) -> None:
     run = subprocess.Popen(
         [*COMMAND, "run", str(spot.study)], cwd=spot.work, text=True, env=spot.environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has them ignore the key that stops.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert run.stderr
     assert "statistics" in run.stderr.readline()
