@@ -41,12 +41,7 @@ DRAWS = 1000
 def measure(kind: str, seed: int, peers: bool) -> tuple[dict[str, float], pd.DataFrame]:
     """One world: its figures by name ("method: figure"), and all zones with their probabilities."""
     world = simulate_world(kind, seed)
-    accounts = world.accounts.set_index("account")
-    for name in ("name", "region", "segment", "rep"):
-        accounts[name] = ""
-    accounts["current_ka"], accounts["margin"] = None, np.nan
-    assert world.survey is not None
-    potential = world.survey.set_index("account")["potential"]
+    accounts, potential = world.as_read()
     screening = screen(accounts, potential, world.candidates)
     fit = fit_formula(screening, potential, accounts["sales"])
     verdict = judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
 from kalib.spread import LevelSpread
-from kalib.suspicion import account_doubts, all_suspects, answer_wrong, borne_out
+from kalib.suspicion import Answers, account_doubts, all_suspects, answers_wrong
 from kalib.validation import (
     SurveyBias,
     Validation,
@@ -104,69 +104,49 @@ def fit_formula(
 ) -> Fit:
     """Choose and fit the formula.
 
-    potential: surveyed accounts' potential, currency a year; sales: all N accounts' sales, same
-    unit, index as screening.values; error: standard errors in logs of the potentials that were
-    measured. form: "linear", "log" (log-log or log-linear) or "auto"; criterion: "bic", "cv" or
-    "one-se".
+    potential: surveyed accounts' potential, currency a year; sales: all N accounts', same unit,
+    index as screening.values; error: standard errors in logs of potentials that were measured.
+    form: "linear", "log" (log-log or log-linear) or "auto"; criterion: "bic", "cv" or "one-se".
     """
     rng = np.random.default_rng(seed)
-    index = screening.values.index
-    surveyed = index.isin(potential.index)
-    rows = np.flatnonzero(surveyed)
-    observed = potential.reindex(index[rows]).to_numpy(float)
+    surveyed = screening.values.index.isin(potential.index)
     rules = Rules(dict(signs or {}), tuple(required), most, criterion)
     by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
-    wanted = [f for f in FORMS if form == "auto" or f.startswith(form)]
-    designs = {name: by_scale[name == "log-log"] for name in wanted}
-    shift, scale, causes = suspect_potentials(by_scale[True], rows, observed, rules)
-    believed = np.array([not cause for cause in causes])
-    bias = survey_bias(by_scale[True].matrix, sales.reindex(index).to_numpy(float), surveyed)
-    log_sd = potential * 0.0 if error is None else error.reindex(potential.index).fillna(0.0)
-    own_sd = log_sd.reindex(index[rows]).to_numpy(float)
-    exact, left = answer_weights(own_sd, float(np.median(scale)))
+    answers = _look_at(potential, error, by_scale[True], screening.values.index, rules)
+    rows, observed = answers.rows, answers.observed.to_numpy()
+    sold = sales.reindex(screening.values.index)
+    bias = survey_bias(by_scale[True].matrix, sold.to_numpy(float), surveyed)
+    exact, own_share = answer_weights(answers.log_sd, float(np.median(answers.scale)))
     told = bias.weights * exact
-    checked = cross_validate(designs, rows, observed, rules, told, believed, rng)
-    chosen = min(wanted, key=lambda name: checked.errors[name])
-    design, weights = designs[chosen], told * believed
+    designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
+    checked = cross_validate(designs, rows, observed, rules, told, answers.believed, rng)
+    chosen = min(designs, key=lambda name: checked.errors[name])
+    design, weights = designs[chosen], told * answers.believed
     final = fit_working(design, rows, observed, chosen, rules, weights)
-    response = np.log(observed) if final.logged else observed
-    use = final.weights > 0
-    often = selection_frequency(design, rows, response, rules, final.weights, rng)
-    stability = pd.Series(often, index=list(design.indicators), name="stability")
+    response, use = np.log(observed) if final.logged else observed, final.weights > 0
+    stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
-    texts = screening.values.select_dtypes(exclude="number")
     predictive, by_level = fit_predictive(
-        checked.residual[chosen], final, design.matrix[rows], weights, texts.iloc[rows],
-        checked.fold[0],
+        checked.residual[chosen], final, design.matrix[rows], weights,
+        screening.values.iloc[rows].select_dtypes(exclude="number"), checked.fold[0], own_share,
     )  # fmt: skip
-    predictive = replace(predictive, size=predictive.size * left)
     formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
-    doubts = account_doubts(screening, design, final)
-    answers = pd.Series(observed, index[rows])
-    miss = np.log(answers / final.potential(design.matrix[rows]))
-    # What many days of visits add up to is no typing error.
-    proved = (own_sd > 0) | borne_out(answers, sales.reindex(answers.index), miss, scale)
-    wrong = answer_wrong(~(proved | believed), miss, doubts, scale)
+    inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
+    wrong = answers_wrong(answers, inside, doubts, sold)
     return Fit(
         formula=formula,
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=_forms(checked.errors, chosen),
-        oof=_out_of_fold(observed, checked, chosen, ~believed, wrong),
+        oof=_out_of_fold(answers, checked, chosen, wrong),
         contributions=contributions(linear, final, design, response),
         stability=stability,
-        suspects=all_suspects(screening, answers, shift, scale, causes, wrong, doubts),
+        suspects=all_suspects(screening, answers, wrong, doubts),
         bias=bias,
         predictive=predictive,
         r2=linear.r2,
-        **_accuracy(
-            observed[believed],
-            checked.honest[:, believed],
-            checked.predicted[chosen][:, believed],
-            final.potential(design.matrix[rows[believed]]),
-            bias.weights[believed],
-        ),
+        **_accuracy(answers, checked, chosen, inside, bias.weights),
         working=final.working(design.matrix),
         spread=spread,
         smearing=formula.factors(screening.values),
@@ -179,15 +159,27 @@ def fit_formula(
     )
 
 
+def _look_at(
+    potential: pd.Series, error: pd.Series | None, design: Design, index: pd.Index, rules: Rules
+) -> Answers:
+    """The answers in the order of all accounts, and which look like typing errors; design: the
+    log-log one."""
+    rows = np.flatnonzero(index.isin(potential.index))
+    observed = potential.reindex(index[rows]).astype(float)
+    shift, scale, causes = suspect_potentials(design, rows, observed.to_numpy(), rules)
+    log_sd = np.zeros(len(rows)) if error is None else error.reindex(index[rows]).fillna(0.0)
+    return Answers(rows, observed, np.asarray(log_sd, float), shift, scale, tuple(causes))
+
+
 def _out_of_fold(
-    observed: np.ndarray, checked: Validation, chosen: str, suspect: np.ndarray, wrong: pd.Series
+    answers: Answers, checked: Validation, chosen: str, wrong: pd.Series
 ) -> pd.DataFrame:
     """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect, answer_wrong."""
     columns = {
-        "observed": observed,
+        "observed": answers.observed.to_numpy(),
         "predicted": checked.predicted[chosen].mean(axis=0),
         "fold": checked.fold[0],
-        "suspect": suspect,
+        "suspect": ~answers.believed,
         "answer_wrong": wrong.to_numpy(),
     }
     return pd.DataFrame(columns, index=wrong.index)
@@ -200,24 +192,22 @@ def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
 
 
 def _accuracy(
-    observed: np.ndarray,
-    honest: np.ndarray,
-    chosen: np.ndarray,
-    inside: np.ndarray,
-    weights: np.ndarray,
+    answers: Answers, checked: Validation, chosen: str, inside: np.ndarray, weights: np.ndarray
 ) -> dict[str, float]:
-    """Accuracy over m believed accounts: potential observed (m,), out of fold by the form each
-    fold chose (R, m) and by the chosen form (R, m), and in the sample (m,).
+    """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
+    form, and in the sample; inside (n,): potential expected there, weights (n,).
 
     Judged in logs whatever the form: a miss by half counts alike for large and small accounts, and
     one wrong entry of a large account does not decide the verdict.
     """
-    logs = np.log(observed)
+    use = answers.believed
+    observed, weights = answers.observed.to_numpy()[use], weights[use]
+    honest, logs = checked.honest[:, use], np.log(observed)
     predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
     return {
         "r2_predicted": predicted,
-        "r2_currency": r_squared(observed, chosen, weights),
-        "optimism": r_squared(logs, np.log(inside), weights) - predicted,
+        "r2_currency": r_squared(observed, checked.predicted[chosen][:, use], weights),
+        "optimism": r_squared(logs, np.log(inside[use]), weights) - predicted,
         "error_median": float(np.median(np.abs(honest / observed - 1))),
     }
 

@@ -94,14 +94,16 @@ def fit_predictive(
     weights: np.ndarray,
     texts: pd.DataFrame,
     fold: np.ndarray,
+    own_share: float = 1.0,
 ) -> tuple[Predictive, LevelSpread | None]:
     """Learn the error's distribution from out-of-fold residuals.
 
     residual: (R, n) working scale; matrix: (n, p) design rows of the surveyed accounts; weights:
     (n,), 0 where the potential is not believed; texts: their text indicators; fold: (n,) of the
-    first repeat. Returns it and by which indicator's levels errors scatter. The quantiles are
-    those of the weighted residuals at plotting positions i / (n + 1), as split and
-    cross-conformal intervals take them (Barber et al. 2021), with normal tails beyond the last.
+    first repeat; own_share: what is left of the size once the error of measuring is out of it.
+    Returns it and by which indicator's levels errors scatter. The quantiles are those of the
+    weighted residuals at plotting positions i / (n + 1), as split and cross-conformal intervals
+    take them (Barber et al. 2021), with normal tails beyond the last.
     """
     fitted = final.working(matrix)
     use = weights > 0
@@ -127,7 +129,8 @@ def fit_predictive(
         freedom = max(use.sum() - final.leverage.sum(), 1.0)
         widen = np.sqrt(use.sum() / freedom)  # as in the fit
         spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
-    found = Predictive(levels, quantiles, size, power, low, shared, final.logged, final.floor)
+    own = size * own_share
+    found = Predictive(levels, quantiles, own, power, low, shared, final.logged, final.floor)
     return found, spread
 
 

@@ -42,8 +42,9 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
         raise StudyError(Problem("is there already", file=str(target), remedy="Choose a name"))
     tables = [table for path in files for table in read_every_table(path)]
     doubts: list[str] = []
-    visits = next(filter(_is_visits, tables), None)
-    others = [table for table in tables if not _is_visits(table)]
+    dated = [table for table in tables if _is_visits(table)]
+    visits = dated[0] if dated else None
+    others = [table for table in tables if not any(table is one for one in dated)]
     if not others:
         raise StudyError("none of the tables lists accounts with sales")
     accounts = max(others, key=lambda t: (role_of(t, "sales") is not None, len(t.frame.columns)))

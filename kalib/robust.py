@@ -8,6 +8,10 @@ import numpy as np
 # beyond which any entry is: two-sided normal tails of 5e-4 and 6e-7.
 SUSPECT_Z = 3.5
 SUSPECT_Z_ANY = 5.0
+LEAST_SHIFT = float(np.log(3))  # an entry off by less is taken for an unusual account
+# A digit or a decimal mark too many; two; and a unit swapped for its thousand.
+FACTORS = (10.0, 100.0, 1000.0)
+FACTOR_WORDS = ("ten", "a hundred", "a thousand")
 BISQUARE_C = 4.685  # 95 % efficient at the normal (Huber & Ronchetti 2009, section 7)
 RIDGE = 1e-6
 
@@ -46,9 +50,20 @@ def robust_scale(residual: np.ndarray, parameters: int = 0) -> float:
 def typing_cause(shift: float, spread: float) -> str:
     """The likely cause of an entry off by exp(shift) where shifts scatter by spread (both in
     natural log units); "" if the entry is not suspect."""
-    if spread <= 0 or abs(shift) <= max(SUSPECT_Z * spread, np.log(3)):
+    if spread <= 0 or abs(shift) <= max(SUSPECT_Z * spread, LEAST_SHIFT):
         return ""
-    for factor, words in ((10, "ten"), (100, "a hundred"), (1000, "a thousand")):
-        if abs(abs(shift) - np.log(factor)) < min(3 * spread, 0.45 * np.log(10)):
-            return f"a factor of {words} too {'large' if shift > 0 else 'small'}"
+    if min(abs(abs(shift) - np.log(factor)) for factor in FACTORS) < factor_reach(spread):
+        return factor_cause(shift)
     return "far from its peers" if abs(shift) > SUSPECT_Z_ANY * spread else ""
+
+
+def factor_reach(spread: float) -> float:
+    """How far from the log of a factor a shift is still put down to it: less than half of the way
+    to the next."""
+    return min(3 * spread, 0.45 * float(np.log(10)))
+
+
+def factor_cause(shift: float) -> str:
+    """The factor nearest to exp(shift) as a cause."""
+    words = FACTOR_WORDS[int(np.abs(np.log(FACTORS) - abs(shift)).argmin())]
+    return f"a factor of {words} too {'large' if shift > 0 else 'small'}"

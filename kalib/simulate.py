@@ -15,8 +15,7 @@ import pandas as pd
 
 WORLDS = (
     "linear", "multiplicative", "collinear", "typos", "biased", "small", "text", "many", "null",
-    "dependent",
-    "spread",
+    "dependent", "spread",
 )  # fmt: skip
 
 
@@ -32,6 +31,14 @@ class Simulated:
     relevant: tuple[str, ...]
     visits: pd.DataFrame | None = None
     signs: Mapping[str, str] = field(default_factory=dict)
+
+    def as_read(self) -> tuple[pd.DataFrame, pd.Series]:
+        """A world's accounts and known potential, currency a year, as its tables are read."""
+        assert self.survey is not None
+        accounts = self.accounts.set_index("account")
+        accounts[["name", "region", "segment", "rep"]] = ""
+        accounts["current_ka"], accounts["margin"] = None, np.nan
+        return accounts, self.survey.set_index("account")["potential"]
 
 
 def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> Simulated:
@@ -301,16 +308,10 @@ def write_shipped(folder: Path) -> None:
 def write_tables(simulated: Simulated, folder: Path) -> None:
     """Write the tables of a simulated study into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(simulated.accounts, folder / "accounts.csv")
-    _write(simulated.truth, folder / "truth.csv")
-    if simulated.survey is not None:
-        _write(simulated.survey, folder / "survey.csv")
-    if simulated.visits is not None:
-        _write(simulated.visits, folder / "visits.csv")
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n")
+    for name in ("accounts", "truth", "survey", "visits"):
+        frame = getattr(simulated, name)
+        if frame is not None:
+            frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

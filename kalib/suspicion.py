@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from kalib.indicators import Design, Screening
-from kalib.typos import (
-    FACTOR_WORDS,
-    FACTORS,
-    PRIOR_ENTRIES,
-    PRIOR_WRONG,
-    SET_ASIDE,
-    SUSPECT_COLUMNS,
-)
+from kalib.robust import FACTORS, factor_cause
+from kalib.typos import PRIOR_ENTRIES, PRIOR_WRONG, SET_ASIDE, SUSPECT_COLUMNS
 from kalib.working import WorkingFit
 
 ANSWER_WRONG = PRIOR_WRONG / PRIOR_ENTRIES  # chance of a wrong answer before it is looked at
@@ -23,6 +17,29 @@ ANSWER_WRONG = PRIOR_WRONG / PRIOR_ENTRIES  # chance of a wrong answer before it
 # it stands only where it is wrong in less than one of five such cases.
 STANDS_BELOW = 0.2
 FREEDOM = 5.0  # of the t distribution of right answers: tails longer than the normal's
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is known of the n surveyed accounts' answers before a formula is chosen.
+
+    rows: (n,) their places among all accounts; observed: potential by account, currency a year;
+    log_sd: (n,) standard errors in logs of those that were measured, 0 for a survey's answer;
+    shift: (n,) log distances from a robust formula, scale: (n,) their spread; causes: what may have
+    made an answer wrong, "" where it is not suspect.
+    """
+
+    rows: np.ndarray
+    observed: pd.Series
+    log_sd: np.ndarray
+    shift: np.ndarray
+    scale: np.ndarray
+    causes: tuple[str, ...]
+
+    @property
+    def believed(self) -> np.ndarray:
+        """Answers (n,) bool that are not suspect."""
+        return np.array([not cause for cause in self.causes])
 
 
 def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> pd.DataFrame:
@@ -51,6 +68,18 @@ def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> p
     meant = final.to_potential(frame["working"].to_numpy(float))
     frame["ratio"] = meant / final.to_potential(stands)
     return frame
+
+
+def answers_wrong(
+    answers: Answers, expected: np.ndarray, doubts: pd.DataFrame, sales: pd.Series
+) -> pd.Series:
+    """How likely each answer (n,) is a typing error; expected: (n,) potential by the formula,
+    doubts: of `account_doubts`, sales: of all accounts, currency a year."""
+    miss = np.log(answers.observed / expected)
+    own = sales.reindex(answers.observed.index)
+    # What many days of visits add up to is no typing error.
+    proved = (answers.log_sd > 0) | borne_out(answers.observed, own, miss, answers.scale)
+    return answer_wrong(~(proved | answers.believed), miss, doubts, answers.scale)
 
 
 def borne_out(
@@ -97,30 +126,22 @@ def answer_wrong(
 
 
 def all_suspects(
-    screening: Screening,
-    observed: pd.Series,
-    shift: np.ndarray,
-    scale: np.ndarray,
-    causes: Sequence[str],
-    wrong: pd.Series,
-    doubts: pd.DataFrame,
+    screening: Screening, answers: Answers, wrong: pd.Series, doubts: pd.DataFrame
 ) -> pd.DataFrame:
     """Suspected indicator entries and suspected answers in one table.
 
-    observed, shift, scale, causes, wrong: (n,) answers, their log distance from the robust formula,
-    its spread, what
-    may have caused it and how likely the answer is wrong. Where answer and indicator can't be
-    told apart, both are listed.
+    wrong: (n,) how likely each answer is a typing error. Where answer and indicator can't be told
+    apart, both are listed.
     """
-    margin = np.exp(1.645 * scale)
+    margin = np.exp(1.645 * answers.scale)
+    middle = answers.observed.to_numpy() / np.exp(answers.shift)
     rows: list[tuple[object, ...]] = []
-    for i, account in enumerate(observed.index):
-        chance = wrong[account]
-        if causes[i] and chance >= STANDS_BELOW:
-            middle = observed[account] / np.exp(shift[i])
-            rows.append((account, "potential", observed[account], middle / margin[i],
-                         middle * margin[i], causes[i]))  # fmt: skip
-        if causes[i] and account in doubts.index and 0 < chance <= SET_ASIDE:
+    for i in np.flatnonzero(~answers.believed):
+        account, chance = answers.observed.index[i], wrong.iloc[i]
+        if chance >= STANDS_BELOW:
+            rows.append((account, "potential", answers.observed.iloc[i], middle[i] / margin[i],
+                         middle[i] * margin[i], answers.causes[i]))  # fmt: skip
+        if account in doubts.index and 0 < chance <= SET_ASIDE:
             rows.append(_indicator(account, doubts.loc[account]))
     found = pd.DataFrame(rows, columns=SUSPECT_COLUMNS)
     parts = [part for part in (screening.suspects, found) if len(part)]
@@ -130,6 +151,5 @@ def all_suspects(
 def _indicator(account: object, doubt: pd.Series) -> tuple[object, ...]:
     """One row of the suspects for an indicator's entry, expected within a factor of two."""
     value, instead = float(doubt["value"]), float(doubt["instead"])
-    factor = FACTOR_WORDS[min(FACTORS, key=lambda f: abs(np.log(f) - abs(np.log(value / instead))))]
-    cause = f"a factor of {factor} too {'large' if value > instead else 'small'}"
+    cause = factor_cause(np.log(value / instead))
     return (account, doubt["entry"], value, instead / 2, instead * 2, cause)

@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 
 from kalib.imputation import dummies, fill_gaps, working_scale
-from kalib.robust import robust_line
+from kalib.robust import FACTORS, factor_cause, robust_line
 
-# A digit or a decimal mark too many; two; and a unit swapped for its thousand.
-FACTORS = (10.0, 100.0, 1000.0)
-FACTOR_WORDS = {10.0: "ten", 100.0: "a hundred", 1000.0: "a thousand"}
 # Entries typed by hand are wrong in about one of a hundred (Barchard & Pace 2011, Computers in
 # Human Behavior 27): the prior counts for 50 entries.
 PRIOR_WRONG, PRIOR_ENTRIES = 0.5, 50.0
@@ -185,6 +182,4 @@ def _suspect(
     """One row of the suspects."""
     value = float(values[name].iloc[row])
     middle, margin = value / np.exp(residual), np.exp(1.645 * spread)
-    factor = FACTOR_WORDS[FACTORS[int(np.abs(np.log(FACTORS) - abs(shift)).argmin())]]
-    cause = f"a factor of {factor} too {'large' if shift > 0 else 'small'}"
-    return (values.index[row], name, value, middle / margin, middle * margin, cause)
+    return (values.index[row], name, value, middle / margin, middle * margin, factor_cause(shift))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kalib.indicators import Design
 from kalib.subsets import batch_grams, select_subsets
@@ -136,8 +137,8 @@ def selection_frequency(
     weights: np.ndarray,
     rng: np.random.Generator,
     draws: int | None = None,
-) -> np.ndarray:
-    """How often each indicator (G,) is chosen over complementary half samples (Shah & Samworth
+) -> pd.Series:
+    """How often each indicator is chosen over complementary half samples (Shah & Samworth
     2013), the search repeated in each."""
     use = weights > 0
     matrix, aim, weight = design.matrix[rows[use]], response[use], weights[use]
@@ -171,7 +172,7 @@ def selection_frequency(
         )
         counts[kept] += chosen.sum(axis=0)
         done += 2 * pairs
-    return counts / done
+    return pd.Series(counts / done, index=list(design.indicators), name="stability")
 
 
 def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> SurveyBias:

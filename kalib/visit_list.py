@@ -35,6 +35,28 @@ class Scale:
     correlation: float
 
 
+def below_market(
+    accounts: pd.DataFrame,
+    quantiles: np.ndarray,
+    levels: np.ndarray,
+    share: float,
+    shares: np.ndarray,
+    counted: pd.Series,
+    tail: float,
+) -> dict[str, pd.Series | np.ndarray]:
+    """Accounts below market share beyond noise: below_p, below_market and sales_lost to the gap,
+    currency a year, of those below.
+
+    accounts: N rows of potential, potential_source and sales; quantiles: (N, Q) potential at levels
+    (Q,); share: market share, shares: draws of it; counted: of `counted_tails`; tail: one-sided.
+    """
+    p_values = below_p_values(accounts, quantiles, levels, shares, counted)
+    posterior = accounts["potential_source"] == "formula+sales"
+    below = below_beyond_noise(p_values, posterior, tail)
+    lost = (share * accounts["potential"] - accounts["sales"]).clip(lower=0).where(below)
+    return {"below_p": p_values, "below_market": below, "sales_lost": lost}
+
+
 def below_p_values(
     accounts: pd.DataFrame,
     quantiles: np.ndarray,

@@ -15,11 +15,7 @@ from kalib.overrides import no_overrides
 from kalib.predictive import with_doubts
 from kalib.preview import accounts_html
 from kalib.suspicion import STANDS_BELOW
-from kalib.visit_list import (
-    below_beyond_noise,
-    below_p_values,
-    counted_tails,
-)
+from kalib.visit_list import below_market, counted_tails
 from kalib.visits import Measured
 
 TOTAL_DRAWS = 400
@@ -84,15 +80,13 @@ def build_wallet(
     """
     index = accounts.index
     told = no_overrides().entries if overrides is None else overrides
-    sales = accounts["sales"].to_numpy(float)
-    levels = fit.predictive.levels
+    sales, levels = accounts["sales"].to_numpy(float), fit.predictive.levels
     # A formula that says nothing can't tell a typing error either.
     believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], evidence)
-    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
-    quantiles, point = _weigh_doubts(fit, index, quantiles)
+    quantiles, point = _weigh_doubts(fit, index)
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
         buys = ~measured & (sales > 0)
@@ -100,8 +94,8 @@ def build_wallet(
         loadings[buys] *= narrower[:, None]
         source[buys] = "formula+sales"
     expected = expected_without_own(fit) if usable else None
-    error = log_sd.reindex(index[measured]).fillna(0.0)
-    known = composite(potential.reindex(error.index).astype(float), error, expected)
+    error = log_sd.reindex(believed).fillna(0.0)
+    known = composite(potential.reindex(believed).astype(float), error, expected)
     quantiles, point = _with_measured(quantiles, point, measured, known, levels, source == "none")
     visits = with_counts(visits, expected) if visits else None
     frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
@@ -112,24 +106,21 @@ def build_wallet(
     loadings[np.isin(source, ("measured", "none"))] = 0.0
     tail = (1 - confidence) / 2
     frame = frame.assign(**_with_intervals(point, quantiles, levels, tail, frame["sales"]))
-    frame["potential_source"] = source
-    frame["extrapolated"] = outside_survey(fit, screening, measured) & (source != "measured")
-    for name in ("by", "reason"):
-        frame[f"override_{name}"] = told[name].reindex(index).fillna("").astype("str")
-    share, shares = _market(frame, quantiles, loadings)
-    low, high = np.quantile(shares, [tail, 1 - tail]) if len(shares) else (np.nan, np.nan)
-    counted = counted_tails(visits, frame["sales"], shares, index[measured].difference(told.index))
-    frame["below_p"] = below_p_values(frame, quantiles, levels, shares, counted)
-    posterior = frame["potential_source"] == "formula+sales"
-    frame["below_market"] = below_beyond_noise(frame["below_p"], posterior, tail)
-    lost = share * frame["potential"] - frame["sales"]
-    frame["sales_lost"] = lost.clip(lower=0).where(frame["below_market"])
+    outside = outside_survey(fit, screening, measured) & (source != "measured")
+    frame["potential_source"], frame["extrapolated"] = source, outside
+    reasons = told[["by", "reason"]].reindex(index).fillna("").astype("str")
+    frame = frame.join(reasons.add_prefix("override_"))
+    share, low, high, shares = _market(frame, quantiles, loadings, tail)
+    asked = index[measured].difference(told.index)
+    counted = counted_tails(visits, frame["sales"], shares, asked)
+    below = below_market(frame, quantiles, levels, share, shares, counted, tail)
+    frame = frame.assign(**below)
     frame["flags"] = _flags(frame, fit, screening)
     return Wallet(
         accounts=frame,
         market_share=share,
-        market_share_low=float(np.fmin(low, share)),
-        market_share_high=float(np.fmax(high, share)),
+        market_share_low=low,
+        market_share_high=high,
         levels=levels,
         quantiles=quantiles.astype(np.float32),
         loadings=loadings,
@@ -210,10 +201,9 @@ def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.n
     return outside
 
 
-def _weigh_doubts(
-    fit: Fit, index: pd.Index, quantiles: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distributions (N, Q) and means (N,) of potential, entries in doubt weighed."""
+def _weigh_doubts(fit: Fit, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions (N, Q) and means (N,) of potential by the formula, entries in doubt weighed."""
+    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
     point = fit.expected(fit.working)
     rows = index.get_indexer(fit.doubts.index)
     if len(rows):
@@ -272,13 +262,15 @@ def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.nda
 
 
 def _market(
-    frame: pd.DataFrame, quantiles: np.ndarray, loadings: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Market share over the accounts whose potential is known, and draws of it."""
+    frame: pd.DataFrame, quantiles: np.ndarray, loadings: np.ndarray, tail: float
+) -> tuple[float, float, float, np.ndarray]:
+    """Market share over the accounts whose potential is known, its interval, and draws of it."""
     known = frame["potential"].notna().to_numpy()
     sales, total = frame["sales"].to_numpy(float)[known], frame.loc[known, "potential"].sum()
     share = float(sales.sum() / total) if total > 0 else float("nan")
-    return share, _market_share_draws(quantiles[known], loadings[known], sales)
+    draws = _market_share_draws(quantiles[known], loadings[known], sales)
+    low, high = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (np.nan, np.nan)
+    return share, float(np.fmin(low, share)), float(np.fmax(high, share)), draws
 
 
 def _market_share_draws(

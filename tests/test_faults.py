@@ -100,10 +100,8 @@ def write_earlier(report: Path) -> None:
     (report / "index.html").write_bytes(b"the earlier report")
 
 
-def failed(
-    spot: Place, says: str, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()
-) -> None:
-    """A run, under a limit, ends with status 1 and one message, and leaves nothing behind."""
+def failure(spot: Place, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()) -> str:
+    """The one message of a run, under a limit, that ends with status 1 and leaves nothing behind."""
     import resource
 
     before = spot.hashes()
@@ -112,14 +110,16 @@ def failed(
         check=False, env=spot.environment, stdin=subprocess.DEVNULL,
         preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1],) * 2)) if limit else None,
     )  # fmt: skip
-    told_once(done.returncode, done.stderr, says)
+    assert done.returncode == 1, done.stderr
     assert done.stdout == "" and spot.strays() == [] and spot.hashes() == before
     assert {path.name for path in spot.report.parent.iterdir()} == {"2026", *kept}
+    return only_message(done.stderr)
 
 
-def told_once(status: int, stderr: str, says: str) -> None:
+def only_message(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if not re.search(r" \(\d+ of \d+\)$", line)]
-    assert status == 1 and len(lines) == 1 and says in lines[0], stderr
+    assert len(lines) == 1, stderr
+    return lines[0]
 
 
 @pytest.fixture
@@ -144,14 +144,15 @@ def mounted(spot: Place) -> Iterator[Callable[[str], None]]:
 @linux
 def test_full_disk(spot: Place, mounted: Callable[[str], None]) -> None:
     mounted("size=2m")  # filled by the figures
-    failed(spot, "can't be written to reports/small/2026: No space left on device")
+    assert "can't be written to reports/small/2026: No space left on device" in failure(spot)
 
 
 @linux
 def test_files_may_not_grow(spot: Place) -> None:
     import resource
 
-    failed(spot, "reports/small/2026: File too large", (resource.RLIMIT_FSIZE, 100_000))
+    said = failure(spot, (resource.RLIMIT_FSIZE, 100_000))
+    assert "can't be written to reports/small/2026: File too large" in said
 
 
 @linux
@@ -159,14 +160,15 @@ def test_read_only_folder(spot: Place, mounted: Callable[[str], None]) -> None:
     mounted("size=1m")
     place = spot.report.parent
     subprocess.run(["mount", "-o", "remount,ro", place], check=True)
-    failed(spot, "can't be written to reports/small/2026: Read-only file system")
+    assert "can't be written to reports/small/2026: Read-only file system" in failure(spot)
 
 
 @linux
 def test_no_memory(spot: Place) -> None:
     import resource
 
-    failed(spot, "error: not enough memory; close other", (resource.RLIMIT_AS, 700_000_000))
+    said = failure(spot, (resource.RLIMIT_AS, 700_000_000))
+    assert "error: not enough memory; close other programs and run again" in said
 
 
 @linux
@@ -175,7 +177,8 @@ def test_second_command_is_refused_and_leaves_nothing(spot: Place) -> None:
 
     with (spot.report.parent / ".2026.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        failed(spot, "another run is at work on 2026; wait for it to end", kept=(".2026.lock",))
+        said = failure(spot, kept=(".2026.lock",))
+    assert "another run is at work on 2026; wait for it to end" in said
 
 
 @linux
@@ -193,7 +196,8 @@ def test_stopped_run(spot: Place, number: int) -> None:
     assert "statistics" in run.stderr.readline()
     run.send_signal(number)
     stdout, stderr = run.communicate(timeout=60)
-    told_once(run.returncode, stderr, "stopped; earlier reports are as they were")
+    assert run.returncode == 1, stderr
+    assert "stopped; earlier reports are as they were" in only_message(stderr)
     assert stdout == "" and spot.strays() == [] and spot.hashes() == before
     kept = {path.name for path in spot.report.parent.iterdir()}
     assert {"2026"} <= kept <= {"2026", ".2026.part", ".2026.lock"}

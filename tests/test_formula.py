@@ -24,20 +24,14 @@ from kalib.wallet import Wallet, build_wallet
 
 
 def fit_world(world: Simulated, **rules: object) -> tuple[pd.DataFrame, Screening, Fit]:
-    accounts = world.accounts.set_index("account")
-    assert world.survey is not None
-    potential = world.survey.set_index("account")["potential"]
+    accounts, potential = world.as_read()
     screening = screen(accounts, potential, world.candidates)
     return accounts, screening, fit_formula(screening, potential, accounts["sales"], **rules)
 
 
 def wallet_of(world: Simulated) -> tuple[Wallet, Fit]:
     accounts, screening, fit = fit_world(world)
-    for name in ("name", "region", "segment", "rep"):
-        accounts[name] = ""
-    accounts["current_ka"], accounts["margin"] = None, np.nan
-    assert world.survey is not None
-    potential = world.survey.set_index("account")["potential"]
+    _, potential = world.as_read()
     wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening, usable=True)
     return wallet, fit
 

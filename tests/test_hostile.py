@@ -192,20 +192,21 @@ def test_study_file_holds_no_tricks(small_study: Path, text: str) -> None:
         Analysis(small_study)
 
 
-def refused(folder: Path, words: str, file: str = "accounts.csv") -> None:
-    """The study is refused with these words, in little time."""
+def refusal(folder: Path, file: str = "accounts.csv") -> str:
+    """What is said where the study is refused, in little time."""
     study = folder / "study.toml"
     study.write_text(study.read_text().replace("accounts.csv", file))
     began = time.process_time()
-    with pytest.raises(StudyError, match=words):
+    with pytest.raises(StudyError) as error:
         _ = Analysis(folder).tables
     assert time.process_time() - began < 20
+    return str(error.value)
 
 
 def test_file_of_5_gb_is_refused_by_its_size(small_study: Path) -> None:
     with (small_study / "accounts.csv").open("r+b") as file:
         file.truncate(5_000_000_000)  # sparse: it takes no room on the disk
-    refused(small_study, r"its 5\.0 GB are more than is read into memory")
+    assert "its 5.0 GB are more than is read into memory" in refusal(small_study)
 
 
 @pytest.mark.parametrize("honest", [True, False])
@@ -220,7 +221,7 @@ def test_zip_bomb_is_refused(
         raw = path.read_bytes()
         path.write_bytes(raw.replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
     assert path.stat().st_size < 100_000
-    refused(small_study, "more than is read into memory", "bomb.xlsx")
+    assert "more than is read into memory" in refusal(small_study, "bomb.xlsx")
 
 
 def test_entities_that_multiply_are_not_expanded(small_study: Path) -> None:
@@ -232,14 +233,16 @@ def test_entities_that_multiply_are_not_expanded(small_study: Path) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     sheet = parts["xl/worksheets/sheet1.xml"]
     place = sheet.index(b"<worksheet")
+    assert b"<t>id</t>" in sheet
     doctype = f"<!DOCTYPE x [{entities}]>".encode()
     parts["xl/worksheets/sheet1.xml"] = (
-        sheet[:place] + doctype + sheet[place:].replace(b"<v>0</v>", b"<v>&l11;</v>")
+        sheet[:place] + doctype + sheet[place:].replace(b"<t>id</t>", b"<t>id&l11;</t>")
     )
     with zipfile.ZipFile(small_study / "laughs.xlsx", "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-    refused(small_study, "laughs.xlsx", "laughs.xlsx")
+    said = refusal(small_study, "laughs.xlsx")
+    assert said.startswith("laughs.xlsx") and "haha" not in said and len(said) < 1000
 
 
 def test_parquet_of_too_many_rows_is_refused(small_study: Path) -> None:
@@ -248,7 +251,7 @@ def test_parquet_of_too_many_rows_is_refused(small_study: Path) -> None:
         for _ in range(6):
             file.write_table(pa.table({"id": zeros}))
     assert (small_study / "long.parquet").stat().st_size < 100_000
-    refused(small_study, "its 6,000,000 rows are more", "long.parquet")
+    assert "its 6,000,000 rows are more" in refusal(small_study, "long.parquet")
 
 
 def test_table_of_10000_columns_is_read_for_the_few_that_are_asked(small_study: Path) -> None:

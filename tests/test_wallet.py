@@ -118,11 +118,7 @@ def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
     for seed in range(2300, 2306):
         world = simulate_world("dependent", seed)
         accounts, screening, fit = fit_world(world)
-        for name in ("name", "region", "segment", "rep"):
-            accounts[name] = ""
-        accounts["current_ka"], accounts["margin"] = None, np.nan
-        assert world.survey is not None
-        potential = world.survey.set_index("account")["potential"]
+        _, potential = world.as_read()
         truth = world.truth.set_index("account")["potential"]
         top = truth.nlargest(len(truth) // 5).index
         for mode in ("formula", "auto"):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import columns_shown
 from scipy.special import ndtri
 
 from kalib.composite import expected_without_own, with_counts
@@ -356,7 +357,5 @@ def test_share_of_wallet_of_no_potential_is_unknown() -> None:
 
 def test_a_notebook_shows_ten_accounts_and_the_market_share() -> None:
     assert repr(wallet()) == f"60 accounts, market share {wallet().market_share:.1%}"
-    shown = wallet()._repr_html_()
-    assert "10 of 60 accounts" in shown
-    for name in ("name", "potential", "potential_low", "potential_high", "sales", "sow_high"):
-        assert f"<th>{name}</th>" in shown
+    wanted = {"name", "potential", "potential_low", "potential_high", "sales", "sow_high"}
+    assert wanted <= columns_shown(wallet(), 60)

@@ -102,7 +102,11 @@ def sentences(module: str) -> Iterator[str]:
                 yield from expanded(node.args[0])
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
             yield from expanded(node.value)
-        elif isinstance(node, ast.FunctionDef) and node.name in ("_why_not", "typing_cause"):
+        elif isinstance(node, ast.FunctionDef) and node.name in (
+            "_why_not",
+            "typing_cause",
+            "factor_cause",
+        ):
             for inner in ast.walk(node):
                 if isinstance(inner, ast.Return) and inner.value is not None:
                     yield from expanded(inner.value)

@@ -11,7 +11,14 @@ from kalib.analysis import Analysis
 from kalib.formula import Formula
 from kalib.indicators import LEAST_LOGGED, Column, build_design
 from kalib.outputs import formula_record
-from kalib.robust import SUSPECT_Z, SUSPECT_Z_ANY, robust_scale
+from kalib.robust import (
+    FACTORS,
+    LEAST_SHIFT,
+    SUSPECT_Z,
+    SUSPECT_Z_ANY,
+    factor_reach,
+    robust_scale,
+)
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import recipe_of
 
@@ -46,17 +53,15 @@ def weighted(rows: Any, analysis: Analysis) -> Any:
 def _believed(rows: Any, analysis: Analysis) -> Any:
     """Whether the potential is not off like a typing error, by the rule of `typing_cause` with the
     sample's spread; rows have the sample's kalib_potential."""
+    import ibis
+
     oof = analysis.fit.oof
     shift = np.log(oof["observed"] / np.maximum(oof["predicted"], LEAST_LOGGED)).to_numpy()
     spread = robust_scale(shift - np.median(shift))
     off = (rows.kalib_observed / rows.kalib_potential).ln() - float(np.median(shift))
-    size = off.abs()
-    ten = float(np.log(10))
-    reach = min(3 * spread, 0.45 * ten)
-    like_typing = (size - ten).abs() < reach
-    for factor in (2, 3):
-        like_typing = like_typing | ((size - factor * ten).abs() < reach)
-    wrong = (size > max(SUSPECT_Z * spread, float(np.log(3)))) & (
+    size, reach = off.abs(), factor_reach(spread)
+    like_typing = ibis.or_(*((size - float(np.log(f))).abs() < reach for f in FACTORS))
+    wrong = (size > max(SUSPECT_Z * spread, LEAST_SHIFT)) & (
         like_typing | (size > SUSPECT_Z_ANY * spread)
     )
     return ~wrong.fill_null(False)
