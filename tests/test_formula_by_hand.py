@@ -43,6 +43,24 @@ def test_potential_by_hand() -> None:
     assert list(logged.index) == list(linear.index) == ["a", "b", "c"]
 
 
+def test_effect_of_a_level_has_the_factor_of_its_errors() -> None:
+    plain = formula_of("log-log")
+    big, mall = plain.terms[2], plain.terms[3]
+    assert plain.level_effect(big) == pytest.approx(math.exp(1.5) - 1)
+    factors = {"big's": 1.5, "mall": 1.1, "street": 0.9}
+    scattered = LevelSpread("kind", dict.fromkeys(factors, 1.0), 0.001, 0.1, factors)
+    formula = replace(plain, spread=scattered)
+    assert formula.level_effect(big) == pytest.approx(math.exp(1.5) * 1.5 / 0.9 - 1)
+    assert formula.level_effect(mall) == pytest.approx(math.exp(-0.75) * 1.1 / 0.9 - 1)
+    # Of several levels without a term, and of one without a factor, the common one is taken.
+    two = replace(scattered, smearing={"big's": 1.5, "street": 0.9, "kiosk": 0.7})
+    formula = replace(plain, spread=two)
+    assert formula.level_effect(big) == pytest.approx(math.exp(1.5) * 1.5 / 1.25 - 1)
+    assert formula.level_effect(mall) == pytest.approx(math.exp(-0.75) - 1)
+    formula = replace(plain, spread=replace(scattered, indicator="other"))
+    assert formula.level_effect(big) == pytest.approx(math.exp(1.5) - 1)
+
+
 def test_words_by_hand() -> None:
     line = "3 + 0.5 × ln(area + 2) - 0.25 × staff + 1.5 if kind is big's - 0.75 if kind is mall"
     assert formula_of("linear").text == f"potential = {line}"

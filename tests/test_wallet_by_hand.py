@@ -12,7 +12,7 @@ import pytest
 from conftest import columns_shown
 from scipy.special import ndtri
 
-from kalib.composite import expected_without_own, with_counts
+from kalib.composite import composite, expected_without_own, with_counts
 from kalib.evidence import posterior_quantiles, weigh_evidence
 from kalib.fitting import Fit
 from kalib.formula import Formula, Term
@@ -263,6 +263,21 @@ def test_visited_stores_are_judged_by_what_was_counted() -> None:
     np.testing.assert_allclose(told[stand], replaced[stand], atol=1e-6)
     rest = IDS.difference(stand)
     assert told[rest].equals(plain[rest]) and (told[stand] != plain[stand]).mean() > 0.9
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_counts_are_drawn_to_what_the_formula_expects(usable: bool) -> None:
+    """To the mean of all where nothing can be built on it; and no answer lies outside the survey."""
+    potential = fit().oof["observed"].rename("potential")
+    log_sd = pd.Series(0.4, index=IDS[10:20])
+    frame = build_wallet(accounts(), potential, log_sd, fit(), screening(), usable=usable).accounts
+    asked = IDS[:SURVEYED] if not usable else IDS[:SURVEYED].delete(SUSPECT)
+    expected = expected_without_own(fit()) if usable else None
+    known = composite(potential[asked], log_sd.reindex(asked).fillna(0.0), expected)
+    np.testing.assert_allclose(frame.loc[asked, "potential"], known["potential"], rtol=1e-12)
+    moved = (known["potential"] / potential[asked]).sub(1).abs() > 1e-6
+    assert moved[IDS[10:20]].all() and not moved.drop(IDS[10:20]).any()
+    assert not frame.loc[asked, "extrapolated"].any()
 
 
 def test_flags_by_hand() -> None:
