@@ -296,7 +296,7 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
     wrong = set(entries.loc[entries["entry"] == "potential", "account"])
     odd = set(entries.loc[entries["entry"] != "potential", "account"])
     used = [name for name in fit.formula.indicators if name in screening.imputed]
-    filled = screening.imputed[used].any(axis=1) if used else pd.Series(False, index=frame.index)
+    filled = screening.imputed[used].any(axis=1)
     marks = {
         "sow_above_1": frame["sow"] > 1,
         "suspect_potential": frame.index.isin(wrong),
