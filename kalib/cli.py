@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -189,16 +189,23 @@ def compare(before: Path, after: Path) -> None:
               show_default=True, help="What reads files; a database is its own.")  # fmt: skip
 @click.option("--cuts", type=click.Choice(["table", "run"]), default="table", show_default=True,
               help="Cuts from the table's own rows, or those of the run.")  # fmt: skip
-@click.option("--columns", metavar="NAME,...", help="Of the scores or the table; all scores.")
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="Of the scores or the table; all: SOW's interval and all chances, too.",
+)
 @click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
 def score(
     run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str
 ) -> None:
     """Apply a run's formula to a table of any size."""
-    from kalib.scale.expression import OUTPUT
+    from kalib.scale.expression import OUTPUT, USUAL
     from kalib.scale.score import score_table
 
-    names = [name.strip() for name in columns.split(",")] if columns else OUTPUT
+    names: Sequence[str] = USUAL
+    if columns:
+        given = [name.strip() for name in columns.split(",")]
+        names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
     with _progress() as tell:
         scored = score_table(
             run, accounts, to, engine=engine, cuts=cuts, columns=names, memory=memory, progress=tell

@@ -13,8 +13,8 @@ from kalib.importance import best_of_each_size, contributions, term_groups
 from kalib.indicators import Design, Screening, build_design
 from kalib.linear import LeastSquares, least_squares
 from kalib.predictive import Predictive, account_spread, fit_predictive
-from kalib.spread import LevelSpread
 from kalib.suspicion import Answers, account_doubts, all_suspects, answers_wrong
+from kalib.terms import LevelSpread
 from kalib.validation import (
     SurveyBias,
     Validation,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kalib.indicators import LEAST_LOGGED, Column, encode
+from kalib.indicators import Column, encode
 from kalib.predictive import real
-from kalib.spread import LevelSpread
+from kalib.terms import LEAST_LOGGED, LevelSpread
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.imputation import fill_gaps
+from kalib.terms import LEAST_LOGGED
 from kalib.typos import judge_entries
 
 # An indicator more than half missing says more about who answered than about potential.
@@ -16,7 +17,6 @@ MISSING_MOST = 0.5
 # |r| above which two indicators carry the same information to three digits.
 SAME_CORRELATION = 0.999
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
-LEAST_LOGGED = 1e-12  # what a logarithm is taken of at least
 
 
 @dataclass(frozen=True)

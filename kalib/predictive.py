@@ -9,7 +9,8 @@ import pandas as pd
 
 from kalib.indicators import Design, Screening
 from kalib.linear import LeastSquares
-from kalib.spread import LevelSpread, find_level_spread, smear
+from kalib.spread import find_level_spread, smear
+from kalib.terms import LevelSpread
 from kalib.working import WorkingFit, spread_power
 
 LEVELS = 64  # points at which each account's distribution is kept

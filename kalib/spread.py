@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from kalib.indicators import RARE_LEVEL
 from kalib.robust import robust_scale
+from kalib.terms import LevelSpread
 
 # Two-sided level of the test, over all text indicators together (Bonferroni).
 SPREAD_LEVEL = 0.01
@@ -19,58 +19,6 @@ NORMAL_KURTOSIS = 3.0  # a log variance of n errors has variance (kurtosis - 1) 
 # 1993, J. American Statistical Association 88).
 MAD_VARIANCE = 5.4
 LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nought
-
-
-@dataclass(frozen=True)
-class LevelSpread:
-    """A text indicator whose levels the formula's errors scatter by.
-
-    ratio: level -> standard deviation of the errors (working scale) over the common one, shrunk
-    toward 1; smearing: level -> Duan's factor there (1 for a linear form); p_value: test that all
-    levels scatter alike (Brown & Forsythe 1974), times the indicators tried; gain: log density of
-    accounts left out, mean over them, that the ratios add. Levels without a ratio have the common
-    spread and factor.
-    """
-
-    indicator: str
-    ratio: Mapping[str, float]
-    p_value: float
-    gain: float
-    smearing: Mapping[str, float] = field(default_factory=dict)
-
-    def ratios(self, values: pd.DataFrame) -> np.ndarray:
-        """Ratio of each account (N,); values: N rows of indicators."""
-        return self._at(values, self.ratio, 1.0)
-
-    def factors(self, values: pd.DataFrame, common: float) -> np.ndarray:
-        """Smearing factor of each account (N,), the common one where its level has none."""
-        return self._at(values, self.smearing, common)
-
-    def to_json(self) -> dict[str, Any]:
-        """As in formula.json."""
-        levels = [
-            {"level": level, "ratio": ratio, "smearing": self.smearing.get(level, 1.0)}
-            for level, ratio in self.ratio.items()
-        ]
-        return {"indicator": self.indicator, "levels": levels, "p_value": self.p_value,
-                "gain": self.gain}  # fmt: skip
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any] | None) -> LevelSpread | None:
-        """The spread of a formula.json; None where it has none."""
-        if not content:
-            return None
-        ratio, smearing = (
-            {row["level"]: float(row[name]) for row in content["levels"]}
-            for name in ("ratio", "smearing")
-        )
-        return cls(content["indicator"], ratio, content["p_value"], content["gain"], smearing)
-
-    def _at(self, values: pd.DataFrame, of: Mapping[str, float], common: float) -> np.ndarray:
-        if self.indicator not in values:
-            return np.full(len(values), common)
-        found = values[self.indicator].astype(str).map(dict(of))
-        return found.fillna(common).to_numpy(float)
 
 
 def find_level_spread(

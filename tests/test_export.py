@@ -18,7 +18,7 @@ from kalib.indicators import Column
 from kalib.outputs import write_json
 from kalib.predictive import Predictive
 from kalib.scale.export import export_formula
-from kalib.spread import LevelSpread
+from kalib.terms import LevelSpread
 
 ROWS = 1000
 AREA, STAFF, KIND = 'floor "area" [m²]', "员工 数", "it's #kind@"

@@ -12,7 +12,7 @@ import pytest
 
 from kalib.formula import Formula, Term, partial_effects
 from kalib.indicators import Column
-from kalib.spread import LevelSpread
+from kalib.terms import LevelSpread
 
 AREA = Column("area", "", "log", 2.0)
 STAFF = Column("staff", "", "identity", 0.0)

@@ -7,60 +7,57 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import StudyError
-from kalib.scale.expression import with_potential
 from kalib.scale.recipe import Recipe
+from kalib.scale.sources import fetched
 
 BUCKETS = 1024  # per unit of log potential: few rows share a bucket, however many the table has
-HELD = 24  # bytes a row that an engine's own quantile may hold while it sorts
 
 
-def compute_cuts(table: Any, recipe: Recipe, memory: int) -> tuple[float, float]:
-    """Potential cut (currency a year) and SOW cut (fraction) of an ibis table.
+def compute_cuts(staged: Any, recipe: Recipe) -> tuple[float, float]:
+    """Potential cut (currency a year) and SOW cut (fraction) of rows staged for scoring.
 
-    memory: bytes the engine may hold. Raises StudyError where no row has a potential.
+    Counts and sums by bucket of log potential, then the values of the bucket that the cut falls in:
+    memory does not grow with the rows, and the result is that of sorting them all. Raises
+    StudyError where no row has a potential.
     """
-    scored = with_potential(table, recipe)
-    scored = scored.select("kalib_potential", "kalib_sales").filter(
-        scored.kalib_potential.notnull()
+    known = staged.filter(staged.kalib_potential.notnull())
+    known = known.mutate(
+        kalib_bucket=(known.kalib_potential.ln() * BUCKETS).floor().cast("int64"),
+        kalib_both=known.kalib_sales.notnull().ifelse(known.kalib_potential, None),
     )
-    potential = scored.kalib_potential
-    both = scored.kalib_sales.notnull().ifelse(potential, None)
-    wanted = {"rows": scored.count(), "sales": scored.kalib_sales.sum(), "total": both.sum()}
-    one_pass = recipe.cut_kind == "quantile" and _fits(table, memory)
-    if one_pass:
-        wanted["cut"] = potential.quantile(recipe.cut_value)
-    found = scored.aggregate(**wanted).to_pyarrow().to_pylist()[0]
-    if not found["rows"]:
+    buckets = _arrays(
+        known.group_by("kalib_bucket").aggregate(
+            count=known.count(),
+            potential=known.kalib_potential.sum(),
+            sales=known.kalib_sales.sum(),
+            both=known.kalib_both.sum(),
+        ),
+        by="kalib_bucket",
+    )
+    if not len(buckets["count"]):
         raise StudyError("no row of the table has all indicators of the formula")
+    share = _share(recipe, np.nansum(buckets["sales"]), np.nansum(buckets["both"]))
+    if recipe.cut_kind == "value":
+        return recipe.cut_value, share
+    return _ordered_cut(known, recipe, buckets), share
+
+
+def _share(recipe: Recipe, sales: float, potential: float) -> float:
     if recipe.share_cut != "market":
         share = float(recipe.share_cut)
-    elif found["total"]:
-        share = float(found["sales"]) / float(found["total"])
+    elif potential:
+        share = float(sales / potential)
     else:
         raise StudyError("no row of the table has sales and all indicators of the formula")
     if share <= 0:
         raise StudyError("the table's sales add up to nothing, so there is no market share")
-    if recipe.cut_kind == "value":
-        return recipe.cut_value, share
-    cut = found["cut"] if one_pass else _ordered_cut(scored, recipe, int(found["rows"]))
-    return float(cut), share
+    return share
 
 
-def _fits(table: Any, memory: int) -> bool:
-    return int(table.count().to_pyarrow().as_py()) * HELD < memory
-
-
-def _ordered_cut(scored: Any, recipe: Recipe, rows: int) -> float:
-    """The cut from counts and sums by bucket, then the values of the bucket it falls in.
-
-    Two passes whose memory does not grow with the rows; the result is that of sorting them all.
-    """
-    bucketed = scored.mutate(bucket=(scored.kalib_potential.ln() * BUCKETS).floor().cast("int64"))
-    potential = bucketed.kalib_potential
-    counted = bucketed.group_by("bucket").aggregate(count=potential.count(), sum=potential.sum())
-    buckets = counted.to_pandas().sort_values("bucket", ascending=False, ignore_index=True)
-    above = buckets["count"].cumsum().to_numpy()
-    sums = buckets["sum"].cumsum().to_numpy()
+def _ordered_cut(known: Any, recipe: Recipe, buckets: dict[str, np.ndarray]) -> float:
+    """The cut that depends on the order of potential; buckets from the largest down."""
+    above, sums = np.cumsum(buckets["count"]), np.cumsum(buckets["potential"])
+    rows = int(above[-1])
     if recipe.cut_kind == "pareto":
         goal = recipe.cut_value * sums[-1] * (1 - 1e-12)
         first = last = min(int(np.searchsorted(sums, goal)), len(sums) - 1)
@@ -74,11 +71,11 @@ def _ordered_cut(scored: Any, recipe: Recipe, rows: int) -> float:
         first, last = (
             int(np.searchsorted(above, p, side="right")) for p in (places[0], places[-1])
         )
-    chosen = buckets["bucket"].iloc[first : last + 1].tolist()
-    inside = bucketed.filter(bucketed.bucket.isin(chosen))
+    chosen = buckets["kalib_bucket"][first : last + 1].astype(int).tolist()
+    inside = known.filter(known.kalib_bucket.isin(chosen))
     values = inside.group_by(value=inside.kalib_potential).aggregate(count=inside.count())
-    frame = values.to_pandas().sort_values("value", ascending=False, ignore_index=True)
-    value, count = frame["value"].to_numpy(), frame["count"].to_numpy()
+    found = _arrays(values, by="value")
+    value, count = found["value"], found["count"]
     if recipe.cut_kind == "pareto":
         before = sums[first - 1] if first else 0.0
         running = before + np.cumsum(value * count)
@@ -90,3 +87,9 @@ def _ordered_cut(scored: Any, recipe: Recipe, rows: int) -> float:
         return float(ordered[0])
     fraction = (1 - recipe.cut_value) * (rows - 1) - places[0]
     return float(ordered[0] + fraction * (ordered[1] - ordered[0]))
+
+
+def _arrays(expression: Any, by: str) -> dict[str, np.ndarray]:
+    """The columns of a small table (n,), NaN for NULL, rows in falling order of one of them."""
+    rows = sorted(fetched(expression), key=lambda row: -row[by])
+    return {name: np.array([row[name] for row in rows], dtype=float) for name in expression.columns}

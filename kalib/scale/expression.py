@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from kalib.indicators import LEAST_LOGGED
 from kalib.scale.recipe import Recipe
+from kalib.terms import LEAST_LOGGED
 
 OUTPUT = (
     "account", "sales", "potential", "potential_low", "potential_high", "extrapolated", "sow",
     "sow_low", "sow_high", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
     "p_watch", "key_account", "team",
 )  # fmt: skip
+# What a table of scores has unless more is asked for: the rest follows from it.
+USUAL = tuple(name for name in OUTPUT if not name.startswith(("p_", "sow_")))
 NO_LIMIT = 2**62
 LARGEST = 1e300  # a potential beyond it is a slip of the data: unknown, as if not a number
 
@@ -53,34 +55,63 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
     return table.mutate(kalib_potential=fine.ifelse(value, ibis.null()))
 
 
+def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = False) -> Any:
+    """Of every row what its scores are computed from, whatever the cuts.
+
+    columns: of OUTPUT or of the table itself, those that `score` will be asked for. fenced: for
+    engines that write a column's expression out wherever it is used, which would compute the
+    formula hundreds of times a row (PostgreSQL).
+    """
+    t = with_potential(table, recipe)
+    kept = {name: t[name] for name in columns if name not in OUTPUT}
+    if recipe.spread:
+        kept[recipe.spread.indicator] = t[recipe.spread.indicator]
+    if recipe.form == "linear":
+        kept["kalib_line"] = t.kalib_line
+    if "account" in columns:
+        kept["kalib_account"] = t[recipe.account].cast("string")
+    if "extrapolated" in columns:
+        kept["kalib_outside"] = _outside(t, recipe)
+    staged = t.select(**kept, kalib_sales=t.kalib_sales, kalib_potential=t.kalib_potential)
+    return staged.limit(NO_LIMIT) if fenced else staged  # a limit is never merged into others
+
+
 def score(
-    table: Any,
+    staged: Any,
     recipe: Recipe,
     cuts: tuple[float, float],
-    columns: Sequence[str] = OUTPUT,
+    columns: Sequence[str] = USUAL,
     fenced: bool = False,
 ) -> Any:
     """Every row with its potential, SOW, zone and their probabilities.
 
-    cuts: potential (currency a year) and SOW (fraction), taken as fixed. columns: of OUTPUT or of
-    the table itself. fenced: for engines that write a column's expression out wherever it is used,
-    which would compute the formula hundreds of times a row (PostgreSQL).
+    staged: rows of `stage`; cuts: potential (currency a year) and SOW (fraction), taken as fixed;
+    columns, fenced: as there.
     """
     import ibis
 
-    def settled(stage: Any) -> Any:
-        return stage.limit(NO_LIMIT) if fenced else stage  # a limit is never merged into others
-
-    t = settled(with_potential(table, recipe))
-    potential, sales = t.kalib_potential, t.kalib_sales
-    low, high = _interval(t, recipe)
-    t = t.mutate(
-        kalib_low=low, kalib_high=high, kalib_sow=sales / potential, **_chances(t, recipe, cuts)
+    low, high = _interval(staged, recipe)
+    t = staged.mutate(
+        kalib_low=low,
+        kalib_high=high,
+        kalib_sow=staged.kalib_sales / staged.kalib_potential,
+        kalib_cut=_place(staged, recipe, ibis.literal(1).cast("float64") * cuts[0]),
+        kalib_due=_place(staged, recipe, staged.kalib_sales * (1 / cuts[1])),
     )
-    t = settled(t)
-    is_high, is_loyal = t.kalib_potential >= cuts[0], t.kalib_sow >= cuts[1]
+    t = t.limit(NO_LIMIT) if fenced else t
+    # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
+    at_cut = _distribution(t.kalib_cut, recipe)
+    at_share = _distribution(t.kalib_due, recipe)
+    t = t.mutate(
+        kalib_at_cut=at_cut,
+        kalib_at_share=at_share,
+        kalib_is_high=t.kalib_potential >= cuts[0],
+        kalib_is_loyal=t.kalib_sow >= cuts[1],
+    )
+    t = t.limit(NO_LIMIT) if fenced else t
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
+    is_high, is_loyal = t.kalib_is_high, t.kalib_is_loyal
 
     def by_zone(
         attack: Any, defense: Any, maintenance: Any, watch: Any, *, unknown: Any = ""
@@ -96,23 +127,28 @@ def score(
         "p_maintenance": sooner,
         "p_watch": later - at_share,
     }
-    scored = {
-        "account": t[recipe.account].cast("string"),
-        "sales": t.kalib_sales,
-        "potential": t.kalib_potential,
+    uncertain = {
         "potential_low": t.kalib_low,
         "potential_high": t.kalib_high,
-        "extrapolated": _outside(t, recipe),
-        "sow": t.kalib_sow,
         "sow_low": t.kalib_sales / t.kalib_high,
         "sow_high": t.kalib_sales / t.kalib_low,
+        "zone_probability": by_zone(*chances.values(), unknown=None),
+        **chances,
+    }
+    scored = {
+        "sales": t.kalib_sales,
+        "potential": t.kalib_potential,
+        "sow": t.kalib_sow,
         "zone": by_zone("attack", "defense", "maintenance", "watch"),
-        "zone_probability": by_zone(*chances.values(), unknown=None).cast("float32"),
-        **{name: chance.cast("float32") for name, chance in chances.items()},
         "key_account": (is_high & t.kalib_sow.notnull()).fill_null(False),
         "team": by_zone("hunter", "farmer", "", ""),
+        # Seven digits are more than an estimate's uncertainty has, and halve what is written.
+        **{name: value.cast("float32") for name, value in uncertain.items()},
     }
-    return t.select(**{name: scored[name] if name in scored else t[name] for name in columns})
+    given = {"account": "kalib_account", "extrapolated": "kalib_outside"}
+    return t.select(
+        **{name: scored[name] if name in scored else t[given.get(name, name)] for name in columns}
+    )
 
 
 def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float]) -> Any:
@@ -168,25 +204,16 @@ def _factor(error: float, ratio: float, smearing: float) -> float:
     return float(np.exp(error * ratio)) / smearing
 
 
-def _chances(t: Any, recipe: Recipe, cuts: tuple[float, float]) -> dict[str, Any]:
-    """P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow."""
-    import ibis
-
-    def below(amount: Any) -> Any:
-        if recipe.form != "linear":
-            place = amount * _smearing(t, recipe) / t.kalib_potential
-            # Where the error is wider its factors are powers of the common one's.
-            place = place.pow(1 / _ratio(t, recipe)) if recipe.spread else place
-            return _distribution(place, recipe)
-        place = (amount - t.kalib_line) / _spread(t, recipe)
-        # The formula never gives less than its floor: whatever lies below it lies at it.
-        chance = (amount > recipe.floor).ifelse(_distribution(place, recipe), 0.0)
-        return t.kalib_potential.notnull().ifelse(chance, None)
-
-    return {
-        "kalib_at_cut": below(ibis.literal(1).cast("float64") * cuts[0]),
-        "kalib_at_share": below(t.kalib_sales * (1 / cuts[1])),
-    }
+def _place(t: Any, recipe: Recipe, amount: Any) -> Any:
+    """Where in the distribution of the error a potential of that amount lies."""
+    if recipe.form != "linear":
+        place = amount * _smearing(t, recipe) / t.kalib_potential
+        # Where the error is wider its factors are powers of the common one's.
+        return place.pow(1 / _ratio(t, recipe)) if recipe.spread else place
+    place = (amount - t.kalib_line) / _spread(t, recipe)
+    # The formula never gives less than its floor: whatever lies below it lies at it.
+    place = (amount > recipe.floor).ifelse(place, float(recipe.knots[0]))
+    return t.kalib_potential.notnull().ifelse(place, None)
 
 
 def _distribution(place: Any, recipe: Recipe) -> Any:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import Problem, StudyError
-from kalib.spread import LevelSpread
+from kalib.terms import LevelSpread
 
-# Largest error of a probability from keeping few points of the error's distribution: a tenth of
+# Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.
-CDF_ERROR = 0.0008
+CDF_ERROR = 0.002
 
 
 @dataclass(frozen=True)

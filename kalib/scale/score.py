@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kalib.errors import Problem, StudyError
 from kalib.scale.cuts import compute_cuts
-from kalib.scale.expression import OUTPUT, score
+from kalib.scale.expression import OUTPUT, USUAL, score, stage
 from kalib.scale.recipe import read_recipe
-from kalib.scale.sources import MEMORY, Source, open_source, typed
+from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
 from kalib.scale.targets import check_target, write_table
 
 Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
 POLL_SECONDS = 0.2
+# Of the memory, what rows may take that are held between the cuts and the scores.
+HELD_SHARE = 0.75
+NUMBER_BYTES, TEXT_BYTES = 8, 24
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def score_table(
     *,
     engine: str = "duckdb",
     cuts: str = "table",
-    columns: Sequence[str] = OUTPUT,
+    columns: Sequence[str] = USUAL,
     memory: str = MEMORY,
     progress: Progress | None = None,
 ) -> Scored:
@@ -64,18 +68,29 @@ def score_table(
     with open_source(accounts, engine, memory, writes="://" in to) as source:
         table = typed(source, recipe.numeric, recipe.textual, recipe.account)
         _check_columns(columns, source)
-        rows = int(source.table.count().to_pyarrow().as_py())
+        rows = int(fetched(source.table.aggregate(rows=source.table.count()))[0]["rows"])
         if not rows:
             raise StudyError(Problem("the table has no rows", file=source.name))
+        fenced = source.connection.name == "postgres"
+        staged = stage(table, recipe, columns, fenced)
         if cuts == "run" and recipe.run_cuts:
             found = recipe.run_cuts
         else:
             with _watched(source, "cuts", tell):
-                found = compute_cuts(table, recipe, source.memory)
+                staged = _held(source, staged, rows)
+                found = compute_cuts(staged, recipe)
         with _watched(source, "scores", tell):
-            fenced = source.connection.name == "postgres"
-            write_table(source, score(table, recipe, found, columns, fenced), to)
+            write_table(source, score(staged, recipe, found, columns, fenced), to)
     return Scored(rows, *found)
+
+
+def _held(source: Source, staged: Any, rows: int) -> Any:
+    """The staged rows computed once, by an embedded engine that has the memory to hold them."""
+    texts = sum(kind.is_string() for kind in staged.schema().values())
+    width = texts * TEXT_BYTES + (len(staged.columns) - texts) * NUMBER_BYTES
+    if source.connection.name != "duckdb" or rows * width > HELD_SHARE * source.memory:
+        return staged
+    return source.connection.create_table("kalib_staged", obj=staged, temp=True)
 
 
 def _check_columns(columns: Sequence[str], source: Source) -> None:

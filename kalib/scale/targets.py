@@ -58,16 +58,52 @@ def write_table(source: Source, expression: Any, to: str) -> None:
 
 def _write_file(connection: Any, expression: Any, part: Path, suffix: str) -> None:
     if connection.name == "duckdb":
+        query = connection.compiler.to_sqlglot(expression)
         # Trying dictionaries on columns of reals costs a tenth of the time and saves nothing.
         form = "PARQUET, DICTIONARY_SIZE_LIMIT 100" if suffix == ".parquet" else "CSV, HEADER"
+        text = _with_enums(query).sql("duckdb")
         place = str(part).replace("'", "''")
-        connection.raw_sql(f"COPY ({connection.compile(expression)}) TO '{place}' (FORMAT {form})")
+        connection.raw_sql(f"COPY ({text}) TO '{place}' (FORMAT {form})")
     elif connection.name == "pyspark":
         frame = connection._session.sql(connection.compile(expression))
         writer = frame.write.mode("overwrite").option("header", True)
         (writer.parquet if suffix == ".parquet" else writer.csv)(str(part.absolute()))
     else:
         _write_batches(expression, part, suffix)
+
+
+def _with_enums(query: Any) -> Any:
+    """An sqlglot query whose choices are between words of an ENUM where they were between strings:
+    they are written as the same text, three times as fast."""
+    from sqlglot import exp
+
+    query = query.copy()  # the same constant may stand in several places
+    for choice in list(query.find_all(exp.Case, exp.If)):
+        words = [] if choice.find_ancestor(exp.Case, exp.If) else _words(choice)
+        values = [exp.Literal.string(name) for name in dict.fromkeys(w.name for w in words)]
+        kind = exp.DataType(this=exp.DataType.Type.ENUM, expressions=values)
+        for word in words:
+            word.replace(exp.Cast(this=word.copy(), to=kind.copy()))
+    return query
+
+
+def _words(choice: Any) -> list[Any]:
+    """The string constants that a choice and those within it give; none where it gives others."""
+    from sqlglot import exp
+
+    if isinstance(choice, exp.Literal):
+        return [choice] if choice.is_string else []
+    if isinstance(choice, exp.If):
+        branches = [choice.args["true"], choice.args.get("false")]
+    elif isinstance(choice, exp.Case):
+        branches = [
+            *(branch.args["true"] for branch in choice.args["ifs"]),
+            choice.args.get("default"),
+        ]
+    else:
+        return []
+    found = [_words(branch) for branch in branches]
+    return [word for words in found for word in words] if all(found) else []
 
 
 def _write_batches(expression: Any, part: Path, suffix: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kalib.analysis import Analysis
 from kalib.formula import Formula
-from kalib.indicators import LEAST_LOGGED, Column, build_design
+from kalib.indicators import Column, build_design
 from kalib.outputs import formula_record
 from kalib.robust import (
     FACTORS,
@@ -21,6 +21,7 @@ from kalib.robust import (
 )
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import recipe_of
+from kalib.terms import LEAST_LOGGED
 
 
 def encoded_column(rows: Any, column: Column) -> Any:
