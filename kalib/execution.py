@@ -20,6 +20,7 @@ from kalib.report.chapters import in_language
 
 SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
+LARGE = "07-large-tables"  # belongs to no report: its tables may be of any size
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 STUDY_LINE = re.compile(r"(?m)^study = .*$")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -36,7 +37,7 @@ def notebook_folder() -> Path:
 
 
 def notebook_paths() -> list[Path]:
-    """The notebooks of a run, in order."""
+    """All notebooks, in order."""
     found = sorted(notebook_folder().glob("[0-9][0-9]-*.ipynb"))
     if not found:
         raise KalibError("the notebooks are missing from this installation; install kalib again")
@@ -45,7 +46,8 @@ def notebook_paths() -> list[Path]:
 
 def notebooks_of_run(before: Path | None) -> list[Path]:
     """The notebooks of a run; the one that compares waves only where there is an earlier one."""
-    return [path for path in notebook_paths() if before or path.stem != WAVES]
+    left_out = {LARGE} if before else {LARGE, WAVES}
+    return [path for path in notebook_paths() if path.stem not in left_out]
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:

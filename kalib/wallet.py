@@ -245,10 +245,14 @@ def _with_measured(
     known: what `composite` makes of the accounts measured."""
     from scipy.special import ndtri
 
-    middle, error = (known[name].to_numpy(float) for name in ("log_middle", "log_sd"))
+    potential, middle, error = (
+        known[name].to_numpy(float)[:, None] for name in ("potential", "log_middle", "log_sd")
+    )
     quantiles, point = quantiles.copy(), point.copy()
-    quantiles[measured] = np.exp(middle[:, None] + error[:, None] * ndtri(levels)[None, :])
-    point[measured] = known["potential"]
+    # As factors on the potential: an answer without an error is its own interval to the last bit.
+    factors = np.exp(middle - np.log(potential) + error * ndtri(levels)[None, :])
+    quantiles[measured] = potential * factors
+    point[measured] = potential[:, 0]
     quantiles[unknown], point[unknown] = np.nan, np.nan
     return quantiles, point
 
@@ -258,7 +262,8 @@ def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.nda
     place = np.interp(level, levels, np.arange(len(levels)))
     left = min(int(place), len(levels) - 2)
     fraction = place - left
-    return quantiles[:, left] * (1 - fraction) + quantiles[:, left + 1] * fraction
+    low, high = quantiles[:, left], quantiles[:, left + 1]
+    return low + (high - low) * fraction  # exact where both are the same
 
 
 def _market(

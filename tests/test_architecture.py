@@ -10,14 +10,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
     "errors", "study", "loading", "lab", "report.words", "report.chapters", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
-    "roles", "proposal", "visits", "simulate", "linear", "nodes", "frontier", "subsets",
+    "roles", "proposal", "terms", "visits", "simulate", "linear", "nodes", "frontier", "subsets",
     "robust", "imputation", "typos", "indicators", "spread", "working", "suspicion", "validation", "predictive", "formula", "importance", "fitting", "boosting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "composite", "preview", "wallet", "matrix", "survey_next", "simulate_waves", "territories", "plan", "anonymize", "analysis", "what_if",
     "drift", "moves", "waves", "theme", "fit_figures", "figures", "report.exhibit", "report.exhibits", "report.rosters", "report.plans", "report.wave_tables", "report.summary", "report.findings",
     "report.explorer", "report.page", "report.sheets", "report.accounts_sheet", "report.workbook", "report.document",
     "report.template", "report.slides", "report.charts", "report.deck", "report.visit_page", "provenance", "storage",
-    "scale.recipe", "scale.expression", "scale.cuts", "scale.sources", "scale.targets", "scale.score", "scale.export", "scale.sums",
-    "processes", "forkserver", "kernels", "execution", "outputs", "scale.weights", "scale.large", "run", "progress", "cluster", "batch",
+    "scale.recipe", "scale.expression", "scale.sources", "scale.cuts", "scale.targets", "scale.score", "scale.export", "scale.sums",
+    "processes", "forkserver", "kernels", "execution", "outputs", "scale.weights", "scale.large", "scale.summaries", "run", "progress", "cluster", "batch",
     "overview", "rerun", "cli", "__main__",
 )  # fmt: skip
 FORBIDDEN = {"utils", "helpers", "common", "misc"}

@@ -12,6 +12,8 @@ import pytest
 from kalib.analysis import Analysis
 from kalib.errors import KalibError, StudyError
 from kalib.linear import least_squares
+from kalib.report.words import Words
+from kalib.scale import summaries
 from kalib.scale.large import fit_large
 from kalib.scale.score import score_table
 from kalib.scale.sums import SummedFit, fit_sums, sum_columns
@@ -174,3 +176,21 @@ def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="sales"):
         fit_large(tmp_path, tmp_path / "run", sample=50)
     assert not (tmp_path / "run").exists()
+
+
+def test_summaries_add_up_to_the_scores(small_study: Path, tmp_path: Path) -> None:
+    found = fit_large(small_study, tmp_path / "run")
+    scores = tmp_path / "scores.csv"  # whose numbers are text to the engine
+    scored = score_table(tmp_path / "run", small_study / "accounts.csv", scores)
+    frame, words = pd.read_csv(scores).fillna({"zone": ""}), Words("en", "EUR")
+    zones = summaries.zones(scores, words).frame.set_index("zone")
+    for zone, part in frame.groupby("zone"):
+        expected = (len(part), part["potential"].sum(), part["sales"].sum())
+        assert zones.at[zone, "accounts"] == f"{expected[0]:,}"
+        assert zones.at[zone, "potential"] == words.money(expected[1])
+        assert zones.at[zone, "share of wallet"] == words.percent(expected[2] / expected[1])
+    listed = summaries.largest(scores, "attack", words, rows=3).frame
+    attack = frame[frame["zone"] == "attack"].nlargest(3, "potential")
+    assert listed["potential"].tolist() == [words.short(v) for v in attack["potential"]]
+    assert summaries.cuts(scored, words).frame["value"].iloc[0] == f"{len(frame):,}"
+    assert summaries.fitted(found, words).frame["value"].iloc[0] == f"{found.surveyed:,}"

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from test_report import all_exhibits
 
 from kalib.analysis import Analysis
-from kalib.execution import notebook_paths
+from kalib.execution import notebooks_of_run
 from kalib.figures import all_figures
 from kalib.report import wave_tables
 from kalib.report.chapters import _chinese, in_language
@@ -135,8 +135,8 @@ def test_client_text_is_left_as_it_is() -> None:
 
 
 def prose() -> Iterator[str]:
-    """The Markdown cells of the notebooks."""
-    for path in notebook_paths():
+    """The Markdown cells of the notebooks that a report has."""
+    for path in notebooks_of_run(Path("the wave before")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "markdown":
                 yield "".join(cell["source"])

@@ -73,7 +73,11 @@ def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = Fal
     if "extrapolated" in columns:
         kept["kalib_outside"] = _outside(t, recipe)
     staged = t.select(**kept, kalib_sales=t.kalib_sales, kalib_potential=t.kalib_potential)
-    return staged.limit(NO_LIMIT) if fenced else staged  # a limit is never merged into others
+    return _settled(staged, fenced)
+
+
+def _settled(table: Any, fenced: bool) -> Any:
+    return table.limit(NO_LIMIT) if fenced else table  # a limit is never merged into others
 
 
 def score(
@@ -98,17 +102,15 @@ def score(
         kalib_cut=_place(staged, recipe, ibis.literal(1).cast("float64") * cuts[0]),
         kalib_due=_place(staged, recipe, staged.kalib_sales * (1 / cuts[1])),
     )
-    t = t.limit(NO_LIMIT) if fenced else t
+    t = _settled(t, fenced)
     # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
-    at_cut = _distribution(t.kalib_cut, recipe)
-    at_share = _distribution(t.kalib_due, recipe)
     t = t.mutate(
-        kalib_at_cut=at_cut,
-        kalib_at_share=at_share,
+        kalib_at_cut=_distribution(t.kalib_cut, recipe),
+        kalib_at_share=_distribution(t.kalib_due, recipe),
         kalib_is_high=t.kalib_potential >= cuts[0],
         kalib_is_loyal=t.kalib_sow >= cuts[1],
     )
-    t = t.limit(NO_LIMIT) if fenced else t
+    t = _settled(t, fenced)
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
     is_high, is_loyal = t.kalib_is_high, t.kalib_is_loyal
