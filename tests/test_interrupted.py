@@ -160,6 +160,24 @@ def test_same_inputs_give_the_same_bytes(place: Place) -> None:
     assert [path.name for path in small.parent.iterdir()] == ["2026"]
 
 
+def test_rerun_says_what_differs(place: Place) -> None:
+    small = place.work / "both/small/2026"
+    summary, about = small / "summary.json", small / "run.json"
+    kept = summary.read_text(), about.read_text()
+    run = json.loads(kept[1])
+    run["packages"]["pandas"] = "0.1"
+    about.write_text(json.dumps(run))
+    summary.write_text(kept[0].replace('"total_potential": ', '"total_potential": 9'))
+    done = place.command("rerun", str(small), "--study", str(place.study))
+    summary.write_text(kept[0])
+    about.write_text(kept[1])
+    assert done.returncode == 1 and "the numbers do not agree" in done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("pandas 0.1 then, ")
+    assert "summary.json: differs" in said and "accounts.csv: the same bytes" in said
+    assert any(line.startswith("  total_potential: 9") for line in said)
+
+
 def test_rerun_refuses_other_data(place: Place) -> None:
     survey = (place.study / "survey.csv").read_text()
     (place.study / "survey.csv").write_text(survey + "\n")
@@ -168,6 +186,12 @@ def test_rerun_refuses_other_data(place: Place) -> None:
     assert done.returncode == 2 and "survey.csv: is not the file" in done.stderr
     done = place.command("rerun", "both/small/2026")
     assert done.returncode == 2 and "Give --study PATH" in done.stderr
+    (place.work / "key").write_text("ab" * 32)
+    coded = ("--study", str(place.study), "--key", "key")
+    done = place.command("rerun", "both/small/2026", *coded)
+    assert done.returncode == 2 and "the run did not code its names" in done.stderr
+    done = place.command("rerun", str(place.work))
+    assert done.returncode == 2 and "no run" in done.stderr
 
 
 def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:
@@ -181,6 +205,12 @@ def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:
     a.write_text('{"n": 5, "terms": [{"coefficient": 1.5}]}')
     b.write_text('{"n": 5, "terms": [{"coefficient": 1.25}], "more": null}')
     assert list(differences(a, b)) == ["terms.0.coefficient: 1.5 then, 1.25 now"]
+    assert list(differences(tmp_path / "absent.json", b)) == ["is missing from the run"]
+    two.write_text("account,sales,zone\n007,10.5,defense\n")
+    assert list(differences(one, two)) == ["2 accounts and 2 columns then, 1 and 2 now"]
+    a.write_text(json.dumps(list(range(30))))
+    b.write_text(json.dumps(list(range(1, 31))))
+    assert len(found := list(differences(a, b))) == 21 and found[-1] == "and 10 more"
 
 
 def test_cluster_of_two_workers_runs_a_batch(place: Place) -> None:
