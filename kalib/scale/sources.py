@@ -211,12 +211,14 @@ def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
 
 
 def fetched(expression: Any) -> list[dict[str, Any]]:
-    """The rows of an ibis table. DuckDB is asked without ibis's detour over pandas, whose import
-    takes as long as millions of rows."""
+    """The rows of an ibis table. DuckDB is asked without ibis's detour over pandas and pyarrow,
+    whose imports take as long as millions of rows."""
     backend = expression.get_backend()
     if backend.name != "duckdb":
-        return expression.to_pyarrow().to_pylist()
-    return backend.con.sql(backend.compile(expression)).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
+        return found
+    rows = backend.con.sql(backend.compile(expression))
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
 
 
 def typed(source: Source, numeric: Sequence[str], textual: Sequence[str], account: str) -> Any:
