@@ -23,6 +23,7 @@ from kalib.scale.export import export_formula
 from kalib.scale.expression import OUTPUT, USUAL
 from kalib.scale.recipe import CDF_ERROR
 from kalib.scale.score import score_table
+from kalib.scale.sources import MEMORY, read_memory
 from kalib.scale.targets import _with_enums
 from kalib.simulate import simulate_world, write_study
 from kalib.study import ZONES
@@ -164,17 +165,22 @@ def test_every_kind_of_cut_equals_python(small_study: Path, tmp_path: Path, cut:
     )
 
 
-def test_rows_that_are_held_give_what_rows_computed_twice_give(
+def test_rows_that_are_held_give_what_rows_computed_again_give(
     case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """All is held, or what the cuts are made of, or nothing."""
     _, run, table = case
     table.to_parquet(tmp_path / "a.parquet", index=False)
-    held = score_table(run, tmp_path / "a.parquet", tmp_path / "held.parquet", columns=OUTPUT)
-    monkeypatch.setattr("kalib.scale.score.HELD_SHARE", 0.0)
-    twice = score_table(run, tmp_path / "a.parquet", tmp_path / "twice.parquet", columns=OUTPUT)
-    assert held == twice
-    pd.testing.assert_frame_equal(*(pd.read_parquet(tmp_path / f"{n}.parquet")
-                                    for n in ("held", "twice")))  # fmt: skip
+    cut = 16 * len(table) / read_memory(MEMORY)  # sales and potential, but no more
+    frames, found = [], []
+    for share in (0.75, cut, 0.0):
+        monkeypatch.setattr("kalib.scale.score.HELD_SHARE", share)
+        to = tmp_path / "s.parquet"
+        found.append(score_table(run, tmp_path / "a.parquet", to, columns=OUTPUT))
+        frames.append(pd.read_parquet(to))
+    for other in (1, 2):
+        assert found[0] == found[other]
+        pd.testing.assert_frame_equal(frames[0], frames[other])
 
 
 def test_only_choices_between_words_become_enums() -> None:

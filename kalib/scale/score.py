@@ -13,7 +13,7 @@ from kalib.errors import Problem, StudyError
 from kalib.scale.cuts import compute_cuts
 from kalib.scale.expression import OUTPUT, USUAL, score, stage
 from kalib.scale.recipe import read_recipe
-from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
+from kalib.scale.sources import MEMORY, Source, fetched, has_table, open_source, typed
 from kalib.scale.targets import check_target, write_table
 
 Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
@@ -21,6 +21,7 @@ POLL_SECONDS = 0.2
 # Of the memory, what rows may take that are held between the cuts and the scores.
 HELD_SHARE = 0.75
 NUMBER_BYTES, TEXT_BYTES = 8, 24
+HELD = "kalib_held"
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,25 @@ def score_table(
         else:
             with _watched(source, "cuts", tell):
                 staged = _held(source, staged, rows)
-                found = compute_cuts(staged, recipe)
+                decisive = staged.select("kalib_sales", "kalib_potential")
+                found = compute_cuts(_held(source, decisive, rows), recipe)
         with _watched(source, "scores", tell):
             write_table(source, score(staged, recipe, found, columns, fenced), to)
     return Scored(rows, *found)
 
 
 def _held(source: Source, staged: Any, rows: int) -> Any:
-    """The staged rows computed once, by an embedded engine that has the memory to hold them."""
-    texts = sum(kind.is_string() for kind in staged.schema().values())
-    width = texts * TEXT_BYTES + (len(staged.columns) - texts) * NUMBER_BYTES
-    if source.connection.name != "duckdb" or rows * width > HELD_SHARE * source.memory:
+    """The staged rows computed once, by an embedded engine that has the memory to hold them; what
+    is held already, or too much, stays as it is."""
+    width = sum(
+        TEXT_BYTES if kind.is_string() else 1 if kind.is_boolean() else NUMBER_BYTES
+        for kind in staged.schema().values()
+    )
+    embedded = source.connection.name == "duckdb"
+    fits = rows * width <= HELD_SHARE * source.memory
+    if not (embedded and fits) or has_table(source.connection, HELD, ""):
         return staged
-    return source.connection.create_table("kalib_staged", obj=staged, temp=True)
+    return source.connection.create_table(HELD, obj=staged, temp=True)
 
 
 def _check_columns(columns: Sequence[str], source: Source) -> None:

@@ -82,7 +82,7 @@ class Sums:
 class SummedFit:
     """A least-squares fit from sums: k coefficients, the intercept first.
 
-    names, coef, std_error, t, p_value (k,); cov (k, k); sigma; r2; vif (k - 1,);
+    names, coef, std_error, t (k,); cov (k, k); sigma; r2; vif (k - 1,);
     condition_number: of the centered columns at unit length; n; df_residual.
     """
 
@@ -90,7 +90,6 @@ class SummedFit:
     coef: np.ndarray
     std_error: np.ndarray
     t: np.ndarray
-    p_value: np.ndarray
     cov: np.ndarray
     sigma: float
     r2: float
@@ -98,6 +97,14 @@ class SummedFit:
     condition_number: float
     n: int
     df_residual: int
+
+    @property
+    def p_value(self) -> np.ndarray:
+        """Of each coefficient's t (k,), two-sided."""
+        from scipy.special import stdtr
+
+        found: np.ndarray = 2 * stdtr(self.df_residual, -np.abs(self.t))
+        return found
 
 
 def sum_columns(
@@ -235,8 +242,6 @@ def fit_sums(sums: Sums, chosen: np.ndarray | None = None) -> SummedFit:
 
     Raises KalibError where a column is a combination of others or rows are too few.
     """
-    from scipy.special import stdtr
-
     p = len(sums.names) - 1
     used = np.flatnonzero(np.ones(p, bool) if chosen is None else chosen)
     k, df = len(used), sums.n - len(used) - 1
@@ -280,7 +285,6 @@ def fit_sums(sums: Sums, chosen: np.ndarray | None = None) -> SummedFit:
         coef=coef,
         std_error=error,
         t=t,
-        p_value=2 * stdtr(df, -np.abs(t)),
         cov=cov,
         sigma=sigma,
         r2=1 - rss / total if total > 0 else 0.0,
