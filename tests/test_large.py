@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -180,11 +181,18 @@ def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
 
 def test_summaries_add_up_to_the_scores(small_study: Path, tmp_path: Path) -> None:
     found = fit_large(small_study, tmp_path / "run")
+    file = small_study / "accounts.csv"
+    lines = file.read_text().splitlines()
+    names = lines[0].split(",")
+    cells = lines[1].split(",")
+    cells[names.index(found.formula.indicators[0])] = ""
+    file.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]))
     scores = tmp_path / "scores.csv"  # whose numbers are text to the engine
     scored = score_table(tmp_path / "run", small_study / "accounts.csv", scores)
     frame, words = pd.read_csv(scores).fillna({"zone": ""}), Words("en", "EUR")
     zones = summaries.zones(scores, words).frame.set_index("zone")
-    for zone, part in frame.groupby("zone"):
+    assert zones.at["without a potential", "accounts"] == "1" == f"{(frame['zone'] == '').sum()}"
+    for zone, part in frame[frame["zone"] != ""].groupby("zone"):
         expected = (len(part), part["potential"].sum(), part["sales"].sum())
         assert zones.at[zone, "accounts"] == f"{expected[0]:,}"
         assert zones.at[zone, "potential"] == words.money(expected[1])
@@ -194,3 +202,12 @@ def test_summaries_add_up_to_the_scores(small_study: Path, tmp_path: Path) -> No
     assert listed["potential"].tolist() == [words.short(v) for v in attack["potential"]]
     assert summaries.cuts(scored, words).frame["value"].iloc[0] == f"{len(frame):,}"
     assert summaries.fitted(found, words).frame["value"].iloc[0] == f"{found.surveyed:,}"
+    chinese = Words("zh", "EUR")
+    for table in (
+        summaries.fitted(found, chinese),
+        summaries.cuts(scored, chinese),
+        summaries.zones(scores, chinese),
+        summaries.largest(scores, "attack", chinese),
+    ):
+        words = [table.title, *table.frame.columns, *table.frame.iloc[:, 0]]
+        assert not [word for word in words if re.search("[a-z]{3}", word)]

@@ -24,7 +24,7 @@ def fitted(found: LargeFit, words: Words) -> Exhibit:
         ("of them read as rows", words.whole(found.sample)),
         ("R²", f"{found.fit.r2:.3f}"),
         ("R² out of sample", f"{found.r2_folds:.3f}"),
-        ("verdict", words.tell(found.verdict)),
+        ("verdict", words.say(found.verdict)),
     ]
     frame = pd.DataFrame(rows, columns=["", "value"])
     return told(words, "What the formula rests on", frame, ("value",), ("",))
@@ -41,7 +41,8 @@ def cuts(found: Scored, words: Words) -> Exhibit:
 
 
 def zones(scores: Path, words: Words, memory: str = MEMORY) -> Exhibit:
-    """Accounts, potential, sales and SOW of each zone, added up where the scores lie."""
+    """Accounts, potential, sales and SOW of each zone, and of rows that are in none, added up where
+    the scores lie."""
     with open_source(str(scores), "duckdb", memory) as source:
         table = source.table
         numbers = {name: table[name].cast("float64") for name in ("potential", "sales")}
@@ -49,7 +50,7 @@ def zones(scores: Path, words: Words, memory: str = MEMORY) -> Exhibit:
         summed = table.group_by("zone").aggregate(
             accounts=table.count(), potential=table.potential.sum(), sales=table.sales.sum()
         )
-        found = {row["zone"]: row for row in fetched(summed)}
+        found = {row["zone"] or "": row for row in fetched(summed)}
     rows = []
     for zone in ZONES:
         part = found.get(zone, {"accounts": 0, "potential": 0.0, "sales": 0.0})
@@ -57,6 +58,10 @@ def zones(scores: Path, words: Words, memory: str = MEMORY) -> Exhibit:
         share = words.percent(sold / held) if held else MISSING
         amounts = (words.money(held), words.money(sold))
         rows.append([words.say(zone), words.whole(part["accounts"]), *amounts, share])
+    if "" in found:  # rows without an indicator of the formula
+        label = words.tell("without a potential")
+        sold = words.money(found[""]["sales"] or 0.0)
+        rows.append([label, words.whole(found[""]["accounts"]), MISSING, sold, MISSING])
     columns = [words.say(key) for key in ("zone", "accounts", "potential", "sales", "sow")]
     return Exhibit(words.say("quadrant"), pd.DataFrame(rows, columns=columns), tuple(columns[1:]))
 
@@ -84,7 +89,5 @@ def largest(
     ]  # fmt: skip
     columns = [words.say(key) for key in ("account", "potential", "range", "sow")]
     columns.append(words.tell("zone probability"))
-    title = words.tell(f"{words.say(zone)}: most potential")
-    return Exhibit(
-        f"{title} ({words.yearly()})", pd.DataFrame(shown, columns=columns), tuple(columns[1:])
-    )
+    title = f"{words.tell('Most potential')}: {words.say(zone)} ({words.yearly()})"
+    return Exhibit(title, pd.DataFrame(shown, columns=columns), tuple(columns[1:]))
