@@ -13,7 +13,7 @@ from kalib.errors import Problem, StudyError
 from kalib.scale.cuts import compute_cuts
 from kalib.scale.expression import OUTPUT, USUAL, score, stage
 from kalib.scale.recipe import read_recipe
-from kalib.scale.sources import MEMORY, Source, fetched, has_table, open_source, typed
+from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
 from kalib.scale.targets import check_target, write_table
 
 Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
@@ -21,7 +21,6 @@ POLL_SECONDS = 0.2
 # Of the memory, what rows may take that are held between the cuts and the scores.
 HELD_SHARE = 0.75
 NUMBER_BYTES, TEXT_BYTES = 8, 24
-HELD = "kalib_held"
 
 
 @dataclass(frozen=True)
@@ -78,26 +77,30 @@ def score_table(
             found = recipe.run_cuts
         else:
             with _watched(source, "cuts", tell):
-                staged = _held(source, staged, rows)
-                decisive = staged.select("kalib_sales", "kalib_potential")
-                found = compute_cuts(_held(source, decisive, rows), recipe)
+                held = _held(source, staged, rows)
+                if held is None:
+                    decisive = staged.select("kalib_sales", "kalib_potential")
+                    slim = _held(source, decisive, rows)
+                    found = compute_cuts(decisive if slim is None else slim, recipe)
+                else:
+                    staged = held
+                    found = compute_cuts(staged, recipe)
         with _watched(source, "scores", tell):
             write_table(source, score(staged, recipe, found, columns, fenced), to)
     return Scored(rows, *found)
 
 
-def _held(source: Source, staged: Any, rows: int) -> Any:
-    """The staged rows computed once, by an embedded engine that has the memory to hold them; what
-    is held already, or too much, stays as it is."""
+def _held(source: Source, staged: Any, rows: int) -> Any | None:
+    """The staged rows computed once, where the engine can hold them."""
+    if source.connection.name == "pyspark":
+        return staged.cache()  # in memory, and on disk beyond it
     width = sum(
         TEXT_BYTES if kind.is_string() else 1 if kind.is_boolean() else NUMBER_BYTES
         for kind in staged.schema().values()
     )
-    embedded = source.connection.name == "duckdb"
-    fits = rows * width <= HELD_SHARE * source.memory
-    if not (embedded and fits) or has_table(source.connection, HELD, ""):
-        return staged
-    return source.connection.create_table(HELD, obj=staged, temp=True)
+    if source.connection.name != "duckdb" or rows * width > HELD_SHARE * source.memory:
+        return None
+    return source.connection.create_table("kalib_held", obj=staged, temp=True)
 
 
 def _check_columns(columns: Sequence[str], source: Source) -> None:
