@@ -204,7 +204,7 @@ def score(
 
     names: Sequence[str] = USUAL
     if columns:
-        given = [name.strip() for name in columns.split(",")]
+        given = [name.strip() for name in columns.split(",") if name.strip()]
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
     with _progress() as tell:
         scored = score_table(

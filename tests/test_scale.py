@@ -345,6 +345,40 @@ def test_bad_columns_are_named_together(case, tmp_path: Path) -> None:
     assert list(pd.read_csv(tmp_path / "s.csv")) == ["zone", sales]
 
 
+def test_the_accounts_are_never_written_over(case, tmp_path: Path) -> None:
+    _, run, table = case
+    folder = tmp_path / "accounts"
+    folder.mkdir()
+    table.to_parquet(folder / "a.parquet", index=False)
+    before = (folder / "a.parquet").read_bytes()
+    with pytest.raises(StudyError, match="written over"):
+        score_table(run, folder / "a.parquet", folder / "../accounts/a.parquet")
+    with pytest.raises(StudyError, match="beside them"):
+        score_table(run, folder, folder / "scores.parquet")
+    score_table(run, folder / "a.parquet", folder / "scores.parquet")  # one file of the folder
+    assert (folder / "a.parquet").read_bytes() == before
+
+
+def test_tables_without_a_market_share_are_refused_with_column_and_remedy(
+    case, tmp_path: Path
+) -> None:
+    analysis, run, table = case
+    sales, indicators = analysis.study.columns.sales, analysis.fit.formula.indicators
+    for changed, column in (
+        (table.assign(**{sales: 0}), sales),
+        (table.assign(**{sales: np.nan}), sales),
+        (table.astype({indicators[0]: object}).assign(**{indicators[0]: None}), indicators[0]),
+        (table.assign(kalib_line=1.0), "kalib_line"),
+    ):
+        changed.to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(StudyError) as refused:
+            columns = [*USUAL, *(["kalib_line"] if "kalib_line" in changed else [])]
+            score_table(run, tmp_path / "a.csv", tmp_path / "s.csv", columns=columns)
+        (problem,) = refused.value.problems
+        assert problem.file == "a.csv" and column in problem.column and problem.remedy
+    assert not (tmp_path / "s.csv").exists()
+
+
 def test_the_command_writes_the_usual_columns_and_all_where_asked(case, tmp_path: Path) -> None:
     from click.testing import CliRunner
 

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from kalib.errors import StudyError
+from kalib.errors import Problem, StudyError
 from kalib.scale.recipe import Recipe
 from kalib.scale.sources import fetched
 
 BUCKETS = 1024  # per unit of log potential: few rows share a bucket, however many the table has
 
 
-def compute_cuts(staged: Any, recipe: Recipe) -> tuple[float, float]:
+def compute_cuts(staged: Any, recipe: Recipe, file: str) -> tuple[float, float]:
     """Potential cut (currency a year) and SOW cut (fraction) of rows staged for scoring.
+
+    file: what messages call the table.
 
     Counts and sums by bucket of log potential, then the values of the bucket that the cut falls in:
     memory does not grow with the rows, and the result is that of sorting them all. Raises
@@ -35,22 +37,29 @@ def compute_cuts(staged: Any, recipe: Recipe) -> tuple[float, float]:
         by="kalib_bucket",
     )
     if not len(buckets["count"]):
-        raise StudyError("no row of the table has all indicators of the formula")
-    share = _share(recipe, np.nansum(buckets["sales"]), np.nansum(buckets["both"]))
+        raise StudyError(
+            Problem("no row has all indicators of the formula", file=file,
+                    column=", ".join(recipe.surveyed), remedy="Fill them in")
+        )  # fmt: skip
+    share = _share(recipe, file, np.nansum(buckets["sales"]), np.nansum(buckets["both"]))
     if recipe.cut_kind == "value":
         return recipe.cut_value, share
     return _ordered_cut(known, recipe, buckets), share
 
 
-def _share(recipe: Recipe, sales: float, potential: float) -> float:
+def _share(recipe: Recipe, file: str, sales: float, potential: float) -> float:
     if recipe.share_cut != "market":
         share = float(recipe.share_cut)
     elif potential:
         share = float(sales / potential)
     else:
-        raise StudyError("no row of the table has sales and all indicators of the formula")
+        share = 0.0
     if share <= 0:
-        raise StudyError("the table's sales add up to nothing, so there is no market share")
+        raise StudyError(
+            Problem("sales add up to nothing where potential is known, so that there is no market "
+                    "share", file=file, column=recipe.sales,
+                    remedy="Give our sales, or take the run's cuts with --cuts run")
+        )  # fmt: skip
     return share
 
 

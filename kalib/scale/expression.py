@@ -18,6 +18,7 @@ OUTPUT = (
 )  # fmt: skip
 # What a table of scores has unless more is asked for: the rest follows from it.
 USUAL = tuple(name for name in OUTPUT if not name.startswith(("p_", "sow_")))
+OWN = "kalib_"  # how columns begin that are computed on the way
 NO_LIMIT = 2**62
 LARGEST = 1e300  # a potential beyond it is a slip of the data: unknown, as if not a number
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kalib.errors import Problem, StudyError
 from kalib.scale.cuts import compute_cuts
-from kalib.scale.expression import OUTPUT, USUAL, score, stage
-from kalib.scale.recipe import read_recipe
+from kalib.scale.expression import OUTPUT, OWN, USUAL, score, stage
+from kalib.scale.recipe import Recipe, read_recipe
 from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
 from kalib.scale.targets import check_target, write_table
 
@@ -67,7 +67,7 @@ def score_table(
     tell = progress or (lambda *_: None)
     with open_source(accounts, engine, memory, writes="://" in to) as source:
         table = typed(source, recipe.numeric, recipe.textual, recipe.account)
-        _check_columns(columns, source)
+        _check_columns(columns, recipe, source)
         rows = int(fetched(source.table.aggregate(rows=source.table.count()))[0]["rows"])
         if not rows:
             raise StudyError(Problem("the table has no rows", file=source.name))
@@ -81,10 +81,10 @@ def score_table(
                 if held is None:
                     decisive = staged.select("kalib_sales", "kalib_potential")
                     slim = _held(source, decisive, rows)
-                    found = compute_cuts(decisive if slim is None else slim, recipe)
+                    found = compute_cuts(decisive if slim is None else slim, recipe, source.name)
                 else:
                     staged = held
-                    found = compute_cuts(staged, recipe)
+                    found = compute_cuts(staged, recipe, source.name)
         with _watched(source, "scores", tell):
             write_table(source, score(staged, recipe, found, columns, fenced), to)
     return Scored(rows, *found)
@@ -103,12 +103,18 @@ def _held(source: Source, staged: Any, rows: int) -> Any | None:
     return source.connection.create_table("kalib_held", obj=staged, temp=True)
 
 
-def _check_columns(columns: Sequence[str], source: Source) -> None:
+def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> None:
     known = {*OUTPUT, *source.table.columns}
     problems = [
         Problem(f"no column {name!r} to write", file=source.name,
                 remedy=f"Name columns of the table, or of {', '.join(OUTPUT)}")
         for name in columns if name not in known
+    ]  # fmt: skip
+    read = (recipe.account, *recipe.numeric, *recipe.textual, *columns)
+    problems += [
+        Problem("a name that kalib needs itself", file=source.name, column=name,
+                remedy="Rename the column")
+        for name in dict.fromkeys(read) if name.startswith(OWN)
     ]  # fmt: skip
     if problems or not columns:
         raise StudyError(problems or "no column to write")

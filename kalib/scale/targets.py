@@ -20,7 +20,12 @@ def check_target(to: str, source: str) -> None:
                         file=without_password(to), remedy="Write to a .parquet or .csv file")
             )  # fmt: skip
         return
-    path = Path(to)
+    path, read = Path(to), Path(source)
+    if "://" not in source and read.resolve() in (path.resolve(), *path.resolve().parents):
+        raise StudyError(
+            Problem("the accounts themselves would be written over, or beside them",
+                    file=path.name, remedy="Write elsewhere")
+        )  # fmt: skip
     if path.suffix.lower() not in FORMATS:
         raise StudyError(Problem(f"{path.name} is neither .parquet nor .csv", remedy="Rename it"))
     if not path.absolute().parent.is_dir():
