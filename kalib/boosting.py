@@ -39,7 +39,7 @@ def boosted_accuracy(screening: Screening, fit: Fit) -> Boosted:
     columns = [
         column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0])
         for _, column in values.items()
-    ]
+    ] or [np.zeros(len(rows))]  # without any indicator the trees know the mean
     observed = fit.oof["observed"].to_numpy()[believed]
     fold = fit.oof["fold"].to_numpy()[believed]
     weights = fit.bias.weights[believed]

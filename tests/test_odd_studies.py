@@ -303,3 +303,15 @@ def test_wages_that_the_indicators_hardly_tell_are_refused(tmp_path: Path) -> No
     assert analysis.verdict.verdict == "unusable"
     sources = analysis.wallet.accounts["potential_source"]
     assert (sources == "none").sum() == len(real) - len(real) // 3
+
+
+@pytest.mark.parametrize("fill", ["same", "each its own"])
+def test_no_indicator_that_can_be_used_is_a_verdict_and_no_crash(tmp_path: Path, fill: str) -> None:
+    table = Table(tmp_path)
+    table.accounts["name"] = fill if fill == "same" else [f"n{i}" for i in range(N)]
+    table.candidates = ["name"]
+    analysis = table.run()
+    assert analysis.screening.kept == () and analysis.fit.formula.terms == ()
+    assert analysis.verdict.verdict == "unusable"
+    assert analysis.boosted.r2_predicted < 0.1
+    assert analysis.matrix.accounts["zone"].eq("").sum() == N - len(table.asked)
