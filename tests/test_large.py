@@ -191,7 +191,7 @@ def test_summaries_add_up_to_the_scores(small_study: Path, tmp_path: Path) -> No
     scored = score_table(tmp_path / "run", small_study / "accounts.csv", scores)
     frame, words = pd.read_csv(scores).fillna({"zone": ""}), Words("en", "EUR")
     zones = summaries.zones(scores, words).frame.set_index("zone")
-    assert zones.at["without a potential", "accounts"] == "1" == f"{(frame['zone'] == '').sum()}"
+    assert zones.at["in no zone", "accounts"] == "1" == f"{(frame['zone'] == '').sum()}"
     for zone, part in frame[frame["zone"] != ""].groupby("zone"):
         expected = (len(part), part["potential"].sum(), part["sales"].sum())
         assert zones.at[zone, "accounts"] == f"{expected[0]:,}"

@@ -58,8 +58,8 @@ def zones(scores: Path, words: Words, memory: str = MEMORY) -> Exhibit:
         share = words.percent(sold / held) if held else MISSING
         amounts = (words.money(held), words.money(sold))
         rows.append([words.say(zone), words.whole(part["accounts"]), *amounts, share])
-    if "" in found:  # rows without an indicator of the formula
-        label = words.tell("without a potential")
+    if "" in found:  # an indicator of the formula, or sales, are missing
+        label = words.tell("in no zone")
         sold = words.money(found[""]["sales"] or 0.0)
         rows.append([label, words.whole(found[""]["accounts"]), MISSING, sold, MISSING])
     columns = [words.say(key) for key in ("zone", "accounts", "potential", "sales", "sow")]
