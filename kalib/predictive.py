@@ -25,7 +25,8 @@ class Predictive:
 
     levels: (Q,) probabilities; quantiles: (Q,) standardized errors at them; size, power: the
     scale is size times |fitted| ** power; shared_variance: mean variance of the surveyed accounts'
-    fitted values (working scale squared); logged, floor: as in the fit.
+    fitted values (working scale squared), 0 where the scale depends on the fitted value; logged,
+    floor: as in the fit.
     """
 
     levels: np.ndarray
@@ -125,7 +126,9 @@ def fit_predictive(
     quantiles = _weighted_quantiles(
         (standard / size).ravel(), mass.ravel(), levels, float(effective)
     )
-    shared = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
+    # Where errors grow with the fitted value there is no one size to take a part of.
+    mean = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
+    shared = 0.0 if power else mean
     if spread and final.logged:
         freedom = max(use.sum() - final.leverage.sum(), 1.0)
         widen = np.sqrt(use.sum() / freedom)  # as in the fit

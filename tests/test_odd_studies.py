@@ -315,3 +315,20 @@ def test_no_indicator_that_can_be_used_is_a_verdict_and_no_crash(tmp_path: Path,
     assert analysis.verdict.verdict == "unusable"
     assert analysis.boosted.r2_predicted < 0.1
     assert analysis.matrix.accounts["zone"].eq("").sum() == N - len(table.asked)
+
+
+def test_intervals_follow_the_unit_of_money(tmp_path: Path) -> None:
+    """Errors that grow with the fitted value, amounts in millions and in thousands."""
+    found = []
+    for unit in (1, 1000):
+        folder = tmp_path / str(unit)
+        folder.mkdir()
+        table = Table(folder)
+        line = (20 + table.accounts["area"]) / 1000
+        noise = np.random.default_rng(5).standard_normal(N)
+        table.potential = unit * (line + 0.15 * line**0.8 * noise).round(6)
+        found.append(table.run(formula__form='"linear"'))
+    assert 0.1 < found[0].fit.predictive.power < 0.95
+    for name in ("potential", "potential_low", "potential_high"):
+        one, two = (analysis.wallet.accounts[name] for analysis in found)
+        np.testing.assert_allclose(two, 1000 * one, rtol=1e-9)
