@@ -28,6 +28,7 @@ from kalib.tables import FEWEST_SURVEYED, Tables, read_tables
 from kalib.verdict import Verdict, judge
 from kalib.visits import Measured, measure_potential
 from kalib.wallet import Wallet, build_wallet
+from kalib.whole import whole
 
 SEED = 20260101  # one seed a run, kept in run.json
 Step = TypeVar("Step")
@@ -241,9 +242,8 @@ class Analysis:
                     self._steps[name] = compute()
                 if file:
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    part = file.with_suffix(f".{os.getpid()}")
-                    part.write_bytes(pickle.dumps(self._steps[name]))
-                    part.replace(file)
+                    with whole(file, str(os.getpid())) as part:
+                        part.write_bytes(pickle.dumps(self._steps[name]))
         step: Step = self._steps[name]
         return step
 

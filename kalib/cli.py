@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,27 +15,9 @@ import click
 
 from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
+from kalib.status import Kalib
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-
-
-class Kalib(click.Group):
-    """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; tell an error in one message."""
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
-        except KeyboardInterrupt:
-            click.echo("stopped; earlier reports are as they were", err=True)
-            sys.exit(1)
-        except Exception as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(message_of(error), err=True)
-            sys.exit(2 if isinstance(error, StudyError) else 1)
 
 
 @click.group(cls=Kalib)
@@ -74,7 +55,6 @@ def run(
     """
     from kalib.batch import REPORTS, run_batch
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
     secret = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -63,6 +64,11 @@ class StudyError(KalibError):
         return (StudyError, (self.problems,))
 
 
+def refusal(error: OSError) -> str:
+    """Why the system refused, in its own words: libraries wrap them in theirs."""
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+
+
 def message_of(error: Exception) -> str:
     """What the user reads of an error."""
     if isinstance(error, StudyError):
@@ -75,4 +81,7 @@ def message_of(error: Exception) -> str:
         return f"error: {error}"
     if isinstance(error, MemoryError) or NO_ROOM in str(error):
         return "error: not enough memory; close other programs and run again"
+    if isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"error: {place}{refusal(error)}"
     return f"error: {type(error).__name__}: {error} (--debug shows where)"

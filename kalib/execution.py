@@ -17,6 +17,7 @@ from kalib.errors import KalibError, Problem, StudyError
 from kalib.lab import SESSION
 from kalib.processes import start
 from kalib.report.chapters import in_language
+from kalib.whole import whole
 
 SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
@@ -206,9 +207,8 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = STUDY_LINE.sub(lambda _: named, cell["source"])
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

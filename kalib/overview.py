@@ -15,6 +15,7 @@ from kalib.errors import Problem, StudyError
 from kalib.loading import load_study
 from kalib.provenance import MARK, read_run
 from kalib.report.words import Words
+from kalib.whole import whole
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
 PAGE = "index.html"
@@ -36,10 +37,9 @@ def write_overview(reports: Path) -> Path:
     page = environment.get_template("overview.html").render(
         runs=runs, words=words, files=FILES, version=__version__
     )
-    target, part = reports / PAGE, reports / f".{PAGE}.part"
-    part.write_text(page, encoding="utf-8")
-    part.replace(target)
-    return target
+    with whole(reports / PAGE) as part:
+        part.write_text(page, encoding="utf-8")
+    return reports / PAGE
 
 
 def find_page(run: Path, reports: Path) -> Path:

@@ -17,6 +17,7 @@ from kalib.columns import NUMERIC_SHARE
 from kalib.errors import Problem, StudyError
 from kalib.reading import TextTable, read_every_table, read_text_table
 from kalib.roles import currency_of, expected_sign, role_of, unit_of
+from kalib.whole import whole
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
         for table in tables
         if not any(table is one for one, _ in used)
     ]
-    target.mkdir(parents=True)
-    for path in files:
-        shutil.copyfile(path, target / path.name)
-    (target / "study.toml").write_text(text, encoding="utf-8")
-    (target / "codebook.md").write_text(_codebook(name, tables), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(target) as part:
+        part.mkdir()
+        for path in files:
+            shutil.copyfile(path, part / path.name)
+        (part / "study.toml").write_text(text, encoding="utf-8")
+        (part / "codebook.md").write_text(_codebook(name, tables), encoding="utf-8")
     return Proposal(target, tuple(doubts))
 
 

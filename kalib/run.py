@@ -13,7 +13,7 @@ from typing import Any
 from kalib import __version__
 from kalib.analysis import SEED, Analysis
 from kalib.anonymize import Secret
-from kalib.errors import KalibError, StudyError
+from kalib.errors import StudyError
 from kalib.execution import SCRATCH, execute_notebooks, notebooks_of_run
 from kalib.figures import all_figures
 from kalib.outputs import overridden, write_json, write_outputs
@@ -60,13 +60,9 @@ def run_study(
     earlier = earlier_report(target, analysis.study.name, analysis.study.period)
     inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key, earlier)
     clock = _Clock(progress or (lambda *_: None), len(notebooks_of_run(earlier)) + 4)
-    try:
-        with report_folder(target, fingerprint(inputs)) as work:
-            analysis = Analysis(study, work, settings, overrides, key)
-            _make(analysis, inputs, work, clock, workers, earlier)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise KalibError(f"the report can't be written to {target}: {reason}") from error
+    with report_folder(target, fingerprint(inputs)) as work:
+        analysis = Analysis(study, work, settings, overrides, key)
+        _make(analysis, inputs, work, clock, workers, earlier)
     return target
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, Problem, StudyError, refusal
 from kalib.provenance import MARK
 
 KEPT = ("steps/*.pkl", "notebooks/*.ipynb")  # each moved in whole, so never half-written
@@ -23,29 +23,32 @@ def report_folder(target: Path, fingerprint: str = "") -> Iterator[Path]:
     On an error the folder is removed and target stays as it was. Where an interrupted run with
     the same fingerprint left steps and notebooks, the folder starts with them; anything else it
     left is cleared. Raises StudyError where target holds something that is no report, KalibError
-    where another run is at work on it.
+    where another run is at work on it or the system refuses to write.
     """
-    target = target.absolute()
+    shown, target = target, target.absolute()
     if target.exists() and not _replaceable(target):
         raise StudyError(
             Problem("holds files that are not a report of kalib", file=str(target.name),
                     remedy="Give --out a new or empty folder")
         )  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.parent / f".{target.name}.lock"):
-        _recover(target)
-        work = _work_folder(target, fingerprint)
-        try:
-            yield work
-            _move_in(work, target)
-        except Exception:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target.parent / f".{target.name}.lock"):
+            _recover(target)
+            work = target.with_name(f".{target.name}.part")
+            try:
+                _prepare(work, fingerprint)
+                yield work
+                _move_in(work, target)
+            except Exception:
+                shutil.rmtree(work, ignore_errors=True)
+                raise
+    except OSError as error:
+        raise KalibError(f"the report can't be written to {shown}: {refusal(error)}") from error
 
 
-def _work_folder(target: Path, fingerprint: str) -> Path:
-    """The folder to work in, with what may be kept of an interrupted run."""
-    work = target.with_name(f".{target.name}.part")
+def _prepare(work: Path, fingerprint: str) -> None:
+    """Make the folder to work in, with what may be kept of an interrupted run."""
     mark = work / "fingerprint"
     if fingerprint and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
         kept = {path for pattern in KEPT for path in work.glob(pattern)}
@@ -59,7 +62,6 @@ def _work_folder(target: Path, fingerprint: str) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         mark.write_text(fingerprint, encoding="utf-8")
-    return work
 
 
 def _replaceable(target: Path) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "kalib"
 ORDER = (
-    "errors", "study", "loading", "lab", "report.words", "report.chapters", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
+    "errors", "status", "whole", "study", "loading", "lab", "report.words", "report.chapters", "cells", "delimited", "packed", "reading", "columns", "units", "tables",
     "roles", "proposal", "terms", "visits", "simulate", "linear", "nodes", "frontier", "subsets",
     "robust", "imputation", "typos", "indicators", "spread", "working", "suspicion", "validation", "predictive", "formula", "importance", "fitting", "boosting",
     "diagnostics", "verdict", "evidence", "overrides", "visit_list", "composite", "preview", "wallet", "matrix", "survey_next", "simulate_waves", "territories", "plan", "anonymize", "analysis", "what_if",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from pathlib import Path
 
@@ -74,6 +75,24 @@ def test_bad_usage_has_status_2_and_one_message(
     done = call(*arguments)
     assert done.exit_code == 2
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_an_engine_turns_into_an_error_is_told_as_a_stop(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise RuntimeError("Query interrupted") from None
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr("kalib.scale.score.score_table", score)
+    done = call("score", ".", "--accounts", "a.csv", "--to", "s.csv")
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler, "as it was"
+    assert done.exit_code == 1
+    assert done.stderr == "stopped; earlier reports are as they were\n"
 
 
 def test_debug_shows_the_traceback() -> None:

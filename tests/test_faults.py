@@ -12,13 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 from test_interrupted import COMMAND, Place, linux
+from test_scale import finished
 
 from kalib import run
-from kalib.errors import KalibError
+from kalib.analysis import Analysis
+from kalib.errors import KalibError, refusal
 from kalib.execution import PROVISIONER, execute
+from kalib.report.findings import find
+from kalib.report.workbook import write_workbook
 from kalib.run import run_study
 
 FAULTS: dict[str, tuple[Callable[[], Exception], str]] = {
@@ -80,9 +85,16 @@ def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, ear
 
 
 # What the operating system does to a whole run: as the README's table lists it.
+DISKS = {
+    "8 kB": "8k",
+    "500 kB": "500k",
+    "2 MB": "2m",
+    "3 MB": "3m",
+    "5 MB": "5m",
+}  # each filled later
 REAL = (
-    "a disk of 2 MB", "files of 100 kB at most", "a read-only folder",
-    "700 MB of memory", "SIGTERM", "SIGINT",
+    *(f"a disk of {size}" for size in DISKS), "files of 100 kB at most",
+    "a read-only folder", "700 MB of memory", "SIGTERM", "SIGINT",
 )  # fmt: skip
 
 
@@ -100,13 +112,16 @@ def write_earlier(report: Path) -> None:
     (report / "index.html").write_bytes(b"the earlier report")
 
 
-def failure(spot: Place, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()) -> str:
-    """The one message of a run, under a limit, that ends with status 1 and leaves nothing behind."""
+def failure(
+    spot: Place, *command: str, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()
+) -> str:
+    """The one message of a command (default: the run), under a limit, that ends with status 1 and
+    leaves nothing behind."""
     import resource
 
     before = spot.hashes()
     done = subprocess.run(
-        [*COMMAND, "run", str(spot.study)], cwd=spot.work, capture_output=True, text=True,
+        [*COMMAND, *(command or ("run", str(spot.study)))], cwd=spot.work, capture_output=True, text=True,
         check=False, env=spot.environment, stdin=subprocess.DEVNULL,
         preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1],) * 2)) if limit else None,
     )  # fmt: skip
@@ -142,16 +157,54 @@ def mounted(spot: Place) -> Iterator[Callable[[str], None]]:
 
 
 @linux
-def test_full_disk(spot: Place, mounted: Callable[[str], None]) -> None:
-    mounted("size=2m")  # filled by the figures
+@pytest.mark.parametrize("size", DISKS.values())
+def test_full_disk(spot: Place, mounted: Callable[[str], None], size: str) -> None:
+    mounted(f"size={size}")
     assert "can't be written to reports/small/2026: No space left on device" in failure(spot)
+
+
+@linux
+@pytest.mark.parametrize("options", ["size=16k", "size=16k,ro"])
+def test_other_commands_on_a_full_or_read_only_disk(
+    spot: Place, mounted: Callable[[str], None], options: str, stores: Analysis, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    finished(stores, run)
+    mounted("size=16k")
+    subprocess.run(["mount", "-o", f"remount,{options}", spot.report.parent], check=True)
+    reason = "Read-only file system" if "ro" in options else "No space left on device"
+    accounts, survey = (str(ROOT / f"data/fmcg-supermarkets/{name}.csv")
+                        for name in ("accounts", "survey"))  # fmt: skip
+    for form in ("csv", "parquet"):
+        target = f"reports/small/scores.{form}"
+        said = failure(spot, "score", str(run), "--accounts", accounts, "--to", target)
+        assert said == f"error: {target} can't be written: {reason}"
+    said = failure(spot, "new", "shops", "--data", "reports/small", "--from", accounts, survey)
+    assert said == f"error: reports/small/shops: {reason}"
+    said = failure(spot, "fit", str(spot.study), "--out", "reports/small/fit")
+    assert said == f"error: the report can't be written to reports/small/fit: {reason}"
+
+
+@linux
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it can't be closed
+def test_full_disk_met_by_the_workbook(stores: Analysis) -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        write_workbook(stores, find(stores), Path("/dev/full"))
+
+
+@linux
+def test_full_disk_met_by_a_library_is_told_in_the_system_s_words() -> None:
+    with pytest.raises(OSError, match="Error writing bytes") as wrapped:
+        pd.DataFrame({"potential": [1.0]}).to_parquet("/dev/full")
+    assert refusal(wrapped.value) == "No space left on device"
 
 
 @linux
 def test_files_may_not_grow(spot: Place) -> None:
     import resource
 
-    said = failure(spot, (resource.RLIMIT_FSIZE, 100_000))
+    said = failure(spot, limit=(resource.RLIMIT_FSIZE, 100_000))
     assert "can't be written to reports/small/2026: File too large" in said
 
 
@@ -167,7 +220,7 @@ def test_read_only_folder(spot: Place, mounted: Callable[[str], None]) -> None:
 def test_no_memory(spot: Place) -> None:
     import resource
 
-    said = failure(spot, (resource.RLIMIT_AS, 700_000_000))
+    said = failure(spot, limit=(resource.RLIMIT_AS, 700_000_000))
     assert "error: not enough memory; close other programs and run again" in said
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +17,9 @@ from kalib.report.sheets import CHANCE, MONEY, SHARE, Sheets
 from kalib.report.words import Words
 from kalib.study import Study
 
+if TYPE_CHECKING:
+    import xlsxwriter
+
 # A sentence of the summary runs over these columns, which hold so many letters a line.
 SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 110
 LARGE = 20_000  # accounts from which on rows go to the file as they come
@@ -23,13 +28,11 @@ Columns = list[tuple[str, list[Any], str]]
 
 def write_workbook(analysis: Analysis, findings: Findings, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
-    import xlsxwriter
-
     words, plan = Words.of(analysis.study), analysis.plan
     accounts = plan.accounts
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True,
                "constant_memory": len(accounts) > LARGE}  # fmt: skip
-    with xlsxwriter.Workbook(str(path), options) as book:
+    with _workbook(path, options) as book:
         book.set_properties({"title": analysis.study.title, "author": analysis.study.report.author})
         sheets = Sheets(book)
         _summary(sheets, analysis, findings)
@@ -54,6 +57,20 @@ def write_workbook(analysis: Analysis, findings: Findings, path: Path) -> None:
             sheets.exhibit(words.tell("Overrides"), rosters.overrides(analysis, len(accounts)))
         if analysis.codebook:
             sheets.text(words.tell("Codebook"), analysis.codebook.splitlines())
+
+
+@contextmanager
+def _workbook(path: Path, options: dict[str, Any]) -> Iterator[xlsxwriter.Workbook]:
+    """A workbook that is written when the block ends. What the system refuses is raised as the
+    OSError that it is: the library wraps it, and the user would read a name of the library's."""
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        with xlsxwriter.Workbook(str(path), options) as book:
+            yield book
+    except FileCreateError as error:
+        raise error.args[0] from error
 
 
 def _summary(sheets: Sheets, analysis: Analysis, findings: Findings) -> None:

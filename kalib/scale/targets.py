@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, Problem, StudyError, refusal
 from kalib.scale.sources import FORMATS, Source, has_table, split_address, without_password
+from kalib.whole import whole
+
+# How a system refuses to write, in the words that every engine hands on within its own.
+REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))
 
 
 def check_target(to: str, source: str) -> None:
@@ -48,17 +53,15 @@ def write_table(source: Source, expression: Any, to: str) -> None:
         source.connection.create_table(table, obj=expression, database=schema or None)
         return
     target = Path(to)
-    part = target.with_name(f".{target.name}.part")
     try:
-        _clear(part)
-        _write_file(source.connection, expression, part, target.suffix.lower())
-        if target.is_dir() or part.is_dir():
-            _clear(target)
-        part.replace(target)
-    except OSError as error:
-        raise KalibError(f"{target} can't be written: {error.strerror or error}") from error
-    finally:
-        _clear(part)
+        with whole(target) as part:
+            _write_file(source.connection, expression, part, target.suffix.lower())
+    except Exception as error:
+        said = refusal(error) if isinstance(error, OSError) else str(error)
+        reason = next((words for words in REFUSALS if words in said), "")
+        if not reason and not isinstance(error, OSError):
+            raise
+        raise KalibError(f"{target} can't be written: {reason or said}") from error
 
 
 def _write_file(connection: Any, expression: Any, part: Path, suffix: str) -> None:
@@ -123,10 +126,3 @@ def _write_batches(expression: Any, part: Path, suffix: str) -> None:
     ):
         for batch in reader:
             writer.write_batch(batch)
-
-
-def _clear(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
