@@ -74,8 +74,10 @@ def summary_sentences(figures: Mapping[str, Any], words: Words) -> list[str]:
     values: dict[str, dict[str, str]] = {
         "f_share": {
             "potential": money(f["total_potential"]), "sales": money(f["sales_of_placed"]),
-            "share": percent(f["market_share"]), "low": percent(f["market_share_low"]),
-            "high": percent(f["market_share_high"]),
+            "share": words.say(
+                "within", value=percent(f["market_share"]), low=percent(f["market_share_low"]),
+                high=percent(f["market_share_high"]),
+            ),
         },
         "f_ka": {
             "ka": whole(f["ka_new"]), "attack": whole(zones["attack"]),

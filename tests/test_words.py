@@ -128,6 +128,19 @@ def test_placeholders_are_the_same_in_both_languages() -> None:
         assert holes[0] == holes[1], english
 
 
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ((0.31, 0.28, 0.33), "31% (28% to 33%)"),
+        ((0.312, 0.3111, 0.3133), "31.2% (31.1% to 31.3%)"),  # not 31% (31% to 31%)
+        ((0.312, 0.3121, 0.3122), "31%"),
+        ((0.312, 0.312, 0.312), "31%"),
+    ],
+)
+def test_an_interval_says_something(share: tuple[float, float, float], said: str) -> None:
+    assert Words("en", "EUR").percent_within(*share) == said
+
+
 def test_client_text_is_left_as_it_is() -> None:
     assert CHINESE.tell("Northern Stores Ltd") == "Northern Stores Ltd"
     assert Words("en", "EUR").tell("kept") == "kept" and CHINESE.tell("kept") == "保留"

@@ -76,9 +76,9 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
                 "f_share",
                 potential=words.money(f["total_potential"]),
                 sales=words.money(f["sales_of_placed"]),
-                share=words.percent(f["market_share"]),
-                low=words.percent(f["market_share_low"]),
-                high=words.percent(f["market_share_high"]),
+                share=words.percent_within(
+                    f["market_share"], f["market_share_low"], f["market_share_high"]
+                ),
             )
         )
     if f["ka_new"]:

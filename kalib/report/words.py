@@ -106,6 +106,15 @@ class Words:
             return MISSING
         return f"{100 * value:,.{digits}f}%"
 
+    def percent_within(self, value: float, low: float, high: float) -> str:
+        """A fraction with its interval: 31% (28% to 33%); with a digit more where the ends would
+        read the same, and without an interval too narrow to be read even so."""
+        for digits in (0, 1):
+            said, least, most = (self.percent(v, digits) for v in (value, low, high))
+            if least != most:
+                return self.say("within", value=said, low=least, high=most)
+        return self.percent(value)
+
 
 def _three_digits(value: float) -> str:
     """Three significant digits without an exponent; whole numbers stay whole."""
