@@ -12,26 +12,26 @@ from pathlib import Path
 def whole(target: Path, writer: str = "") -> Iterator[Path]:
     """A hidden path beside target to write a file or a folder to.
 
-    What lies there becomes target when the block ends well and is cleared when it does not; a
-    folder is never written over but by a folder. writer: tells apart several processes that write
-    the same target at once. Raises OSError, with target as its file, whatever part it named.
+    What lies there takes target's place, a file's or a folder's, when the block ends well, and is
+    cleared when it does not. writer: tells apart several processes that write the same target at
+    once. Raises OSError, with target as its file, whatever part it named.
     """
     part = target.with_name(f".{target.name}{writer}.part")
     try:
-        clear(part)
+        _clear(part)
         yield part
         if target.is_dir() or part.is_dir():
-            clear(target)
+            _clear(target)
         part.replace(target)
     except OSError as error:
         error.filename, error.filename2 = str(target), None
         raise
     finally:
         with suppress(OSError):  # a read-only disk refuses to remove even what is not there
-            clear(part)
+            _clear(part)
 
 
-def clear(path: Path) -> None:
+def _clear(path: Path) -> None:
     """Remove a file or a folder; none is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

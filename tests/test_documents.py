@@ -74,8 +74,8 @@ def summary_sentences(figures: Mapping[str, Any], words: Words) -> list[str]:
     values: dict[str, dict[str, str]] = {
         "f_share": {
             "potential": money(f["total_potential"]), "sales": money(f["sales_of_placed"]),
-            "share": words.say(
-                "within", value=percent(f["market_share"]), low=percent(f["market_share_low"]),
+            "share": words.page()["interval"].format(
+                value=percent(f["market_share"]), low=percent(f["market_share_low"]),
                 high=percent(f["market_share_high"]),
             ),
         },

@@ -85,7 +85,7 @@ def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, ear
 
 
 # What the operating system does to a whole run: as the README's table lists it.
-DISKS = {"8 kB": "8k", "2 MB": "2m", "5 MB": "5m"}  # filled by steps, charts, documents
+DISKS = {"8 kB": "8k", "2 MB": "2m", "5 MB": "5m"}  # full at the beginning, midway, at the end
 REAL = (
     *(f"a disk of {size}" for size in DISKS), "files of 100 kB at most",
     "a read-only folder", "700 MB of memory", "SIGTERM", "SIGINT",
@@ -115,8 +115,8 @@ def failure(
 
     before = spot.hashes()
     done = subprocess.run(
-        [*COMMAND, *(command or ("run", str(spot.study)))], cwd=spot.work, capture_output=True, text=True,
-        check=False, env=spot.environment, stdin=subprocess.DEVNULL,
+        [*COMMAND, *(command or ("run", str(spot.study)))], cwd=spot.work,
+        capture_output=True, text=True, check=False, env=spot.environment, stdin=subprocess.DEVNULL,
         preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1],) * 2)) if limit else None,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr

@@ -107,12 +107,12 @@ class Words:
         return f"{100 * value:,.{digits}f}%"
 
     def percent_within(self, value: float, low: float, high: float) -> str:
-        """A fraction with its interval: 31% (28% to 33%); with a digit more where the ends would
-        read the same, and without an interval too narrow to be read even so."""
-        for digits in (0, 1):
+        """A fraction with its interval: 31% (28% to 33%); with a digit more where two of the three
+        would read the same, and without an interval too narrow to be read even so."""
+        for digits, distinct in ((0, 3), (1, 2)):
             said, least, most = (self.percent(v, digits) for v in (value, low, high))
-            if least != most:
-                return self.say("within", value=said, low=least, high=most)
+            if len({said, least, most}) >= distinct:
+                return self.page()["interval"].format(value=said, low=least, high=most)
         return self.percent(value)
 
 
