@@ -16,7 +16,7 @@ test: $(VENV)/test.stamp
 
 # 20,000 random client tables and 500 studies, others each time.
 fuzz: $(VENV)/test.stamp
-	KALIB_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --dist load tests/test_properties.py
+	KALIB_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --dist load tests/tables/test_properties.py
 
 # How much of the package the tests reach, commands and kernels included; half an hour.
 coverage: $(VENV)/test.stamp
@@ -38,10 +38,11 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check kalib tests benchmarks
 	$(BIN)/ruff format --check kalib tests benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # Execute the notebooks in place on their default study; nbval compares with what is stored.
 notebooks: $(VENV)/run.stamp
-	$(BIN)/python -m kalib.execution
+	$(BIN)/python -m kalib.runs.execution
 
 # Ratios against named peers; the README's tables are what this prints.
 benchmark: $(VENV)/test.stamp
@@ -61,8 +62,8 @@ benchmark: $(VENV)/test.stamp
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp
-	$(BIN)/python -m kalib.simulate data
-	$(BIN)/python -m kalib.simulate_waves data
+	$(BIN)/python -m kalib.datasets.simulate data
+	$(BIN)/python -m kalib.datasets.waves data
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache mutants .coverage*

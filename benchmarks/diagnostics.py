@@ -18,8 +18,8 @@ from statsmodels.stats.diagnostic import het_breuschpagan, het_white, linear_res
 from statsmodels.stats.outliers_influence import OLSInfluence, variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera
 
-from kalib.diagnostics import run_checks
-from kalib.linear import least_squares
+from kalib.formula.checks import run_checks
+from kalib.formula.linear import least_squares
 
 ROUNDS = 3
 

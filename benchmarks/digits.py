@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
-from kalib.linear import least_squares
+from kalib.formula.linear import least_squares
 
 NIST = Path(__file__).parent.parent / "tests/reference/nist"
 

@@ -22,14 +22,14 @@ import matplotlib
 matplotlib.use("agg")
 
 from kalib.analysis import Analysis
-from kalib.figures import all_figures
+from kalib.datasets.simulate import simulate_supermarkets
+from kalib.plots.figures import all_figures
+from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.workbook import write_workbook
-from kalib.simulate import simulate_supermarkets
-from kalib.theme import apply_theme, save_figures
 
 DATA = Path(__file__).parent.parent / "data" / "fmcg-supermarkets"
 SIZES = (1_200, 5_000)

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.matrix import assign_zones
-from kalib.simulate import Simulated, simulate_world, write_study
+from kalib.datasets.simulate import Simulated, simulate_world, write_study
+from kalib.matrix.matrix import assign_zones
 
 SEEDS, FIRST, MORE = 10, 1000, 30
 KINDS = ("multiplicative", "text")

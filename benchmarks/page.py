@@ -16,11 +16,11 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from kalib.analysis import Analysis
-from kalib.figures import draw_matrix
+from kalib.datasets.simulate import simulate_supermarkets, write_study
+from kalib.plots.figures import draw_matrix
+from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.findings import find
 from kalib.report.page import build_page
-from kalib.simulate import simulate_supermarkets, write_study
-from kalib.theme import apply_theme, save_figures
 
 ROOT = Path(__file__).parent.parent
 FLAGS = [

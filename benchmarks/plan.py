@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from kalib.matrix import DRAWS, zone_probabilities
-from kalib.study import Cut
-from kalib.territories import assign_reps
+from kalib.matrix.matrix import DRAWS, zone_probabilities
+from kalib.plan.territories import assign_reps
+from kalib.study.settings import Cut
 
 
 def wallet_of(n: int) -> Any:

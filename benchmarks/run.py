@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kalib.execution import notebooks_of_run
+from kalib.runs.execution import notebooks_of_run
 
 ROOT = Path(__file__).parent.parent
 KALIB = (sys.executable, "-m", "kalib")
@@ -41,7 +41,7 @@ def close_charts():
     plt.close("all")
 """
 TAIL = """
-from kalib.run import *
+from kalib.runs.run import *
 from kalib import __version__
 work = Path(folder)
 analysis.plan

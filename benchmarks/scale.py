@@ -45,7 +45,7 @@ def make_run(folder: Path) -> None:
     """The files of a run with a log-log formula."""
     from scipy.special import ndtri
 
-    from kalib.outputs import write_json
+    from kalib.runs.outputs import write_json
 
     levels = (np.arange(64) + 0.5) / 64
     write_json({
@@ -105,7 +105,7 @@ def score_pandas(source: Path, target: Path) -> None:
     """Potential, SOW and zone only, by pandas and numpy."""
     import pandas as pd
 
-    from kalib.matrix import assign_zones
+    from kalib.matrix.matrix import assign_zones
 
     frame = pd.read_parquet(source)
     line = INTERCEPT + np.log(frame[INDICATORS].to_numpy()) @ np.array(SLOPES)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kalib.subsets import best_by_criterion, best_subsets, gram_matrix
+from kalib.formula.subsets.search import best_by_criterion, best_subsets, gram_matrix
 
 SCRIPT = Path(__file__).with_name("selection.R")
 SIZES = (10, 15, 20, 30, 40)

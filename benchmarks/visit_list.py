@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.simulate import Simulated, simulate_phones, simulate_world, write_study
+from kalib.datasets.simulate import Simulated, simulate_phones, simulate_world, write_study
 
 SEEDS = 10
 FIRST = 9000  # the rule was chosen on other seeds

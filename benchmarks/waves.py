@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.simulate import write_study
-from kalib.simulate_waves import simulate_pair
-from kalib.waves import REAL, Wave, compare_waves
+from kalib.datasets.simulate import write_study
+from kalib.datasets.waves import simulate_pair
+from kalib.waves.waves import REAL, Wave, compare_waves
 
 PAIRS, FIRST = 6, 100
 WORLDS = {

@@ -21,15 +21,15 @@ import pandas as pd
 from peers import fit_peers
 
 from kalib.analysis import Analysis
-from kalib.boosting import boosted_accuracy
-from kalib.diagnostics import run_checks
-from kalib.fitting import fit_formula
-from kalib.indicators import screen
-from kalib.matrix import assign_zones, potential_cut, zone_probabilities
-from kalib.simulate import WORLDS, Simulated, simulate_world
-from kalib.study import ZONES, MatrixSettings, Study
-from kalib.verdict import judge
-from kalib.wallet import Wallet, build_wallet
+from kalib.datasets.simulate import WORLDS, Simulated, simulate_world
+from kalib.formula.boosting import boosted_accuracy
+from kalib.formula.checks import run_checks
+from kalib.formula.fitting import fit_formula
+from kalib.formula.verdict import judge
+from kalib.indicators.screening import screen
+from kalib.matrix.matrix import assign_zones, potential_cut, zone_probabilities
+from kalib.study.settings import ZONES, MatrixSettings, Study
+from kalib.wallet.wallet import Wallet, build_wallet
 
 SEEDS = 10
 DATA = Path(__file__).parent.parent / "data"

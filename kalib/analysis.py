@@ -11,24 +11,24 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from kalib.anonymize import anonymize_overrides, anonymize_tables, code
-from kalib.boosting import Boosted, boosted_accuracy
-from kalib.composite import with_books
-from kalib.diagnostics import Check, run_checks
 from kalib.errors import Problem, StudyError
-from kalib.fitting import Fit, fit_formula
-from kalib.indicators import Screening, screen
-from kalib.loading import load_study
-from kalib.matrix import Matrix, build_matrix
-from kalib.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
-from kalib.plan import Plan, build_plan
-from kalib.study import Study
-from kalib.survey_next import rank_next_survey
-from kalib.tables import FEWEST_SURVEYED, Tables, read_tables
-from kalib.verdict import Verdict, judge
-from kalib.visits import Measured, measure_potential
-from kalib.wallet import Wallet, build_wallet
-from kalib.whole import whole
+from kalib.files import whole
+from kalib.formula.boosting import Boosted, boosted_accuracy
+from kalib.formula.checks import Check, run_checks
+from kalib.formula.fitting import Fit, fit_formula
+from kalib.formula.verdict import Verdict, judge
+from kalib.indicators.screening import Screening, screen
+from kalib.matrix.matrix import Matrix, build_matrix
+from kalib.matrix.survey_next import rank_next_survey
+from kalib.plan.plan import Plan, build_plan
+from kalib.study.loading import load_study
+from kalib.study.settings import Study
+from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code
+from kalib.tables.client import FEWEST_SURVEYED, Tables, read_tables
+from kalib.tables.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
+from kalib.tables.visits import Measured, measure_potential
+from kalib.wallet.composite import with_books
+from kalib.wallet.wallet import Wallet, build_wallet
 
 SEED = 20260101  # one seed a run, kept in run.json
 Step = TypeVar("Step")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small fits lose time to threads
@@ -15,9 +17,48 @@ import click
 
 from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
-from kalib.status import Kalib
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+
+
+class Kalib(click.Group):
+    """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; tell an error in one message."""
+        with _stoppable() as stopped:
+            try:
+                return super().invoke(ctx)
+            except (click.ClickException, click.Abort, click.exceptions.Exit):
+                raise
+            except (KeyboardInterrupt, Exception) as error:
+                if stopped() or isinstance(error, KeyboardInterrupt):
+                    click.echo("stopped; earlier reports are as they were", err=True)
+                    sys.exit(1)
+                if ctx.params.get("debug"):
+                    raise
+                click.echo(message_of(error), err=True)
+                sys.exit(2 if isinstance(error, StudyError) else 1)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """SIGTERM stops the block as the key does, so that what it began is cleared. Gives a function
+    that says whether it was stopped: an engine may turn what the signal raises into an error."""
+    came: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    usual = (signal.SIG_DFL, signal.default_int_handler)  # not where it is ignored
+    kinds = [kind for kind in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(kind) in usual]
+    before = {kind: signal.signal(kind, stop) for kind in kinds}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 @click.group(cls=Kalib)
@@ -53,13 +94,13 @@ def run(
     A study whose data, parameters and code have not changed is left as it is. A run that was
     interrupted goes on with the notebook it had come to.
     """
-    from kalib.batch import REPORTS, run_batch
+    from kalib.runs.batch import REPORTS, run_batch
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
     secret = None
     if anonymize:
-        from kalib.anonymize import Secret
+        from kalib.tables.anonymize import Secret
 
         secret = Secret(key)
     several = len(studies) > 1
@@ -73,7 +114,7 @@ def run(
         if outcome.report:
             click.echo(f"{outcome.report / 'index.html'}")
     if several or out is None:
-        from kalib.overview import show_summary, write_overview
+        from kalib.runs.overview import show_summary, write_overview
 
         if any(outcome.report and not outcome.unchanged for outcome in outcomes):
             write_overview(out or REPORTS)
@@ -94,11 +135,11 @@ def run(
 @click.option("--key", type=click.Path(path_type=Path), help="Of the run's codes, if it had them.")
 def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | None) -> None:
     """Repeat a run and say whether its numbers agree; the run is left."""
-    from kalib.rerun import rerun as repeat
+    from kalib.runs.rerun import rerun as repeat
 
     secret = None
     if key:
-        from kalib.anonymize import Secret
+        from kalib.tables.anonymize import Secret
 
         secret = Secret(key)
     repeated = repeat(run, study, overrides, secret)
@@ -130,7 +171,7 @@ def check(study: str) -> None:
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
 def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) -> None:
     """Propose a study from the client's tables."""
-    from kalib.proposal import propose_study
+    from kalib.tables.proposal import propose_study
 
     absent = [path for path in (*files, *more) if not path.is_file()]
     if absent:
@@ -146,10 +187,10 @@ def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) 
 @click.argument("after", type=click.Path(path_type=Path))
 def compare(before: Path, after: Path) -> None:
     """What changed between two waves, and what of it is more than noise."""
-    from kalib.outputs import write_json
     from kalib.report import wave_tables
-    from kalib.report.words import Words
-    from kalib.waves import Wave, compare_waves
+    from kalib.runs.outputs import write_json
+    from kalib.waves.waves import Wave, compare_waves
+    from kalib.words.catalogue import Words
 
     waves = compare_waves(Wave.read(before), Wave.read(after))
     write_json(waves.to_json(), after / "waves.json")
@@ -254,7 +295,7 @@ def open_report(run: Path, reports: Path) -> None:
     """Show a report in the browser: RUN is its folder, or a study's name or folder."""
     import webbrowser
 
-    from kalib.overview import find_page
+    from kalib.runs.overview import find_page
 
     page = find_page(run, reports)
     click.echo(page)
@@ -268,7 +309,7 @@ def open_report(run: Path, reports: Path) -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 def list_studies(data: Path, reports: Path) -> None:
     """The studies and their runs."""
-    from kalib.loading import load_study
+    from kalib.study.loading import load_study
 
     files = sorted(data.glob("*/study.toml"))
     if not files:

@@ -20,7 +20,7 @@ from lxml.html import HtmlElement
 matplotlib.use("agg")
 
 from kalib.analysis import Analysis
-from kalib.simulate import simulate_world, write_study
+from kalib.datasets.simulate import simulate_world, write_study
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip

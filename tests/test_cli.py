@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import ROOT
 
-from kalib import cli, progress
+from kalib import cli
+from kalib.runs import progress
 
 
 def call(*arguments: str) -> Result:

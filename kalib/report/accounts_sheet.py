@@ -9,8 +9,8 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report.sheets import CHANCE, MONEY, SHARE, Sheets
-from kalib.report.words import Words
-from kalib.study import ZONES
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import Words
 
 # Column of the accounts sheet -> (column of the plan or "" where it is typed or computed, format).
 COLUMNS = {

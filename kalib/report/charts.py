@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kalib.plots.theme import MARK
 from kalib.report.slides import POINT
-from kalib.report.words import Words
-from kalib.theme import MARK
+from kalib.words.catalogue import Words
 
 POINTS = 400  # points of one series in a scatter: more is slow to edit, and no clearer
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.plots.theme import ZONE_COLORS
 from kalib.report import exhibits, rosters
 from kalib.report.charts import (
     POINTS,
@@ -24,9 +25,8 @@ from kalib.report.charts import (
 from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings
 from kalib.report.slides import Slides
-from kalib.report.words import Words
-from kalib.study import ZONES
-from kalib.theme import ZONE_COLORS
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import Words
 
 ROWS = 10  # rows of a table on a slide
 FEW_TERMS = 5  # terms of a formula that leave room for a chart below them

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kalib.analysis import Analysis
+from kalib.plots.theme import accent, cut, font_files, letters_of
 from kalib.report import exhibits, rosters, wave_tables
 from kalib.report.exhibit import Exhibit
 from kalib.report.findings import Findings, key_figures
-from kalib.report.words import Words
-from kalib.theme import accent, cut, font_files, letters_of
+from kalib.words.catalogue import Words
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 LONG_CELL = 20  # letters from which on a column is wrapped rather than as wide as its longest cell

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.report.words import Words
+from kalib.words.catalogue import Words
 
 
 @dataclass(frozen=True)

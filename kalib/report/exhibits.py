@@ -9,11 +9,11 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.errors import Problem
-from kalib.formula import Formula, Term
+from kalib.formula.formula import Formula, Term
 from kalib.report.exhibit import Exhibit as Exhibit
 from kalib.report.exhibit import told
 from kalib.report.exhibit import words_of as words_of
-from kalib.report.words import MISSING, Words
+from kalib.words.catalogue import MISSING, Words
 
 
 def candidates(analysis: Analysis) -> Exhibit:

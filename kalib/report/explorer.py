@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.plots.theme import ZONE_COLORS, ZONE_MARKERS
 from kalib.report.exhibits import words_of
-from kalib.report.words import MISSING, UNITS, Words
-from kalib.study import ZONES
-from kalib.theme import ZONE_COLORS, ZONE_MARKERS
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import MISSING, UNITS, Words
 
 TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 MARKERS = {"^": "triangle", "s": "square", "o": "circle", "X": "x"}  # matplotlib's -> Bokeh's

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
-from kalib.overrides import ExpertBias
 from kalib.report import wave_tables
 from kalib.report.summary import NEXT_NAMED, summarize
-from kalib.report.words import Words
-from kalib.waves import Waves
+from kalib.tables.overrides import ExpertBias
+from kalib.waves.waves import Waves
+from kalib.words.catalogue import Words
 
 NAMED_SUSPECTS = 5  # suspected entries named in the summary; the appendix lists all
 WORTH_SAYING = 0.005  # of the variance: what rounds to a percent

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kalib.analysis import Analysis
+from kalib.plots.theme import accent, lacks_font
 from kalib.report import exhibits, explorer, rosters
 from kalib.report.findings import Findings, key_figures
-from kalib.report.words import Words
-from kalib.study import ZONES, Study
-from kalib.theme import accent, lacks_font
+from kalib.study.settings import ZONES, Study
+from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.matrix import UNDECIDED
+from kalib.matrix.matrix import UNDECIDED
 from kalib.report.exhibit import Exhibit, told, words_of
-from kalib.report.words import MISSING
-from kalib.study import ZONES
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import MISSING
 
 LISTED = 15
 

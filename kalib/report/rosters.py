@@ -6,8 +6,8 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report.exhibit import Exhibit, told, words_of
-from kalib.report.words import MISSING, Words
-from kalib.study import ZONES
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import MISSING, Words
 
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from kalib.plots.theme import letters_of
 from kalib.report.exhibit import Exhibit
-from kalib.study import ZONES
-from kalib.theme import letters_of
+from kalib.study.settings import ZONES
 
 MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kalib.plots.theme import cut, letters_of
 from kalib.report.exhibit import Exhibit
 from kalib.report.template import TITLES, bodies, house_style, open_deck, placeholder
-from kalib.study import Study
-from kalib.theme import cut, letters_of
+from kalib.study.settings import Study
 
 INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken

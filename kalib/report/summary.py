@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
-from kalib.overrides import ExpertBias
-from kalib.study import ZONES
+from kalib.study.settings import ZONES
+from kalib.tables.overrides import ExpertBias
 
 NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 

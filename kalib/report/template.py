@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import Problem, StudyError
-from kalib.study import Study
-from kalib.theme import INK, MARK, SOFT_INK, accent, tint
+from kalib.plots.theme import INK, MARK, SOFT_INK, accent, tint
+from kalib.study.settings import Study
 
 TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
 SMALL = ("DATE", "FOOTER", "SLIDE_NUMBER", "HEADER")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report.exhibit import words_of
-from kalib.report.words import Words
+from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH, HEIGHT = 120, 26  # of the picture of a store's weeks

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from kalib.drift import log_mean
 from kalib.report.exhibit import Exhibit, told
-from kalib.report.words import MISSING, Words
-from kalib.study import ZONES
-from kalib.waves import REAL, Waves
+from kalib.study.settings import ZONES
+from kalib.waves.drift import log_mean
+from kalib.waves.waves import REAL, Waves
+from kalib.words.catalogue import MISSING, Words
 
 LISTED = 15
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28

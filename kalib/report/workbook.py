@@ -14,8 +14,8 @@ from kalib.report import exhibits, rosters
 from kalib.report.accounts_sheet import cells, write_accounts, write_zones
 from kalib.report.findings import Findings
 from kalib.report.sheets import CHANCE, MONEY, SHARE, Sheets
-from kalib.report.words import Words
-from kalib.study import Study
+from kalib.study.settings import Study
+from kalib.words.catalogue import Words
 
 if TYPE_CHECKING:
     import xlsxwriter

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kalib.errors import Problem, StudyError
-from kalib.predictive import real
+from kalib.formula.predictive import real
+from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.recipe import Recipe, Step, read_recipe, read_record
-from kalib.terms import LEAST_LOGGED
 
 
 def export_formula(run: Path, dialect: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.recipe import Recipe
-from kalib.terms import LEAST_LOGGED
 
 OUTPUT = (
     "account", "sales", "potential", "potential_low", "potential_high", "extrapolated", "sow",

@@ -19,18 +19,18 @@ import numpy as np
 
 from kalib.analysis import SEED, Analysis
 from kalib.errors import Problem, StudyError
-from kalib.formula import Formula, Term
-from kalib.indicators import Column, Design, build_design
-from kalib.loading import load_study
-from kalib.outputs import formula_record, write_json
-from kalib.provenance import inputs_of, provenance
+from kalib.formula.formula import Formula, Term
+from kalib.formula.subsets.search import best_by_criterion
+from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
+from kalib.indicators.screening import Column, Design, build_design
+from kalib.runs.outputs import formula_record, write_json
+from kalib.runs.provenance import inputs_of, provenance
+from kalib.runs.storage import report_folder
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
-from kalib.storage import report_folder
-from kalib.study import Study
-from kalib.subsets import best_by_criterion
-from kalib.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
+from kalib.study.loading import load_study
+from kalib.study.settings import Study
 
 SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import Problem, StudyError
-from kalib.terms import LevelSpread
+from kalib.indicators.terms import LevelSpread
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.

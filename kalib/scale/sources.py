@@ -261,7 +261,7 @@ def _is_number(kind: Any) -> bool:
 
 def known_text(column: Any) -> Any:
     """A text column without blanks around and with NULL where nothing is said."""
-    from kalib.cells import MISSING  # with pandas, which tables of numbers do without
+    from kalib.tables.cells import MISSING  # with pandas, which tables of numbers do without
 
     trimmed = column.strip()
     return trimmed.lower().isin(sorted(MISSING)).ifelse(None, trimmed)

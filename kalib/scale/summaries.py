@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from kalib.report.exhibit import Exhibit, told
-from kalib.report.words import MISSING, Words
 from kalib.scale.large import LargeFit
 from kalib.scale.score import Scored
 from kalib.scale.sources import MEMORY, fetched, open_source
-from kalib.study import ZONES
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import MISSING, Words
 
 LISTED = 10
 

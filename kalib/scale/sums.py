@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import KalibError
-from kalib.linear import RANK_TOLERANCE
+from kalib.formula.linear import RANK_TOLERANCE
 from kalib.scale.sources import fetched
 
 # Of cross products of unit columns; at 1e4 a sum in double leaves 11 digits of a coefficient.

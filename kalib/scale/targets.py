@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError, refusal
+from kalib.files import whole
 from kalib.scale.sources import FORMATS, Source, has_table, split_address, without_password
-from kalib.whole import whole
 
 # How a system refuses to write, in the words that every engine hands on within its own.
 REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))

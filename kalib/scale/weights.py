@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
-from kalib.formula import Formula
-from kalib.indicators import Column, build_design
-from kalib.outputs import formula_record
-from kalib.robust import (
+from kalib.formula.formula import Formula
+from kalib.indicators.robust import (
     FACTORS,
     LEAST_SHIFT,
     SUSPECT_Z,
@@ -19,9 +17,11 @@ from kalib.robust import (
     factor_reach,
     robust_scale,
 )
+from kalib.indicators.screening import Column, build_design
+from kalib.indicators.terms import LEAST_LOGGED
+from kalib.runs.outputs import formula_record
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import recipe_of
-from kalib.terms import LEAST_LOGGED
 
 
 def encoded_column(rows: Any, column: Column) -> Any:

@@ -1,4 +1,4 @@
-# Reference figures for kalib.drift: Chow's hypothesis by a Wald test with HC3 covariances.
+# Reference figures for kalib.waves.drift: Chow's hypothesis by a Wald test with HC3 covariances.
 # Rscript chow.R, in this folder; needs car and jsonlite.
 suppressMessages({library(car); library(jsonlite)})
 stores <- read.csv("stores.csv")

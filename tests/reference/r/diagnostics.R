@@ -1,4 +1,4 @@
-# Reference figures for kalib.linear, kalib.diagnostics and kalib.subsets.
+# Reference figures for kalib.formula.linear, kalib.formula.checks and kalib.formula.subsets.search.
 # Rscript diagnostics.R, in this folder; needs car, lmtest, leaps and jsonlite.
 suppressMessages({library(car); library(lmtest); library(leaps); library(jsonlite)})
 stores <- read.csv("stores.csv")

@@ -1,0 +1,1 @@
+"""Seeded generators of the shipped studies and of worlds with a known truth."""

@@ -1,0 +1,1 @@
+"""The formula of potential: choosing, fitting, judging."""

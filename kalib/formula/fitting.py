@@ -1,0 +1,269 @@
+"""Choosing and fitting the formula, and what is known of its error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.formula import Formula, Term
+from kalib.formula.importance import best_of_each_size, contributions, term_groups
+from kalib.formula.linear import LeastSquares, least_squares
+from kalib.formula.predictive import Predictive, account_spread, fit_predictive
+from kalib.formula.suspicion import Answers, account_doubts, all_suspects, answers_wrong
+from kalib.formula.validation import (
+    SurveyBias,
+    Validation,
+    answer_weights,
+    cross_validate,
+    r_squared,
+    selection_frequency,
+    survey_bias,
+)
+from kalib.formula.working import (
+    FORMS,
+    Rules,
+    WorkingFit,
+    fit_working,
+    suspect_potentials,
+)
+from kalib.indicators.screening import Design, Screening, build_design
+from kalib.indicators.terms import LevelSpread
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The formula and everything known of its quality.
+
+    least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
+    indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
+    DataFrame (form, mae, chosen).
+    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect, answer_wrong),
+    potential out of fold, currency a year; suspect accounts are left out of the fit and its
+    judgment, answer_wrong is how likely the answer itself is a typing error. contributions:
+    DataFrame indexed by indicator (gain: R² lost without it). stability: Series per candidate.
+    suspects: DataFrame (account, entry, value, expected_low, expected_high, cause). r2: in the
+    sample, working scale; r2_predicted: of log potential, cross-validated with selection, form and
+    cleaning repeated; r2_currency: the same on the original scale; optimism: what r2 of log
+    potential loses out of sample; error_median: median absolute error out of fold, fraction of
+    potential. working: fitted working values of all accounts (N,); spread, smearing: their
+    predictive scale and factor (N,); loadings: (N, k) shares of the spread that accounts have in
+    common; used: surveyed accounts the formula was fitted on (n,) bool. doubts: DataFrame indexed
+    by account (probability, working): accounts an indicator of which may be a typing error, how
+    likely, and their working value then.
+    """
+
+    formula: Formula
+    least_squares: LeastSquares
+    path: pd.DataFrame
+    forms: pd.DataFrame
+    oof: pd.DataFrame
+    contributions: pd.DataFrame
+    stability: pd.Series
+    suspects: pd.DataFrame
+    bias: SurveyBias
+    predictive: Predictive
+    r2: float
+    r2_predicted: float
+    r2_currency: float
+    optimism: float
+    error_median: float
+    working: np.ndarray
+    spread: np.ndarray
+    smearing: np.ndarray
+    loadings: np.ndarray
+    term_groups: Mapping[str, tuple[int, ...]]
+    working_rows: np.ndarray
+    oof_working: np.ndarray
+    used: np.ndarray
+    doubts: pd.DataFrame
+
+    def expected(self, working: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Expected potential (m,), currency a year, of working values (m,) of the accounts at
+        rows, all by default."""
+        if self.formula.form == "linear":
+            return np.maximum(working, self.formula.floor)
+        return np.exp(np.minimum(working, 700.0)) * self.smearing[rows]
+
+
+def fit_formula(
+    screening: Screening,
+    potential: pd.Series,
+    sales: pd.Series,
+    *,
+    error: pd.Series | None = None,
+    form: str = "auto",
+    criterion: str = "bic",
+    signs: Mapping[str, int] | None = None,
+    required: Sequence[str] = (),
+    most: int = 8,
+    confidence: float = 0.9,
+    seed: int = 1,
+) -> Fit:
+    """Choose and fit the formula.
+
+    potential: surveyed accounts' potential, currency a year; sales: all N accounts', same unit,
+    index as screening.values; error: standard errors in logs of potentials that were measured.
+    form: "linear", "log" (log-log or log-linear) or "auto"; criterion: "bic", "cv" or "one-se".
+    """
+    rng = np.random.default_rng(seed)
+    surveyed = screening.values.index.isin(potential.index)
+    rules = Rules(dict(signs or {}), tuple(required), most, criterion)
+    by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
+    answers = _look_at(potential, error, by_scale[True], screening.values.index, rules)
+    rows, observed = answers.rows, answers.observed.to_numpy()
+    sold = sales.reindex(screening.values.index)
+    bias = survey_bias(by_scale[True].matrix, sold.to_numpy(float), surveyed)
+    exact, own_share = answer_weights(answers.log_sd, float(np.median(answers.scale)))
+    told = bias.weights * exact
+    designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
+    checked = cross_validate(designs, rows, observed, rules, told, answers.believed, rng)
+    chosen = min(designs, key=lambda name: checked.errors[name])
+    design, weights = designs[chosen], told * answers.believed
+    final = fit_working(design, rows, observed, chosen, rules, weights)
+    response, use = np.log(observed) if final.logged else observed, final.weights > 0
+    stability = selection_frequency(design, rows, response, rules, final.weights, rng)
+    linear = _exact_fit(design, rows, response, final)
+    predictive, by_level = fit_predictive(
+        checked.residual[chosen], final, design.matrix[rows], weights,
+        screening.values.iloc[rows].select_dtypes(exclude="number"), checked.fold[0], own_share,
+    )  # fmt: skip
+    formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
+    spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
+    inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
+    wrong = answers_wrong(answers, inside, doubts, sold)
+    return Fit(
+        formula=formula,
+        least_squares=linear,
+        path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
+        forms=_forms(checked.errors, chosen),
+        oof=_out_of_fold(answers, checked, chosen, wrong),
+        contributions=contributions(linear, final, design, response),
+        stability=stability,
+        suspects=all_suspects(screening, answers, wrong, doubts),
+        bias=bias,
+        predictive=predictive,
+        r2=linear.r2,
+        **_accuracy(answers, checked, chosen, inside, bias.weights),
+        working=final.working(design.matrix),
+        spread=spread,
+        smearing=formula.factors(screening.values),
+        loadings=loadings,
+        term_groups=term_groups(final, design),
+        working_rows=rows,
+        used=use,
+        oof_working=response - checked.residual[chosen].mean(axis=0),
+        doubts=doubts,
+    )
+
+
+def _look_at(
+    potential: pd.Series, error: pd.Series | None, design: Design, index: pd.Index, rules: Rules
+) -> Answers:
+    """The answers in the order of all accounts, and which look like typing errors; design: the
+    log-log one."""
+    rows = np.flatnonzero(index.isin(potential.index))
+    observed = potential.reindex(index[rows]).astype(float)
+    shift, scale, causes = suspect_potentials(design, rows, observed.to_numpy(), rules)
+    log_sd = np.zeros(len(rows)) if error is None else error.reindex(index[rows]).fillna(0.0)
+    return Answers(rows, observed, np.asarray(log_sd, float), shift, scale, tuple(causes))
+
+
+def _out_of_fold(
+    answers: Answers, checked: Validation, chosen: str, wrong: pd.Series
+) -> pd.DataFrame:
+    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect, answer_wrong."""
+    columns = {
+        "observed": answers.observed.to_numpy(),
+        "predicted": checked.predicted[chosen].mean(axis=0),
+        "fold": checked.fold[0],
+        "suspect": ~answers.believed,
+        "answer_wrong": wrong.to_numpy(),
+    }
+    return pd.DataFrame(columns, index=wrong.index)
+
+
+def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
+    """The forms compared: form, mae (currency a year), chosen."""
+    rows = [{"form": name, "mae": mae, "chosen": name == chosen} for name, mae in errors.items()]
+    return pd.DataFrame(rows)
+
+
+def _accuracy(
+    answers: Answers, checked: Validation, chosen: str, inside: np.ndarray, weights: np.ndarray
+) -> dict[str, float]:
+    """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
+    form, and in the sample; inside (n,): potential expected there, weights (n,).
+
+    Judged in logs whatever the form: a miss by half counts alike for large and small accounts, and
+    one wrong entry of a large account does not decide the verdict.
+    """
+    use = answers.believed
+    observed, weights = answers.observed.to_numpy()[use], weights[use]
+    honest, logs = checked.honest[:, use], np.log(observed)
+    predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
+    return {
+        "r2_predicted": predicted,
+        "r2_currency": r_squared(observed, checked.predicted[chosen][:, use], weights),
+        "optimism": r_squared(logs, np.log(inside[use]), weights) - predicted,
+        "error_median": float(np.median(np.abs(honest / observed - 1))),
+    }
+
+
+def _exact_fit(
+    design: Design, rows: np.ndarray, response: np.ndarray, final: WorkingFit
+) -> LeastSquares:
+    """The final formula by QR, on the accounts not set aside."""
+    use = final.weights > 0
+    names = [design.columns[c].name for c in final.used]
+    weights = final.weights[use]
+    even = np.allclose(weights, weights[0])
+    return least_squares(
+        design.matrix[rows[use]][:, final.used],
+        response[use],
+        names,
+        weights=None if even else weights,
+    )
+
+
+def _formula(
+    final: WorkingFit,
+    design: Design,
+    linear: LeastSquares,
+    stability: pd.Series,
+    confidence: float,
+    criterion: str,
+    spread: LevelSpread | None,
+) -> Formula:
+    from scipy.stats import t as student
+
+    reach = float(student.ppf((1 + confidence) / 2, max(linear.df_residual, 1)))
+    terms = []
+    for position, number in enumerate(final.used, start=1):
+        column = design.columns[number]
+        value, error = float(linear.coef[position]), float(linear.std_error[position])
+        terms.append(
+            Term(
+                column=column,
+                coefficient=value,
+                std_error=error,
+                p_value=float(linear.p_value[position]),
+                low=value - reach * error,
+                high=value + reach * error,
+                stability=float(stability[column.indicator]),
+            )
+        )
+    count = int((final.weights > 0).sum())
+    return Formula(
+        form=final.form,
+        intercept=float(linear.coef[0]),
+        terms=tuple(terms),
+        smearing=final.smearing,
+        sigma=float(linear.sigma),
+        n=count,
+        floor=final.floor,
+        criterion=criterion,
+        spread=spread,
+    )

@@ -1,0 +1,251 @@
+"""The formula of potential: its terms, in words, in SQL and as numbers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.predictive import real
+from kalib.indicators.screening import Column, encode
+from kalib.indicators.terms import LEAST_LOGGED, LevelSpread
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term: coefficient times the encoded column, on the working scale.
+
+    low, high: confidence interval of the coefficient; stability: how often its indicator is
+    chosen over half samples. p_value does not know of the selection.
+    """
+
+    column: Column
+    coefficient: float
+    std_error: float
+    p_value: float
+    low: float
+    high: float
+    stability: float
+
+
+@dataclass(frozen=True, repr=False)
+class Formula:
+    """Potential in currency a year, as a function of the indicators.
+
+    smearing: Duan's factor, 1 for a linear form; spread: the indicator whose levels have their
+    own, where errors scatter by them.
+    """
+
+    form: str
+    intercept: float
+    terms: tuple[Term, ...]
+    smearing: float
+    sigma: float
+    n: int
+    floor: float
+    criterion: str = "bic"
+    spread: LevelSpread | None = None
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators in the formula, in the order of their terms."""
+        return tuple(dict.fromkeys(term.column.indicator for term in self.terms))
+
+    def potential(self, values: pd.DataFrame) -> pd.Series:
+        """Potential of accounts (N rows) with complete indicator values; currency a year."""
+        matrix = encode(values, [term.column for term in self.terms])
+        working = self.intercept + matrix @ np.array([t.coefficient for t in self.terms])
+        if self.form == "linear":
+            return pd.Series(np.maximum(working, self.floor), index=values.index)
+        return pd.Series(np.exp(working) * self.factors(values), index=values.index)
+
+    def factors(self, values: pd.DataFrame) -> np.ndarray:
+        """Smearing factor (N,) of accounts with indicator values (N rows)."""
+        if self.spread is None:
+            return np.full(len(values), self.smearing)
+        return self.spread.factors(values, self.smearing)
+
+    def level_effect(self, term: Term) -> float:
+        """What a level adds to the expected potential of the level without a term, as a fraction
+        of it; of a logarithmic formula."""
+        name = term.column.indicator
+        own: Mapping[str, float] = {}
+        if self.spread and self.spread.indicator == name:
+            own = self.spread.smearing
+        told = {t.column.level for t in self.terms if t.column.indicator == name}
+        without = [factor for level, factor in own.items() if level not in told]
+        base = without[0] if len(without) == 1 else self.smearing
+        factor = own.get(term.column.level, self.smearing) / base if own else 1.0
+        return float(np.exp(term.coefficient) * factor - 1)
+
+    @property
+    def text(self) -> str:
+        """The formula in words, coefficients to four digits."""
+        parts = [f"{self.intercept:,.4g}"]
+        for term in self.terms:
+            sign = "-" if term.coefficient < 0 else "+"
+            column = term.column
+            size = f"{abs(term.coefficient):,.4g}"
+            if column.transform == "level":
+                parts.append(f"{sign} {size} if {column.indicator} is {column.level}")
+            else:
+                inside = column.indicator + (f" + {column.shift:,.4g}" if column.shift else "")
+                what = f"ln({inside})" if column.transform == "log" else column.indicator
+                parts.append(f"{sign} {size} × {what}")
+        line = " ".join(parts)
+        if self.form == "linear":
+            return f"potential = {line}"
+        if self.spread is None:
+            return f"potential = {self.smearing:.4f} × exp({line})"
+        own = ", ".join(f"{f:.4f} if {self.spread.indicator} is {level}"
+                        for level, f in self.spread.smearing.items())  # fmt: skip
+        return f"potential = s × exp({line}), s = {own}, else {self.smearing:.4f}"
+
+    @property
+    def sql_line(self) -> str:
+        """The fitted value on the working scale as an ANSI SQL expression, in full precision."""
+        parts = [real(self.intercept)]
+        levels: dict[str, list[str]] = {}
+        for term in self.terms:
+            name = _quoted(term.column.indicator)
+            number = f"({real(term.coefficient)})"
+            if term.column.transform == "level":
+                case = f"WHEN {name} = {_literal(term.column.level)} THEN {number}"
+                levels.setdefault(name, []).append(case)
+            elif term.column.transform == "log":
+                inside = f"{name} + {real(term.column.shift)}"
+                least = real(LEAST_LOGGED)
+                clamped = f"CASE WHEN {inside} <= {least} THEN {least} ELSE {inside} END"
+                parts.append(f"{number} * LN({clamped})")
+            else:
+                parts.append(f"{number} * {name}")
+        parts += [
+            f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE 0 END"
+            for name, cases in levels.items()
+        ]
+        return " + ".join(parts)
+
+    @property
+    def sql(self) -> str:
+        """The formula as an ANSI SQL expression over the client's columns, in full precision."""
+        return self.sql_at(self.sql_line)
+
+    def sql_at(self, line: str) -> str:
+        """Potential as SQL for an expression of the fitted value on the working scale."""
+        if self.form == "linear":
+            floor = real(self.floor)
+            return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
+        return f"EXP({line}) * {self._sql_by_level('smearing', self.smearing)}"
+
+    @property
+    def sql_ratio(self) -> str:
+        """A level's spread of errors over the common one as SQL; "" where all scatter alike."""
+        return self._sql_by_level("ratio", 1.0) if self.spread else ""
+
+    def _sql_by_level(self, of: str, common: float) -> str:
+        """A number that depends on the level, as SQL."""
+        if self.spread is None:
+            return real(common)
+        name = _quoted(self.spread.indicator)
+        cases = [
+            f"WHEN {name} = {_literal(level)} THEN {real(value)}"
+            for level, value in getattr(self.spread, of).items()
+        ]
+        return f"CASE {' '.join(cases)} ELSE {real(common)} END"
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Formula:
+        """The formula of a formula.json."""
+        numbers = ("coefficient", "std_error", "p_value", "low", "high", "stability")
+        terms = tuple(
+            Term(
+                Column(t["indicator"], t["level"] or "", t["transform"], t["shift"]),
+                *(float("nan") if t[name] is None else t[name] for name in numbers),
+            )
+            for t in content["terms"]
+        )
+        return cls(
+            content["form"], content["intercept"], terms, content["smearing"], content["sigma"],
+            content["n"], content["floor"], spread=LevelSpread.from_json(content.get("spread")),
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        # Four digits: the last bits differ between processors, and notebooks are compared.
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<blockquote><code>{html.escape(self.text)}</code></blockquote>"
+
+    def to_json(self) -> dict[str, object]:
+        """The content of formula.json."""
+        return {
+            "form": self.form,
+            "criterion": self.criterion,
+            "intercept": float(self.intercept),
+            "terms": [
+                {
+                    "indicator": term.column.indicator,
+                    "level": term.column.level or None,
+                    "coefficient": float(term.coefficient),
+                    "std_error": float(term.std_error),
+                    "p_value": float(term.p_value),
+                    "low": float(term.low),
+                    "high": float(term.high),
+                    "stability": float(term.stability),
+                    "transform": term.column.transform,
+                    "shift": float(term.column.shift),
+                }
+                for term in self.terms
+            ],
+            "smearing": float(self.smearing),
+            "spread": self.spread.to_json() if self.spread else None,
+            "sigma": float(self.sigma),
+            "n": int(self.n),
+            "floor": float(self.floor),
+            "text": self.text,
+            "sql": self.sql,
+        }
+
+
+def _quoted(name: str) -> str:
+    """A column's name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:
+    """Potential of the median account with one indicator set low, then high.
+
+    values: N accounts x indicators, complete. Returns a DataFrame indexed by indicator (low_at,
+    high_at as text; low, high: potential, currency a year), the largest effect first.
+    """
+    typical = {
+        name: float(values[name].median())
+        if pd.api.types.is_numeric_dtype(values[name])
+        else values[name].mode().iloc[0]
+        for name in formula.indicators
+    }
+    rows = []
+    for name in formula.indicators:
+        numeric = pd.api.types.is_numeric_dtype(values[name])
+        ends = (
+            [float(values[name].quantile(q)) for q in (0.1, 0.9)]
+            if numeric
+            else sorted(values[name].unique())
+        )
+        points = pd.DataFrame([{**typical, name: end} for end in ends])
+        result = formula.potential(points).to_numpy()
+        low, high = (0, 1) if numeric else (int(result.argmin()), int(result.argmax()))
+        words = [f"{end:,.4g}" if numeric else str(end) for end in ends]
+        rows.append([name, words[low], words[high], float(result[low]), float(result[high])])
+    frame = pd.DataFrame(rows, columns=["indicator", "low_at", "high_at", "low", "high"])
+    order = (frame["high"] - frame["low"]).abs().sort_values(ascending=False).index
+    return frame.loc[order].set_index("indicator")

@@ -1,0 +1,216 @@
+"""The predictive distribution of an account's potential, from out-of-fold errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.linear import LeastSquares
+from kalib.formula.spread import find_level_spread, smear
+from kalib.formula.working import WorkingFit, spread_power
+from kalib.indicators.screening import Design, Screening
+from kalib.indicators.terms import LevelSpread
+
+LEVELS = 64  # points at which each account's distribution is kept
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Errors on the working scale: scale(fitted) times a standardized error.
+
+    Where the errors scatter by the levels of a text indicator, scale is the common one, to be
+    multiplied by a level's ratio.
+
+    levels: (Q,) probabilities; quantiles: (Q,) standardized errors at them; size, power: the
+    scale is size times |fitted| ** power; shared_variance: mean variance of the surveyed accounts'
+    fitted values (working scale squared), 0 where the scale depends on the fitted value; logged,
+    floor: as in the fit.
+    """
+
+    levels: np.ndarray
+    quantiles: np.ndarray
+    size: float
+    power: float
+    low_fitted: float
+    shared_variance: float
+    logged: bool
+    floor: float
+
+    def scale(self, working: np.ndarray) -> np.ndarray:
+        """Scale (N,) of the error at fitted working values (N,)."""
+        if self.power == 0:
+            return np.full(len(working), self.size)
+        return self.size * np.maximum(working, self.low_fitted) ** self.power
+
+    def to_json(self) -> dict[str, object]:
+        """What gives the distribution of any fitted value, as in formula.json."""
+        return {
+            "levels": [float(level) for level in self.levels],
+            "quantiles": [float(quantile) for quantile in self.quantiles],
+            "size": float(self.size),
+            "power": float(self.power),
+            "low_fitted": float(self.low_fitted),
+        }
+
+    def sql_bounds(self, line: str, confidence: float, ratio: str = "") -> tuple[str, str]:
+        """Interval of potential as SQL, for expressions of the fitted working value and of the
+        ratio of its spread to the common one.
+
+        The error of the coefficients is taken as its mean over the surveyed accounts.
+        """
+        spread = real(self.size)
+        if self.power:
+            low = real(self.low_fitted)
+            base = f"CASE WHEN {line} < {low} THEN {low} ELSE {line} END"
+            spread = f"{spread} * POWER({base}, {real(self.power)})"
+        spread = f"{spread} * {ratio}" if ratio else spread
+        ends = []
+        for level in ((1 - confidence) / 2, (1 + confidence) / 2):
+            z = float(np.interp(level, self.levels, self.quantiles))
+            value = f"({line}) + ({real(z)}) * {spread}"
+            floor = real(self.floor)
+            ends.append(
+                f"EXP({value})" if self.logged
+                else f"CASE WHEN {value} < {floor} THEN {floor} ELSE {value} END"
+            )  # fmt: skip
+        return ends[0], ends[1]
+
+    def potential_quantiles(self, working: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Potential (N, Q) at the levels, currency a year, for working values and spreads (N,)."""
+        values = working[:, None] + spread[:, None] * self.quantiles[None, :]
+        return np.exp(np.minimum(values, 700.0)) if self.logged else np.maximum(values, self.floor)
+
+
+def real(value: float) -> str:
+    """A number in full precision that SQL reads as DOUBLE, where 0.1 would be a DECIMAL."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def fit_predictive(
+    residual: np.ndarray,
+    final: WorkingFit,
+    matrix: np.ndarray,
+    weights: np.ndarray,
+    texts: pd.DataFrame,
+    fold: np.ndarray,
+    own_share: float = 1.0,
+) -> tuple[Predictive, LevelSpread | None]:
+    """Learn the error's distribution from out-of-fold residuals.
+
+    residual: (R, n) working scale; matrix: (n, p) design rows of the surveyed accounts; weights:
+    (n,), 0 where the potential is not believed; texts: their text indicators; fold: (n,) of the
+    first repeat; own_share: what is left of the size once the error of measuring is out of it.
+    Returns it and by which indicator's levels errors scatter. The quantiles are those of the
+    weighted residuals at plotting positions i / (n + 1), as split and cross-conformal intervals
+    take them (Barber et al. 2021), with normal tails beyond the last.
+    """
+    fitted = final.working(matrix)
+    use = weights > 0
+    low = float(np.quantile(fitted[use], 0.05))
+    low = low if low > 0 else float(np.median(np.abs(fitted[use]))) or 1.0
+    power = 0.0
+    if not final.logged:
+        power = spread_power(fitted, residual.mean(axis=0), use)
+    shape = np.maximum(fitted, low) ** power if power else np.ones(len(fitted))
+    standard = residual / shape
+    spread = find_level_spread(texts, standard.mean(axis=0), fold, weights)
+    standard = (standard / (spread.ratios(texts) if spread else 1.0))[:, use]
+    mass = np.broadcast_to(weights[use], standard.shape)
+    size = float(np.sqrt(np.average(standard**2, weights=mass)))
+    size = size if size > 0 else 1e-9
+    levels = (np.arange(LEVELS) + 0.5) / LEVELS
+    effective = weights[use].sum() ** 2 / (weights[use] ** 2).sum()
+    quantiles = _weighted_quantiles(
+        (standard / size).ravel(), mass.ravel(), levels, float(effective)
+    )
+    # Where errors grow with the fitted value there is no one size to take a part of.
+    mean = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
+    shared = 0.0 if power else mean
+    if spread and final.logged:
+        freedom = max(use.sum() - final.leverage.sum(), 1.0)
+        widen = np.sqrt(use.sum() / freedom)  # as in the fit
+        spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
+    own = size * own_share
+    found = Predictive(levels, quantiles, own, power, low, shared, final.logged, final.floor)
+    return found, spread
+
+
+def account_spread(
+    design: Design,
+    final: WorkingFit,
+    linear: LeastSquares,
+    predictive: Predictive,
+    screening: Screening,
+    by_level: LevelSpread | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the
+    part they share, as fractions of it: an error in the coefficients moves accounts together."""
+    full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
+    own = predictive.scale(full @ linear.coef)
+    own = own * by_level.ratios(screening.values) if by_level else own
+    cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
+    shared = full @ cholesky
+    shared_variance = (shared**2).sum(axis=1)
+    extra = np.zeros(len(full))
+    for position, number in enumerate(final.used, start=1):
+        column = design.columns[number]
+        filled = screening.imputed[column.indicator].to_numpy()
+        if column.transform == "level" or not filled.any():
+            continue
+        sd = screening.imputation_sd.get(column.indicator, 0.0)
+        if column.transform == "identity" and (screening.values[column.indicator] > 0).all():
+            sd = sd * screening.values[column.indicator].to_numpy()  # the fill's sd is in logs
+        extra += np.where(filled, (linear.coef[position] * sd) ** 2, 0.0)
+    # The out-of-fold scale already holds the surveyed accounts' mean estimation error.
+    typical = predictive.shared_variance
+    total = np.maximum(own**2 - typical, 0.25 * own**2) + shared_variance + extra
+    spread = np.sqrt(total)
+    return spread, (shared / spread[:, None]).astype(np.float32)
+
+
+def with_doubts(
+    quantiles: np.ndarray,
+    point: np.ndarray,
+    instead: np.ndarray,
+    instead_point: np.ndarray,
+    chance: np.ndarray,
+    levels: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions (m, Q) and means (m,) of accounts an entry of which may be a typing error.
+
+    quantiles, point: as the entries stand; instead, instead_point: as they were meant if they are
+    wrong; chance (m,): how likely that is. The result is the mixture.
+    """
+    both = np.concatenate([quantiles, instead], axis=1)
+    mass = np.concatenate(
+        [np.broadcast_to((1 - chance)[:, None], quantiles.shape),
+         np.broadcast_to(chance[:, None], instead.shape)], axis=1,
+    )  # fmt: skip
+    order = both.argsort(axis=1)
+    both, mass = (np.take_along_axis(values, order, axis=1) for values in (both, mass))
+    place = (np.cumsum(mass, axis=1) - 0.5 * mass) / quantiles.shape[1]
+    mixed = np.array([np.interp(levels, p, v) for p, v in zip(place, both, strict=True)])
+    return mixed.reshape(quantiles.shape), (1 - chance) * point + chance * instead_point
+
+
+def _weighted_quantiles(
+    values: np.ndarray, mass: np.ndarray, levels: np.ndarray, count: float
+) -> np.ndarray:
+    """Quantiles (Q,) of weighted values, positions shrunk to count / (count + 1) with normal
+    tails outside."""
+    from scipy.special import ndtri
+
+    order = np.argsort(values)
+    values, mass = values[order], mass[order]
+    position = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+    first, last = 0.5 / (count + 1), 1 - 0.5 / (count + 1)
+    position = first + (last - first) * position
+    result = np.interp(levels, position, values)
+    low, high = levels < position[0], levels > position[-1]
+    middle = np.interp(0.5, position, values)
+    result[low] = middle + (values[0] - middle) * ndtri(levels[low]) / ndtri(position[0])
+    result[high] = middle + (values[-1] - middle) * ndtri(levels[high]) / ndtri(position[-1])
+    return result

@@ -1,0 +1,1 @@
+"""Exact search of the best subset of each size."""

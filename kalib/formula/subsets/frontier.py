@@ -1,0 +1,281 @@
+"""The frontier of the exact subset search: which nodes are worked on, and what they can still win.
+
+A node is a set of groups: some are kept, the others undecided. Leaving a group out never lowers
+the residual sum of squares, so a node's own sum bounds every subset below it (Furnival & Wilson
+1974). Groups are decided in the order in which backward elimination leaves them, the last first:
+what is dear to lose is lost near the root, where few nodes have to be cut (Gatu & Kontoghiorghes
+2006). What several losses cost together is bounded by the least eigenvalue of the Gram matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kalib.formula.subsets.nodes import (
+    COLLINEAR_RIDGE,
+    RIDGE,
+    Nodes,
+    branched,
+    largest_eigenvalue,
+    standardized,
+    stepwise,
+    take_block,
+)
+
+BLOCK_CELLS = 150_000  # table cells branched at once: a megabyte or two, what a cache holds
+FEW_CELLS = 16_000  # below it, branching once more costs less than finding what may be cut
+LAST_GROUPS = 3  # so few undecided are decided without looking what may be cut
+MOST_CELLS = 20_000_000  # waiting; beyond it the smallest subtrees are finished first
+# Beyond as many, and some for each data set, the best found so far is given, said not to be exact.
+MOST_NODES, MOST_NODES_EACH = 3_000_000, 20_000
+SMALLEST = 1e-13  # residual share below which a fit is perfect
+
+
+class Search:
+    """One frontier over b data sets that share groups and rules."""
+
+    def __init__(
+        self,
+        gram: np.ndarray,
+        groups: Sequence[Sequence[int]] | None,
+        required: Sequence[int],
+        max_groups: int | None,
+        signs: np.ndarray | None,
+    ) -> None:
+        gram = np.array(gram, dtype=float, ndmin=3)
+        p = gram.shape[1] - 1
+        self.groups = [list(g) for g in (groups if groups is not None else [[j] for j in range(p)])]
+        self.size = len(self.groups)
+        self.most = min(self.size if max_groups is None else max_groups, self.size)
+        self.total = np.maximum(gram[:, -1, -1], 1e-300)
+        self.signs = None if signs is None else np.asarray(signs)
+        self.unit, self.cross, self.scale = standardized(gram, p, self.total)
+        self.columns = np.array([len(g) for g in self.groups], dtype=int)
+        self.single = bool((self.columns == 1).all())
+        self.required = sorted(set(required))
+        self.exact = True
+
+    def run(self, count: np.ndarray | None = None, price: np.ndarray | None = None) -> None:
+        """Search; best (b, S) and winner (b, S, G) hold the result.
+
+        With count (b,) and price (b,) the least count log(residual share) + price * columns, S = 1;
+        without, the least residual share of every size.
+        """
+        b = len(self.total)
+        self.by_size = count is None or price is None
+        self.charge = None if count is None or price is None else (count, price)
+        slots = self.most + 1 if self.by_size else 1
+        self.best = np.full((b, slots), np.inf)
+        self.winner = np.zeros((b, slots, self.size), dtype=bool)
+        root = self._root()
+        left = self.size - len(self.required)
+        waiting: dict[int, list[Nodes]] = {left: [root]} if left else {}
+        cells, seen = root.table.size, b
+        while waiting:
+            left = max(waiting) if cells < MOST_CELLS else min(waiting)
+            nodes = take_block(waiting[left], BLOCK_CELLS)
+            cells -= nodes.table.size
+            if not waiting[left]:
+                del waiting[left]
+            steps = self._steps(nodes, left)
+            place = self.size - left
+            parents, left = len(nodes.slot), left - steps
+            nodes = branched(nodes, place, self.sizes[place : place + steps])
+            seen += len(nodes.slot) - parents
+            if seen > MOST_NODES + MOST_NODES_EACH * b:
+                self.exact = False
+                return
+            self._offer(-nodes.table[parents:, -1, -1], nodes.alive[parents:], nodes.slot[parents:])
+            if left:
+                nodes = nodes.take(self._promising(nodes, left))
+                if len(nodes.slot):
+                    waiting.setdefault(left, []).append(nodes)
+                    cells += nodes.table.size
+
+    def _steps(self, nodes: Nodes, left: int) -> int:
+        """Groups to decide before looking what may be cut."""
+        if left <= LAST_GROUPS:
+            return left
+        cells, steps = nodes.table.size * 2, 1
+        while cells < FEW_CELLS and steps < left:
+            cells, steps = cells * 2, steps + 1
+        return steps
+
+    def _root(self) -> Nodes:
+        """All groups in, those not required undecided, the dearest to lose first; what backward
+        elimination leaves is offered."""
+        b = len(self.total)
+        free = np.array([g for g in range(self.size) if g not in self.required], dtype=int)
+        u, fixed = len(free), len(self.required)
+        table, collinear = self._table([j for g in free for j in self.groups[g]])
+        ends = np.cumsum(self.columns[free]).tolist()
+        spans = [list(range(e - n, e)) for e, n in zip(ends, self.columns[free], strict=True)]
+        gone, shares = stepwise(table, spans)
+        gone = gone[:, ::-1]
+        self.order = np.empty((b, self.size), dtype=int)
+        self.order[:, :fixed], self.order[:, fixed:] = self.required, free[gone]
+        self.sizes = self.columns[self.order[0]].tolist()
+        path = np.hstack([shares[:, ::-1], -table[:, -1:, -1]])
+        moved = gone
+        if not self.single:
+            moved = np.tile(np.array([j for g in gone[0] for j in spans[g]], int), (b, 1))
+        moved = np.hstack([moved, np.full((b, 1), table.shape[1] - 1)])
+        table = table[np.arange(b)[:, None, None], moved[:, :, None], moved[:, None, :]]
+        self.block = table[:, :-1, :-1]
+        self.floors: dict[int, np.ndarray] = {}
+        alive = np.ones((u + 1, self.size), dtype=bool)
+        alive[:, fixed:] = np.tri(u + 1, u, -1, dtype=bool)
+        slot = np.arange(b)[:, None] * (self.size + 1) + np.arange(fixed, self.size + 1)
+        self._set_limits()
+        self._offer(path.ravel(), np.tile(alive, (b, 1)), slot.ravel())
+        if collinear and not fixed:
+            self._offer_forward(spans, slot[:, 1:])
+        return Nodes(table, np.ones((b, self.size), bool), slot[:, u])
+
+    def _table(self, inside: list[int]) -> tuple[np.ndarray, bool]:
+        """Tables of all columns, as in Nodes, with rows for those inside; whether columns are
+        collinear."""
+        p = self.cross.shape[1]
+        inverse = np.linalg.inv(self.unit)
+        collinear = bool(inverse.max(initial=0) > 1 / COLLINEAR_RIDGE)
+        if collinear:
+            inverse = np.linalg.inv(self.unit + COLLINEAR_RIDGE * np.eye(p))
+        coef = np.einsum("bij,bj->bi", inverse, self.cross)
+        rss = np.maximum(1.0 - np.einsum("bi,bi->b", coef, self.cross), SMALLEST)
+        length = np.sqrt(np.einsum("bii->bi", inverse))
+        table = _bordered(inverse / length[:, :, None] / length[:, None, :], coef / length, -rss)
+        place = [*inside, p]
+        return table[:, place][:, :, place], collinear
+
+    def _offer_forward(self, spans: list[list[int]], slot: np.ndarray) -> None:
+        """Offer what forward selection enters: near singularity what backward elimination leaves
+        is poor, and little is cut."""
+        b, u = slot.shape
+        inside = [j for group in self.groups for j in group]
+        gram = _bordered(self.unit[:, inside][:, :, inside], self.cross[:, inside], np.ones(b))
+        entered, shares = stepwise(gram, spans, forward=True)
+        entry = np.take_along_axis(entered.argsort(axis=1), self.order, axis=1)
+        alive = entry[:, None] <= np.arange(u)[:, None]
+        self._offer(shares.ravel(), alive.reshape(b * u, u), slot.ravel())
+
+    def _offer(self, rss: np.ndarray, alive: np.ndarray, slot: np.ndarray) -> None:
+        """Record sets that are admissible and better than their data set's best."""
+        rows = np.flatnonzero(rss < self.limit.take(slot))
+        if not len(rows):
+            return
+        data, size = np.divmod(slot[rows], self.size + 1)
+        alive, value = alive[rows], rss[rows]
+        if self.charge is not None:
+            count, price = self.charge
+            columns = alive @ self.sizes
+            value = count[data] * np.log(np.maximum(value, SMALLEST)) + price[data] * columns
+            size = np.zeros_like(size)
+        better = value < self.best[data, size]
+        if self.signs is not None and better.any():
+            better[better] = self._signs_fit(
+                data[better], self._groups(data[better], alive[better])
+            )
+        data, size, value, alive = data[better], size[better], value[better], alive[better]
+        order = np.lexsort((value, size, data))
+        data, size = data[order], size[order]
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (data[1:] != data[:-1]) | (size[1:] != size[:-1])
+        self.best[data[first], size[first]] = value[order][first]
+        self.winner[data[first], size[first]] = self._groups(data[first], alive[order][first])
+        self._set_limits()
+
+    def _groups(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """From the order of each data set to the groups' own (m, G)."""
+        found = np.empty_like(alive)
+        np.put_along_axis(found, self.order[data], alive, axis=1)
+        return found
+
+    def _set_limits(self) -> None:
+        """limit (b * (G + 1),): the residual share that a set of so many groups must stay below
+        to win."""
+        limit = np.full((len(self.total), self.size + 1), -1.0)
+        if self.charge is None:
+            limit[:, : self.most + 1] = self.best
+        else:
+            count, price = (part[:, None] for part in self.charge)
+            fewest = np.cumsum([0, *np.sort(self.columns)])  # columns of so many groups at least
+            with np.errstate(over="ignore"):
+                every = np.exp((self.best - price * fewest) / count)
+            limit[:, : self.most + 1] = every[:, : self.most + 1]
+        self.limit = limit.ravel()
+
+    def _promising(self, nodes: Nodes, left: int) -> np.ndarray:
+        """Rows of nodes below which something may still win.
+
+        Losing a set of columns costs no less than the sum of their squared coefficients times the
+        least eigenvalue of the Gram matrix of those undecided, in the scale in which its inverse
+        has a unit diagonal.
+        """
+        table = nodes.table
+        square = np.square(table[:, :-1, -1])
+        if not self.single:
+            starts = np.cumsum([0, *self.sizes[self.size - left : -1]])
+            square = np.add.reduceat(square, starts, axis=1)
+        square.sort(axis=1)
+        least = square.cumsum(axis=1)
+        floor = self._floor(table.shape[1] - 1)
+        least *= floor if len(floor) == 1 else floor[nodes.slot // (self.size + 1), None]
+        least -= table[:, -1, -1, None]
+        limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
+        return (least < limit).any(axis=1).nonzero()[0]
+
+    def _floor(self, width: int) -> np.ndarray:
+        """Least eigenvalue (b,), at least, of the Gram matrix of the last columns, as many as a
+        multiple of four."""
+        width = min(-(-width // 4) * 4, self.block.shape[1])
+        if width not in self.floors:
+            start = self.block.shape[1] - width
+            self.floors[width] = 1.0 / largest_eigenvalue(self.block[:, start:, start:])
+        return self.floors[width]
+
+    def shares(self) -> np.ndarray:
+        """Residual shares (b, S) of the winners, each fitted anew: free of what rounding the
+        search gathered on its way."""
+        b, sizes = self.best.shape
+        data = np.repeat(np.arange(b), sizes)
+        slopes = self._unit_slopes(data, self.winner.reshape(b * sizes, -1))
+        share = 1.0 - np.einsum("mi,mi->m", slopes, self.cross[data])
+        fitted = np.maximum(share, SMALLEST).reshape(b, sizes)
+        return np.where(np.isfinite(self.best), fitted, np.inf)
+
+    def slopes(self, data: np.ndarray) -> np.ndarray:
+        """Coefficients (m, S, p) of the winners of data sets (m,), in the columns' own units."""
+        m, sizes = len(data), self.best.shape[1]
+        unit = self._unit_slopes(np.repeat(data, sizes), self.winner[data].reshape(m * sizes, -1))
+        return unit.reshape(m, sizes, -1) * (
+            np.sqrt(self.total[data])[:, None, None] / self.scale[data][:, None]
+        )
+
+    def _signs_fit(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """Whether each set's coefficients have the signs asked for (m,)."""
+        assert self.signs is not None
+        return np.asarray(((self._unit_slopes(data, alive) * self.signs) >= 0).all(axis=1))
+
+    def _unit_slopes(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
+        """Coefficients (m, p) of standardized columns, 0 for those of groups not alive (m, G)."""
+        p = self.cross.shape[1]
+        member = np.zeros((len(data), p), dtype=bool)
+        for g, columns in enumerate(self.groups):
+            member[:, columns] = alive[:, [g]]
+        both = member[:, :, None] & member[:, None, :]
+        gram = np.where(both, self.unit[data], 0.0)
+        gram[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
+        aim = np.where(member, self.cross[data], 0.0)
+        return np.linalg.solve(gram, aim[..., None])[..., 0]
+
+
+def _bordered(block: np.ndarray, coef: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Tables (b, U + 1, U + 1) of blocks (b, U, U), coefficients (b, U) and corners (b,)."""
+    b, u = coef.shape
+    table = np.empty((b, u + 1, u + 1))
+    table[:, :u, :u] = block
+    table[:, u, :u] = table[:, :u, u] = coef
+    table[:, u, u] = corner
+    return table

@@ -1,0 +1,206 @@
+"""The verdict: is the formula usable, is it accurate, and why."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from kalib.formula.boosting import Boosted
+from kalib.formula.checks import Check
+from kalib.formula.fitting import Fit
+
+# Below a tenth of the variance explained out of sample there is nothing to build on (Falk &
+# Miller 1992, A Primer for Soft Modeling).
+R2_LEAST = 0.10
+# "Moderate" explanatory power (Hair, Ringle & Sarstedt 2011, J. Marketing Theory and Practice).
+R2_MODERATE = 0.50
+# A median miss of half the potential moves most accounts across a zone border.
+ERROR_LARGE = 0.50
+# Selected in fewer than half of the half samples: the data do not insist on this indicator
+# (Meinshausen & Buehlmann 2010 recommend cut-offs from 0.6).
+STABILITY_LOW = 0.50
+SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, section 4.4
+SIGNAL_LEVEL = 0.01
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """usable, caution or unusable, with reasons in sentences and the checks behind them.
+
+    boosted_r2_predicted, boosted_error_median: as r2_predicted and error_median, of a gradient-
+    boosted model on the same folds.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    r2: float
+    r2_predicted: float
+    r2_currency: float
+    optimism: float
+    error_median: float
+    effective_sample: float
+    survey_biased: bool
+    boosted_r2_predicted: float
+    boosted_error_median: float
+    checks: tuple[Check, ...]
+
+    def _repr_html_(self) -> str:
+        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
+        return f"<blockquote><p><b>{self.verdict}</b></p><ul>{reasons}</ul></blockquote>"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.verdict, *self.reasons])
+
+    def to_json(self) -> Mapping[str, object]:
+        """The content of verdict.json."""
+        return {**asdict(self), "reasons": list(self.reasons)}
+
+
+def judge(fit: Fit, checks: Sequence[Check], boosted: Boosted) -> Verdict:
+    """Weigh the formula by what it does out of sample first, by its assumptions second."""
+    own = _accuracy_checks(fit)
+    every = (*own, *checks)
+    failed = {check.name: check for check in every if not check.passed}
+    fatal = [
+        failed[name] for name in ("Signal out of sample", "Explained variance") if name in failed
+    ]
+    if not fit.formula.terms:
+        verdict, reasons = "unusable", ["No indicator says anything about potential."]
+    elif fatal:
+        verdict, reasons = "unusable", [check.meaning for check in fatal]
+    else:
+        warn = [check for check in own if not check.passed]
+        warn += [check for check in checks if not check.passed and _matters(check)]
+        verdict = "caution" if warn else "usable"
+        reasons = [check.meaning for check in warn] or [
+            f"Out of sample the formula explains {fit.r2_predicted:.0%} of the variance and is "
+            f"typically {fit.error_median:.0%} off for one account."
+        ]
+    return Verdict(
+        verdict=verdict,
+        reasons=tuple(reasons),
+        r2=fit.r2,
+        r2_predicted=fit.r2_predicted,
+        r2_currency=fit.r2_currency,
+        optimism=fit.optimism,
+        error_median=fit.error_median,
+        effective_sample=fit.bias.effective,
+        survey_biased=fit.bias.biased,
+        boosted_r2_predicted=boosted.r2_predicted,
+        boosted_error_median=boosted.error_median,
+        checks=every,
+    )
+
+
+def _matters(check: Check) -> bool:
+    """Assumption checks that change what a client may do with the formula.
+
+    Heteroscedasticity and non-normal residuals are met by intervals taken from out-of-fold
+    errors; collinearity leaves predictions as they are. Influence and shape do not.
+    """
+    return any(word in check.name.lower() for word in ("influence", "cook", "reset"))
+
+
+def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
+    from scipy.stats import norm
+
+    known = fit.oof[~fit.oof["suspect"]]
+    n = len(known)
+    observed, predicted = np.log(known["observed"]), np.log(known["predicted"])
+    flat = predicted.std() == 0 or observed.std() == 0
+    r = 0.0 if flat else float(np.corrcoef(observed, predicted)[0, 1])
+    z = float(np.arctanh(min(max(r, -0.999999), 0.999999)) * np.sqrt(max(n - 3, 1)))
+    p = float(norm.sf(z))
+    terms = max(len(fit.formula.indicators), 1)
+    weakest = fit.stability.reindex(list(fit.formula.indicators)).min() if terms else 0.0
+    weakest = float(weakest) if np.isfinite(weakest) else 0.0
+    per = fit.formula.n / terms
+    explained = fit.r2_predicted
+    return (
+        Check(
+            "Signal out of sample",
+            "predicted and observed potential are unrelated out of sample",
+            r,
+            p,
+            SIGNAL_LEVEL,
+            p < SIGNAL_LEVEL,
+            "The formula ranks accounts it has not seen better than chance."
+            if p < SIGNAL_LEVEL
+            else "On accounts it has not seen, the formula ranks no better than chance.",
+            "Fisher z of the correlation of out-of-fold log potential, one-sided",
+        ),
+        Check(
+            "Explained variance",
+            f"less than {R2_LEAST:.0%} of the variance is explained out of sample",
+            explained,
+            None,
+            R2_LEAST,
+            explained >= R2_LEAST,
+            f"Out of sample the formula explains {max(explained, 0):.0%} of the differences "
+            "between accounts" + (", too little to build on." if explained < R2_LEAST else "."),
+            "Falk & Miller 1992; cross-validation with selection repeated in each fold",
+        ),
+        Check(
+            "Explanatory power",
+            f"less than {R2_MODERATE:.0%} of the variance is explained out of sample",
+            explained,
+            None,
+            R2_MODERATE,
+            explained >= R2_MODERATE,
+            f"The formula explains {max(explained, 0):.0%} of the differences between accounts: "
+            + ("a sound basis." if explained >= R2_MODERATE else "use it to rank, not to budget."),
+            "Hair, Ringle & Sarstedt 2011",
+        ),
+        Check(
+            "Typical error",
+            f"the median miss is above {ERROR_LARGE:.0%} of potential",
+            fit.error_median,
+            None,
+            ERROR_LARGE,
+            fit.error_median <= ERROR_LARGE,
+            f"For a typical account the estimate is {fit.error_median:.0%} off.",
+            "Median absolute percentage error, out of fold",
+        ),
+        Check(
+            "Stability of the selection",
+            f"some indicator is chosen in fewer than {STABILITY_LOW:.0%} of half samples",
+            weakest,
+            None,
+            STABILITY_LOW,
+            weakest >= STABILITY_LOW,
+            f"The least stable indicator is chosen in {weakest:.0%} of half samples"
+            + (
+                "."
+                if weakest >= STABILITY_LOW
+                else ": another survey might choose another in its place."
+            ),
+            "Meinshausen & Buehlmann 2010; Shah & Samworth 2013",
+        ),
+        Check(
+            "Sample size",
+            f"fewer than {SAMPLE_PER_INDICATOR} surveyed accounts per indicator",
+            per,
+            None,
+            SAMPLE_PER_INDICATOR,
+            per >= SAMPLE_PER_INDICATOR,
+            f"{per:.0f} surveyed accounts stand behind each indicator"
+            + ("." if per >= SAMPLE_PER_INDICATOR else "; at least 10 are advised."),
+            "Harrell 2015",
+        ),
+        Check(
+            "Survey represents the accounts",
+            "own sales say nothing on who was surveyed, given the indicators",
+            None,
+            fit.bias.p_value,
+            SIGNAL_LEVEL,
+            not fit.bias.biased,
+            "The survey does not lean toward our own customers."
+            if not fit.bias.biased
+            else "The survey leans toward our own customers; it was weighted and counts for "
+            f"{fit.bias.effective:.0f} accounts.",
+            "Likelihood-ratio test of a logistic regression; weights by inverse odds",
+        ),
+    )

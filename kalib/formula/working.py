@@ -1,0 +1,268 @@
+"""One formula fitted to one training set: the part that is repeated in every fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kalib.formula.spread import robust_scales
+from kalib.formula.subsets.search import gram_matrix, select_subsets
+from kalib.indicators.robust import robust_line, robust_scale, typing_cause
+from kalib.indicators.screening import Design
+
+FORMS = ("linear", "log-log", "log-linear")
+# Accounts per indicator below which a formula describes its sample (Harrell 2015, section 4.4,
+# asks 10 to 20 for a final model; 6 is where the search itself is stopped).
+ACCOUNTS_PER_INDICATOR = 6
+# Spread growing faster than this power of the fitted value calls for weights.
+POWER_WORTH_WEIGHTS = 0.4
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the study file asks of the search: expected signs, required indicators, how many, and
+    by which criterion."""
+
+    signs: Mapping[str, int]  # indicator -> -1 or 1
+    required: tuple[str, ...]
+    most: int
+    criterion: str = "bic"  # one of subsets.CRITERIA
+
+
+@dataclass(frozen=True)
+class WorkingFit:
+    """A formula on its working scale (potential, or its log), fitted to n accounts.
+
+    chosen (G,) bool, per indicator; used: design column numbers (k,); coef (k + 1,), intercept
+    first; weights (n,), 0 where the account was set aside; leverage (n,); residual (n,) on the
+    working scale; smearing: Duan's factor (1 for a linear form); floor: smallest potential the
+    formula gives, currency a year; power: growth of the spread with the fitted value (linear);
+    loo_error: mean absolute leave-one-out error in currency, for the choice of the form.
+    """
+
+    form: str
+    chosen: np.ndarray
+    used: np.ndarray
+    coef: np.ndarray
+    weights: np.ndarray
+    leverage: np.ndarray
+    residual: np.ndarray
+    smearing: float
+    floor: float
+    power: float
+    loo_error: float
+
+    @property
+    def logged(self) -> bool:
+        """Whether the working scale is the log of potential."""
+        return self.form != "linear"
+
+    def working(self, matrix: np.ndarray) -> np.ndarray:
+        """Fitted values (N,) on the working scale for a design matrix (N, p)."""
+        return self.coef[0] + matrix[:, self.used] @ self.coef[1:]
+
+    def potential(self, matrix: np.ndarray) -> np.ndarray:
+        """Potential (N,), currency a year, for a design matrix (N, p)."""
+        return self.to_potential(self.working(matrix))
+
+    def to_potential(self, working: np.ndarray) -> np.ndarray:
+        """Expected potential from fitted working values of any shape."""
+        if self.logged:
+            return np.exp(np.minimum(working, 700.0)) * self.smearing
+        return np.maximum(working, self.floor)
+
+
+def fit_working(
+    design: Design,
+    rows: np.ndarray,
+    potential: np.ndarray,
+    form: str,
+    rules: Rules,
+    weights: np.ndarray,
+) -> WorkingFit:
+    """Select indicators by the criterion (exact search) and fit them.
+
+    design: all accounts; rows (n,): numbers of the training accounts; potential (n,): theirs,
+    currency a year; weights (n,): survey weights, 0 for accounts set aside.
+    """
+    matrix = design.matrix[rows]
+    response = np.log(potential) if form != "linear" else potential
+    fit = _select_and_fit(design, matrix, response, potential, form, rules, weights, 0.0)
+    if form == "linear":
+        power = spread_power(fit.working(matrix), fit.residual, weights > 0)
+        if power > POWER_WORTH_WEIGHTS:
+            low = np.quantile(potential, 0.1)
+            spread = np.maximum(fit.working(matrix), low) ** power
+            scaled = weights * (np.median(spread) / spread) ** 2
+            fit = _select_and_fit(design, matrix, response, potential, form, rules, scaled, power)
+    return fit
+
+
+def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> float:
+    """How the spread of residuals (n,) grows with the fitted value (n,): the slope of
+    log |residual| on log fitted, 0 where it is not clear (t below 2.5), at most 1 (Harvey 1976)."""
+    use = use & (fitted > 0)
+    if use.sum() < 10:
+        return 0.0
+    x = np.log(fitted[use])
+    # The largest residuals of the log come from residuals near nought: they are held at a tenth
+    # of the median so that they do not decide the slope.
+    size = np.abs(residual[use])
+    y = np.log(np.maximum(size, 0.1 * np.median(size) + 1e-300))
+    x = x - x.mean()
+    total = float(x @ x)
+    if total <= 1e-12:
+        return 0.0
+    slope = float(x @ y) / total
+    error = np.std(y - y.mean() - slope * x) / np.sqrt(total)
+    return float(np.clip(slope, 0.0, 1.0)) if slope > 2.5 * error else 0.0
+
+
+def suspect_potentials(
+    design: Design, rows: np.ndarray, potential: np.ndarray, rules: Rules
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Potentials that look like typing errors.
+
+    design: the log-log design. Returns log shifts (n,) from a robust formula, their robust scales
+    (n,), and the cause per account ("" where it is not suspect).
+    """
+    # A line to look along, not the formula: the quick criterion serves.
+    rules = replace(rules, criterion="bic")
+    matrix, response = design.matrix[rows], np.log(potential)
+    middle = np.median(response)
+    reach = 3 * robust_scale(response - middle)
+    aim = np.clip(response, middle - reach, middle + reach)  # only for the first selection
+    clean = np.ones(len(rows), dtype=bool)
+    shift, spread, causes = np.zeros(len(rows)), np.zeros(len(rows)), [""] * len(rows)
+    levels = [
+        matrix[:, g] @ np.arange(1, len(g) + 1)
+        for g in design.groups
+        if g and design.columns[g[0]].transform == "level"
+    ]
+    for _ in range(2):
+        chosen = _search(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
+        used = _columns(design, chosen)
+        line = robust_line(matrix[:, used], response)
+        shift = response - line[0] - matrix[:, used] @ line[1:]
+        freedom = max(len(shift) - len(line), 1)
+        spread = robust_scales(shift, levels) * np.sqrt(len(shift) / freedom)
+        causes = [typing_cause(s, own) for s, own in zip(shift, spread, strict=True)]
+        clean = np.array([not cause for cause in causes])
+        aim = response
+    return shift, spread, causes
+
+
+def _search(
+    design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
+) -> np.ndarray:
+    """The groups (G,) bool that the criterion chooses."""
+    count = int((weights > 0).sum())
+    most = max(1, min(rules.most, count // ACCOUNTS_PER_INDICATOR))
+    signs = column_signs(design, rules)
+    required = design.groups_of(rules.required)
+    gram = gram_matrix(matrix, response, weights)
+    groups, kept = screen_groups(gram, design.groups, count, required)
+    required = [kept.index(g) for g in required]
+    found = select_subsets(
+        matrix,
+        response,
+        weights[None],
+        criterion=rules.criterion,
+        groups=groups,
+        required=required,
+        max_groups=max(most, len(required)),
+        signs=signs if signs.any() else None,
+    )
+    chosen = np.zeros(len(design.groups), dtype=bool)
+    chosen[np.array(kept, dtype=int)[found[0]]] = True
+    return chosen
+
+
+def screen_groups(
+    gram: np.ndarray, groups: Sequence[Sequence[int]], count: int, required: Sequence[int]
+) -> tuple[list[Sequence[int]], list[int]]:
+    """Groups the search may use where accounts are few: (groups, their numbers).
+
+    With more columns than about half the accounts the full fit is (nearly) perfect and bounds
+    nothing, and any choice would be of noise; those that go with the response most are kept
+    (sure independence screening, Fan & Lv 2008).
+    """
+    room = max(count // 2, 1)
+    if sum(len(g) for g in groups) <= room:
+        return list(groups), list(range(len(groups)))
+    length = np.sqrt(np.maximum(np.diag(gram)[:-1], 1e-300))
+    with_response = np.abs(gram[:-1, -1]) / length
+    score = [
+        np.inf if i in set(required) else max((with_response[j] for j in g), default=0.0)
+        for i, g in enumerate(groups)
+    ]
+    kept: list[int] = []
+    for i in np.argsort([-value for value in score], kind="stable"):
+        if sum(len(groups[j]) for j in kept) + len(groups[i]) <= room or score[i] == np.inf:
+            kept.append(int(i))
+    kept = sorted(kept)
+    return [groups[i] for i in kept], kept
+
+
+def column_signs(design: Design, rules: Rules) -> np.ndarray:
+    """Expected sign (p,) of each design column: -1, 1, or 0 where none is expected."""
+    return np.array(
+        [
+            0 if column.transform == "level" else rules.signs.get(column.indicator, 0)
+            for column in design.columns
+        ],
+        dtype=int,
+    )
+
+
+def _columns(design: Design, chosen: np.ndarray) -> np.ndarray:
+    """Design column numbers of the chosen groups."""
+    return np.array([c for g in np.flatnonzero(chosen) for c in design.groups[g]], dtype=int)
+
+
+def _select_and_fit(
+    design: Design,
+    matrix: np.ndarray,
+    response: np.ndarray,
+    potential: np.ndarray,
+    form: str,
+    rules: Rules,
+    weights: np.ndarray,
+    power: float,
+) -> WorkingFit:
+    use = weights > 0
+    chosen = _search(design, matrix[use], response[use], rules, weights[use])
+    used = _columns(design, chosen)
+    root = np.sqrt(weights)
+    full = np.column_stack([np.ones(len(response)), matrix[:, used]])
+    # Columns are scaled so that the least-squares rank rule sees comparable lengths; a level
+    # absent from this training set gets a zero coefficient (minimum norm).
+    scale = np.maximum(np.sqrt((full[use] ** 2).mean(axis=0)), 1e-300)
+    scaled = full / scale * root[:, None]
+    left, singular, right = np.linalg.svd(scaled, full_matrices=False)
+    keep = singular > 1e-10 * singular[0]
+    left, singular, right = left[:, keep], singular[keep], right[keep]
+    coef = (right.T @ ((left.T @ (response * root)) / singular)) / scale
+    residual = response - full @ coef
+    leverage = np.einsum("ij,ij->i", left, left)
+    freedom = max(int(use.sum()) - int(keep.sum()), 1)
+    mass = weights / weights.sum()
+    widen = np.sqrt(use.sum() / freedom)  # in-sample residuals are too short by this much
+    smearing = float(mass @ np.exp(np.minimum(residual * widen, 50))) if form != "linear" else 1.0
+    loo = response - residual / np.maximum(1 - leverage, 1e-3)
+    guess = np.exp(np.minimum(loo, 700)) * smearing if form != "linear" else loo
+    return WorkingFit(
+        form=form,
+        chosen=chosen,
+        used=used,
+        coef=coef,
+        weights=weights,
+        leverage=leverage,
+        residual=residual,
+        smearing=smearing,
+        floor=float(potential[use].min() / 2),
+        power=power,
+        loo_error=float(np.mean(np.abs(guess[use] - potential[use]))),
+    )

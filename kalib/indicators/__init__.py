@@ -1,0 +1,1 @@
+"""Candidates: screening, gaps, typing errors, and the design matrix."""

@@ -1,0 +1,191 @@
+"""Indicators: screened, suspected entries set aside, gaps filled, and encoded as a design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.indicators.imputation import fill_gaps
+from kalib.indicators.terms import LEAST_LOGGED
+from kalib.indicators.typos import judge_entries
+
+# An indicator more than half missing says more about who answered than about potential.
+MISSING_MOST = 0.5
+# |r| above which two indicators carry the same information to three digits.
+SAME_CORRELATION = 0.999
+RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What became of each candidate.
+
+    frame: DataFrame indexed by indicator with kind ("numeric" | "text"), missing (fraction of
+        accounts), distinct (count among surveyed accounts), kept (bool), reason (str).
+    suspects: DataFrame (account, entry, value, expected_low, expected_high, cause), indicator
+        entries that look like typing errors; they are treated as missing.
+    doubts: DataFrame (account, entry, value, instead, probability), entries that stand but may
+        be typing errors.
+    values: DataFrame (N accounts x kept indicators), complete: gaps and suspects filled.
+    imputed: DataFrame of bool, same shape, True where a value was filled.
+    imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
+        indicator is positive and in its own units elsewhere.
+    """
+
+    frame: pd.DataFrame
+    suspects: pd.DataFrame
+    doubts: pd.DataFrame
+    values: pd.DataFrame
+    imputed: pd.DataFrame
+    imputation_sd: Mapping[str, float]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the indicators kept, in the order of the study file."""
+        return tuple(self.frame.index[self.frame["kept"]])
+
+
+@dataclass(frozen=True)
+class Column:
+    """One design column: an indicator, or one level of a text indicator.
+
+    transform is "identity", "log" (natural log of value + shift) or "level" (1 where the value
+    equals level, else 0).
+    """
+
+    indicator: str
+    level: str
+    transform: str
+    shift: float
+
+    @property
+    def name(self) -> str:
+        """Readable name of the column, e.g. "log area" or "format = hyper"."""
+        if self.transform == "level":
+            return f"{self.indicator} = {self.level}"
+        return f"log {self.indicator}" if self.transform == "log" else self.indicator
+
+    def encode(self, values: pd.Series) -> np.ndarray:
+        """Values of one indicator (N,) as a design column (N,)."""
+        if self.transform == "level":
+            return (values.astype(str) == self.level).to_numpy(float)
+        numbers = values.to_numpy(float)
+        if self.transform == "log":
+            return np.log(np.maximum(numbers + self.shift, LEAST_LOGGED))
+        return numbers
+
+
+@dataclass(frozen=True)
+class Design:
+    """Candidates encoded for one form: matrix (N, p), its columns and the groups they form."""
+
+    matrix: np.ndarray
+    columns: tuple[Column, ...]
+    indicators: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...]  # per indicator, its column numbers
+
+    def groups_of(self, names: Sequence[str]) -> list[int]:
+        """Group numbers of the named indicators; names that were not kept are passed over."""
+        return [self.indicators.index(name) for name in names if name in self.indicators]
+
+
+def screen(accounts: pd.DataFrame, potential: pd.Series, candidates: Sequence[str]) -> Screening:
+    """Sort the candidates into usable and not, and fill the gaps of those kept.
+
+    accounts: N rows with the candidate columns (float, or text with None).
+    potential: potential of the surveyed accounts, currency a year, indexed by account.
+    """
+    surveyed = accounts.index.isin(potential.index)
+    rows: list[dict[str, object]] = []
+    kept: list[str] = []
+    for name in candidates:
+        column = accounts[name]
+        numeric = pd.api.types.is_numeric_dtype(column)
+        reason = _why_not(column, column[surveyed], numeric) or _repeats(accounts, name, kept)
+        if not reason:
+            kept.append(name)
+        rows.append(
+            {
+                "indicator": name,
+                "kind": "numeric" if numeric else "text",
+                "missing": float(column.isna().mean()),
+                "distinct": int(column[surveyed].nunique()),
+                "kept": not reason,
+                "reason": reason,
+            }
+        )
+    columns = ["indicator", "kind", "missing", "distinct", "kept", "reason"]
+    frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
+    entries = judge_entries(accounts[kept])
+    values, imputed, spread = fill_gaps(entries.values)
+    return Screening(frame, entries.suspects, entries.doubts, values, imputed, spread)
+
+
+def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) -> Design:
+    """Encode the kept indicators of all accounts; surveyed (N,) bool decides the levels."""
+    columns: list[Column] = []
+    groups: list[tuple[int, ...]] = []
+    for name in screening.kept:
+        new = _columns_of(name, screening.values[name], surveyed, logged)
+        groups.append(tuple(range(len(columns), len(columns) + len(new))))
+        columns += new
+    return Design(encode(screening.values, columns), tuple(columns), screening.kept, tuple(groups))
+
+
+def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
+    """Complete indicator values (N rows) as a design matrix (N, len(columns))."""
+    matrix = np.empty((len(values), len(columns)))
+    for j, column in enumerate(columns):
+        matrix[:, j] = column.encode(values[column.indicator])
+    return matrix
+
+
+def _why_not(column: pd.Series, known: pd.Series, numeric: bool) -> str:
+    """Why an indicator can't be used on its own account; "" if it can."""
+    if known.nunique() < 2:
+        return "constant among the surveyed accounts"
+    if column.isna().mean() > MISSING_MOST:
+        return f"missing for {column.isna().mean():.0%} of the accounts"
+    if not numeric:
+        counts = known.value_counts()
+        if (counts >= RARE_LEVEL).sum() < 2:
+            return (
+                f"text with {len(counts)} values, fewer than two of them in "
+                f"{RARE_LEVEL} surveyed accounts"
+            )
+    return ""
+
+
+def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
+    """Which kept indicator says the same; "" if none does."""
+    column = accounts[name]
+    for other in kept:
+        twin = accounts[other]
+        if column.dtype != twin.dtype:
+            continue
+        if column.equals(twin.rename(name)):
+            return f"the same as {other}"
+        if pd.api.types.is_numeric_dtype(column):
+            both = (column.notna() & twin.notna()).to_numpy()
+            x, y = column.to_numpy()[both], twin.to_numpy()[both]
+            if len(x) > 2 and x.std() > 0 and y.std() > 0:
+                if abs(np.corrcoef(x, y)[0, 1]) > SAME_CORRELATION:
+                    return f"says the same as {other}"
+    return ""
+
+
+def _columns_of(name: str, values: pd.Series, surveyed: np.ndarray, logged: bool) -> list[Column]:
+    """Design columns of one indicator."""
+    if not pd.api.types.is_numeric_dtype(values):
+        counts = values[surveyed].value_counts()
+        levels = sorted(counts.index[counts >= RARE_LEVEL].astype(str))
+        baseline = str(counts.index[0])
+        return [Column(name, level, "level", 0.0) for level in levels if level != baseline]
+    if not logged or (values < 0).any():
+        return [Column(name, "", "identity", 0.0)]
+    # Half the smallest positive value keeps a zero below every other account and finite.
+    shift = float(values[values > 0].min() / 2) if (values == 0).any() else 0.0
+    return [Column(name, "", "log", shift)]

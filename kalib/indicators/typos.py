@@ -1,0 +1,185 @@
+"""Typing errors of a factor of ten: how likely each entry is one, and what it would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from kalib.indicators.imputation import dummies, fill_gaps, working_scale
+from kalib.indicators.robust import FACTORS, factor_cause, robust_line
+
+# Entries typed by hand are wrong in about one of a hundred (Barchard & Pace 2011, Computers in
+# Human Behavior 27): the prior counts for 50 entries.
+PRIOR_WRONG, PRIOR_ENTRIES = 0.5, 50.0
+# Unless the share of one side of a column is surely below this, a factor of ten or a hundred is a
+# feature of the accounts (hypermarkets among corner shops); no trade has a gap of a thousand.
+MOST_ERRORS = np.array([0.13, 0.13, 0.5])
+SET_ASIDE = 0.8  # an entry more likely wrong than this is treated as missing
+WORTH_A_DOUBT = 0.01  # one less likely wrong than this is taken as it stands
+SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
+DOUBT_COLUMNS = ["account", "entry", "value", "instead", "probability"]
+EM_ROUNDS = 60
+FEWEST = 20  # accounts below which no pattern of errors can be told
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Indicator entries, judged.
+
+    values: as given, entries set aside missing. suspects: DataFrame (account, entry, value,
+    expected_low, expected_high, cause) of those set aside. doubts: DataFrame (account, entry,
+    value, instead, probability) of entries that stand but may be typing errors: what was meant
+    then, and how likely that is.
+    """
+
+    values: pd.DataFrame
+    suspects: pd.DataFrame
+    doubts: pd.DataFrame
+
+
+def judge_entries(values: pd.DataFrame) -> Entries:
+    """Set the entries aside that are almost surely typing errors; name those that may be.
+
+    values: N accounts x indicators. One entry an account and round, the worst first: a wrong
+    entry spoils the expectation of the account's other entries too.
+    """
+    scale, logged = working_scale(values)
+    names = [n for n in scale.columns if n in logged and values[n].nunique() > 5]
+    nothing = pd.DataFrame(columns=SUSPECT_COLUMNS), pd.DataFrame(columns=DOUBT_COLUMNS)
+    if len(names) < 2 or len(values) < FEWEST:
+        return Entries(values, *nothing)
+    given, own = values, scale[names].to_numpy()
+    removed = np.zeros(own.shape, dtype=bool)
+    for _ in range(3):
+        residual, spread = _residuals(values, names, own)
+        chance, shift = np.zeros(own.shape), np.zeros(own.shape)
+        for j in range(len(names)):
+            known = np.isfinite(residual[:, j])
+            chance[known, j], shift[known, j] = error_chances(residual[known, j])
+        sure = np.where(removed, 0.0, chance)
+        worst = sure.argmax(axis=1)
+        new = np.flatnonzero(sure.max(axis=1) > SET_ASIDE)
+        if len(new) == 0:
+            break
+        removed[new, worst[new]] = True
+        values = given.mask(pd.DataFrame(removed, given.index, names).reindex(
+            columns=given.columns, fill_value=False))  # fmt: skip
+    suspects = [
+        _suspect(given, names[j], i, residual[i, j], shift[i, j], spread[j])
+        for i, j in np.argwhere(removed)
+    ]
+    open_to = ~removed & (chance > WORTH_A_DOUBT)
+    doubts = [
+        (given.index[i], names[j], given[names[j]].iloc[i],
+         given[names[j]].iloc[i] / np.exp(shift[i, j]), chance[i, j])
+        for i, j in np.argwhere(open_to)
+    ]  # fmt: skip
+    return Entries(
+        values,
+        pd.DataFrame(suspects, columns=SUSPECT_COLUMNS) if suspects else nothing[0],
+        pd.DataFrame(doubts, columns=DOUBT_COLUMNS) if doubts else nothing[1],
+    )
+
+
+def error_chances(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How likely each entry is wrong by a factor of ten, a hundred or a thousand.
+
+    residual: (n,) log entry less its expectation. Returns the probability (n,) and the log shift
+    (n,) of the likeliest error, 0 where there is none.
+
+    Each side of the residuals is a mixture: right entries about nought, and wrong
+    ones about the log factors, as scattered as the right ones. The shares are found by EM; the
+    length of the tail is averaged over by likelihood. So a long tail explains itself, and only
+    entries that stand apart, where errors would lie, are called so.
+    """
+    chance, shift = np.zeros(len(residual)), np.zeros(len(residual))
+    centered = residual - np.median(residual)
+    for side in (1.0, -1.0):
+        rows = np.flatnonzero(centered * side > 0)
+        if len(rows) < FEWEST // 2:
+            continue
+        wrong = _mixture(centered[rows] * side)
+        best = wrong.argmax(axis=1)
+        chance[rows] = wrong.sum(axis=1)
+        shift[rows] = side * np.log(FACTORS)[best]
+    return chance, np.where(chance > WORTH_A_DOUBT, shift, 0.0)
+
+
+def _mixture(size: np.ndarray) -> np.ndarray:
+    """Probability (m, 3) of each factor for residuals of one side (m,), all above nought."""
+    factors = np.log(FACTORS)
+    scores, chances = [], []
+    for density, quartile in _tails():
+        spread = max(float(np.median(size)) / quartile, 1e-9)
+        right = 2 * density(size / spread) / spread + 1e-300
+        wrong = density((size[:, None] - factors) / spread) / spread
+        near = wrong.max(axis=1) > 1e-9 * right  # the rest are right whatever the shares
+        some, all_right = wrong[near], right[near]
+        share = np.full(len(factors), PRIOR_WRONG / PRIOR_ENTRIES)
+        for _ in range(EM_ROUNDS):
+            total = (1 - share.sum()) * all_right + some @ share
+            found = share * ((1 / total) @ some)
+            used, share = share, (found + PRIOR_WRONG) / (len(size) + PRIOR_ENTRIES)
+            if np.abs(share - used).max() < 1e-5:
+                break
+        prior = PRIOR_WRONG * np.log(share).sum() + PRIOR_ENTRIES * np.log1p(-share.sum())
+        likelihood = np.log(total).sum() + np.log((1 - share.sum()) * right[~near]).sum()
+        scores.append(float(likelihood + prior))
+        crowd = found / len(size)
+        few = crowd + np.sqrt(crowd * (1 - crowd) / len(size)) <= MOST_ERRORS
+        chance = np.zeros(wrong.shape)
+        chance[near] = np.where(few, some * used / total[:, None], 0.0)
+        chances.append(chance)
+    weight = np.exp(np.array(scores) - max(scores))
+    return np.tensordot(weight / weight.sum(), np.array(chances), axes=1)
+
+
+@cache
+def _tails() -> tuple[tuple[Callable[[np.ndarray], np.ndarray], float], ...]:
+    """Shapes of right entries, averaged over, each as (density, upper quartile): t distributions,
+    long tails to short, and two whose logs fall in a line or nearly."""
+    from scipy.special import gamma, gammaincinv, stdtrit
+
+    def student(freedom: float) -> Callable[[np.ndarray], np.ndarray]:
+        size = gamma((freedom + 1) / 2) / gamma(freedom / 2) / np.sqrt(freedom * np.pi)
+        return lambda x: size * (1 + x * x / freedom) ** (-(freedom + 1) / 2)
+
+    def exponential(power: float) -> Callable[[np.ndarray], np.ndarray]:
+        size = power / 2 / gamma(1 / power)
+        return lambda x: size * np.exp(-(np.abs(x) ** power))
+
+    return (
+        *((student(f), float(stdtrit(f, 0.75))) for f in (3.0, 5.0, 9.0, 20.0, 200.0)),
+        *((exponential(p), float(gammaincinv(1 / p, 0.5) ** (1 / p))) for p in (1.0, 1.4)),
+    )
+
+
+def _residuals(
+    values: pd.DataFrame, names: list[str], own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log entries (N, k) as given less what the believed others say, NaN where none was given,
+    and their robust spread (k,)."""
+    filled = working_scale(fill_gaps(values)[0])[0][names].to_numpy()
+    levels = dummies(values)
+    residual = np.full(own.shape, np.nan)
+    spread = np.zeros(len(names))
+    for j, name in enumerate(names):
+        others = np.column_stack([np.delete(filled, j, axis=1), levels])
+        known = values[name].notna().to_numpy()
+        line = robust_line(others[known], own[known, j], rounds=10)
+        residual[:, j] = own[:, j] - line[0] - others @ line[1:]
+        spread[j] = 1.4826 * np.median(np.abs(residual[known, j]))
+    return residual, spread
+
+
+def _suspect(
+    values: pd.DataFrame, name: str, row: int, residual: float, shift: float, spread: float
+) -> tuple[object, ...]:
+    """One row of the suspects."""
+    value = float(values[name].iloc[row])
+    middle, margin = value / np.exp(residual), np.exp(1.645 * spread)
+    return (values.index[row], name, value, middle / margin, middle * margin, factor_cause(shift))

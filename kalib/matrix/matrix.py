@@ -1,0 +1,302 @@
+"""The attack-and-defense matrix: zones, how sure they are, and the key accounts re-divided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from kalib.study.settings import ZONES, Cut, Study
+from kalib.wallet.preview import accounts_html
+from kalib.wallet.wallet import Wallet
+
+DRAWS = 4000
+BLOCK_CELLS = 16_000_000  # draws x accounts held at once by a thread: about 150 MB
+CACHED = 512  # accounts whose distributions are read at once: 130 kB of 32-bit numbers
+SCORE_END, SCORE_STEPS = 4, 8  # normal scores from -4 to 4 in steps of an eighth
+SAMPLED = 32  # one account in so many tells where the cut lies
+THREADS = 2  # numpy lets go of the interpreter in all that is slow here
+UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
+SEED = 11
+
+
+@dataclass(frozen=True, repr=False)
+class Matrix:
+    """Zones of all N accounts.
+
+    accounts: the wallet's frame with zone, zone_probability, p_attack, p_defense, p_maintenance,
+    p_watch, top_probability, key_account, key_account_by_sales, change. potential_cut: currency a
+    year; sow_cut, market_share: fractions; counts: accounts by zone; ranking: what the sales
+    ranking misses, see `compare_rankings`.
+    """
+
+    accounts: pd.DataFrame
+    potential_cut: float
+    sow_cut: float
+    market_share: float
+    counts: Mapping[str, int]
+    ranking: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{zone}: {count:,}" for zone, count in self.counts.items())
+
+    def _repr_html_(self) -> str:
+        columns = ("name", "potential", "sales", "sow", "zone", "zone_probability", "change")
+        return f"<p>{self!r}</p>" + accounts_html(self.accounts, columns)
+
+
+def potential_cut(potential: np.ndarray, cut: Cut) -> float:
+    """The potential at which "high" begins, currency a year; potential (n,) without NaN."""
+    if len(potential) == 0:
+        return float("nan")
+    if cut.kind == "value":
+        return cut.value
+    if cut.kind == "quantile":
+        return float(np.quantile(potential, cut.value))
+    ordered = np.sort(potential)[::-1]
+    if cut.kind == "top":
+        return float(ordered[min(int(cut.value), len(ordered)) - 1])
+    running = np.cumsum(ordered)
+    place = int(np.searchsorted(running, cut.value * running[-1] * (1 - 1e-12)))
+    return float(ordered[min(place, len(ordered) - 1)])
+
+
+def assign_zones(
+    potential: pd.Series, sow: pd.Series, potential_cut: float, sow_cut: float
+) -> pd.Series:
+    """Zone by account: at or above a cut counts as high; "" where potential is unknown."""
+    high, loyal = potential >= potential_cut, sow >= sow_cut
+    zone = np.select(
+        [high & ~loyal, high & loyal, ~high & loyal], ["attack", "defense", "maintenance"], "watch"
+    )
+    return pd.Series(np.where(potential.notna(), zone, ""), index=potential.index, dtype="str")
+
+
+def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Joint draws (size, len(rows)) of the potential of some accounts, float32.
+
+    Errors an account shares with others (the formula's coefficients) are drawn once a draw; its
+    own error is added; the normal score is read off the account's own distribution.
+    """
+    rng = np.random.Generator(np.random.SFC64(seed))
+    loadings = wallet.loadings[rows]
+    shared = rng.standard_normal((size, loadings.shape[1]), dtype=np.float32)
+    own = np.sqrt(np.clip(1 - (loadings**2).sum(axis=1), 0, None)).astype(np.float32)
+    normal = _normal_table()
+    potential = np.empty((size, len(rows)), dtype=np.float32)
+    # Few accounts at a time: their tables then stay in the processor's cache.
+    for start in range(0, len(rows), CACHED):
+        part = slice(start, start + CACHED)
+        table = _at_scores(wallet.quantiles[rows[part]], wallet.levels)
+        count = table.shape[1]
+        score = normal.take(rng.integers(0, 1 << 16, (size, len(table)), dtype=np.uint16))
+        score *= own[part] * SCORE_STEPS
+        score += shared @ (loadings[part].T * np.float32(SCORE_STEPS))
+        score += np.float32(SCORE_STEPS * SCORE_END)
+        np.clip(score, 0, np.float32(count - 1.001), out=score)
+        place = score.astype(np.int32)
+        score -= place
+        place += np.arange(0, table.size, count, dtype=np.int32)
+        flat = table.ravel()
+        low = flat.take(place)
+        place += 1
+        high = flat.take(place)
+        high -= low
+        high *= score
+        np.add(low, high, out=potential[:, part])
+    return potential
+
+
+@cache
+def _normal_table() -> np.ndarray:
+    """Normal scores (65536,) of equal probability, float32: a random 16-bit number reads one."""
+    from scipy.special import ndtri
+
+    return ndtri((np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float32)
+
+
+def _at_scores(quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Potential (n, m) at evenly spaced normal scores from its quantiles (n, Q) at levels."""
+    from scipy.special import ndtr
+
+    points = np.linspace(-SCORE_END, SCORE_END, 2 * SCORE_END * SCORE_STEPS + 1)
+    place = np.interp(ndtr(points), levels, np.arange(len(levels)))
+    left = np.minimum(place.astype(int), len(levels) - 2)
+    part = (place - left).astype(np.float32)
+    low = quantiles[:, left]
+    return low + part * (quantiles[:, left + 1] - low)
+
+
+def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.DataFrame:
+    """How often each account falls in each zone, all potentials drawn anew together.
+
+    In each draw the potential cut and, where the study asks for it, the market share are computed
+    anew. Returns p_attack, p_defense, p_maintenance, p_watch, top_probability (N rows), NaN where
+    potential is unknown, and everywhere without draws.
+    """
+    accounts = wallet.accounts
+    rows = np.flatnonzero(accounts["potential"].notna())
+    sales = accounts["sales"].to_numpy(np.float32)[rows]
+    columns = [f"p_{zone}" for zone in ZONES]
+    result = pd.DataFrame(np.nan, index=accounts.index, columns=[*columns, "top_probability"])
+    if len(rows) == 0 or draws == 0:
+        return result
+    block = max(1, min(draws, BLOCK_CELLS // len(rows)))
+    starts = range(0, draws, block)
+
+    def count(start: int) -> np.ndarray:
+        potential = draw_potential(wallet, rows, min(block, draws - start), SEED + start)
+        return _count_zones(potential, sales, study)
+
+    # Counts are whole numbers: their sum is the same in whatever order the threads come.
+    with ThreadPoolExecutor(THREADS) as pool:
+        high_count, loyal_count, both_count = np.sum(list(pool.map(count, starts)), axis=0)
+    parts = (
+        high_count - both_count,
+        both_count,
+        loyal_count - both_count,
+        draws - high_count - loyal_count + both_count,
+    )
+    for column, counts in zip(columns, parts, strict=True):
+        result.iloc[rows, result.columns.get_loc(column)] = counts / draws
+    result.iloc[rows, result.columns.get_loc("top_probability")] = high_count / draws
+    return result
+
+
+def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.ndarray:
+    """In how many draws (size, n) an account is high, loyal, and both: (3, n)."""
+    cut = cut_of_draws(potential, study.matrix.potential_cut)
+    if study.matrix.share_cut == "market":
+        share = sales.sum(dtype=float) / potential.sum(axis=1, dtype=float)
+    else:
+        share = np.full(len(potential), float(study.matrix.share_cut))
+    high = potential >= cut[:, None].astype(np.float32)
+    potential *= share[:, None].astype(np.float32)
+    loyal = potential <= sales
+    return np.stack(
+        [
+            np.add.reduce(a.view(np.uint8), axis=0, dtype=np.int64)
+            for a in (high, loyal, high & loyal)
+        ]
+    )
+
+
+def build_matrix(wallet: Wallet, study: Study, draws: int = DRAWS) -> Matrix:
+    """Zones, probabilities, key accounts, and what changes against today's list.
+
+    draws: of all potentials, for the probabilities; with 0 these are NaN, and nobody is undecided.
+    """
+    accounts = wallet.accounts.copy()
+    known = accounts["potential"].notna()
+    cut = potential_cut(accounts.loc[known, "potential"].to_numpy(), study.matrix.potential_cut)
+    share = study.matrix.share_cut
+    sow_cut = wallet.market_share if share == "market" else float(share)
+    accounts["zone"] = assign_zones(accounts["potential"], accounts["sow"], cut, sow_cut)
+    chances = zone_probabilities(wallet, study, draws)
+    columns = [f"p_{zone}" for zone in ZONES]
+    position = accounts["zone"].map({zone: k for k, zone in enumerate(ZONES)})
+    own = chances[columns].to_numpy()[np.arange(len(accounts)), position.fillna(0).astype(int)]
+    accounts["zone_probability"] = np.where(position.notna(), own, np.nan)
+    accounts = pd.concat([accounts, chances], axis=1)
+    accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
+    accounts["key_account_by_sales"] = sales_ranking(
+        accounts["sales"], int(accounts["key_account"].sum())
+    )
+    accounts["change"] = _changes(accounts)
+    unsure = known & (chances[columns].max(axis=1) < UNDECIDED)
+    accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
+    counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
+    ranking = compare_rankings(accounts)
+    return Matrix(accounts, cut, sow_cut, wallet.market_share, counts, ranking)
+
+
+def sales_ranking(sales: pd.Series, size: int) -> pd.Series:
+    """True for the size accounts with the largest sales; ties go to the smaller id."""
+    order = sales.sort_index().sort_values(ascending=False, kind="stable").index[:size]
+    return pd.Series(sales.index.isin(order), index=sales.index)
+
+
+def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:
+    """Key accounts by potential against the sales ranking of the same length.
+
+    missed: key accounts the sales ranking leaves out; wrong: accounts it calls key that are not.
+    Their numbers, potential and sales (currency a year), and the gap to the market share the
+    missed ones hold.
+    """
+    by_potential, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
+    missed, wrong = accounts[by_potential & ~by_sales], accounts[by_sales & ~by_potential]
+    return {
+        "missed": len(missed),
+        "missed_potential": float(missed["potential"].sum()),
+        "missed_sales": float(missed["sales"].sum()),
+        "wrong": len(wrong),
+        "wrong_potential": float(wrong["potential"].sum()),
+        "wrong_sales": float(wrong["sales"].sum()),
+        "agreed": int((by_potential & by_sales).sum()),
+    }
+
+
+def cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:
+    """The potential cut in each draw (size,) of potential (size, n)."""
+    size, n = potential.shape
+    if cut.kind == "value":
+        return np.full(size, cut.value)
+    if cut.kind == "quantile":
+        place = cut.value * (n - 1)
+        left = int(place)
+        right = min(left + 1, n - 1)
+        low, high = np.array([_ordered(row, left, right) for row in potential]).T
+        return low + (place - left) * (high - low)
+    if cut.kind == "top":
+        place = n - min(int(cut.value), n)
+        return np.array([_ordered(row, place, place)[0] for row in potential])
+    return np.array([potential_cut(row, cut) for row in potential])
+
+
+def _ordered(row: np.ndarray, left: int, right: int) -> tuple[float, float]:
+    """The values at two places of a row (n,) in order, right at or just after left.
+
+    A sample tells a band in which they lie (Floyd & Rivest 1975); where it is wrong, or the row is
+    short, the whole row is parted.
+    """
+    sample = row[::SAMPLED]
+    reach = 2 * np.sqrt(len(sample))  # four standard errors of a place in the sample, at most
+    edges = np.array([left / SAMPLED - reach, right / SAMPLED + reach]).astype(int)
+    if len(sample) > 4 * reach:
+        first, last = np.clip(edges, 0, len(sample) - 1)
+        part = np.partition(sample, [first, last])
+        inside = row >= part[first] if edges[0] >= 0 else np.ones(len(row), dtype=bool)
+        before = len(row) - np.count_nonzero(inside)
+        if edges[1] < len(sample):
+            inside &= row <= part[last]
+        band = row[inside]
+        if before <= left and right < before + len(band):
+            band.partition([left - before, right - before])
+            return float(band[left - before]), float(band[right - before])
+    part = np.partition(row, [left, right])
+    return float(part[left]), float(part[right])
+
+
+def _changes(accounts: pd.DataFrame) -> pd.Series:
+    """promoted, demoted, kept or "" against today's list, or the sales ranking without one."""
+    today = accounts["current_ka"]
+    given = today.notna().any()
+    before = today.fillna(False).astype(bool) if given else accounts["key_account_by_sales"]
+    now = accounts["key_account"]
+    known = accounts["zone"] != ""
+    change = np.select(
+        [now & before, now & ~before, ~now & before & known],
+        ["kept", "promoted", "demoted"],
+        "",
+    )
+    return pd.Series(change, index=accounts.index, dtype="str")
+
+
+def _with_flag(flags: pd.Series, where: pd.Series, code: str) -> pd.Series:
+    """Flags with a code joined on where the condition holds."""
+    joined = np.where(flags == "", code, flags + ";" + code)
+    return pd.Series(np.where(where, joined, flags), index=flags.index, dtype="str")

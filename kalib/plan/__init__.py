@@ -1,0 +1,1 @@
+"""Teams, territories and targets."""

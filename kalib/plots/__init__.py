@@ -1,0 +1,1 @@
+"""Charts: results and axes in, axes out."""

@@ -1,0 +1,194 @@
+"""The house style of the deliverables: fonts, colors, axes in money, files of charts."""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from kalib.study.settings import Study
+from kalib.words.catalogue import Words
+
+# After Okabe & Ito 2008, told apart with any color vision, each at least 3:1 against white
+# (WCAG 2.2, 1.4.11); markers tell them apart without color.
+ZONE_COLORS = {
+    "attack": "#D55E00",
+    "defense": "#0072B2",
+    "maintenance": "#8A8A8A",
+    "watch": "#A68B1B",
+}
+ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
+INK = "#2b3440"
+ACCENT, SOFT_INK, MARK = "#0072B2", "#52606d", "#D55E00"
+LATIN, CHINESE = "Source Sans Pro", "Noto Sans SC"  # drawn by one house to stand together
+OTHERS = ("DejaVu Sans", "Noto Sans CJK SC", "Malgun Gothic", "Arial Unicode MS")
+TITLE_LETTERS = 84  # of a chart's title on one line; Chinese ones are twice as wide
+LETTERS = 28  # of a name on a chart
+CONTRAST = 4.5  # of text on white: WCAG 2.2, success criterion 1.4.3
+
+
+def apply_theme() -> None:
+    """The house style; called once where a run or a notebook begins."""
+    _register_fonts()
+    sns.set_theme(
+        style="whitegrid",
+        rc={
+            "figure.figsize": (9, 5.4),
+            "figure.dpi": 110,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 15,
+            "axes.labelsize": 12,
+            "xtick.labelsize": 11,
+            "ytick.labelsize": 11,
+            "legend.fontsize": 11,
+            "font.size": 11,
+            "axes.unicode_minus": False,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "axes.edgecolor": "#9aa3ad",
+            "grid.color": "#e6e9ed",
+            "font.family": _families(),
+            "svg.hashsalt": "kalib",
+            "svg.fonttype": "path",
+        },
+    )
+    # The report says once that a font is missing (`lacks_font`); a line for each letter does not.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+
+
+def font_files() -> list[Path]:
+    """Files of the fonts that came with the kit."""
+    wanted = {
+        "font_source_sans_pro": [f"files/SourceSansPro-{face}.ttf" for face in ("Regular", "Bold")],
+        "pylopdf_fonts_zh_cn": ["NotoSansSC-Regular.otf"],
+    }
+    places = {name: spec.origin for name in wanted if (spec := find_spec(name)) and spec.origin}
+    files = [Path(place).parent / file for name, place in places.items() for file in wanted[name]]
+    return [file for file in files if file.is_file()]
+
+
+def lacks_font(texts: Iterable[str]) -> bool:
+    """Whether charts would show boxes for characters in texts."""
+    _register_fonts()
+    wanted = {character for text in texts for character in str(text) if character.isprintable()}
+    return not wanted <= _letters()
+
+
+def accent(study: Study) -> str:
+    """The client's first color, or ours; darkened until text in it can be read on white."""
+    color = np.array(to_rgb(study.report.colors[0] if study.report.colors else ACCENT))
+    while _contrast(color) < CONTRAST:
+        color *= 0.95
+    return str(to_hex(tuple(color)))
+
+
+def tint(color: str, share: float = 0.6) -> str:
+    """A color mixed with so much white."""
+    return str(to_hex(tuple(share + (1 - share) * np.array(to_rgb(color)))))
+
+
+def new_axes() -> Axes:
+    """Axes of a fresh figure at page size."""
+    return plt.subplots(layout="constrained")[1]
+
+
+def entitle(ax: Axes, words: Words, text: str) -> None:
+    """A title in the language; the Chinese font has one weight, so a thin line makes it bold."""
+    told = words.tell(text)
+    letters = TITLE_LETTERS // 2 if words.language == "zh" else TITLE_LETTERS
+    title = ax.set_title("\n".join(textwrap.wrap(told, letters)) or told)
+    if words.language == "zh":
+        order = [CHINESE, *(name for name in _families() if name != CHINESE)]
+        title.set(fontfamily=order, fontweight="normal")
+        title.set_path_effects([withStroke(linewidth=0.7, foreground=INK)])
+
+
+def save_figures(drawings: Mapping[str, Callable[[Axes], Axes]], folder: Path) -> list[str]:
+    """Draw each and write it as PNG and SVG; returns the names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in drawings.items():
+        figure = draw(new_axes()).get_figure()
+        assert isinstance(figure, Figure)
+        figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
+        figure.set_layout_engine("none")  # laid out already, and that takes longest
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        plt.close(figure)
+    return list(drawings)
+
+
+def money_axis(axis: Axis, words: Words, log: bool = False) -> None:
+    """Short numbers on an axis, and ticks that don't crowd a logarithmic one."""
+    if log:
+        low, high = sorted(axis.get_view_interval())
+        wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
+        axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
+def letters_of(text: str) -> int:
+    """Width of a text in Latin letters."""
+    return sum(2 if character >= "\u2e80" else 1 for character in text)
+
+
+def cut(text: str, letters: int) -> str:
+    """A text of at most so many Latin letters, cut where it has more."""
+    if letters_of(text) <= letters:
+        return text
+    while letters_of(text) > letters - 1 and len(text) > 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def short_name(name: object) -> str:
+    """A client's name for a chart: cut where it is long, and not read as mathematics."""
+    return plain_text(cut(str(name), LETTERS))
+
+
+def plain_text(text: object) -> str:
+    """Client text that the chart does not read as mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+@cache
+def _register_fonts() -> None:
+    for file in font_files():
+        fontManager.addfont(file)
+    one = [font for font in fontManager.ttflist if font.name == CHINESE]
+    # Its one weight serves as bold too: matplotlib would warn at each bold letter.
+    fontManager.ttflist += [replace(font, weight=700) for font in one]
+
+
+def _families() -> list[str]:
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in (LATIN, CHINESE, *OTHERS) if name in installed]
+
+
+@cache
+def _letters() -> frozenset[str]:
+    """Characters that some font of the charts has."""
+    files = [findfont(FontProperties(family=[name])) for name in _families()]
+    return frozenset(chr(code) for file in files for code in FT2Font(file).get_charmap())
+
+
+def _contrast(color: np.ndarray) -> float:
+    """Contrast of a color (3,) with white, 1 to 21 (WCAG 2.2)."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))

@@ -1,0 +1,1 @@
+"""Whole runs: notebooks executed, reports kept, studies side by side."""

@@ -1,0 +1,115 @@
+"""The files of a run that programs read: accounts, formula, verdict and summary."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.analysis import Analysis
+from kalib.formula.fitting import Fit
+from kalib.indicators.screening import Screening
+from kalib.study.settings import Study
+from kalib.wallet.wallet import surveyed_range
+from kalib.waves.waves import LEARNED, learned_from
+
+CONTRACT = (
+    "account", "name", "region", "segment", "sales", "potential", "potential_low",
+    "potential_high", "potential_source", "extrapolated", "sow", "sow_low", "sow_high",
+    "below_market", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
+    "p_watch", "key_account", "key_account_by_sales", "change", "team", "rep", "target_sales",
+    "target_sow", "target_growth", "flags",
+)  # fmt: skip
+FURTHER = (
+    "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
+    "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
+    "override_by", "override_reason", "survey_rank", "survey_benefit",
+)  # fmt: skip
+FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
+MONEY_DIGITS, SHARE_DIGITS = 2, 6
+
+
+def accounts_table(analysis: Analysis) -> pd.DataFrame:
+    """One row an account in the order of the client's, the contract's columns first; amounts to
+    cents, shares to six digits."""
+    after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
+    frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
+    frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
+    for name in frame.select_dtypes("number"):
+        money = name.startswith(("sales", "potential", "target", "survey")) and name[-3:] != "sow"
+        frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
+    frame["current_ka"] = frame["current_ka"].astype("boolean")
+    return frame
+
+
+def _no_formulas(accounts: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet program would run as a formula, with the apostrophe that keeps it
+    text there; numbers such as an id of +49 stay."""
+    safe = accounts.copy()
+    for name in safe.select_dtypes(("object", "string")):
+        cells = safe[name].astype("string")
+        risky = cells.str.match(FORMULA) & ~cells.str.fullmatch(NUMBER)
+        safe[name] = safe[name].where(~risky.fillna(False), "'" + cells)
+    return safe
+
+
+def write_outputs(
+    analysis: Analysis, figures: Mapping[str, object], source: Mapping[str, Any], folder: Path
+) -> None:
+    """Write accounts.csv, accounts.parquet and the JSON files. figures: as in summary.json;
+    source: as in run.json."""
+    accounts = accounts_table(analysis)
+    _no_formulas(accounts).to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
+    accounts.to_parquet(folder / "accounts.parquet", index=False)
+    learned_from(analysis).reset_index().to_parquet(folder / LEARNED, index=False)
+    record = formula_record(analysis.fit, analysis.screening, analysis.study)
+    write_json(record, folder / "formula.json")
+    write_json(analysis.verdict.to_json(), folder / "verdict.json")
+    write_json(figures, folder / "summary.json")
+    write_json(source, folder / "run.json")
+
+
+def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
+    """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
+    formula, confidence = fit.formula, study.formula.confidence
+    low, high = fit.predictive.sql_bounds(formula.sql_line, confidence, formula.sql_ratio)
+    return {
+        **formula.to_json(),
+        "currency": study.currency,
+        "confidence": confidence,
+        "sql_low": low,
+        "sql_high": high,
+        "error": fit.predictive.to_json(),
+        "surveyed": surveyed_range(fit, screening),
+    }
+
+
+def overridden(analysis: Analysis) -> dict[str, Any] | None:
+    """Which workbook replaced how many potentials; None without one. Who, which and why are in
+    accounts.csv: run.json holds no client's data."""
+    given = analysis.overrides
+    return {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
+
+
+def write_json(content: object, path: Path) -> None:
+    """Write JSON that any program reads: no NaN, keys in the order given."""
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """numpy and dataclass leaves as JSON's types; NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,120 @@
+"""All studies on one page, and what a batch came to in one table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from kalib import __version__
+from kalib.errors import Problem, StudyError
+from kalib.files import PACKAGE, whole
+from kalib.runs.batch import Outcome
+from kalib.runs.provenance import MARK, read_run
+from kalib.study.loading import load_study
+from kalib.words.catalogue import Words
+
+TEMPLATES = PACKAGE / "report" / "templates"
+PAGE = "index.html"
+LOG_WIDTH = 160  # letters; a log has no edge to wrap at
+FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
+
+
+def write_overview(reports: Path) -> Path:
+    """Write reports/index.html: every report below the folder, a line each; returns the page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    runs = read_reports(reports)
+    languages = {run["language"] for run in runs}
+    words = Words("zh" if languages == {"zh"} else "en", "")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page = environment.get_template("overview.html").render(
+        runs=runs, words=words, files=FILES, version=__version__
+    )
+    with whole(reports / PAGE) as part:
+        part.write_text(page, encoding="utf-8")
+    return reports / PAGE
+
+
+def find_page(run: Path, reports: Path) -> Path:
+    """The page of a run: run is a report's folder or its page, or a study's name, folder or file.
+
+    Of a study, the page of its own period, else of the latest. Raises StudyError where there is
+    none.
+    """
+    for page in (run, run / PAGE):
+        if page.is_file() and page.name == PAGE:
+            return page
+    name, period = run.name, ""
+    if run.suffix == ".toml" or (run / "study.toml").is_file():
+        about = load_study(run).study
+        name, period = about.name, about.period
+    runs = sorted(file.parent for file in reports.glob(f"{escape(name)}/*/{MARK}"))
+    own = [folder for folder in runs if folder.name == period]
+    for folder in (*own, *reversed(runs)):
+        if (folder / PAGE).is_file():
+            return folder / PAGE
+    remedy = f"Give a report's folder or a study that was run; `kalib run` writes below {reports}"
+    raise StudyError(Problem("there is no report", file=str(run), remedy=remedy))
+
+
+def read_reports(reports: Path) -> list[dict[str, Any]]:
+    """What the overview says of each finished report, by study, the latest period first."""
+    found = []
+    for file in sorted(reports.glob(f"*/*/{MARK}"), reverse=True):
+        summary, run = read_summary(file.parent), read_run(file.parent)
+        if not summary or not run:
+            continue
+        about = run["parameters"]["study"]
+        found.append(
+            {
+                **{key: summary.get(key) for key in
+                   ("verdict", "accounts", "market_share", "ka_new", "missed_by_sales")},
+                "name": run["study"],
+                "title": about["title"] or run["study"],
+                "period": run["period"],
+                "language": run["parameters"]["report"]["language"],
+                "folder": file.parent.relative_to(reports).as_posix(),
+            }
+        )  # fmt: skip
+    return sorted(found, key=lambda run: run["name"])
+
+
+def read_summary(report: Path) -> dict[str, Any]:
+    """A report's summary.json; empty where it can't be read."""
+    try:
+        content = json.loads((report / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def show_summary(outcomes: Sequence[Outcome]) -> None:
+    """A table on stderr, one line a study."""
+    from rich.console import Console
+    from rich.table import Table
+
+    words = Words("en", "")
+    table = Table("study", "outcome", "verdict")
+    for name in ("market share", "key accounts", "missed by sales", "seconds"):
+        table.add_column(name, justify="right")
+    for outcome in outcomes:
+        summary = read_summary(outcome.report) if outcome.report else {}
+        share = summary.get("market_share")
+        table.add_row(
+            outcome.study,
+            "failed" if outcome.error else "unchanged" if outcome.unchanged else "done",
+            str(summary.get("verdict", "")),
+            words.percent(share) if share is not None else "",
+            str(summary.get("ka_new", "")),
+            str(summary.get("missed_by_sales", "")),
+            f"{outcome.seconds:.1f}" if outcome.seconds else "",
+        )
+    wide = None if sys.stderr.isatty() else LOG_WIDTH
+    Console(stderr=True, markup=False, width=wide).print(table)

@@ -1,0 +1,171 @@
+"""What a run was made from, so that it can be repeated, and need not be where nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kalib import __version__
+from kalib.files import PACKAGE
+from kalib.study.settings import Study
+
+MARK = "run.json"  # every finished report has it
+COMPARED = ("accounts.csv", "formula.json", "summary.json")  # the same bytes from the same inputs
+DELIVERED = (
+    *COMPARED, "accounts.parquet", "verdict.json", "index.html", "report.pdf", "deck.pptx",
+    "accounts.xlsx",
+)  # fmt: skip
+PACKAGES = (
+    "numpy", "pandas", "scipy", "scikit-learn", "seaborn", "matplotlib", "papermill", "nbclient",
+    "ipykernel", "pyarrow", "pydantic",
+)  # fmt: skip
+GIT_SECONDS = 5
+
+
+def input_files(study: Study, file: Path) -> dict[str, Path]:
+    """What is read of a study, by its name below the study's folder: the study file, its tables,
+    its codebook, the client's template and logo."""
+    data, look = study.data, (study.report.template, study.report.logo)
+    given = [name for name in (data.accounts, data.survey, data.visits, *look) if name]
+    names = [file.name, *given, "codebook.md"]
+    return {name: study.folder / name for name in names if (study.folder / name).is_file()}
+
+
+def inputs_of(
+    study: Study,
+    file: Path,
+    settings: Mapping[str, str],
+    overrides: Path | None = None,
+    key: bytes | None = None,
+    earlier: Path | None = None,
+) -> dict[str, Any]:
+    """All that a run's report depends on: data, parameters, code, the packages' versions, the
+    earlier wave it is compared with, and a trace of the key that codes names, None where they are
+    not coded."""
+    return {
+        "kalib": __version__,
+        "code": code_hash(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "study": study.name,
+        "period": study.period,
+        "data": {name: file_hash(path) for name, path in input_files(study, file).items()},
+        "parameters": study.model_dump(mode="json", exclude={"folder"}),
+        "settings": dict(settings),
+        "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
+        "earlier": read_run(earlier).get("fingerprint") if earlier else None,
+        "anonymized": hmac.digest(key, b"run", "sha256").hex()[:12] if key else None,
+    }
+
+
+def provenance(
+    inputs: Mapping[str, Any],
+    folder: Path,
+    overrides: Mapping[str, Any] | None,
+    seed: int,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """run.json: the inputs, the hash of them all, where from, the seed, seconds per step.
+
+    folder: the study's; overrides: who replaced which potential, or None.
+    """
+    return {
+        **inputs,
+        "overrides": overrides,
+        "anonymized": bool(inputs["anonymized"]),
+        "fingerprint": fingerprint(inputs),
+        "git": {"study": commit_of(folder), "kalib": _kit_commit()},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "seed": seed,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+
+
+def fingerprint(inputs: Mapping[str, Any]) -> str:
+    """One hash of all inputs."""
+    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def earlier_report(target: Path, study: str, period: str) -> Path | None:
+    """The latest report of an earlier period of the study beside target; None where there is none.
+
+    Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2.
+    """
+    found = []
+    for mark in target.absolute().parent.glob(f"[!.]*/{MARK}"):
+        run = read_run(mark.parent)
+        if run.get("study") == study and str(run.get("period", period)) < period:
+            found.append((str(run["period"]), mark.parent))
+    return max(found)[1] if found else None
+
+
+def is_current(report: Path, print_of_inputs: str) -> bool:
+    """Whether a report is whole and was made from just these inputs."""
+    return all((report / name).is_file() for name in DELIVERED) and (
+        read_run(report).get("fingerprint") == print_of_inputs
+    )
+
+
+def read_run(report: Path) -> dict[str, Any]:
+    """A report's run.json; empty where it can't be read."""
+    try:
+        content = json.loads((report / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_hash() -> str:
+    """SHA-256 of the package and its notebooks."""
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    beside = PACKAGE.parent / "notebooks"  # in a checkout; an installation has them inside
+    files |= set(beside.glob("*.ipynb"))
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.as_posix()):
+        digest.update(f"{path.name}:{file_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def commit_of(folder: Path) -> str | None:
+    """The git commit of a folder, "+" added where files in it have changed since; None where it
+    is not kept in git."""
+    commands = (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "."))
+    said = []
+    for command in commands:
+        try:
+            done = subprocess.run(
+                ["git", *command], cwd=folder, capture_output=True, text=True, check=True,
+                timeout=GIT_SECONDS,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        said.append(done.stdout.strip())
+    return said[0] + ("+" if said[1] else "")
+
+
+def _kit_commit() -> str | None:
+    """The commit of the kit where it is a checkout, which has its notebooks beside it."""
+    return commit_of(PACKAGE) if (PACKAGE.parent / "notebooks").is_dir() else None
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,187 @@
+"""A run repeated from its run.json, and its numbers compared with those it left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalib.errors import Problem, StudyError
+from kalib.runs.batch import Asked, Job, run_here
+from kalib.runs.provenance import COMPARED, MARK, PACKAGES, inputs_of, read_run
+from kalib.study.loading import load_study
+
+if TYPE_CHECKING:
+    from kalib.tables.anonymize import Secret
+
+MOST_SHOWN = 20  # differences of one file
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A run repeated: what of kalib, Python and packages is not as it was, and for each file of
+    numbers what differs (nothing: the same bytes)."""
+
+    study: Path
+    versions: tuple[str, ...]
+    differences: Mapping[str, tuple[str, ...]]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all numbers are the same."""
+        return not any(self.differences.values())
+
+    def __str__(self) -> str:
+        lines = list(self.versions)
+        for name, differences in self.differences.items():
+            lines.append(f"{name}: {'differs' if differences else 'the same bytes'}")
+            lines += [f"  {difference}" for difference in differences]
+        return "\n".join(lines)
+
+
+def rerun(
+    run: Path,
+    study: Path | None = None,
+    overrides: Path | None = None,
+    secret: Secret | None = None,
+) -> Repeated:
+    """Repeat a run beside it and compare; the run stays as it was.
+
+    study: its study.toml or folder, looked for below data/ and here where it is not given;
+    overrides, secret: as the run had. Raises StudyError where the inputs are not those of the run,
+    KalibError where the run fails.
+    """
+    before = read_run(run)
+    if "fingerprint" not in before:
+        raise StudyError(
+            Problem("no run to repeat", file=str(run / MARK),
+                    remedy="Give the folder of a report made by this version of kalib")
+        )  # fmt: skip
+    settings = before["settings"]
+    file = find_study(before, study)
+    loaded = load_study(file, settings)
+    key = secret.key(loaded.folder) if secret else None
+    now = inputs_of(loaded, file, settings, overrides, key)
+    _refuse_other_inputs(before, now, bool(key))
+    again = run.absolute().with_name(f".{run.absolute().name}.again")
+    asked = Asked(settings, overrides, secret, workers=2)
+    (outcome,) = run_here([[Job(str(file), again)]], asked, 1, lambda *_: None)
+    if outcome.error:
+        raise outcome.error
+    try:
+        found = {name: tuple(differences(run / name, again / name)) for name in COMPARED}
+    finally:
+        shutil.rmtree(again, ignore_errors=True)
+    return Repeated(file, tuple(_versions(before, now)), found)
+
+
+def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
+    """The study file of a run: the one given, else the first nearby of the run's name and period.
+
+    Raises StudyError where there is none.
+    """
+    if study is not None:
+        return study / "study.toml" if study.is_dir() else study
+    here = Path()
+    for file in [here / "study.toml", *sorted(here.glob("data/*/*.toml")),
+                 *sorted(here.glob("*/study.toml"))]:  # fmt: skip
+        try:
+            found = load_study(file, before["settings"])
+            if (found.name, found.period) == (before["study"], before["period"]):
+                return file
+        except StudyError:
+            continue
+    raise StudyError(
+        Problem(f"no study {before['study']!r} below data/ or here", remedy="Give --study PATH")
+    )
+
+
+def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:
+    names = sorted({*before["data"], *now["data"]})
+    problems = [
+        Problem("is not the file that the run read", file=name,
+                remedy="Give --study with the data of the run, e.g. from its git commit "
+                       f"{(before.get('git') or {}).get('study') or '(not recorded)'}")
+        for name in names if before["data"].get(name) != now["data"].get(name)
+    ]  # fmt: skip
+    was = (before["overrides"] or {}).get("sha256")
+    if was != now["overrides"]:
+        problems.append(
+            Problem("the run had other overrides", remedy="Give --overrides with its workbook")
+        )
+    if before["anonymized"] != coded:
+        problems.append(
+            Problem("the run coded its names" if not coded else "the run did not code its names",
+                    remedy="Give --key" if not coded else "Leave --key out")
+        )  # fmt: skip
+    if problems:
+        raise StudyError(problems)
+
+
+def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("kalib", "python"):
+        if before[name] != now[name]:
+            yield f"{name} {before[name]} then, {now[name]} now"
+    if before["code"] != now["code"]:
+        yield "the code of kalib or of its notebooks has changed"
+    for name in PACKAGES:
+        was, is_now = before["packages"].get(name, "absent"), now["packages"][name]
+        if was != is_now:
+            yield f"{name} {was} then, {is_now} now"
+
+
+def differences(before: Path, after: Path) -> Iterator[str]:
+    """What differs between two versions of a CSV or JSON file, a line each; nothing where the
+    bytes are the same."""
+    if before.is_file() and before.read_bytes() == after.read_bytes():
+        return
+    if not before.is_file():
+        yield "is missing from the run"
+    elif before.suffix == ".csv":
+        yield from _in_table(before, after)
+    else:
+        yield from _in_json(before, after)
+
+
+def _in_table(before: Path, after: Path) -> Iterator[str]:
+    import pandas as pd
+
+    one, two = (
+        pd.read_csv(path, dtype={"account": str}, keep_default_na=False).set_index("account")
+        for path in (before, after)
+    )
+    if set(one.index) != set(two.index) or list(one.columns) != list(two.columns):
+        yield f"{len(one):,} accounts and {one.shape[1]} columns then, " \
+              f"{len(two):,} and {two.shape[1]} now"  # fmt: skip
+        return
+    two = two.reindex(one.index)
+    for name in one.columns:
+        changed = one[name].astype(str) != two[name].astype(str)
+        if changed.any():
+            numbers = [pd.to_numeric(table[name], errors="coerce") for table in (one, two)]
+            most = (numbers[1] - numbers[0]).abs().max()
+            by = f", by at most {most:.6g}" if pd.notna(most) else ""
+            yield f"{name}: {changed.sum():,} of {len(one):,} accounts{by}"
+
+
+def _in_json(before: Path, after: Path) -> Iterator[str]:
+    one, two = (dict(_leaves(json.loads(p.read_text(encoding="utf-8")))) for p in (before, after))
+    changed = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    for key in changed[:MOST_SHOWN]:
+        yield f"{key}: {one.get(key)!r} then, {two.get(key)!r} now"
+    if len(changed) > MOST_SHOWN:
+        yield f"and {len(changed) - MOST_SHOWN} more"
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted place and value of everything in a JSON value that is no object or array."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        where = f"{place}.{key}" if place else str(key)
+        if isinstance(item, dict | list):
+            yield from _leaves(item, where)
+        else:
+            yield where, item

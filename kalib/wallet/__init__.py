@@ -1,0 +1,1 @@
+"""Potential and share of wallet of every account."""

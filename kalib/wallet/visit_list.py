@@ -1,0 +1,250 @@
+"""The visit list: accounts below market share beyond noise, and what the gap costs us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.tables.visits import DAYS_A_YEAR, Measured
+from kalib.wallet.evidence import SCORES, log_potential_at_scores
+
+WINSORIZED = 0.1  # of the z-scores at either end (Spiegelhalter 2005, section 5)
+WINSORIZED_SQUARE = 0.6787  # mean square of a standard normal winsorized so
+SHARES = (
+    np.sin(np.linspace(0.0, np.pi / 2, 1025)) ** 2
+)  # the arcsine scale: Jeffreys' prior is flat
+CHUNK = 4000  # stores at a time: 4000 x 1025 cells are 33 MB
+FEWEST_UNITS = 10  # own units seen before a store says how visits and sales books agree
+FEWEST_COMPARED = 2 / WINSORIZED  # stores that say so before it is known: two at either end
+SHARE_POINTS = 16  # quantiles of market share that carry its uncertainty into the list
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the visits' shares stand to the sales books'.
+
+    ratio: our share in the visits over our share by the books; books_sd: standard deviation of
+    the books' sales about the visits' in logs, beyond sampling (stock, season, errors);
+    correlation: of two units sold in the same store and week, beyond the store's own share.
+    """
+
+    ratio: float
+    books_sd: float
+    correlation: float
+
+
+def below_market(
+    accounts: pd.DataFrame,
+    quantiles: np.ndarray,
+    levels: np.ndarray,
+    share: float,
+    shares: np.ndarray,
+    counted: pd.Series,
+    tail: float,
+) -> dict[str, pd.Series | np.ndarray]:
+    """Accounts below market share beyond noise: below_p, below_market and sales_lost to the gap,
+    currency a year, of those below.
+
+    accounts: N rows of potential, potential_source and sales; quantiles: (N, Q) potential at levels
+    (Q,); share: market share, shares: draws of it; counted: of `counted_tails`; tail: one-sided.
+    """
+    p_values = below_p_values(accounts, quantiles, levels, shares, counted)
+    posterior = accounts["potential_source"] == "formula+sales"
+    below = below_beyond_noise(p_values, posterior, tail)
+    lost = (share * accounts["potential"] - accounts["sales"]).clip(lower=0).where(below)
+    return {"below_p": p_values, "below_market": below, "sales_lost": lost}
+
+
+def below_p_values(
+    accounts: pd.DataFrame,
+    quantiles: np.ndarray,
+    levels: np.ndarray,
+    shares: np.ndarray,
+    counted: pd.Series,
+) -> pd.Series:
+    """P-value (N,) of each account's SOW being at or above market share, NaN where unknown.
+
+    accounts: potential and sales; quantiles: (N, Q) potential at levels (Q,); shares: draws of
+    market share; counted: p-values of the stores that visits counted, which stand.
+    """
+    p_value = pd.Series(np.nan, index=accounts.index)
+    if len(shares):
+        known = accounts["potential"].notna().to_numpy()
+        sales = accounts["sales"].to_numpy(float)[known]
+        p_value[known] = tail_from_potential(quantiles[known], levels, sales, share_points(shares))
+        p_value[counted.index] = counted
+    return p_value
+
+
+def below_beyond_noise(p_value: pd.Series, posterior: pd.Series, level: float) -> np.ndarray:
+    """Accounts (N,) bool below market share beyond noise, at most level of them by chance.
+
+    level is one-sided, as the ends of an interval are. P-values pass by Benjamini & Hochberg's
+    rule. posterior: (N,) where own sales and the distribution of SOW went into the estimate; there
+    p_value is the probability of being listed wrongly, and below level in each it is so in the
+    mean (Efron 2007).
+    """
+    told, values = posterior.to_numpy(bool), p_value.to_numpy(float)
+    below = benjamini_hochberg(np.where(told, np.nan, values), level)
+    return below | (told & (values < level))
+
+
+def share_points(shares: np.ndarray) -> np.ndarray:
+    """Few points that stand for the draws of market share; none where there are none."""
+    levels = (np.arange(SHARE_POINTS) + 0.5) / SHARE_POINTS
+    return np.quantile(shares, levels) if len(shares) else np.empty(0)
+
+
+def benjamini_hochberg(p_value: np.ndarray, level: float) -> np.ndarray:
+    """Hypotheses (n,) bool rejected with a false discovery rate of at most level (Benjamini &
+    Hochberg 1995). NaN is never rejected and does not count."""
+    rejected = np.zeros(len(p_value), dtype=bool)
+    known = np.flatnonzero(np.isfinite(p_value))
+    order = known[np.argsort(p_value[known], kind="stable")]
+    limit = level * np.arange(1, len(order) + 1) / max(len(order), 1)
+    below = np.flatnonzero(p_value[order] <= limit)
+    if len(below):
+        rejected[order[: below[-1] + 1]] = True
+    return rejected
+
+
+def week_correlation(weeks: pd.DataFrame) -> float:
+    """Correlation of units within a store's week, 0 where shares vary as by chance.
+
+    weeks: (account, own, total). Overdispersion is that of weeks about their own store, not of
+    stores about each other: how stores differ is what the list is to find. With correlation r the
+    squared z-score of a week of m units has mean 1 + (m - 1) r, so that a store's variance is
+    binomial plus an additive term; z-scores are winsorized (Spiegelhalter 2005).
+    """
+    stores = weeks.groupby("account")[["own", "total"]].transform("sum")
+    share = stores["own"] / stores["total"].where(stores["total"] > 0)
+    free = weeks["total"] * (1 - weeks["total"] / stores["total"])
+    use = (share > 0) & (share < 1) & (free > 0) & (weeks["total"] > 1)
+    if use.sum() < FEWEST_COMPARED:
+        return 0.0
+    residual = weeks["own"] - weeks["total"] * share
+    z = (residual / np.sqrt(free * share * (1 - share)))[use].to_numpy()
+    low, high = np.quantile(z, [WINSORIZED, 1 - WINSORIZED])
+    square = float(np.mean(np.clip(z, low, high) ** 2)) / WINSORIZED_SQUARE
+    size = float((weeks.loc[use, "total"] - 1).mean())
+    return float(np.clip((square - 1) / size, 0.0, 1.0))
+
+
+def design_effect(weeks: pd.DataFrame, correlation: float) -> pd.Series:
+    """Variance of each store's share over the binomial one, 1 or more (Kish 1965)."""
+    sums = weeks.assign(square=weeks["total"] ** 2).groupby("account")[["total", "square"]].sum()
+    size = sums["square"] / sums["total"].where(sums["total"] > 0)
+    return (1 + (size.fillna(1.0) - 1).clip(lower=0) * correlation).rename("design_effect")
+
+
+def visits_scale(measured: Measured, sales: pd.Series) -> Scale:
+    """Compare the visits with the sales books, over stores that say something in both."""
+    frame = measured.frame
+    booked = sales.reindex(frame.index).fillna(0.0)
+    seen = frame["own"] * DAYS_A_YEAR * measured.unit_value
+    correlation = week_correlation(measured.weeks)
+    both = (booked > 0) & (seen > 0)
+    ratio = float(seen[both].sum() / booked[both].sum()) if both.any() else 1.0
+    enough = both & (frame["own_units"] >= FEWEST_UNITS)
+    if enough.sum() < FEWEST_COMPARED:
+        return Scale(ratio, 0.0, correlation)
+    miss = np.log(seen[enough] / booked[enough])
+    effect = design_effect(measured.weeks, correlation).reindex(frame.index)[enough]
+    own, total = frame.loc[enough, "own_units"], frame.loc[enough, "total_units"]
+    expected = frame.loc[enough, "counted_sd"] ** 2 + effect * (1 / own - 1 / total).clip(lower=0)
+    miss = miss - miss.median()
+    z = miss / np.sqrt(expected)
+    low, high = z.quantile([WINSORIZED, 1 - WINSORIZED])
+    excess = float((z.clip(low, high) ** 2).mean()) / WINSORIZED_SQUARE - 1
+    return Scale(ratio, float(np.sqrt(max(excess, 0.0) * expected.mean())), correlation)
+
+
+def counted_tails(
+    visits: Measured | None, sales: pd.Series, shares: np.ndarray, accounts: pd.Index
+) -> pd.Series:
+    """`tail_from_visits` of those of the accounts that were visited; shares: draws of market
+    share."""
+    if visits is None:
+        return pd.Series(dtype=float)
+    counted = tail_from_visits(visits, sales, share_points(shares))
+    return counted[counted.index.isin(accounts)]
+
+
+def tail_from_visits(
+    measured: Measured, sales: pd.Series, market_share: np.ndarray, scale: Scale | None = None
+) -> pd.Series:
+    """P-value of each visited store's true SOW being at or above market share.
+
+    Two facts speak: own of all units in the visits (binomial, its variance raised by the weeks'
+    correlation), and the books' sales over the potential counted (lognormal), which the books
+    themselves have no part in. market_share: (k,)
+    points that carry its uncertainty; scale: that of the visits where not given. Under Jeffreys'
+    prior the posterior tail is a p-value to the second order (Welch & Peers 1963).
+    """
+    from scipy.special import xlog1py, xlogy
+
+    frame = measured.frame
+    scale = visits_scale(measured, sales) if scale is None else scale
+    effect = design_effect(measured.weeks, scale.correlation).reindex(frame.index).fillna(1.0)
+    own = (frame["own_units"] / effect).to_numpy()[:, None]
+    other = ((frame["total_units"] - frame["own_units"]) / effect).to_numpy()[:, None]
+    booked = sales.reindex(frame.index).fillna(0.0).to_numpy()
+    sd = np.sqrt(frame["counted_sd"].to_numpy() ** 2 + scale.books_sd**2)[:, None]
+    with np.errstate(divide="ignore"):
+        share = np.log(booked / frame["counted"].to_numpy())[:, None]
+        grid = np.log(SHARES)[None, :]
+    seen = np.clip(SHARES * scale.ratio, 0.0, 1.0)[None, :]
+    place = np.interp(market_share, SHARES, np.arange(len(SHARES)))
+    result = np.full(len(frame), np.nan)
+    if len(place) == 0:
+        return pd.Series(result, index=frame.index, name="p_value")
+    for start in range(0, len(frame), CHUNK):
+        part = slice(start, start + CHUNK)
+        log = xlogy(own[part], seen) + xlog1py(other[part], -seen)
+        sold = booked[part] > 0
+        log[sold] += -0.5 * ((share[part][sold] - grid) / sd[part][sold]) ** 2
+        mass = np.exp(log - log.max(axis=1, keepdims=True))
+        result[part] = _mass_above(mass, place)
+    return pd.Series(result, index=frame.index, name="p_value")
+
+
+def tail_from_potential(
+    quantiles: np.ndarray, levels: np.ndarray, sales: np.ndarray, market_share: np.ndarray
+) -> np.ndarray:
+    """P-value (n,) of SOW at or above market share, from each account's potential (n, Q).
+
+    SOW is at or above market share where potential is at or below sales / market share. Errors
+    that accounts share move market share with them; taking both as independent errs on the side
+    of fewer accounts.
+    """
+    from scipy.special import ndtr, ndtri
+
+    share = market_share[market_share > 0]
+    result = np.full(len(sales), np.nan)
+    if len(share) == 0:
+        return result
+    known = ndtri(levels)
+    with np.errstate(divide="ignore"):
+        border = np.log(sales)[:, None] - np.log(share)[None, :]
+    exact = quantiles[:, 0] == quantiles[:, -1]
+    result[exact] = (np.exp(border[exact]) >= quantiles[exact, :1]).mean(axis=1)
+    rest = np.flatnonzero(~exact & np.isfinite(quantiles).all(axis=1))
+    for start in range(0, len(rest), CHUNK):
+        part = rest[start : start + CHUNK]
+        logs = log_potential_at_scores(np.log(quantiles[part]), known)
+        for i, row in zip(part, logs, strict=True):
+            result[i] = ndtr(np.interp(border[i], row, SCORES)).mean()
+    return result
+
+
+def _mass_above(mass: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Mean over places of the part of each row's mass (n, m) that lies above them."""
+    # Trapezoids between grid points, so that a place between two points cuts one.
+    piece = 0.5 * (mass[:, 1:] + mass[:, :-1])
+    total = np.concatenate([np.zeros((len(mass), 1)), np.cumsum(piece, axis=1)], axis=1)
+    left = np.minimum(place.astype(int), mass.shape[1] - 2)
+    part = place - left
+    cut = total[:, left] + part * (total[:, left + 1] - total[:, left])
+    return 1 - cut.mean(axis=1) / total[:, -1]

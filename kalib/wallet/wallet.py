@@ -1,0 +1,316 @@
+"""Potential of every account, share of wallet, market share, and who falls below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.fitting import Fit
+from kalib.formula.predictive import with_doubts
+from kalib.formula.suspicion import STANDS_BELOW
+from kalib.indicators.screening import Screening
+from kalib.tables.overrides import no_overrides
+from kalib.tables.visits import Measured
+from kalib.wallet.composite import composite, expected_without_own, with_counts
+from kalib.wallet.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
+from kalib.wallet.preview import accounts_html
+from kalib.wallet.visit_list import below_market, counted_tails
+
+TOTAL_DRAWS = 400
+ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
+
+
+@dataclass(frozen=True, repr=False)
+class Wallet:
+    """Potential and share of wallet of all N accounts.
+
+    accounts: DataFrame indexed by account: name, region, segment, sales, current_ka, rep, margin,
+    potential, potential_low, potential_high (currency a year), potential_source, extrapolated,
+    sow, sow_low, sow_high (fractions), below_market (below market share beyond noise), below_p
+    (its p-value), sales_lost (to the gap, currency a year, of those below), flags, estimate and
+    estimate_source (potential and its source before a field expert replaced it), override_by,
+    override_reason. market_share with its interval.
+    levels (Q,), quantiles (N, Q) float32: each account's distribution of potential. loadings
+    (N, k) float32: the part of its error shared with other accounts, in normal scores.
+    """
+
+    accounts: pd.DataFrame
+    market_share: float
+    market_share_low: float
+    market_share_high: float
+    levels: np.ndarray
+    quantiles: np.ndarray
+    loadings: np.ndarray
+    evidence: SalesEvidence
+
+    def __repr__(self) -> str:
+        return f"{len(self.accounts):,} accounts, market share {self.market_share:.1%}"
+
+    def _repr_html_(self) -> str:
+        return accounts_html(self.accounts, ("name", *ESTIMATES))
+
+
+def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:
+    """Sales over potential, a fraction; above 1 it is left so, NaN where potential is unknown."""
+    return sales / potential.where(potential > 0)
+
+
+def build_wallet(
+    accounts: pd.DataFrame,
+    potential: pd.Series,
+    log_sd: pd.Series,
+    fit: Fit,
+    screening: Screening,
+    *,
+    usable: bool,
+    confidence: float = 0.9,
+    evidence: str = "auto",
+    overrides: pd.DataFrame | None = None,
+    visits: Measured | None = None,
+) -> Wallet:
+    """Estimate every account's potential.
+
+    accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
+    (currency a year) and its standard error in logs (0 for a survey answer), by which it is drawn
+    to what is expected of the account; usable: whether the formula may be built on; overrides:
+    potential, by, reason of the accounts that a field expert placed; they are taken as measured,
+    and teach the formula nothing; visits: what store visits counted, where there were any.
+    """
+    index = accounts.index
+    told = no_overrides().entries if overrides is None else overrides
+    sales, levels = accounts["sales"].to_numpy(float), fit.predictive.levels
+    # A formula that says nothing can't tell a typing error either.
+    believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
+    measured = index.isin(believed)
+    source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
+    model = _evidence(fit, accounts["sales"], evidence)
+    quantiles, point = _weigh_doubts(fit, index)
+    loadings = fit.loadings.astype(np.float32)
+    if usable and model.used:
+        buys = ~measured & (sales > 0)
+        narrower = _sharpen(point, quantiles, buys, sales, levels, model)
+        loadings[buys] *= narrower[:, None]
+        source[buys] = "formula+sales"
+    expected = expected_without_own(fit) if usable else None
+    error = log_sd.reindex(believed).fillna(0.0)
+    known = composite(potential.reindex(believed).astype(float), error, expected)
+    quantiles, point = _with_measured(quantiles, point, measured, known, levels, source == "none")
+    visits = with_counts(visits, expected) if visits else None
+    frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
+    frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
+    placed = index.get_indexer(told.index)
+    point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
+    quantiles[placed] = point[placed, None]
+    loadings[np.isin(source, ("measured", "none"))] = 0.0
+    tail = (1 - confidence) / 2
+    frame = frame.assign(**_with_intervals(point, quantiles, levels, tail, frame["sales"]))
+    outside = outside_survey(fit, screening, measured) & (source != "measured")
+    frame["potential_source"], frame["extrapolated"] = source, outside
+    reasons = told[["by", "reason"]].reindex(index).fillna("").astype("str")
+    frame = frame.join(reasons.add_prefix("override_"))
+    share, low, high, shares = _market(frame, quantiles, loadings, tail)
+    asked = index[measured].difference(told.index)
+    counted = counted_tails(visits, frame["sales"], shares, asked)
+    below = below_market(frame, quantiles, levels, share, shares, counted, tail)
+    frame = frame.assign(**below)
+    frame["flags"] = _flags(frame, fit, screening)
+    return Wallet(
+        accounts=frame,
+        market_share=share,
+        market_share_low=low,
+        market_share_high=high,
+        levels=levels,
+        quantiles=quantiles.astype(np.float32),
+        loadings=loadings,
+        evidence=model,
+    )
+
+
+def _sharpen(
+    point: np.ndarray,
+    quantiles: np.ndarray,
+    buys: np.ndarray,
+    sales: np.ndarray,
+    levels: np.ndarray,
+    model: SalesEvidence,
+) -> np.ndarray:
+    """Lay what own sales say over the estimates of the accounts that buy, in place; returns what
+    is left (n,) of the width of each one's distribution, at most 1."""
+    before = quantiles[buys]
+    sharpened = posterior_quantiles(before, sales[buys], levels, model.a, model.b)
+    # The formula's own mean is kept in its relation to the table: smearing stays in it.
+    point[buys] *= sharpened.mean(axis=1) / before.mean(axis=1)
+    quantiles[buys] = sharpened
+    narrower: np.ndarray = np.minimum(_width(sharpened) / _width(before), 1.0)
+    return narrower
+
+
+def _with_intervals(
+    point: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, tail: float, sales: pd.Series
+) -> dict[str, pd.Series]:
+    """Potential and SOW of all accounts with their intervals."""
+    potential, low, high = (
+        pd.Series(values, index=sales.index)
+        for values in (
+            point,
+            _at_level(quantiles, levels, tail),
+            _at_level(quantiles, levels, 1 - tail),
+        )
+    )
+    return {
+        "potential": potential,
+        "potential_low": low,
+        "potential_high": high,
+        "sow": share_of_wallet(sales, potential),
+        "sow_low": share_of_wallet(sales, high),
+        "sow_high": share_of_wallet(sales, low),
+    }
+
+
+def surveyed_range(
+    fit: Fit, screening: Screening, surveyed: np.ndarray | None = None
+) -> dict[str, dict[str, float] | list[str]]:
+    """What the surveyed accounts show of each indicator of the formula: low and high, or levels.
+
+    surveyed: (N,) bool; those whose potential is believed where not given.
+    """
+    values = screening.values
+    if surveyed is None:
+        surveyed = values.index.isin(fit.oof.index[~fit.oof["suspect"]])
+    found: dict[str, dict[str, float] | list[str]] = {}
+    for name in fit.formula.indicators:
+        seen = values.loc[surveyed, name]
+        if pd.api.types.is_numeric_dtype(seen):
+            found[name] = {"low": float(seen.min()), "high": float(seen.max())}
+        else:
+            found[name] = sorted(set(seen.astype(str)))
+    return found
+
+
+def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.ndarray:
+    """Accounts (N,) bool with an indicator of the formula outside its surveyed range."""
+    outside = np.zeros(len(screening.values), dtype=bool)
+    for name, seen in surveyed_range(fit, screening, surveyed).items():
+        column = screening.values[name]
+        if isinstance(seen, dict):
+            outside |= ~column.between(seen["low"], seen["high"]).to_numpy()
+        else:
+            outside |= ~column.isin(seen).to_numpy()
+    return outside
+
+
+def _weigh_doubts(fit: Fit, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions (N, Q) and means (N,) of potential by the formula, entries in doubt weighed."""
+    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
+    point = fit.expected(fit.working)
+    rows = index.get_indexer(fit.doubts.index)
+    if len(rows):
+        meant = fit.doubts["working"].to_numpy(float)
+        quantiles[rows], point[rows] = with_doubts(
+            quantiles[rows], point[rows],
+            fit.predictive.potential_quantiles(meant, fit.spread[rows]),
+            fit.expected(meant, rows),
+            fit.doubts["probability"].to_numpy(float), fit.predictive.levels,
+        )  # fmt: skip
+    return quantiles, point
+
+
+def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
+    rows = fit.working_rows
+    spread = fit.spread[rows]
+    observed = fit.oof["observed"].to_numpy()
+    weights = fit.bias.weights * ~fit.oof["suspect"].to_numpy()
+    quantiles = fit.predictive.potential_quantiles(fit.oof_working, spread)
+    own = sales.reindex(fit.oof.index).to_numpy(float)
+    return weigh_evidence(own, observed, quantiles, fit.predictive.levels, weights, mode=mode)
+
+
+def _width(quantiles: np.ndarray) -> np.ndarray:
+    """Spread of log potential (n,) between the outer eighths of the table."""
+    eighth = quantiles.shape[1] // 8
+    return np.maximum(np.log(quantiles[:, -eighth - 1] / quantiles[:, eighth]), 1e-9)
+
+
+def _with_measured(
+    quantiles: np.ndarray,
+    point: np.ndarray,
+    measured: np.ndarray,
+    known: pd.DataFrame,
+    levels: np.ndarray,
+    unknown: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The table and the point estimate with measured potential in place, NaN where unknown;
+    known: what `composite` makes of the accounts measured."""
+    from scipy.special import ndtri
+
+    potential, middle, error = (
+        known[name].to_numpy(float)[:, None] for name in ("potential", "log_middle", "log_sd")
+    )
+    quantiles, point = quantiles.copy(), point.copy()
+    # As factors on the potential: an answer without an error is its own interval to the last bit.
+    factors = np.exp(middle - np.log(potential) + error * ndtri(levels)[None, :])
+    quantiles[measured] = potential * factors
+    point[measured] = potential[:, 0]
+    quantiles[unknown], point[unknown] = np.nan, np.nan
+    return quantiles, point
+
+
+def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.ndarray:
+    """One quantile (N,) of each account's table (N, Q), linear between levels."""
+    place = np.interp(level, levels, np.arange(len(levels)))
+    left = min(int(place), len(levels) - 2)
+    fraction = place - left
+    low, high = quantiles[:, left], quantiles[:, left + 1]
+    return low + (high - low) * fraction  # exact where both are the same
+
+
+def _market(
+    frame: pd.DataFrame, quantiles: np.ndarray, loadings: np.ndarray, tail: float
+) -> tuple[float, float, float, np.ndarray]:
+    """Market share over the accounts whose potential is known, its interval, and draws of it."""
+    known = frame["potential"].notna().to_numpy()
+    sales, total = frame["sales"].to_numpy(float)[known], frame.loc[known, "potential"].sum()
+    share = float(sales.sum() / total) if total > 0 else float("nan")
+    draws = _market_share_draws(quantiles[known], loadings[known], sales)
+    low, high = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (np.nan, np.nan)
+    return share, float(np.fmin(low, share)), float(np.fmax(high, share)), draws
+
+
+def _market_share_draws(
+    quantiles: np.ndarray, loadings: np.ndarray, sales: np.ndarray
+) -> np.ndarray:
+    """Draws (TOTAL_DRAWS,) of total sales over total potential; none where nothing is sold."""
+    if len(sales) == 0 or sales.sum() == 0:
+        return np.empty(0)
+    rng = np.random.default_rng(7)
+    # Errors that are not shared average out over accounts: the total needs their variance only.
+    middle = quantiles.mean(axis=1)
+    sd = quantiles.std(axis=1)
+    shared = (loadings * sd[:, None]).sum(axis=0)
+    alone = np.sqrt(((1 - (loadings**2).sum(axis=1)).clip(0) * sd**2).sum())
+    steps = rng.standard_normal((TOTAL_DRAWS, len(shared))) @ shared
+    totals = middle.sum() + steps + alone * rng.standard_normal(TOTAL_DRAWS)
+    return sales.sum() / np.maximum(totals, 1e-9 * middle.sum())
+
+
+def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
+    """Codes per account, joined by ";"."""
+    entries = fit.suspects
+    wrong = set(entries.loc[entries["entry"] == "potential", "account"])
+    odd = set(entries.loc[entries["entry"] != "potential", "account"])
+    used = [name for name in fit.formula.indicators if name in screening.imputed]
+    filled = screening.imputed[used].any(axis=1)
+    marks = {
+        "sow_above_1": frame["sow"] > 1,
+        "suspect_potential": frame.index.isin(wrong),
+        "suspect_indicator": frame.index.isin(odd),
+        "imputed": filled.reindex(frame.index),
+        "extrapolated": frame["extrapolated"],
+        "override": frame["override_reason"] != "",
+    }
+    table = pd.DataFrame(marks, index=frame.index).fillna(False).astype(bool)
+    codes = np.array(list(marks))
+    joined = [";".join(codes[row]) for row in table.to_numpy()]
+    return pd.Series(joined, index=frame.index, dtype="str")

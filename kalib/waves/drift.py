@@ -1,0 +1,146 @@
+"""From wave to wave: has the formula changed, and what moved market share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.errors import KalibError
+from kalib.formula.formula import Formula
+from kalib.formula.linear import LeastSquares, least_squares
+from kalib.indicators.screening import encode
+
+TESTS = ["test", "f", "df", "df_residual", "p_value", "level", "level_error"]
+TERMS = ["term", "before", "after", "z", "p_value"]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Whether the later formula's terms weigh in the later wave what they weighed in the earlier.
+
+    tests: DataFrame of Chow's hypothesis, rows "whole formula" (every coefficient the same) and
+    "slopes" (the same but for the level, which a growing market moves): f, df, df_residual,
+    p_value; in the second row `level`, the later wave's shift on the working scale, and its
+    standard error. terms: DataFrame (term, before, after: coefficients fitted to each wave's
+    survey; z, p_value of their difference). Both empty where a survey can't tell the terms apart.
+    """
+
+    tests: pd.DataFrame
+    terms: pd.DataFrame
+
+    @property
+    def level(self) -> float:
+        """The market's shift on the working scale; 0 where it is not known."""
+        return float(self.tests["level"].iloc[-1]) if len(self.tests) else 0.0
+
+
+NO_DRIFT = Drift(pd.DataFrame(columns=TESTS), pd.DataFrame(columns=TERMS))
+
+
+def measure_drift(
+    formula: Formula,
+    surveys: tuple[pd.DataFrame, pd.DataFrame],
+    observed: tuple[np.ndarray, np.ndarray],
+) -> Drift:
+    """Test Chow's hypothesis (1960) that two surveys obey one formula.
+
+    formula: the later one, whose terms are fitted to both; surveys: the surveyed accounts'
+    indicators (n_k rows); observed: their potential (n_k,), currency a year. Wald tests with HC3
+    covariances: the error's spread differs between accounts and waves, where Chow's own F takes it
+    as equal (Long & Ervin 2000). Accounts surveyed twice make the tests careful: their errors go
+    together.
+    """
+    from scipy.special import fdtrc, ndtr
+
+    columns = [term.column for term in formula.terms]
+    names = [column.name for column in columns]
+    parts = [encode(survey, columns) for survey in surveys]
+    linear = formula.form == "linear"
+    aims = [aim if linear else np.log(aim) for aim in observed]
+    # In a linear formula the error is about the same fraction of every account's potential.
+    weights = [
+        formula.potential(s).to_numpy() ** -2.0 if linear else np.ones(len(s)) for s in surveys
+    ]
+    wave = np.repeat([0.0, 1.0], [len(part) for part in parts])
+    try:
+        first, second = (
+            least_squares(x, y, names, weights=w / w.mean())
+            for x, y, w in zip(parts, aims, weights, strict=True)
+        )
+        pooled = np.concatenate(weights)
+        both = least_squares(
+            np.column_stack([np.vstack(parts), wave]), np.concatenate(aims), [*names, "wave"],
+            weights=pooled / pooled.mean(),
+        )  # fmt: skip
+    except KalibError:
+        return NO_DRIFT
+    freedom = first.df_residual + second.df_residual
+    change, spread = second.coef - first.coef, _hc3_cov(first) + _hc3_cov(second)
+    rows: list[dict[str, float | str]] = []
+    for name, keep in (("whole formula", slice(0, None)), ("slopes", slice(1, None))):
+        part = change[keep]
+        f = float(part @ np.linalg.solve(spread[keep, keep], part)) / len(part)
+        p = float(fdtrc(len(part), freedom, f))
+        rows.append({"test": name, "f": f, "df": len(part), "df_residual": freedom, "p_value": p})
+    rows[1] |= {"level": float(both.coef[-1]), "level_error": float(both.hc3[-1])}
+    z = change / np.sqrt(np.diag(spread))
+    terms = pd.DataFrame(
+        {"term": ["intercept", *names], "before": first.coef, "after": second.coef, "z": z,
+         "p_value": 2 * ndtr(-np.abs(z))}
+    )  # fmt: skip
+    return Drift(pd.DataFrame(rows, columns=TESTS), terms)
+
+
+def _hc3_cov(fit: LeastSquares) -> np.ndarray:
+    """HC3 covariance (k, k) of a fit's coefficients (MacKinnon & White 1985)."""
+    weights = np.ones(len(fit.response)) if fit.weights is None else fit.weights
+    bread = fit.cov / fit.sigma**2
+    meat = (fit.design.T * (weights * fit.press_residual) ** 2) @ fit.design
+    cov: np.ndarray = bread @ meat @ bread
+    return cov
+
+
+def split_share_change(
+    accounts: tuple[pd.DataFrame, pd.DataFrame],
+    everyone: tuple[float, float],
+    parts: Mapping[str, np.ndarray],
+) -> dict[str, float]:
+    """What moved market share between two waves, in natural logs, adding up exactly.
+
+    accounts: sales and potential (currency a year) of the n accounts in both waves; everyone:
+    market share over all accounts of each wave; parts: name -> (n,) share of each account's log
+    change in potential; what they leave is "measurement". Market share is sales over potential,
+    and the log change of a total is the sum of its members' by logarithmic-mean weights
+    (Vartia 1976).
+    """
+    potential = [frame["potential"].to_numpy(float) for frame in accounts]
+    sales = [float(frame["sales"].sum()) for frame in accounts]
+    totals = [float(values.sum()) for values in potential]
+    if min(*sales, *totals, *everyone) <= 0 or not len(potential[0]):
+        return {}
+    weight = log_mean(potential[1], potential[0]) / float(log_mean(totals[1], totals[0]))
+    change = np.log(potential[1] / potential[0])
+    common = np.log(sales[1] / totals[1]) - np.log(sales[0] / totals[0])
+    told = {name: float(-(weight * values).sum()) for name, values in parts.items()}
+    rest = float(-(weight * change).sum()) - sum(told.values())
+    whole = float(np.log(everyone[1] / everyone[0]))
+    return {
+        "before": everyone[0],
+        "after": everyone[1],
+        "log_change": whole,
+        "from_own_sales": float(np.log(sales[1] / sales[0])),
+        **{f"from_{name}": value for name, value in told.items()},
+        "from_measurement": rest,
+        "from_accounts_gained_and_lost": whole - common,
+    }
+
+
+def log_mean(a: Any, b: Any) -> Any:
+    """Logarithmic mean (a - b) / ln(a / b), a where both are equal."""
+    ratio = np.log(np.asarray(a, float) / b)
+    near = np.abs(ratio) < 1e-9
+    return np.where(near, a, (np.asarray(a, float) - b) / np.where(near, 1.0, ratio))

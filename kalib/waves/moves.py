@@ -1,0 +1,171 @@
+"""Moves between zones from one wave to the next: how likely it is that an account truly moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kalib.matrix.matrix import cut_of_draws
+from kalib.study.settings import Cut
+
+ROUNDS = 500
+DRAWS = 2000
+BLOCK_CELLS = 2_000_000  # draws x accounts held at once: bounds memory to some 100 MB
+FEWEST_TWICE = 20  # accounts known in both waves before the persistence of errors is learned
+MOST_PERSISTENT = 0.98  # a correlation of 1 would leave the later error no freedom at all
+SEED = 29
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What one wave knows of n accounts.
+
+    prior_mean, prior_sd: log potential by the formula alone; mean, sd: with measurement and own
+    sales; error: standardized error of the formula out of fold, NaN where not surveyed; observed:
+    potential known, currency a year, or NaN; all (n,). shared: (n, k) loadings of the error that
+    accounts share, the coefficients', 0 where measured; sales: (n,) currency a year; cut: the
+    study's potential cut; share: its share cut, None for market share.
+    """
+
+    prior_mean: np.ndarray
+    prior_sd: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    error: np.ndarray
+    observed: np.ndarray
+    shared: np.ndarray
+    sales: np.ndarray
+    cut: Cut
+    share: float | None
+
+
+def persistence(first: np.ndarray, second: np.ndarray) -> float | None:
+    """How far what the formula misses of an account stays with it from wave to wave: the
+    correlation of its errors over accounts surveyed in both; None where they are too few.
+
+    first, second: standardized out-of-fold errors (n,), NaN where not surveyed. By ranks
+    (Spearman), turned into the correlation of the normal distribution: 2 sin(pi r / 6)
+    (Pearson 1907).
+    """
+    from scipy.stats import spearmanr
+
+    both = np.isfinite(first) & np.isfinite(second)
+    if both.sum() < FEWEST_TWICE or np.ptp(first[both]) == 0 or np.ptp(second[both]) == 0:
+        return None
+    rank = float(spearmanr(first[both], second[both]).statistic)
+    return float(np.clip(2 * np.sin(np.pi * rank / 6), 0.0, MOST_PERSISTENT))
+
+
+def move_probability(before: Knowledge, after: Knowledge, rho: float) -> np.ndarray:
+    """Probability (n,) that an account's true zone differs between the waves.
+
+    The errors of the formula in the two waves are a pair of normal variables with correlation
+    rho; what measurement and own sales add in each wave is a likelihood on its own error. The
+    posterior of the pair is normal. Shares of wallet stay with an account too, so the growth of
+    our sales tells of the growth of its potential, as exactly as it did for accounts known in
+    both waves. The errors of the coefficients, which accounts share, are taken
+    as independent between the waves. In each joint draw of it the cuts of both waves are computed
+    anew, as in `kalib.matrix.matrix`: a border that moves takes accounts with it.
+    """
+    rng = np.random.Generator(np.random.SFC64(SEED))
+    waves = (before, after)
+    n = len(before.sales)
+    precision = np.tile(np.array([[1.0, -rho], [-rho, 1.0]]) / (1 - rho**2), (n, 1, 1))
+    pull = np.empty((n, 2))
+    for k, wave in enumerate(waves):
+        weight, center = _likelihood(wave)
+        precision[:, k, k] += weight
+        pull[:, k] = weight * center
+    told, center, gradient = _sales_growth(before, after)
+    precision += told[:, None, None] * gradient[:, :, None] * gradient[:, None, :]
+    pull += (told * center)[:, None] * gradient
+    cov = np.linalg.inv(precision)
+    middle = np.einsum("nij,nj->ni", cov, pull)
+    root = np.linalg.cholesky(cov)
+    alone = [np.sqrt(np.clip(1 - (wave.shared**2).sum(axis=1), 0, None)) for wave in waves]
+    moved = np.zeros(n)
+    block = max(1, min(DRAWS, BLOCK_CELLS // max(n, 1)))
+    for start in range(0, DRAWS, block):
+        size = min(block, DRAWS - start)
+        scores = rng.standard_normal((2, size, n))
+        zones = []
+        for k, wave in enumerate(waves):
+            own = root[:, k, 0] * scores[0] + root[:, k, 1] * scores[1]
+            together = rng.standard_normal((size, wave.shared.shape[1])) @ wave.shared.T
+            error = middle[:, k] + alone[k] * own
+            logs = wave.prior_mean + wave.prior_sd * error + wave.sd * together
+            potential = np.exp(logs)
+            zones.append(_zone_codes(potential, wave))
+        moved += (zones[0] != zones[1]).sum(axis=0)
+    return moved / DRAWS
+
+
+def _likelihood(wave: Knowledge) -> tuple[np.ndarray, np.ndarray]:
+    """What a wave adds to the formula's word on the standardized error: precision and center."""
+    # A measurement is never exact to a thousandth of the formula's error.
+    sd = np.maximum(wave.sd / wave.prior_sd, 1e-3)
+    weight = np.maximum(1 / sd**2 - 1, 0.0)
+    center = (wave.mean - wave.prior_mean) / wave.prior_sd
+    # The posterior's mean is the likelihood's center times weight / (weight + 1).
+    return weight, center * (weight + 1) / np.maximum(weight, 1e-9)
+
+
+def _sales_growth(before: Knowledge, after: Knowledge) -> tuple[np.ndarray, ...]:
+    """What sales of both waves say of the two errors: precision (n,), value (n,) and gradient
+    (n, 2) of the growth of potential in logs, learned from accounts known in both waves."""
+    n = len(before.sales)
+    gradient = np.column_stack([-before.prior_sd, after.prior_sd])
+    buys = (before.sales > 0) & (after.sales > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = np.log(after.sales / before.sales)
+        change = growth - np.log(after.observed / before.observed)
+    known = buys & np.isfinite(change)
+    if known.sum() < FEWEST_TWICE:
+        return np.zeros(n), np.zeros(n), gradient
+    spread = max(float(np.std(change[known])), 0.01)
+    expected = growth - float(np.mean(change[known])) - (after.prior_mean - before.prior_mean)
+    return np.where(buys, spread**-2, 0.0), np.where(buys, expected, 0.0), gradient
+
+
+def _zone_codes(potential: np.ndarray, wave: Knowledge) -> np.ndarray:
+    """0 to 3 for draws (D, n) of potential: high potential counts 2, high share 1."""
+    cut = cut_of_draws(potential, wave.cut)[:, None]
+    share = wave.sales.sum() / potential.sum(axis=1) if wave.share is None else wave.share
+    loyal = wave.sales >= np.reshape(share, (-1, 1)) * potential
+    codes: np.ndarray = 2 * (potential >= cut).astype(np.int8) + loyal
+    return codes
+
+
+def estimate_transitions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How accounts truly moved, given their zone probabilities (n, 4) in two waves.
+
+    Returns the joint distribution (4, 4) and each account's posterior over it (n, 4, 4). Noise
+    sends many accounts over a border and back; the EM algorithm learns from all accounts how many
+    moves there really were, so that an account's move is believed the less the rarer such moves
+    are (regression to the mean). Where the persistence of errors is not known, this is what tells
+    moves from noise.
+    """
+    floor = 1e-6
+    marginals = [np.maximum(p.mean(axis=0), floor) for p in (first, second)]
+    evidence = [np.maximum(p, floor) / m for p, m in zip((first, second), marginals, strict=True)]
+    likelihood = evidence[0][:, :, None] * evidence[1][:, None, :]
+    joint = 0.5 * np.diag((marginals[0] + marginals[1]) / 2)
+    joint = joint + 0.5 * np.outer(*marginals)
+    joint /= joint.sum()
+    posterior = likelihood
+    for _ in range(ROUNDS):
+        posterior = joint * likelihood
+        posterior /= posterior.sum(axis=(1, 2), keepdims=True)
+        update = posterior.mean(axis=0)
+        if np.abs(update - joint).max() < 1e-9:
+            break
+        joint = update
+    return joint, posterior
+
+
+def turnover(before: Sequence[str], after: Sequence[str]) -> dict[str, int]:
+    """Key accounts kept, gained and lost."""
+    old, new = set(before), set(after)
+    return {"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)}

@@ -1,0 +1,274 @@
+"""Two waves of a study compared: what changed, and what of it is more than noise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.analysis import Analysis
+from kalib.errors import Problem, StudyError
+from kalib.formula.formula import Formula
+from kalib.study.settings import ZONES, Cut, MatrixSettings
+from kalib.waves.drift import NO_DRIFT, Drift, measure_drift, split_share_change
+from kalib.waves.moves import (
+    Knowledge,
+    estimate_transitions,
+    move_probability,
+    persistence,
+    turnover,
+)
+
+REAL = 0.9  # probability from which a move between zones is called real
+CHANCES = [f"p_{zone}" for zone in ZONES]
+LEARNED = "learning.parquet"  # in a run's folder: what the formula was learned from
+SHARED = "shared "  # before the number of a common factor of the errors
+INDICATOR = "indicator "  # before the client's column, which may have any name
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One wave.
+
+    accounts: as accounts.csv, by account; learned: by account observed potential, error of the
+    formula (standardized, out of fold), mean and sd of log potential, prior_mean and prior_sd by
+    the formula alone, loadings of what accounts' errors share, and the indicators; settings: of
+    the matrix.
+    """
+
+    period: str
+    accounts: pd.DataFrame
+    formula: Formula
+    learned: pd.DataFrame
+    market_share: float
+    settings: MatrixSettings
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Wave:
+        """The wave of a study being analyzed."""
+        return cls(
+            analysis.study.period, analysis.plan.accounts, analysis.fit.formula,
+            learned_from(analysis), analysis.matrix.market_share, analysis.study.matrix,
+        )  # fmt: skip
+
+    @classmethod
+    def read(cls, run: Path) -> Wave:
+        """The wave of a finished run. Raises StudyError where the folder holds none."""
+        try:
+            table = pd.read_parquet(run / "accounts.parquet")
+            learned = pd.read_parquet(run / LEARNED).set_index("account")
+            formula, summary, about = (
+                json.loads((run / f"{name}.json").read_text(encoding="utf-8"))
+                for name in ("formula", "summary", "run")
+            )
+        except (OSError, ValueError) as error:
+            remedy = "Give a report's folder; a report of an earlier version is made anew first"
+            raise StudyError(
+                Problem("there is no finished run here", file=str(run), remedy=remedy)
+            ) from error
+        accounts = table.astype({"account": "str"}).set_index("account")
+        share, matrix = summary["market_share"], dict(about["parameters"]["matrix"])
+        matrix["potential_cut"] = Cut(**matrix["potential_cut"])
+        return cls(
+            about["period"], accounts, Formula.from_json(formula), learned,
+            float("nan") if share is None else share,
+            MatrixSettings.model_validate(matrix),
+        )  # fmt: skip
+
+    def indicators(self, accounts: pd.Index) -> pd.DataFrame:
+        """Complete indicator values of some accounts."""
+        names = [name for name in self.learned.columns if name.startswith(INDICATOR)]
+        frame = self.learned.loc[accounts, names]
+        return frame.rename(columns=lambda name: name.removeprefix(INDICATOR))
+
+    def knowledge(self, accounts: pd.Index) -> Knowledge:
+        """What the wave knows of some accounts."""
+        part = self.learned.loc[accounts]
+        names = ("prior_mean", "prior_sd", "mean", "sd", "error", "observed")
+        return Knowledge(
+            **{name: part[name].to_numpy(float) for name in names},
+            shared=part.filter(regex=f"^{SHARED}").to_numpy(float),
+            sales=self.accounts.loc[accounts, "sales"].to_numpy(float),
+            cut=self.settings.potential_cut,
+            share=None if self.settings.share_cut == "market" else float(self.settings.share_cut),
+        )
+
+
+@dataclass(frozen=True)
+class Waves:
+    """What changed between two waves.
+
+    periods: the two; moves: DataFrame indexed by account (name, before, after: zones; potential
+    and sow after; probability that the true zone changed), accounts whose zone differs.
+    transitions: DataFrame (4, 4), accounts by zone before (rows) and after (columns). drift:
+    whether the formula changed. share: market share before and after and its change in natural
+    logs, split exactly, see `split_share_change`. turnover: key accounts kept, gained, lost.
+    targets: DataFrame by zone (accounts, target_sales, sales, attained). persistence: correlation
+    of the formula's errors from wave to wave, None where too few accounts were surveyed twice.
+    """
+
+    periods: tuple[str, str]
+    moves: pd.DataFrame
+    transitions: pd.DataFrame
+    drift: Drift
+    share: Mapping[str, float]
+    turnover: Mapping[str, int]
+    targets: pd.DataFrame
+    persistence: float | None
+
+    @property
+    def real(self) -> pd.DataFrame:
+        """The moves that are more than noise."""
+        return self.moves[self.moves["probability"] >= REAL]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of waves.json."""
+        return {
+            "before": self.periods[0],
+            "after": self.periods[1],
+            "moved": len(self.moves),
+            "moved_really": len(self.real),
+            "turnover": dict(self.turnover),
+            "share": dict(self.share),
+            "persistence": self.persistence,
+            "transitions": self.transitions.to_dict(orient="index"),
+            "formula": self.drift.terms.to_dict(orient="records"),
+            "chow": self.drift.tests.to_dict(orient="records"),
+            "targets": self.targets.reset_index().to_dict(orient="records"),
+            "moves": self.moves.reset_index().to_dict(orient="records"),
+        }
+
+
+def open_wave(path: Path | str) -> Wave:
+    """The wave of a run's folder, or of a study that has not been run."""
+    path = Path(path)
+    if (path / "run.json").is_file() or not (path / "study.toml").is_file():
+        return Wave.read(path)
+    return Wave.of(Analysis(path))
+
+
+def learned_from(analysis: Analysis) -> pd.DataFrame:
+    """What a wave's formula was learned from and what it knows of each account, by account."""
+    fit, wallet = analysis.fit, analysis.wallet
+    index = wallet.accounts.index
+    prior = _log_normal(fit.predictive.potential_quantiles(fit.working, fit.spread))
+    rows = fit.working_rows
+    aside = fit.predictive.potential_quantiles(fit.oof_working, fit.spread[rows])
+    believed = ~fit.oof["suspect"].to_numpy()
+    error = (np.log(fit.oof["observed"]) - _log_normal(aside)[0]) / prior[1][rows]
+    mean, sd = _log_normal(wallet.quantiles.astype(float))
+    frame = pd.DataFrame(
+        {"observed": fit.oof["observed"].reindex(index), "mean": mean, "sd": sd,
+         "prior_mean": prior[0], "prior_sd": prior[1]}, index=index,
+    )  # fmt: skip
+    frame.insert(1, "error", error[believed].reindex(index))
+    shared = pd.DataFrame(wallet.loadings, index=index).add_prefix(SHARED)
+    return pd.concat([frame, shared, analysis.screening.values.add_prefix(INDICATOR)], axis=1)
+
+
+def compare_waves(before: Wave, after: Wave) -> Waves:
+    """Compare two waves. Raises StudyError where they share no account."""
+    common = before.accounts.index.intersection(after.accounts.index)
+    if len(common) == 0:
+        raise StudyError(
+            Problem("the two runs have no account in common", file="accounts.csv",
+                    remedy="Compare two waves of the same study")
+        )  # fmt: skip
+    first, second = before.accounts.loc[common], after.accounts.loc[common]
+    placed = common[(first["zone"] != "") & (second["zone"] != "")]
+    rho = persistence(*(w.learned.loc[placed, "error"].to_numpy(float) for w in (before, after)))
+    moves = pd.DataFrame(
+        {
+            "name": second.loc[placed, "name"],
+            "before": first.loc[placed, "zone"],
+            "after": second.loc[placed, "zone"],
+            "potential": second.loc[placed, "potential"],
+            "sow": second.loc[placed, "sow"],
+            "probability": _probabilities(before, after, placed, rho).round(4),
+        }
+    )
+    counts = pd.crosstab(moves["before"], moves["after"])
+    moves = moves[moves["before"] != moves["after"]]
+    drift = _drift(before, after)
+    key = (wave.accounts.index[wave.accounts["key_account"]] for wave in (before, after))
+    return Waves(
+        periods=(before.period, after.period),
+        moves=moves.sort_values("probability", ascending=False, kind="stable"),
+        transitions=counts.reindex(index=ZONES, columns=ZONES, fill_value=0),
+        drift=drift,
+        share=split_share_change(
+            (first.loc[placed], second.loc[placed]), (before.market_share, after.market_share),
+            _growth(before, after, placed, drift.level),
+        ),
+        turnover=turnover(*key),
+        targets=_targets_met(first, second),
+        persistence=rho,
+    )  # fmt: skip
+
+
+def _probabilities(before: Wave, after: Wave, placed: pd.Index, rho: float | None) -> np.ndarray:
+    if rho is not None:
+        return move_probability(before.knowledge(placed), after.knowledge(placed), rho)
+    chances = [wave.accounts.loc[placed, CHANCES].to_numpy(float) for wave in (before, after)]
+    _, posterior = estimate_transitions(*chances)
+    stayed: np.ndarray = np.einsum("nzz->n", posterior)
+    return 1 - stayed
+
+
+def _drift(before: Wave, after: Wave) -> Drift:
+    """The later formula's drift; none is known where the earlier wave lacks an indicator."""
+    surveys, observed = [], []
+    for wave in (before, after):
+        known = wave.learned.index[wave.learned["error"].notna()]
+        surveys.append(wave.indicators(known))
+        observed.append(wave.learned.loc[known, "observed"].to_numpy(float))
+    wanted = set(after.formula.indicators)
+    if not wanted or not wanted <= set(surveys[0].columns):
+        return NO_DRIFT
+    return measure_drift(after.formula, (surveys[0], surveys[1]), (observed[0], observed[1]))
+
+
+def _growth(before: Wave, after: Wave, placed: pd.Index, level: float) -> dict[str, np.ndarray]:
+    """Each account's log change of potential, told apart: its indicators, the market's level, and
+    the formula learned anew; {} where a formula can't be applied to the other wave."""
+    tables = [wave.indicators(placed) for wave in (before, after)]
+    needs = [set(wave.formula.indicators) for wave in (before, after)]
+    if not all(needs) or not (needs[0] <= set(tables[1]) and needs[1] <= set(tables[0])):
+        return {}
+    old = [np.log(before.formula.potential(table).to_numpy()) for table in tables]
+    new = np.log(after.formula.potential(tables[1]).to_numpy())
+    if after.formula.form == "linear":
+        level = float(level / np.exp(new).mean())  # currency a year as a share of potential
+    market = np.full(len(placed), level)
+    return {
+        "account_growth": old[1] - old[0],
+        "market": market,
+        "formula": new - old[1] - market,
+    }
+
+
+def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Last wave's targets against this wave's sales, by last wave's zone."""
+    rows = []
+    for zone in ZONES:
+        part = first[first["zone"] == zone]
+        aim, got = part["target_sales"].sum(), second.loc[part.index, "sales"].sum()
+        rows.append(
+            {"zone": zone, "accounts": len(part), "target_sales": float(aim), "sales": float(got),
+             "attained": float(got / aim) if aim > 0 else None}
+        )  # fmt: skip
+    return pd.DataFrame(rows).set_index("zone")
+
+
+def _log_normal(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (n,) and standard deviation (n,) of log potential from its quantiles (n, Q), by the
+    median and the 16 % and 84 % points."""
+    count = quantiles.shape[1]
+    places = [round(level * count - 0.5) for level in (0.1587, 0.5, 0.8413)]
+    low, middle, high = np.log(np.maximum(quantiles[:, places], 1e-300)).T
+    return middle, np.maximum((high - low) / 2, 1e-9)

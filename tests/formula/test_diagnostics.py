@@ -1,0 +1,95 @@
+"""Checks of assumptions against R's lmtest and car."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_linear import R, store_design
+
+from kalib.formula import checks as diagnostics
+from kalib.formula import linear
+from kalib.formula.linear import LeastSquares, least_squares
+
+
+@pytest.fixture(scope="module")
+def fit() -> LeastSquares:
+    design, response, _, names = store_design()
+    return least_squares(design, response, names)
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        (diagnostics.breusch_pagan, "breusch_pagan"),
+        (diagnostics.white, "white"),
+        (diagnostics.reset, "reset"),
+        (diagnostics.jarque_bera, "jarque_bera"),
+    ],
+)
+def test_check_equals_r(check, name: str, fit: LeastSquares) -> None:
+    found = check(fit)
+    assert found.statistic == pytest.approx(R[name]["statistic"], rel=1e-8)
+    assert found.p_value == pytest.approx(R[name]["p_value"], rel=1e-8)
+
+
+@pytest.mark.parametrize("noise", [1.0, 1e-2, 1e-5, 0.0])
+def test_spread_tests_agree_with_one_qr_however_dependent_the_columns(noise: float) -> None:
+    rng = np.random.default_rng(6)
+    design = rng.standard_normal((2500, 4))
+    design[:, 3] = design[:, 0] + noise * design[:, 3]
+    columns = np.vstack([np.ones(2500), design.T])
+    aim = rng.standard_normal(2500) + design[:, 1] ** 2
+    found, rank = linear.explained_squares(aim, columns, diagnostics._with_products)
+    wide = diagnostics._with_products(columns)
+    exact, exact_rank = linear._explained_by_qr(aim, wide)
+    assert found == pytest.approx(exact, rel=1e-9)
+    assert rank == exact_rank == (15 if noise else 10)
+
+
+def test_durbin_watson_equals_r_dwtest(fit: LeastSquares) -> None:
+    found = diagnostics.durbin_watson(fit)
+    assert found.statistic == pytest.approx(R["durbin_watson"]["statistic"], rel=1e-8)
+
+
+def test_generalized_vif_equals_r_car_vif(fit: LeastSquares) -> None:
+    groups = [[0], [1], [2], [3, 4]]
+    expected = np.array(R["gvif"]) ** (1 / np.array(R["gvif_df"]))
+    found = [diagnostics.generalized_vif(fit, columns) for columns in groups]
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_every_check_says_what_it_means(fit: LeastSquares) -> None:
+    checks = diagnostics.run_checks(fit, ordered=True)
+    assert len(checks) == 9
+    for check in checks:
+        assert check.meaning.endswith(".") and check.null and check.source
+        assert np.isfinite(check.statistic)
+
+
+def test_heteroscedastic_errors_are_noticed() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.uniform(1, 5, (400, 1))
+    spread = least_squares(x, 2 * x[:, 0] + x[:, 0] * rng.standard_normal(400), ["x"])
+    assert not diagnostics.breusch_pagan(spread).passed
+    assert not diagnostics.white(spread).passed
+
+
+def test_curvature_is_noticed() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0, 5, (300, 1))
+    bent = least_squares(x, x[:, 0] ** 2 + rng.standard_normal(300), ["x"])
+    assert not diagnostics.reset(bent).passed
+
+
+def test_one_account_that_decides_is_noticed() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((40, 1))
+    y = x[:, 0] + 0.1 * rng.standard_normal(40)
+    x[0], y[0] = 30.0, -30.0
+    checks = {c.name: c for c in diagnostics.run_checks(least_squares(x, y, ["x"]))}
+    assert not checks["Influence (largest Cook's distance)"].passed
+
+
+def test_intercept_alone_has_no_checks() -> None:
+    fit = least_squares(np.empty((20, 0)), np.arange(20.0), [])
+    assert diagnostics.run_checks(fit) == ()

@@ -1,0 +1,230 @@
+"""Screening, choice of the formula, its accuracy and its intervals, on worlds of known truth."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kalib.analysis import Analysis
+from kalib.datasets.simulate import Simulated, simulate_world
+from kalib.formula.boosting import boosted_accuracy
+from kalib.formula.checks import run_checks
+from kalib.formula.fitting import Fit, fit_formula
+from kalib.formula.formula import partial_effects
+from kalib.formula.verdict import judge
+from kalib.indicators.screening import Screening, screen
+from kalib.plots import fit_figures
+from kalib.plots.theme import new_axes
+from kalib.report import exhibits
+from kalib.wallet.wallet import Wallet, build_wallet
+
+
+def fit_world(world: Simulated, **rules: object) -> tuple[pd.DataFrame, Screening, Fit]:
+    accounts, potential = world.as_read()
+    screening = screen(accounts, potential, world.candidates)
+    return accounts, screening, fit_formula(screening, potential, accounts["sales"], **rules)
+
+
+def wallet_of(world: Simulated) -> tuple[Wallet, Fit]:
+    accounts, screening, fit = fit_world(world)
+    _, potential = world.as_read()
+    wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening, usable=True)
+    return wallet, fit
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("linear", "linear"), ("multiplicative", "log-log"), ("collinear", "log-log"),
+     ("text", "log-log")],
+)  # fmt: skip
+def test_form_and_indicators_are_found(kind: str, form: str) -> None:
+    scores = []
+    for seed in range(3):
+        world = simulate_world(kind, seed)
+        _, _, fit = fit_world(world)
+        assert fit.formula.form == form
+        found, true = set(fit.formula.indicators), set(world.relevant)
+        scores.append(2 * len(found & true) / (len(found) + len(true)))
+    assert np.mean(scores) >= 0.9
+
+
+def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
+    sizes = {}
+    for criterion in ("bic", "cv", "one-se"):
+        analysis = Analysis(small_study, settings={"formula.criterion": criterion})
+        fit, path = analysis.fit, analysis.fit.path
+        sizes[criterion] = len(fit.formula.indicators)
+        assert path.loc[path["chosen"], "size"].tolist() == [sizes[criterion]]
+        assert fit.formula.to_json()["criterion"] == criterion
+        axes = fit_figures.draw_path(fit, analysis.study, new_axes())
+        assert ("BIC" in axes.get_ylabel()) == (criterion == "bic")
+        shown = exhibits.best_of_size(analysis).frame
+        assert ("unexplained out of sample" in shown) == (criterion != "bic")
+    assert sizes["one-se"] <= sizes["cv"]
+
+
+@pytest.mark.parametrize("kind", ["linear", "multiplicative", "biased", "small"])
+def test_intervals_cover_accounts_not_surveyed(kind: str) -> None:
+    coverage, bias = [], []
+    for seed in range(6):
+        world = simulate_world(kind, seed)
+        wallet, _ = wallet_of(world)
+        accounts = wallet.accounts[wallet.accounts["potential_source"] != "measured"]
+        truth = world.truth.set_index("account")["potential"].reindex(accounts.index)
+        inside = accounts["potential_low"].le(truth) & truth.le(accounts["potential_high"])
+        coverage.append(inside.mean())
+        bias.append(accounts["potential"].sum() / truth.sum() - 1)
+    assert 0.84 <= np.mean(coverage) <= 0.95
+    assert abs(np.mean(bias)) < 0.06
+
+
+def test_potential_ranks_better_than_sales() -> None:
+    for seed in range(3):
+        world = simulate_world("multiplicative", seed)
+        wallet, _ = wallet_of(world)
+        truth = world.truth.set_index("account")["potential"]
+        top = set(truth.nlargest(120).index)
+        ours = len(top & set(wallet.accounts["potential"].nlargest(120).index))
+        sales = len(top & set(wallet.accounts["sales"].nlargest(120).index))
+        assert ours >= 96 and ours > sales
+
+
+def test_indicators_that_say_nothing_are_refused() -> None:
+    for seed in range(4):
+        _, screening, fit = fit_world(simulate_world("null", seed))
+        boosted = boosted_accuracy(screening, fit)
+        verdict = judge(fit, run_checks(fit.least_squares, term_groups=fit.term_groups), boosted)
+        assert verdict.verdict == "unusable" and verdict.reasons
+
+
+def test_typing_errors_are_named_and_do_not_bend_the_formula() -> None:
+    world = simulate_world("multiplicative", 1)
+    _, _, clean = fit_world(world)
+    assert world.survey is not None
+    world.survey.loc[7, "potential"] *= 10
+    world.survey.loc[13, "potential"] /= 10
+    _, _, spoiled = fit_world(world)
+    wrong = set(world.survey.loc[[7, 13], "account"])
+    assert wrong <= set(spoiled.suspects.query("entry == 'potential'")["account"])
+    assert spoiled.formula.indicators == clean.formula.indicators
+    for before, after in zip(clean.formula.terms, spoiled.formula.terms, strict=True):
+        assert after.coefficient == pytest.approx(before.coefficient, abs=before.std_error)
+
+
+def test_a_crowd_of_wrong_indicator_entries_is_found() -> None:
+    right = said = wrong = 0
+    for seed in range(4):
+        world = simulate_world("multiplicative", seed)
+        rng = np.random.default_rng(seed)
+        spoiled = {}
+        for name in world.relevant:
+            rows = rng.choice(600, 10, replace=False)
+            world.accounts.loc[rows, name] *= rng.choice([10.0, 0.1], 10)
+            spoiled[name] = set(world.accounts["account"].iloc[rows])
+        accounts = world.accounts.set_index("account")
+        assert world.survey is not None
+        potential = world.survey.set_index("account")["potential"]
+        found = screen(accounts, potential, world.candidates).suspects
+        said += len(found)
+        wrong += sum(map(len, spoiled.values()))
+        right += sum(row.account in spoiled.get(row.entry, ()) for row in found.itertuples())
+    assert right / said >= 0.95 and right / wrong >= 0.5
+
+
+def test_long_tails_are_not_called_errors(stores: Analysis, universities: Analysis) -> None:
+    assert "distance_to_center_km" not in set(stores.fit.suspects["entry"])
+    assert len(universities.fit.suspects) == 0
+
+
+def test_shipped_typing_errors_are_the_two_planted(stores: Analysis) -> None:
+    found = stores.fit.suspects[["account", "entry"]].itertuples(index=False, name=None)
+    assert sorted(found) == [("00118", "potential"), ("00596", "floor_area_m2")]
+
+
+def test_screening_says_why() -> None:
+    rng = np.random.default_rng(3)
+    n = 80
+    accounts = pd.DataFrame(
+        {
+            "good": rng.lognormal(size=n),
+            "constant": 7.0,
+            "empty": np.where(rng.random(n) < 0.9, np.nan, 1.0),
+            "each": [f"v{i}" for i in range(n)],
+        },
+        index=pd.Index([str(i) for i in range(n)], name="account"),
+    )
+    accounts["same"] = accounts["good"]
+    accounts["scaled"] = 3 * accounts["good"] + 1
+    names = ["good", "constant", "empty", "each", "same", "scaled"]
+    frame = screen(accounts, pd.Series(1.0, index=accounts.index[:50]), names).frame
+    assert list(frame.index[frame["kept"]]) == ["good"]
+    assert "constant" in frame.at["constant", "reason"]
+    assert "missing" in frame.at["empty", "reason"] or "constant" in frame.at["empty", "reason"]
+    assert frame.at["same", "reason"] == "the same as good"
+    assert frame.at["scaled", "reason"] == "says the same as good"
+    assert "80 values" in frame.at["each", "reason"] or "values" in frame.at["each", "reason"]
+
+
+def test_required_and_signs_and_max_bind() -> None:
+    world = simulate_world("multiplicative", 2)
+    _, _, fit = fit_world(world, required=("indicator_7",), most=2)
+    assert "indicator_7" in fit.formula.indicators and len(fit.formula.indicators) <= 2
+    _, _, signed = fit_world(world, signs={"indicator_1": -1})
+    assert "indicator_1" not in signed.formula.indicators
+
+
+def test_formula_reproduces_the_fitted_potential(stores: Analysis, phones: Analysis) -> None:
+    for analysis in (stores, phones):
+        fit, values = analysis.fit, analysis.screening.values
+        potential = fit.formula.potential(values)
+        working = potential if fit.formula.form == "linear" else np.log(potential)
+        level = 0.0 if fit.formula.form == "linear" else np.log(fit.formula.smearing)
+        np.testing.assert_allclose(working - level, np.maximum(fit.working, -np.inf), rtol=1e-9)
+
+
+def test_sql_gives_the_same_number(phones: Analysis) -> None:
+    values = phones.screening.values
+    connection = sqlite3.connect(":memory:")
+    connection.create_function("EXP", 1, np.exp)
+    connection.create_function("LN", 1, np.log)
+    values.to_sql("accounts", connection)
+    found = pd.read_sql(f"SELECT {phones.fit.formula.sql} AS potential FROM accounts", connection)
+    expected = phones.fit.formula.potential(values)
+    np.testing.assert_allclose(found["potential"], expected, rtol=1e-12)
+
+
+def test_smearing_keeps_the_total_of_a_logarithmic_formula(phones: Analysis) -> None:
+    fit = phones.fit
+    predicted = fit.formula.potential(phones.screening.values).reindex(fit.oof.index)
+    assert fit.formula.smearing > 1
+    assert predicted.sum() == pytest.approx(fit.oof["observed"].sum(), rel=0.05)
+
+
+def test_partial_effects_follow_the_coefficients(stores: Analysis) -> None:
+    effects = partial_effects(stores.fit.formula, stores.screening.values)
+    assert set(effects.index) == set(stores.fit.formula.indicators)
+    assert (effects["high"] > effects["low"]).all()
+
+
+def test_formula_in_words_names_every_indicator(phones: Analysis) -> None:
+    formula = phones.fit.formula
+    assert all(name in formula.text for name in formula.indicators)
+    record = formula.to_json()
+    assert record["text"] == formula.text and len(record["terms"]) == len(formula.terms)
+
+
+def test_permuting_accounts_changes_nothing() -> None:
+    world = simulate_world("multiplicative", 5)
+    _, _, before = fit_world(world)
+    shuffled = world.accounts.sample(frac=1, random_state=1)
+    _, _, after = fit_world(
+        Simulated(shuffled, world.survey, world.truth, world.candidates, world.relevant)
+    )
+    assert after.formula.indicators == before.formula.indicators
+    ours = [term.coefficient for term in after.formula.terms]
+    theirs = [term.coefficient for term in before.formula.terms]
+    np.testing.assert_allclose(ours, theirs, rtol=0.05)

@@ -1,0 +1,216 @@
+"""The exact search against brute force and R's leaps."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_linear import REFERENCE, R
+
+from kalib.formula.subsets import search as subsets
+from kalib.formula.subsets.search import (
+    best_by_criterion,
+    best_subsets,
+    gram_matrix,
+    select_subsets,
+    validated_sizes,
+)
+
+
+def brute_force(
+    design: np.ndarray,
+    response: np.ndarray,
+    groups: list[list[int]],
+    required: list[int],
+    most: int,
+    signs: np.ndarray | None,
+) -> dict[tuple[int, ...], float]:
+    """Residual sum of squares of every admissible subset of groups."""
+    response = response - response.mean()
+    design = design - design.mean(axis=0)
+    found = {}
+    for size in range(most + 1):
+        for subset in itertools.combinations(range(len(groups)), size):
+            if not set(required) <= set(subset):
+                continue
+            columns = [c for g in subset for c in groups[g]]
+            coef = np.linalg.lstsq(design[:, columns], response, rcond=None)[0]
+            if signs is not None and any(coef * signs[columns] < 0):
+                continue
+            found[subset] = float(((response - design[:, columns] @ coef) ** 2).sum())
+    return found
+
+
+@pytest.mark.parametrize("case", range(40))
+def test_search_equals_brute_force(case: int) -> None:
+    rng = np.random.default_rng([9, case])
+    n, p = 40, 7
+    design = rng.standard_normal((n, p))
+    design[:, 3] = 0.9 * design[:, 2] + 0.2 * design[:, 3]
+    response = design[:, 0] + 0.3 * design[:, 4] + rng.standard_normal(n)
+    groups = [[0], [1, 2], [3], [4], [5, 6]] if case % 2 else [[j] for j in range(p)]
+    required = [1] if case % 5 == 0 else []
+    most = 3 if case % 4 == 0 else len(groups)
+    signs = rng.integers(-1, 2, p) if case % 3 == 0 else None
+    every = brute_force(design, response, groups, required, most, signs)
+    gram = gram_matrix(design, response)
+    rules = {"groups": groups, "required": required, "max_groups": most, "signs": signs}
+    path = best_subsets(gram, **rules)
+    for size, rss in enumerate(path.rss[0]):
+        best = min((v for s, v in every.items() if len(s) == size), default=np.inf)
+        assert rss == pytest.approx(best, rel=1e-7)
+    total = float(((response - response.mean()) ** 2).sum())
+    price = np.log(n)
+    by_bic = {
+        s: n * np.log(v / total) + price * sum(len(groups[g]) for g in s) for s, v in every.items()
+    }
+    found = best_by_criterion(gram, n, penalty=price, **rules)
+    if by_bic:
+        winner = min(by_bic, key=by_bic.__getitem__)
+        assert tuple(np.flatnonzero(found.chosen[0])) == winner
+        assert found.criterion[0] == pytest.approx(by_bic[winner], rel=1e-7)
+    assert path.exact and found.exact
+
+
+@pytest.mark.parametrize("case", range(60))
+def test_search_of_awkward_data_equals_brute_force(case: int) -> None:
+    rng = np.random.default_rng([13, case])
+    n, p = (12, 9) if case % 3 == 0 else (60, 9)
+    design = rng.standard_normal((n, p)) + rng.standard_normal((n, 1))
+    if case % 4 == 0:
+        design[:, 5] = design[:, 2] + 1e-3 * design[:, 5]
+    response = design @ rng.choice([0.0, 0.1, -0.2, 1.0], p) + rng.standard_normal(n)
+    required = sorted(rng.choice(p, case % 3, replace=False).tolist())
+    most = int(rng.integers(len(required), p + 1))
+    signs = rng.integers(-1, 2, p) if case % 2 else None
+    gram = gram_matrix(design, response)
+    rules = {"required": required, "max_groups": most, "signs": signs}
+    every = brute_force(design, response, [[j] for j in range(p)], required, most, signs)
+    path = best_subsets(gram, **rules)
+    for size, rss in enumerate(path.rss[0]):
+        best = min((v for s, v in every.items() if len(s) == size), default=np.inf)
+        if np.isfinite(rss):  # the set is the best one; its sum, near singularity, to 2 digits
+            assert every[tuple(np.flatnonzero(path.chosen[0, size]))] == pytest.approx(best)
+        assert rss == pytest.approx(best, rel=1e-2 if case % 4 == 0 else 1e-6)
+    total = float(((response - response.mean()) ** 2).sum())
+    found = best_by_criterion(gram, n, penalty=np.log(n), **rules)
+    least = min(
+        (n * np.log(v / total) + np.log(n) * len(s) for s, v in every.items()), default=np.inf
+    )
+    assert found.criterion[0] == pytest.approx(least, rel=1e-6, abs=0.1 if case % 4 == 0 else 1e-6)
+    if every:
+        price = np.log(n) * found.chosen[0].sum()
+        share = every[tuple(np.flatnonzero(found.chosen[0]))] / total
+        assert n * np.log(share) + price == pytest.approx(least, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("p", [1, 2, 5, 14])
+def test_duplicates_and_more_columns_than_rows_are_survived(p: int) -> None:
+    rng = np.random.default_rng(p)
+    design = np.column_stack([rng.standard_normal((10, p))] * 2)
+    response = design[:, 0] + 0.1 * rng.standard_normal(10)
+    path = best_subsets(gram_matrix(design, response))
+    assert (np.diff(path.rss[0]) <= 1e-6).all()
+    one = (response - response.mean()) @ (design[:, 0] - design[:, 0].mean())
+    assert path.rss[0, 1] <= np.var(response) * 10 - one**2 / (np.var(design[:, 0]) * 10) + 1e-6
+    flat = best_by_criterion(gram_matrix(design, np.ones(10)), 10, penalty=np.log(10))
+    assert not flat.chosen.any()
+
+
+def test_groups_that_are_all_required_leave_nothing_to_search() -> None:
+    rng = np.random.default_rng(8)
+    design = rng.standard_normal((40, 4))
+    gram = gram_matrix(design, design[:, 0] + rng.standard_normal(40))
+    groups = [[0, 1], [2, 3]]
+    path = best_subsets(gram, groups=groups, required=[0, 1])
+    assert np.isinf(path.rss[0, :2]).all() and path.chosen[0, 2].all()
+    assert best_by_criterion(gram, 40, penalty=4.0, groups=groups, required=[0, 1]).chosen.all()
+
+
+def test_subsets_equal_r_leaps() -> None:
+    table = pd.read_csv(REFERENCE / "r/stores.csv")
+    names = ["area", "registers", "hours", "shelves", "parking", "distance", "age"]
+    path = best_subsets(gram_matrix(table[names].to_numpy(float), table["y"].to_numpy()))
+    np.testing.assert_allclose(path.rss[0, 1:], R["subsets"]["rss"], rtol=1e-7)
+    chosen = ["".join(str(int(c)) for c in row) for row in path.chosen[0, 1:]]
+    assert chosen == R["subsets"]["which"]
+
+
+def test_many_data_sets_at_once_equal_one_by_one() -> None:
+    rng = np.random.default_rng(1)
+    grams = []
+    for _ in range(5):
+        design = rng.standard_normal((50, 9))
+        grams.append(gram_matrix(design, design[:, :3].sum(axis=1) + rng.standard_normal(50)))
+    together = best_by_criterion(np.array(grams), 50, penalty=np.log(50))
+    for gram, chosen in zip(grams, together.chosen, strict=True):
+        alone = best_by_criterion(gram, 50, penalty=np.log(50))
+        assert (alone.chosen[0] == chosen).all()
+
+
+def test_constant_column_is_never_chosen() -> None:
+    rng = np.random.default_rng(2)
+    design = np.column_stack([rng.standard_normal(30), np.ones(30)])
+    response = design[:, 0] + 0.1 * rng.standard_normal(30)
+    chosen = best_by_criterion(gram_matrix(design, response), 30, penalty=np.log(30)).chosen[0]
+    assert list(chosen) == [True, False]
+
+
+@pytest.mark.parametrize("rule", ["cv", "one-se"])
+def test_sizes_are_judged_as_a_loop_over_folds_judges_them(rule: str) -> None:
+    rng = np.random.default_rng(11)
+    n, groups, signs = 60, [[0], [1, 2], [3], [4]], np.array([1, 0, 0, 0, -1])
+    design = rng.standard_normal((n, 5)) + 5.0
+    response = design[:, 0] + 0.5 * design[:, 1] + rng.standard_normal(n)
+    weights = np.ones((2, n))
+    weights[1, :7] = 0.0
+    found = validated_sizes(design, response, weights, criterion=rule, groups=groups, signs=signs)
+    fold = subsets._folds(weights > 0)
+    for i, used in enumerate(weights > 0):
+        square = np.full((n, len(groups) + 1), np.inf)
+        for k in range(subsets.SEARCH_FOLDS):
+            train, test = used & (fold[i] != k), fold[i] == k
+            every = brute_force(design[train], response[train], groups, [], len(groups), signs)
+            for size in range(len(groups) + 1):
+                sets = {s: v for s, v in every.items() if len(s) == size}
+                if not sets:
+                    continue
+                columns = [c for g in min(sets, key=sets.__getitem__) for c in groups[g]]
+                full = np.column_stack([np.ones(n), design[:, columns]])
+                coef = np.linalg.lstsq(full[train], response[train])[0]
+                square[test, size] = (response[test] - full[test] @ coef) ** 2
+        error = square[used].mean(axis=0)
+        possible = np.isfinite(error) & np.isfinite(found.error[i])
+        assert possible[:2].all()
+        np.testing.assert_allclose(found.error[i][possible], error[possible], rtol=1e-7)
+        best = int(error.argmin())
+        spread = square[used][:, best].std() / np.sqrt(used.sum())
+        assert found.std_error[i, best] == pytest.approx(spread, rel=1e-7)
+        within = np.flatnonzero(error <= error[best] + spread)[0]
+        assert found.size[i] == (best if rule == "cv" else within)
+        assert found.chosen[i].sum() == found.size[i]
+
+
+def test_one_standard_error_rule_never_takes_more_than_the_least_error() -> None:
+    rng = np.random.default_rng(12)
+    design = rng.standard_normal((80, 12))
+    response = design[:, :3].sum(axis=1) + 2 * rng.standard_normal(80)
+    weights = rng.integers(0, 2, (30, 80)).astype(float)
+    least = select_subsets(design, response, weights, criterion="cv")
+    fewer = select_subsets(design, response, weights, criterion="one-se")
+    assert (fewer.sum(axis=1) <= least.sum(axis=1)).all()
+    assert fewer.sum() < least.sum()
+
+
+def test_a_level_that_half_samples_lack_leaves_the_others_chosen() -> None:
+    rng = np.random.default_rng(0)
+    rows, level = rng.standard_normal((80, 4)), np.arange(80) < 6
+    response = 2 * rows[:, 0] + rows[:, 1] + rng.standard_normal(80)
+    weights = np.ones((100, 80))
+    for draw in weights:
+        draw[:6] = 0
+        draw[rng.permutation(np.arange(6, 80))[:34]] = 0
+    chosen = select_subsets(np.column_stack([rows, level]), response, weights)
+    assert chosen[:, :2].all() and not chosen[:, 4].any()

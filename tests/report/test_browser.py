@@ -1,0 +1,290 @@
+"""The client's page in a real browser, offline: chromium driven by playwright, axe-core's rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from conftest import ROOT
+
+from kalib.analysis import Analysis
+from kalib.report.findings import find
+from kalib.report.page import build_page
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import Words
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+EVIL = """<img src=x onerror=document.title=1></script><script>document.title=2</script><!--'"&"""
+READY = "html[data-ready]"
+
+
+def write_page(analysis: Analysis, folder: Path) -> Path:
+    """The page with the committed notebooks as its appendix."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="5pt"><g/></svg>'
+    (folder / "matrix.svg").write_text(svg)
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    file = folder / "index.html"
+    file.write_text(build_page(analysis, find(analysis), notebooks, folder, "1"), encoding="utf-8")
+    return file
+
+
+class Reader:
+    """An open page that notes what it asks of the network and what its console complains of."""
+
+    def __init__(
+        self, browser: playwright.Browser, file: Path, *, ready: bool = True, **options: object
+    ) -> None:
+        self.page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.complaints: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+        self.page.goto(file.as_uri())
+        if ready:
+            self.page.wait_for_selector(READY, state="attached")
+
+    def _heard(self, message: playwright.ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _asked(self, request: playwright.Request) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            self.complaints.append(request.url)
+
+    def column(self, name: str) -> list[str]:
+        """The texts of one column of the table as shown."""
+        heads = [text.strip() for text in self.page.locator("#accounts th").all_inner_texts()]
+        place = [head.split("\n")[0] for head in heads].index(name) + 1
+        return self.page.locator(f"#accounts tbody td:nth-child({place})").all_inner_texts()
+
+    def drawn(self) -> int:
+        """How many accounts the quadrant draws."""
+        return self.page.evaluate(
+            "Bokeh.documents[0].get_model_by_name('shown').booleans?.filter(Boolean).length ?? -1"
+        )
+
+    def shown(self) -> str:
+        return self.page.inner_text("#shown")
+
+
+@pytest.fixture(scope="module")
+def reader(
+    stores: Analysis, browser: playwright.Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
+    found = Reader(browser, write_page(stores, tmp_path_factory.mktemp("page")))
+    yield found
+    assert found.complaints == []
+
+
+@pytest.fixture(scope="module")
+def phones_in_chinese() -> Analysis:
+    return Analysis(ROOT / "data/phones-retail", settings={"report.language": "zh"})
+
+
+@pytest.fixture(autouse=True)
+def all_accounts(request: pytest.FixtureRequest) -> None:
+    """Each test begins with every account shown."""
+    if "reader" in request.fixturenames:
+        request.getfixturevalue("reader").page.click("#filters button[type=reset]")
+
+
+def test_summary_of_what_is_shown_equals_the_results(stores: Analysis, reader: Reader) -> None:
+    figures, words = find(stores).figures, Words.of(stores.study)
+    assert reader.shown() == (
+        f"1,200 of 1,200 accounts: potential {words.money(figures['total_potential'])}, "
+        f"sales {words.money(figures['total_sales'])}, "
+        f"share of wallet {words.percent(figures['market_share'])}"
+    )
+
+
+def test_region_filters_table_and_quadrant(stores: Analysis, reader: Reader) -> None:
+    reader.page.select_option("#region", "North")
+    wanted = int((stores.plan.accounts["region"] == "North").sum())
+    assert set(reader.column("region")) == {"North"}
+    assert reader.drawn() == wanted and reader.shown().startswith(f"{wanted:,} of 1,200")
+
+
+def test_zone_segment_and_team_filter_together(stores: Analysis, reader: Reader) -> None:
+    accounts = stores.plan.accounts
+    segment = accounts["segment"].mode().iloc[0]
+    for zone in ("watch", "maintenance", "attack"):
+        reader.page.uncheck(f"input[value={zone}]")
+    reader.page.select_option("#segment", segment)
+    wanted = int(((accounts["zone"] == "defense") & (accounts["segment"] == segment)).sum())
+    assert set(reader.column("zone")) == {"defense"} and reader.drawn() == wanted
+    reader.page.select_option("#team", "hunter")
+    assert reader.drawn() == 0 and "No account fits" in reader.page.inner_text("#accounts")
+
+
+def test_search_finds_by_account_and_by_name(stores: Analysis, reader: Reader) -> None:
+    account = stores.plan.accounts.index[7]
+    reader.page.fill("#search", str(account))
+    assert reader.column("account") == [account] and reader.drawn() == 1
+    name = stores.plan.accounts["name"].iloc[7]
+    reader.page.fill("#search", name.upper())
+    assert name in reader.column("name")
+
+
+def test_heads_sort_by_keyboard(stores: Analysis, reader: Reader) -> None:
+    reader.page.locator("#accounts th [role=button][aria-label^='sales:']").focus()
+    reader.page.keyboard.press("Enter")
+    reader.page.wait_for_selector("#accounts th[aria-sort=descending] >> text=sales")
+    words = Words.of(stores.study)
+    top = stores.plan.accounts["sales"].nlargest(25)
+    assert reader.column("sales") == [words.short(value) for value in top]
+
+
+def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
+    accounts, words = stores.plan.accounts, Words.of(stores.study)
+    account = accounts[(accounts["zone"] == "attack") & (accounts["potential_source"] != "measured")].index[0]  # fmt: skip
+    row = accounts.loc[account]
+    reader.page.fill("#search", str(account))
+    reader.page.locator("#accounts button.open").focus()
+    reader.page.keyboard.press("Enter")
+    card = reader.page.inner_text("#card")
+    for figure in (
+        words.money(row["potential"]), words.money(row["potential_low"]),
+        words.money(row["potential_high"]), words.percent(row["sow"]), words.money(row["sales"]),
+        words.money(stores.matrix.potential_cut), words.money(row["target_sales"]),
+        words.percent(row["zone_probability"]), "There is much to win", str(row["rep"]),
+    ):  # fmt: skip
+        assert figure in card
+    for name in stores.fit.formula.indicators:
+        assert name in card
+    reader.page.keyboard.press("Escape")
+    assert not reader.page.is_visible("#card")
+
+
+def test_numbers_are_written_as_the_other_documents_write_them(stores: Analysis, reader: Reader) -> None:  # fmt: skip
+    accounts, words = stores.plan.accounts, Words.of(stores.study)
+    texts = reader.page.evaluate("DataTable.Api('#accounts').rows().data().toArray().length")
+    assert texts == len(accounts)
+    source = "Bokeh.documents[0].get_model_by_name('accounts').data"
+    assert list(reader.page.evaluate(f"Array.from({source}.sow)")) == [
+        words.percent(value) for value in accounts["sow"]
+    ]
+    potential = reader.page.evaluate(f"Array.from({source}.potential)")
+    assert [text.split(" (")[0] for text in potential] == [
+        words.money(value) for value in accounts["potential"].round(2)
+    ]
+
+
+def test_a_mark_of_the_quadrant_shows_its_account_and_opens_its_card(reader: Reader) -> None:
+    reader.page.fill("#search", "00214")
+    reader.page.locator("#chart").scroll_into_view_if_needed()
+    x, y = reader.page.evaluate(
+        """() => {
+          const view = Bokeh.index.roots[0], frame = view.frame;
+          const data = Bokeh.documents[0].get_model_by_name('accounts').data;
+          const at = data.account.findIndex((name) => name.includes('00214'));
+          const box = view.canvas_view.el.getBoundingClientRect();
+          return [box.x + frame.x_scale.compute(data.x[at]), box.y + frame.y_scale.compute(data.y[at])];
+        }"""
+    )
+    reader.page.mouse.move(x, y, steps=3)
+    reader.page.wait_for_function("() => document.querySelector('#chart *').shadowRoot")
+    tooltip = reader.page.get_by_text("share of wallet: 10%")
+    tooltip.wait_for()
+    reader.page.mouse.click(x, y)
+    reader.page.wait_for_selector("#card[open]")
+    assert "(00214)" in reader.page.inner_text("#card h3")
+    reader.page.keyboard.press("Escape")
+
+
+def test_quadrant_zooms_by_button_and_by_key(reader: Reader) -> None:
+    ends = "(() => { const r = Bokeh.documents[0].get_model_by_name('quadrant').x_range; return [r.start, r.end]; })()"
+    whole = reader.page.evaluate(ends)
+    reader.page.click("#zoom_in")
+    closer = reader.page.evaluate(ends)
+    assert whole[0] < closer[0] < closer[1] < whole[1]
+    reader.page.focus("#chart")
+    reader.page.keyboard.press("ArrowRight")
+    assert reader.page.evaluate(ends)[1] > closer[1]
+    reader.page.keyboard.press("0")
+    assert reader.page.evaluate(ends) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(reader: Reader, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    reader.page.emulate_media(color_scheme=scheme)
+    found = axe.Axe().run(reader.page).response["violations"]
+    reader.page.locator("#accounts button.open").first.click()
+    found += axe.Axe().run(reader.page, context="#card").response["violations"]
+    reader.page.keyboard.press("Escape")
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_print_and_a_browser_without_scripts_show_the_static_figure(
+    stores: Analysis, reader: Reader, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    assert not reader.page.is_visible("figure.static") and reader.page.is_visible("#chart")
+    reader.page.emulate_media(media="print")
+    assert reader.page.is_visible("figure.static") and not reader.page.is_visible("#accounts")
+    reader.page.emulate_media(media="screen")
+    plain = Reader(browser, write_page(stores, tmp_path), ready=False, java_script_enabled=False)
+    assert plain.page.is_visible("figure.static") and not plain.page.is_visible("#filters")
+    assert plain.complaints == []
+
+
+def test_a_page_without_key_accounts_opens(
+    nothing: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    file = write_page(nothing, tmp_path)
+    scripts = find(nothing).figures["ka_new"] > 0
+    opened = Reader(browser, file, ready=scripts)
+    assert opened.page.is_visible(".alarm") and opened.complaints == []
+    if scripts:
+        unplaced = (nothing.plan.accounts["zone"] == "").sum()
+        for zone in ZONES:
+            opened.page.uncheck(f"input[value={zone}]")
+        assert opened.shown().startswith(f"{unplaced:,} of ")
+        opened.page.locator("#accounts button.open").first.click()
+        assert "not placed" in opened.page.inner_text("#card")
+
+
+def test_chinese_numbers_are_written_as_the_other_documents_write_them(
+    browser: playwright.Browser, phones_in_chinese: Analysis, tmp_path: Path
+) -> None:
+    opened = Reader(browser, write_page(phones_in_chinese, tmp_path))
+    accounts = phones_in_chinese.plan.accounts.nlargest(25, "potential")
+    words = Words.of(phones_in_chinese.study)
+    assert opened.column("采购潜力") == [words.short(value) for value in accounts["potential"]]
+    assert opened.column("分区") == [words.say(zone) for zone in accounts["zone"]]
+    assert opened.complaints == []
+
+
+def test_client_text_is_inert(
+    small_study: Path, browser: playwright.Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = small_study / "accounts.csv"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    quoted = EVIL.replace('"', '""')
+    lines = [lines[0] + ",name", *(f'{line},"{quoted} {i}"' for i, line in enumerate(lines[1:]))]
+    lines[1:] = [line.replace(",N,", f',"{quoted}",') for line in lines[1:]]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    study = small_study / "study.toml"
+    study.write_text(study.read_text().replace('region = "region"', 'region = "region"\nname = "name"'))  # fmt: skip
+    book = openpyxl.Workbook()
+    book.active.append(["account", "override potential", "override by", "override reason"])
+    book.active.append(["007", 9e9, "Ana", EVIL])
+    book.save(small_study / "overrides.xlsx")
+    analysis = Analysis(small_study, settings={"report.language": "zh"},
+                        overrides=small_study / "overrides.xlsx")  # fmt: skip
+    opened = Reader(browser, write_page(analysis, tmp_path_factory.mktemp("evil")))
+    title = opened.page.title()
+    opened.page.fill("#search", "007")
+    opened.page.locator("#accounts button.open").first.click()
+    assert f"（Ana）：{EVIL}" in opened.page.inner_text("#card")
+    opened.page.keyboard.press("Escape")
+    opened.page.fill("#search", "")
+    opened.page.select_option("#region", EVIL)
+    assert set(opened.column("区域")) == {EVIL}
+    opened.page.locator("#accounts button.open").first.click()
+    assert EVIL in opened.page.inner_text("#card h3")
+    assert opened.page.title() == title and opened.complaints == []
+    assert opened.page.locator("#card img, #accounts img, #filters img").count() == 0

@@ -1,0 +1,327 @@
+"""Document, deck and workbook, read back: each says what summary.json says, to the last digit."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from PIL import Image
+from pptx import Presentation
+from pypdf import PdfReader
+from test_words import in_chinese
+
+from kalib.analysis import Analysis
+from kalib.errors import StudyError
+from kalib.plots.figures import all_figures
+from kalib.plots.theme import apply_theme, save_figures
+from kalib.report.deck import write_deck
+from kalib.report.document import _broken, write_document
+from kalib.report.findings import find
+from kalib.report.template import check_look
+from kalib.report.workbook import write_workbook
+from kalib.runs.outputs import write_json
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import CATALOGUE, Words
+
+
+def squeezed(text: str) -> str:
+    """Text without blanks, hyphens and ligatures: lines are broken where they fit."""
+    for ligature, plain in (("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬀ", "ff"), ("ﬃ", "ffi"), ("\xad", "")):
+        text = text.replace(ligature, plain)
+    return re.sub(r"[\s\u200b\-‐]", "", text)
+
+
+def draw(analysis: Analysis, folder: Path) -> Path:
+    apply_theme()
+    charts = all_figures(
+        analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix, analysis.study
+    )
+    save_figures(charts, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def figures(stores: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw(stores, tmp_path_factory.mktemp("figures"))
+
+
+def pdf_of(analysis: Analysis, figures: Path, path: Path) -> str:
+    write_document(analysis, find(analysis), figures, "1", path)
+    return squeezed("".join(page.extract_text() for page in PdfReader(path).pages))
+
+
+def text_of_deck(path: Path) -> str:
+    shapes = [s for slide in Presentation(str(path)).slides for s in slide.shapes]
+    return squeezed(" ".join(s.text_frame.text for s in shapes if s.has_text_frame))
+
+
+def text_of_book(path: Path) -> str:
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    return squeezed(" ".join(str(c) for row in sheet.values for c in row if c is not None))
+
+
+def summary_sentences(figures: Mapping[str, Any], words: Words) -> list[str]:
+    """The executive summary as patterns, built from summary.json alone."""
+    f, zones, targets = figures, figures["zones"], figures["targets"]
+    money, percent, whole = words.money, words.percent, words.whole
+    values: dict[str, dict[str, str]] = {
+        "f_share": {
+            "potential": money(f["total_potential"]), "sales": money(f["sales_of_placed"]),
+            "share": words.page()["interval"].format(
+                value=percent(f["market_share"]), low=percent(f["market_share_low"]),
+                high=percent(f["market_share_high"]),
+            ),
+        },
+        "f_ka": {
+            "ka": whole(f["ka_new"]), "attack": whole(zones["attack"]),
+            "defense": whole(zones["defense"]), "part": percent(f["ka_new"] / f["accounts_placed"]),
+            "held": percent(f["ka_potential"] / f["total_potential"]),
+        },
+        "f_missed": {
+            "missed": whole(f["missed_by_sales"]), "wrong": whole(f["wrongly_ka_by_sales"]),
+            "missed_potential": money(f["missed_by_sales_potential"]),
+            "wrong_potential": money(f["wrongly_ka_by_sales_potential"]),
+        },
+        "f_change": {name: whole(f[name]) for name in ("promoted", "demoted", "kept")},
+        "f_formula": {"n": whole(f["surveyed"])},
+        "d_attack": {
+            "hunters": words.people("hunter", f["hunters"]), "attack": whole(zones["attack"]),
+            "growth": money(targets["attack"]["target_growth"]),
+        },
+        "d_defense": {
+            "farmers": words.people("farmer", f["farmers"]), "defense": whole(zones["defense"]),
+            "sales": money(targets["defense"]["sales"]),
+        },
+        "d_below": {"below": whole(f["below_market"])},
+        "d_maintenance": {"maintenance": whole(zones["maintenance"])},
+        "s_accuracy": {"r2": percent(f["r2_predicted"]), "error": percent(f["error_median"])},
+        "s_misplaced": {
+            "n": whole(f["misplaced_expected"]), "placed": whole(f["accounts_placed"]),
+            "potential": money(f["misplaced_potential_expected"]),
+        },
+        "s_undecided": {"undecided": whole(f["undecided"])},
+    }  # fmt: skip
+    patterns = []
+    for key, known in values.items():
+        parts = re.split(r"\{(\w+)\}", CATALOGUE[key][1 if words.language == "zh" else 0])
+        for i in range(1, len(parts), 2):
+            parts[i] = re.escape(squeezed(known[parts[i]])) if parts[i] in known else ".+?"
+        parts[::2] = [re.escape(squeezed(part)) for part in parts[::2]]
+        patterns.append("".join(parts))
+    return patterns
+
+
+@dataclass(frozen=True)
+class Written:
+    """The three documents of one study in one language, and the text of the PDF."""
+
+    analysis: Analysis
+    folder: Path
+    pdf: str
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def written(
+    stores: Analysis, figures: Path, request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Written:  # fmt: skip
+    analysis = stores if request.param == "en" else in_chinese(stores)
+    folder = tmp_path_factory.mktemp(request.param)
+    write_deck(analysis, find(analysis), folder / "d.pptx")
+    write_workbook(analysis, find(analysis), folder / "a.xlsx")
+    return Written(analysis, folder, pdf_of(analysis, figures, folder / "r.pdf"))
+
+
+def test_every_document_says_what_summary_json_says(written: Written) -> None:
+    words = Words.of(written.analysis.study)
+    write_json(find(written.analysis).figures, written.folder / "summary.json")
+    summary = json.loads((written.folder / "summary.json").read_text(encoding="utf-8"))
+    texts = {
+        "pdf": written.pdf,
+        "deck": text_of_deck(written.folder / "d.pptx"),
+        "book": text_of_book(written.folder / "a.xlsx"),
+    }
+    sentences = summary_sentences(summary, words)
+    for name, text in texts.items():
+        missing = [pattern for pattern in sentences if not re.search(pattern, text)]
+        assert missing == [], name
+    other = summary | {"market_share": summary["market_share"] + 0.01}
+    assert not re.search(summary_sentences(other, words)[0], texts["pdf"])
+
+
+def test_document_is_of_a_size_to_hand_over_and_holds_its_fonts(written: Written) -> None:
+    findings = find(written.analysis)
+    for sentence in (*findings.found, *findings.do, *findings.sure):
+        assert squeezed(sentence) in written.pdf
+    reader = PdfReader(written.folder / "r.pdf")
+    assert 8 <= len(reader.pages) <= 15
+    fonts = [font.get_object() for page in reader.pages
+             for font in page["/Resources"].get("/Font", {}).values()]  # fmt: skip
+    inner = [part.get_object() for font in fonts for part in font.get("/DescendantFonts", [])]
+    assert inner and all(
+        {"/FontFile2", "/FontFile3"} & set(part["/FontDescriptor"].get_object()) for part in inner
+    )
+    names = {part["/BaseFont"].split("+")[1] for part in inner}
+    assert all(name.startswith(("SourceSansPro", "NotoSansSC")) for name in names)
+
+
+def test_document_is_the_same_when_written_again(
+    written: Written, figures: Path, tmp_path: Path
+) -> None:
+    analysis = written.analysis
+    write_document(analysis, find(analysis), figures, "1", tmp_path / "r.pdf")
+    assert (tmp_path / "r.pdf").read_bytes() == (written.folder / "r.pdf").read_bytes()
+
+
+def test_document_says_first_that_a_formula_is_unusable(
+    nothing: Analysis, figures: Path, tmp_path: Path
+) -> None:
+    text = pdf_of(nothing, figures, tmp_path / "r.pdf")
+    assert text.index("notusable") < text.index("Contents")
+    assert len(PdfReader(tmp_path / "r.pdf").pages) >= 8
+
+
+def test_client_text_is_inert_in_the_document(
+    small_study: Path, figures: Path, tmp_path: Path
+) -> None:
+    evil = '#read("/etc/passwd") $x^2$ *bold* ]'
+    analysis = Analysis(small_study, settings={"report.client": f"'{evil}'"})
+    assert squeezed("#read") in pdf_of(analysis, figures, tmp_path / "r.pdf")
+
+
+def test_long_words_may_be_broken() -> None:
+    assert _broken("short words stay") == "short words stay"
+    text = _broken("an_id_of_a_warehouse_" + "x" * 40)
+    assert max(map(len, text.split("\u200b"))) <= 17
+    assert text.replace("\u200b", "") == "an_id_of_a_warehouse_" + "x" * 40
+
+
+@pytest.fixture(scope="module")
+def deck(stores: Analysis, tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("deck") / "deck.pptx"
+    write_deck(stores, find(stores), path)
+    return Presentation(str(path))
+
+
+def test_deck_has_titles_and_notes(deck) -> None:
+    assert 8 <= len(deck.slides) <= 12
+    titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
+    assert all(titles) and len(set(titles)) == len(titles)
+    assert all(slide.notes_slide.notes_text_frame.text for slide in deck.slides)
+
+
+def test_deck_charts_are_native_and_hold_the_results(stores: Analysis, deck) -> None:
+    charts = [shape.chart for x in deck.slides for shape in x.shapes if shape.has_chart]
+    counts = {series.name.split(":")[0]: len(list(series.values)) for series in
+              charts[0].plots[0].series}  # fmt: skip
+    assert counts.pop("cuts") == 5
+    assert counts == {zone: min(stores.matrix.counts[zone], 400) for zone in ZONES}
+    accounts = stores.matrix.accounts
+    zones = accounts.groupby("zone")[["potential", "sales"]].sum().reindex(ZONES)
+    for series, column in zip(charts[1].plots[0].series, ("potential", "sales"), strict=True):
+        assert list(series.values) == pytest.approx(zones[column].tolist())
+    assert sum(charts[2].plots[0].series[0].values) == len(accounts)
+    change = accounts.groupby("change")["potential"].sum()
+    assert list(charts[3].plots[0].series[0].values) == pytest.approx(
+        [change["kept"], change["promoted"], change["demoted"]]
+    )
+
+
+def shapes_on_slide(deck) -> bool:
+    return all(
+        shape.left >= 0 and shape.left + shape.width <= deck.slide_width
+        and shape.top >= 0 and shape.top + shape.height <= deck.slide_height
+        for slide in deck.slides for shape in slide.shapes
+    )  # fmt: skip
+
+
+def test_deck_shapes_stay_on_the_slide(deck) -> None:
+    assert shapes_on_slide(deck)
+
+
+def test_deck_of_an_unusable_formula_has_no_matrix_it_was_not_given(
+    nothing: Analysis, tmp_path: Path
+) -> None:
+    write_deck(nothing, find(nothing), tmp_path / "d.pptx")
+    slides = Presentation(str(tmp_path / "d.pptx")).slides
+    text = " ".join(s.text_frame.text for s in slides[1].shapes if s.has_text_frame)
+    assert "do not say what accounts can buy" in text
+    assert 8 <= len(slides) <= 12
+
+
+def client_template(path: Path, layouts: int = 11) -> Path:
+    """A template of 4:3 with its own font and color, its first layouts only, and a slide in it."""
+    deck = Presentation()
+    deck.slides.add_slide(deck.slide_layouts[0]).shapes.title.text = "How to use this template"
+    for layout in list(deck.slide_layouts)[layouts:]:
+        deck.slide_layouts.remove(layout)
+    deck.save(str(path.with_suffix(".tmp")))
+    with zipfile.ZipFile(path.with_suffix(".tmp")) as source, zipfile.ZipFile(path, "w") as target:
+        for item in source.infolist():
+            content = source.read(item)
+            if item.filename == "[Content_Types].xml":
+                content = content.replace(b".presentation.main+xml", b".template.main+xml")
+            if item.filename.startswith("ppt/theme"):
+                content = content.replace(b"Calibri", b"Georgia")
+            target.writestr(item, content)
+    return path
+
+
+@pytest.mark.parametrize("layouts", [11, 2, 1])
+def test_deck_takes_the_clients_template(small_study: Path, tmp_path: Path, layouts: int) -> None:
+    client_template(small_study / "client.potx", layouts)
+    Image.new("RGB", (300, 100), "navy").save(small_study / "logo.png")
+    settings = {"report.template": "client.potx", "report.logo": "logo.png"}
+    analysis = Analysis(small_study, settings=settings)
+    check_look(analysis.study)
+    write_deck(analysis, find(analysis), tmp_path / "d.pptx")
+    deck = Presentation(str(tmp_path / "d.pptx"))
+    assert (deck.slide_width, deck.slide_height) == (9144000, 6858000)
+    text = text_of_deck(tmp_path / "d.pptx")
+    assert squeezed("How to use this template") not in text and squeezed("Small") in text
+    assert shapes_on_slide(deck)
+    assert all(any(s.shape_type == 13 for s in slide.shapes) for slide in deck.slides)
+    assert not any(
+        shape.is_placeholder and shape.has_text_frame and not shape.text_frame.text
+        for slide in deck.slides for shape in slide.shapes
+    )  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "d.pptx") as file:
+        assert b"Georgia" in file.read("ppt/theme/theme1.xml")
+        assert len([n for n in file.namelist() if re.match(r"ppt/slides/slide\d+", n)]) == len(
+            deck.slides
+        )
+
+
+def test_a_template_or_logo_that_is_none_is_refused(small_study: Path) -> None:
+    (small_study / "client.potx").write_text("no template")
+    (small_study / "logo.png").write_text("no picture")
+    settings = {"report.template": "client.potx", "report.logo": "logo.png"}
+    with pytest.raises(StudyError) as error:
+        check_look(Analysis(small_study, settings=settings).study)
+    assert {problem.file for problem in error.value.problems} == {"client.potx", "logo.png"}
+    with pytest.raises(StudyError, match=r"'report\.template': no file other\.potx"):
+        Analysis(small_study, settings={"report.template": "other.potx"})
+    with pytest.raises(StudyError, match="leaves the study's folder"):
+        Analysis(small_study, settings={"report.logo": "../logo.png"})
+    with pytest.raises(StudyError, match=r"report\.colors"):
+        Analysis(small_study, settings={"report.colors": '["blue"]'})
+
+
+def test_the_clients_logo_and_color_are_in_the_document(
+    small_study: Path, figures: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (300, 100), "navy").save(small_study / "logo.png")
+    settings = {"report.colors": '["#7a003c"]', "report.logo": "logo.png"}
+    analysis = Analysis(small_study, settings=settings)
+    write_document(analysis, find(analysis), figures, "1", tmp_path / "r.pdf")
+    assert len(PdfReader(tmp_path / "r.pdf").pages[0].images) == 1
+    write_deck(analysis, find(analysis), tmp_path / "d.pptx")
+    with zipfile.ZipFile(tmp_path / "d.pptx") as file:
+        assert b"7A003C" in file.read("ppt/theme/theme1.xml")

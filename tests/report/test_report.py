@@ -1,0 +1,281 @@
+"""The deliverables, read back and compared with the results."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import openpyxl
+import pytest
+from conftest import readable
+from lxml import html
+
+from kalib.analysis import Analysis
+from kalib.report import exhibits, rosters
+from kalib.report.accounts_sheet import COLUMNS
+from kalib.report.exhibits import Exhibit
+from kalib.report.explorer import embedded_json
+from kalib.report.findings import find
+from kalib.report.page import build_page, read_chapter
+from kalib.report.workbook import write_workbook
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import CATALOGUE, PAGE, Words
+
+NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+
+
+@pytest.fixture(scope="module")
+def book(stores: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("book") / "accounts.xlsx"
+    write_workbook(stores, find(stores), path)
+    return path
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    (tmp_path / "matrix.svg").write_text('<?xml?><svg width="9pt" height="5pt"><g/></svg>')
+    return tmp_path
+
+
+def test_summary_equals_the_results(stores: Analysis) -> None:
+    figures = find(stores).figures
+    accounts = stores.plan.accounts
+    assert figures["ka_new"] == accounts["key_account"].sum() == 240
+    assert figures["ka_by_sales"] == accounts["key_account_by_sales"].sum()
+    missed = accounts[accounts["key_account"] & ~accounts["key_account_by_sales"]]
+    assert figures["missed_by_sales"] == len(missed)
+    assert figures["missed_by_sales_potential"] == pytest.approx(missed["potential"].sum(), abs=0.1)
+    assert figures["zones"] == {z: (accounts["zone"] == z).sum() for z in ZONES}
+    assert figures["target_growth"] == pytest.approx(accounts["target_growth"].sum(), abs=0.01)
+    assert figures["market_share"] == stores.wallet.market_share
+
+
+def test_sentences_hold_the_figures(stores: Analysis) -> None:
+    findings = find(stores)
+    text = " ".join((*findings.found, *findings.do, *findings.sure))
+    f, words = findings.figures, Words("en", "EUR")
+    for figure in (
+        words.money(f["total_potential"]), words.percent(f["market_share"]), str(f["ka_new"]),
+        str(f["missed_by_sales"]), words.money(f["missed_by_sales_potential"]),
+        str(f["below_market"]), words.percent(f["r2_predicted"]),
+        words.percent(f["error_median"]), words.money(f["targets"]["attack"]["target_growth"]),
+    ):  # fmt: skip
+        assert figure in text
+    assert "00596 floor_area_m2 4,520 (a factor of ten too large)" in text
+    assert "00118 potential" in text
+
+
+def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
+    findings = find(nothing)
+    assert findings.found[0].startswith("The indicators do not say what accounts can buy")
+    assert findings.do[0].startswith("Survey more accounts")
+    assert "hunters on the" not in " ".join(findings.found)
+
+
+def test_every_phrase_has_both_languages_and_the_same_placeholders() -> None:
+    for key, (english, chinese) in (CATALOGUE | PAGE).items():
+        assert english and chinese, key
+        holes = [set(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
+        assert holes[0] == holes[1], key
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_numbers_as_the_language_reads_them(language: str) -> None:
+    words = Words(language, "CNY")
+    assert words.money(1.234e8) == ("123 M CNY" if language == "en" else "1.23亿 CNY")
+    assert words.money(45_600) == ("45.6 k CNY" if language == "en" else "4.56万 CNY")
+    assert words.tick(999_600) == ("1 M" if language == "en" else "100万")
+    assert words.tick(2.5e9) == ("2.5 bn" if language == "en" else "25亿")
+    assert words.tick(1_050) == ("1.05 k" if language == "en" else "1,050")
+    assert words.percent(0.2849) == "28%" and words.percent(float("nan")) == "–"
+    assert Words(language, "thousand GBP").money(5) == (
+        "5 k GBP" if language == "en" else "5,000 GBP"
+    )
+
+
+def all_exhibits(analysis: Analysis) -> list[Exhibit]:
+    return [
+        *exhibits.data_report(analysis),
+        *(build(analysis) for build in (
+            exhibits.known_potential, exhibits.candidates, exhibits.suspects,
+            exhibits.best_of_size, exhibits.forms, exhibits.terms, exhibits.accuracy,
+            exhibits.checks, exhibits.influence, rosters.sources, rosters.market, rosters.zones,
+            rosters.teams, rosters.top_attack, rosters.missed, rosters.wrongly_key,
+            rosters.below_market, rosters.above_one, rosters.undecided, rosters.handover,
+        )),
+    ]  # fmt: skip
+
+
+def test_no_exhibit_shows_a_missing_number(
+    stores: Analysis, phones: Analysis, nothing: Analysis
+) -> None:
+    for analysis in (stores, phones, nothing):
+        for table in all_exhibits(analysis):
+            cells = {str(cell).lower() for row in table.frame.to_numpy() for cell in row}
+            assert not {"nan", "none", "<na>", "inf", "nat"} & (cells - {"none"}), table.title
+            assert set(table.numbers) <= set(table.frame.columns)
+
+
+def test_lists_are_ordered_and_limited(stores: Analysis) -> None:
+    table = rosters.top_attack(stores, 5)
+    attack = stores.plan.accounts.query("zone == 'attack'").nlargest(5, "potential")
+    assert list(table.frame["account"]) == list(attack.index)
+    assert "5 of 105" in table.title
+
+
+def test_client_text_is_escaped_in_tables() -> None:
+    import pandas as pd
+
+    table = Exhibit("<b>t</b>", pd.DataFrame({"a<script>": ["<img src=x onerror=alert(1)>"]}))
+    text = table._repr_html_()
+    assert "<script" not in text and "<img" not in text and "<b>" not in text
+
+
+def test_client_text_is_escaped_in_the_page(small_study: Path, picture: Path) -> None:
+    evil = "<script>alert(1)</script>{{7*7}}"
+    settings = {"study.title": f"'{evil}'", "report.client": f"'{evil}'"}
+    analysis = Analysis(small_study, settings=settings)
+    page = build_page(analysis, find(analysis), {}, picture, "1")
+    tree = html.fromstring(page)
+    assert evil not in page and "&lt;script&gt;" in page and "{{7*7}}" in page
+    assert [s.get("id") or s.get("type", "classic") for s in tree.iterfind(".//script")] == [
+        "study-data", "quadrant-data", "classic", "module", "module"
+    ]  # fmt: skip
+    assert evil in tree.findtext(".//h1")
+
+
+def test_chapter_shows_no_code_and_no_plain_text() -> None:
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown", "source": "# Title\n\nProse with <b>raw</b>."},
+            {"cell_type": "code", "source": "secret = 1", "outputs": [
+                {"output_type": "stream", "name": "stderr", "text": "FutureWarning: no"},
+                {"output_type": "execute_result", "data": {"text/plain": "[1, 2]"}},
+                {"output_type": "display_data", "data": {"text/html": "<table></table>"}},
+                {"output_type": "display_data",
+                 "data": {"image/png": "iVBOR", "text/plain": "<Figure>"}},
+            ]},
+        ]
+    }  # fmt: skip
+    chapter = read_chapter("01-x", notebook)
+    assert chapter.title == "Title" and "&lt;b&gt;raw" in chapter.body
+    for hidden in ("secret", "FutureWarning", "[1, 2]"):
+        assert hidden not in chapter.body
+    assert "<table>" in chapter.body and 'alt="Title"' in chapter.body
+
+
+def test_page_holds_each_sentence_and_loads_nothing(stores: Analysis, picture: Path) -> None:
+    findings = find(stores)
+    page = build_page(stores, findings, {}, picture, "1")
+    tree = html.fromstring(page)
+    items = [" ".join(item.text_content().split()) for item in tree.iterfind(".//section//li")]
+    for sentence in (*findings.found, *findings.do, *findings.sure):
+        assert sentence in items
+    assert not tree.xpath("//script[@src] | //link[@href] | //img[starts-with(@src, 'http')]")
+    assert not re.search(r"\bnan\b", readable(tree), re.IGNORECASE)
+
+
+def test_page_runs_only_the_scripts_it_was_written_with(stores: Analysis, picture: Path) -> None:
+    tree = html.fromstring(build_page(stores, find(stores), {}, picture, "1"))
+    policy = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    assert policy.startswith("default-src 'none'") and "unsafe-eval" not in policy
+    scripts = [s.text for s in tree.iterfind(".//script") if s.get("type") != "application/json"]
+    assert len(scripts) == 3
+    for text in scripts:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -> None:
+    findings = find(stores)
+    f = json.loads(json.dumps(findings.figures))
+    words = Words("en", "EUR")
+    summary = html.fromstring(build_page(stores, findings, {}, picture, "1")).get_element_by_id(
+        "summary"
+    )
+    tiles = [one.text for one in summary.iterfind(".//dd")]
+    assert tiles == [
+        words.percent(f["market_share"]), words.whole(f["ka_new"]),
+        words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
+    ]  # fmt: skip
+    flags = stores.plan.accounts["flags"]
+    derived = {
+        "part": f["ka_new"] / f["accounts_placed"],
+        "held": f["ka_potential"] / f["total_potential"],
+        "claimed": stores.verdict.r2_predicted + stores.verdict.optimism,
+        **{code: int(flags.str.contains(code).sum()) for code in ("imputed", "extrapolated")},
+    }
+    allowed = set(NUMBER.findall(" ".join(every_number({**f, **derived}, words))))
+    text = " ".join(item.text_content() for item in summary.iterfind(".//li"))
+    text = re.sub(r"\d{5}.*?\)", "", text)  # the typing errors name accounts and entries
+    said = set(NUMBER.findall(text.replace("m2", ""))) - {"70"}  # the bound of "undecided"
+    assert len(said) > 20 and said <= allowed, said - allowed
+
+
+def every_number(figures: dict[str, object], words: Words) -> list[str]:
+    """Each figure of a summary in the ways that a sentence may write it."""
+    found: list[str] = []
+    for value in figures.values():
+        if isinstance(value, dict):
+            found += every_number(value, words)
+        elif isinstance(value, int | float):
+            found += [words.whole(value), words.money(value), words.percent(value)]
+    return found
+
+
+def test_page_data_are_the_accounts(stores: Analysis, picture: Path) -> None:
+    page = build_page(stores, find(stores), {}, picture, "1")
+    data = json.loads(html.fromstring(page).findtext(".//script[@id='study-data']"))
+    columns, accounts = data["columns"], stores.plan.accounts
+    assert columns["account"] == list(accounts.index)
+    zones = [columns["zone"]["levels"][code] for code in columns["zone"]["codes"]]
+    assert zones == list(accounts["zone"])
+    for name in ("sales", "potential", "potential_low", "potential_high", "target_sales"):
+        assert columns[name] == pytest.approx(accounts[name].tolist(), abs=0.005)
+    assert [one["name"] for one in data["indicators"]] == list(stores.fit.formula.indicators)
+    assert data["potential_cut"] == find(stores).figures["potential_cut"]
+
+
+@pytest.mark.parametrize("text", ["</script><script>", "<!--<script>", "a&b'\"\u2028", "\\u003c"])
+def test_any_text_is_inert_in_a_script_element(text: str) -> None:
+    written = embedded_json({"name": text})
+    assert not set("<>&\u2028") & set(written)
+    assert json.loads(written) == {"name": text}
+
+
+def test_workbook_holds_every_account_with_its_zone(stores: Analysis, book: Path) -> None:
+    sheet = openpyxl.load_workbook(book, data_only=True)["Accounts"]
+    rows = list(sheet.iter_rows(values_only=True))
+    place = {name: j for j, name in enumerate(rows[0])}
+    assert list(rows[0]) == list(COLUMNS)
+    accounts = stores.plan.accounts
+    assert [row[0] for row in rows[1:]] == list(accounts.index)
+    assert [row[place["zone"]] for row in rows[1:]] == list(accounts["zone"])
+    found = [row[place["potential"]] for row in rows[1:]]
+    assert found == pytest.approx(accounts["potential"].tolist())
+
+
+def test_workbook_recomputes_share_and_zone_from_override_and_cuts(book: Path) -> None:
+    workbook = openpyxl.load_workbook(book)
+    row = {c.value: workbook["Accounts"].cell(2, c.column).value for c in workbook["Accounts"][1]}
+    assert row["potential"].startswith('=IF(J2<>"",J2')
+    assert row["SOW"] == '=IF(M2="","",E2/M2)'
+    assert "potential_cut" in row["zone"] and "sow_cut" in row["zone"]
+    names = workbook.defined_names
+    assert names["potential_cut"].attr_text == "'Summary'!$B$4"
+    assert names["sow_cut"].attr_text == "'Summary'!$B$5"
+
+
+def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Path) -> None:
+    file = small_study / "accounts.csv"
+    text = file.read_text().splitlines()
+    cells = text[1].split(",")
+    cells[1] = "=HYPERLINK(1)"
+    file.write_text("\n".join([text[0], ",".join(cells), *text[2:]]))
+    analysis = Analysis(small_study)
+    write_workbook(analysis, find(analysis), tmp_path / "a.xlsx")
+    cell = openpyxl.load_workbook(tmp_path / "a.xlsx")["Accounts"]["C2"]
+    assert cell.value == "=HYPERLINK(1)" and cell.data_type == "s"

@@ -1,0 +1,298 @@
+"""Faults while a report is written: said in one line, and the earlier report stays as it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from test_interrupted import COMMAND, Place, linux
+from test_scale import finished
+
+from kalib.analysis import Analysis
+from kalib.errors import KalibError, refusal
+from kalib.report.findings import find
+from kalib.report.workbook import write_workbook
+from kalib.runs import run
+from kalib.runs.execution import PROVISIONER, execute
+from kalib.runs.run import run_study
+
+FAULTS: dict[str, tuple[Callable[[], Exception], str]] = {
+    "disk full": (lambda: OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+    "quota used up": (lambda: OSError(errno.EDQUOT, "Disk quota exceeded"), "quota"),
+    "disk that fails": (lambda: OSError(errno.EIO, "Input/output error"), "Input/output"),
+    "a step that fails": (lambda: KalibError("a notebook's kernel died"), "kernel died"),
+}
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """An earlier report: what makes a folder one, and a page."""
+    report = tmp_path / "out" / "2026"
+    report.mkdir(parents=True)
+    (report / "run.json").write_text("{}", encoding="utf-8")
+    (report / "index.html").write_bytes(b"the earlier report")
+    return report
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*") if path.is_file()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_leaves_the_earlier_report(
+    fault: str, small_study: Path, earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(earlier.parent)
+    error, says = FAULTS[fault]
+
+    def make(*arguments: object) -> None:
+        work = arguments[2]
+        assert isinstance(work, Path)
+        (work / "index.html").write_bytes(b"half of a page")
+        raise error()
+
+    monkeypatch.setattr(run, "_make", make)
+    with pytest.raises(KalibError, match=says):
+        run_study(small_study, earlier)
+    assert contents(earlier.parent) == before
+    assert [path.name for path in earlier.parent.iterdir()] == ["2026"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locked otherwise there")
+def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, earlier: Path) -> None:
+    import fcntl
+
+    before = contents(earlier)
+    with (earlier.parent / ".2026.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(KalibError, match="another run is at work on 2026"):
+            run_study(small_study, earlier)
+    assert contents(earlier) == before
+    assert {path.name for path in earlier.parent.iterdir()} == {"2026", ".2026.lock"}, "the first's"
+
+
+# What the operating system does to a whole run: as the README's table lists it.
+DISKS = {"8 kB": "8k", "2 MB": "2m", "5 MB": "5m"}  # full at the beginning, midway, at the end
+REAL = (
+    *(f"a disk of {size}" for size in DISKS), "files of 100 kB at most",
+    "a read-only folder", "700 MB of memory", "SIGTERM", "SIGINT",
+)  # fmt: skip
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Place:
+    """A study with an earlier report in its place."""
+    place = Place(tmp_path)
+    place.report.mkdir(parents=True)
+    write_earlier(place.report)
+    return place
+
+
+def write_earlier(report: Path) -> None:
+    (report / "run.json").write_text("{}", encoding="utf-8")
+    (report / "index.html").write_bytes(b"the earlier report")
+
+
+def failure(
+    spot: Place, *command: str, limit: tuple[int, int] | None = None, kept: tuple[str, ...] = ()
+) -> str:
+    """The one message of a command (default: the run), under a limit, that ends with status 1 and
+    leaves nothing behind."""
+    import resource
+
+    before = spot.hashes()
+    done = subprocess.run(
+        [*COMMAND, *(command or ("run", str(spot.study)))], cwd=spot.work,
+        capture_output=True, text=True, check=False, env=spot.environment, stdin=subprocess.DEVNULL,
+        preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1],) * 2)) if limit else None,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == "" and spot.strays() == [] and spot.hashes() == before
+    assert {path.name for path in spot.report.parent.iterdir()} == {"2026", *kept}
+    return only_message(done.stderr)
+
+
+def only_message(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if not re.search(r" \(\d+ of \d+\)$", line)]
+    assert len(lines) == 1, stderr
+    return lines[0]
+
+
+@pytest.fixture
+def mounted(spot: Place) -> Iterator[Callable[[str], None]]:
+    """A function that puts a disk of its own, mounted as it is told, in the reports' place."""
+    place = spot.report.parent
+
+    def mount(options: str) -> None:
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place],
+                              check=False, capture_output=True, text=True)  # fmt: skip
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+        spot.report.mkdir()
+        write_earlier(spot.report)
+
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", place], check=False, capture_output=True)
+
+
+@linux
+@pytest.mark.parametrize("size", DISKS.values())
+def test_full_disk(spot: Place, mounted: Callable[[str], None], size: str) -> None:
+    mounted(f"size={size}")
+    assert "can't be written to reports/small/2026: No space left on device" in failure(spot)
+
+
+@linux
+@pytest.mark.parametrize("options", ["size=16k", "size=16k,ro"])
+def test_other_commands_on_a_full_or_read_only_disk(
+    spot: Place, mounted: Callable[[str], None], options: str, stores: Analysis, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    finished(stores, run)
+    mounted("size=16k")
+    subprocess.run(["mount", "-o", f"remount,{options}", spot.report.parent], check=True)
+    reason = "Read-only file system" if "ro" in options else "No space left on device"
+    accounts, survey = (str(ROOT / f"data/fmcg-supermarkets/{name}.csv")
+                        for name in ("accounts", "survey"))  # fmt: skip
+    for form in ("csv", "parquet"):
+        target = f"reports/small/scores.{form}"
+        said = failure(spot, "score", str(run), "--accounts", accounts, "--to", target)
+        assert said == f"error: {target} can't be written: {reason}"
+    said = failure(spot, "new", "shops", "--data", "reports/small", "--from", accounts, survey)
+    assert said == f"error: reports/small/shops: {reason}"
+    said = failure(spot, "fit", str(spot.study), "--out", "reports/small/fit")
+    assert said == f"error: the report can't be written to reports/small/fit: {reason}"
+
+
+@linux
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it can't be closed
+def test_full_disk_met_by_the_workbook(stores: Analysis) -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        write_workbook(stores, find(stores), Path("/dev/full"))
+
+
+@linux
+def test_full_disk_met_by_a_library_is_told_in_the_system_s_words() -> None:
+    with pytest.raises(OSError, match="Error writing bytes") as wrapped:
+        pd.DataFrame({"potential": [1.0]}).to_parquet("/dev/full")
+    assert refusal(wrapped.value) == "No space left on device"
+
+
+@linux
+def test_files_may_not_grow(spot: Place) -> None:
+    import resource
+
+    said = failure(spot, limit=(resource.RLIMIT_FSIZE, 100_000))
+    assert "can't be written to reports/small/2026: File too large" in said
+
+
+@linux
+def test_read_only_folder(spot: Place, mounted: Callable[[str], None]) -> None:
+    mounted("size=1m")
+    place = spot.report.parent
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    assert "can't be written to reports/small/2026: Read-only file system" in failure(spot)
+
+
+@linux
+def test_no_memory(spot: Place) -> None:
+    import resource
+
+    said = failure(spot, limit=(resource.RLIMIT_AS, 700_000_000))
+    assert "error: not enough memory; close other programs and run again" in said
+
+
+@linux
+def test_second_command_is_refused_and_leaves_nothing(spot: Place) -> None:
+    import fcntl
+
+    with (spot.report.parent / ".2026.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = failure(spot, kept=(".2026.lock",))
+    assert "another run is at work on 2026; wait for it to end" in said
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_run(spot: Place, number: int) -> None:
+    """What is kept of a stopped run is hidden, and the next one goes on with it."""
+    before = spot.hashes()
+    run = subprocess.Popen(
+        [*COMMAND, "run", str(spot.study)], cwd=spot.work, text=True, env=spot.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has them ignore the key that stops.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert run.stderr
+    assert "statistics" in run.stderr.readline()
+    run.send_signal(number)
+    stdout, stderr = run.communicate(timeout=60)
+    assert run.returncode == 1, stderr
+    assert "stopped; earlier reports are as they were" in only_message(stderr)
+    assert stdout == "" and spot.strays() == [] and spot.hashes() == before
+    kept = {path.name for path in spot.report.parent.iterdir()}
+    assert {"2026"} <= kept <= {"2026", ".2026.part", ".2026.lock"}
+
+
+@linux
+def test_clock_set_back_and_files_of_the_future(spot: Place) -> None:
+    """The first report is made under a clock that jumps back a second after it starts."""
+    future = time.time() + 10 * 365 * 86_400
+    for path in [*spot.study.iterdir(), *spot.report.iterdir(), spot.report]:
+        os.utime(path, (future, future))
+    done = spot.run(PYTHONPATH=str(ROOT / "tests/clock"))
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert (spot.report / "index.html").stat().st_size > 100_000
+    assert [path.name for path in spot.report.parent.iterdir()] == ["2026"]
+    done = spot.run()
+    assert done.returncode == 0 and "nothing has changed" in done.stderr
+
+
+def test_readme_lists_the_faults() -> None:
+    lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work", *REAL)]
+    assert "\n".join(lines) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+NOTEBOOK = """{"cells": [
+ {"cell_type": "code", "execution_count": null, "id": "a", "metadata": {"tags": ["parameters"]},
+  "outputs": [], "source": "mark = ''"},
+ {"cell_type": "code", "execution_count": null, "id": "b", "metadata": {}, "outputs": [],
+  "source": "import os, pathlib\\nfile = pathlib.Path(mark)\\n%s\\nprint('alive')"}],
+ "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+ "nbformat": 4, "nbformat_minor": 5}"""
+
+
+def test_kernel_that_dies_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
+    notebook, target = tmp_path / "once.ipynb", tmp_path / "done.ipynb"
+    dies_once = "if not file.exists(): file.touch(); os._exit(1)"
+    notebook.write_text(NOTEBOOK % dies_once, encoding="utf-8")
+    execute(notebook, target, {"mark": str(tmp_path / "mark")})
+    assert "alive" in target.read_text(encoding="utf-8")
+
+
+def test_kernel_that_dies_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
+    notebook = tmp_path / "always.ipynb"
+    notebook.write_text(NOTEBOOK % "os._exit(1)", encoding="utf-8")
+    with pytest.raises(KalibError, match="always: its kernel died"):
+        execute(notebook, tmp_path / "done.ipynb", {"mark": "x"})
+    assert not (tmp_path / "done.ipynb").exists()

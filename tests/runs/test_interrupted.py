@@ -1,0 +1,229 @@
+"""Runs that are repeated, killed, resumed, or made where little is as usual."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import write_small_study
+
+from kalib.runs.provenance import COMPARED
+from kalib.runs.rerun import differences
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+MARK = "KALIB_TEST_MARK"
+KILLS = int(os.environ.get("KALIB_KILLS", "3"))
+COMMAND = [sys.executable, "-m", "kalib"]
+
+
+class Place:
+    """A study in a folder whose name is no program's friend, and an environment for its runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.study = root / "数据 1" / "small study"
+        self.study.mkdir(parents=True)
+        write_small_study(self.study)
+        self.work, self.temporary = root / "work", root / "temporary"
+        self.work.mkdir()
+        self.temporary.mkdir()
+        self.report = self.work / "reports/small/2026"
+        self.environment = {
+            key: value for key, value in os.environ.items()
+            if key not in ("HOME", "PYTHONHASHSEED") and not key.startswith(("JUPYTER", "MPL"))
+        } | {MARK: uuid.uuid4().hex, "TMPDIR": str(self.temporary)}  # fmt: skip
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """kalib run, with no home folder, no standard input, and another working folder."""
+        return self.command("run", str(self.study), *arguments, **environment)
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = " ".join(f"'{word}'" for word in (*COMMAND, *arguments))
+        return subprocess.run(
+            ["sh", "-c", f"exec {words} <&-"], cwd=self.work, capture_output=True, text=True,
+            check=False, env=self.environment | environment,
+        )  # fmt: skip
+
+    def kill(self, when: str | int, delay: float, *arguments: str) -> None:
+        """Start a run; kill it a while after it begins a step, or so many steps."""
+        process = subprocess.Popen(
+            [*COMMAND, "run", str(self.study), *arguments], cwd=self.work, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment,
+        )  # fmt: skip
+        assert process.stderr
+        for number, line in enumerate(process.stderr, start=1):
+            if when == number or (isinstance(when, str) and when in line):
+                break
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it had ended before"
+
+    def strays(self) -> list[str]:
+        """Processes of this place's runs that are still there, after a moment's grace."""
+        mark = f"{MARK}={self.environment[MARK]}".encode()
+        for _ in range(40):
+            found = [path.parent.name for path in Path("/proc").glob("[0-9]*/environ")
+                     if mark in _bytes(path)]  # fmt: skip
+            if not found:
+                return []
+            time.sleep(0.05)
+        return found
+
+    def hashes(self) -> dict[str, str]:
+        return {
+            path.relative_to(self.report).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
+            for path in sorted(self.report.rglob("*")) if path.is_file()
+        }  # fmt: skip
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("place"))
+    done = place.run(PYTHONHASHSEED="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["reports/small/2026/index.html"]
+    assert "Warning" not in done.stderr and "Traceback" not in done.stderr
+    yield place
+
+
+def test_run_leaves_nothing_but_the_report(place: Place) -> None:
+    assert place.strays() == []
+    assert [path.name for path in place.report.parent.iterdir()] == ["2026"]
+    assert {path.name for path in place.work.rglob("*") if path.name.startswith(".")} == set()
+    assert {path.name for path in place.temporary.iterdir()} <= {f"kalib-{os.getuid()}"}
+    assert "small" in (place.work / "reports/index.html").read_text(encoding="utf-8")
+
+
+def test_nothing_changed_is_said_and_left(place: Place) -> None:
+    before = place.report.stat().st_ino, place.hashes()
+    done = place.run()
+    assert done.returncode == 0 and "nothing has changed" in done.stderr
+    assert done.stdout.splitlines() == ["reports/small/2026/index.html"]
+    assert (place.report.stat().st_ino, place.hashes()) == before
+
+
+@linux
+def test_killed_run_leaves_the_report_and_resumes(place: Place) -> None:
+    before = place.hashes()
+    changed = ("--set", "targets.close_gap=0.4")
+    for when in ["04-attack", *random.choices([1, 2, 3], k=KILLS - 1)]:
+        place.kill(when, random.uniform(0, 0.2), *changed)
+        assert place.strays() == []
+        assert place.hashes() == before
+    kept = {path.stem for path in place.report.parent.glob(".2026.part/notebooks/*.ipynb")}
+    assert kept
+    done = place.run(*changed)
+    assert done.returncode == 0, done.stderr
+    assert not any(name in done.stderr for name in kept)
+    assert [path.name for path in place.report.parent.iterdir()] == ["2026"]
+    assert {path.name for path in place.temporary.iterdir()} <= {f"kalib-{os.getuid()}"}
+    run = json.loads((place.report / "run.json").read_text())
+    assert run["settings"] == {"targets.close_gap": "0.4"}
+    shutil.rmtree(place.report)
+
+
+def test_same_inputs_give_the_same_bytes(place: Place) -> None:
+    """Beside another study, with another hash seed, and again in ordinary kernels."""
+    other = place.study.with_name("other")
+    shutil.copytree(place.study, other)
+    file = other / "study.toml"
+    file.write_text(file.read_text().replace('"small"', '"other"'))
+    done = place.run(str(other), "--jobs", "2", "--out", "both", PYTHONHASHSEED="2")
+    assert done.returncode == 0, done.stderr
+    assert "missed by sales" in done.stderr
+    small, same = (place.work / "both" / name / "2026" for name in ("small", "other"))
+    for name in COMPARED:
+        assert (small / name).read_bytes() == (same / name).read_bytes()
+    listed = (place.work / "both/index.html").read_text(encoding="utf-8")
+    assert 'href="small/2026/index.html"' in listed and 'href="other/2026/index.html"' in listed
+    rerun = ("rerun", str(small), "--study", str(place.study))
+    done = place.command(*rerun, KALIB_FORK="0", PYTHONHASHSEED="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{name}: the same bytes" for name in COMPARED]
+    assert [path.name for path in small.parent.iterdir()] == ["2026"]
+
+
+def test_rerun_says_what_differs(place: Place) -> None:
+    small = place.work / "both/small/2026"
+    summary, about = small / "summary.json", small / "run.json"
+    kept = summary.read_text(), about.read_text()
+    run = json.loads(kept[1])
+    run["packages"]["pandas"] = "0.1"
+    about.write_text(json.dumps(run))
+    summary.write_text(kept[0].replace('"total_potential": ', '"total_potential": 9'))
+    done = place.command("rerun", str(small), "--study", str(place.study))
+    summary.write_text(kept[0])
+    about.write_text(kept[1])
+    assert done.returncode == 1 and "the numbers do not agree" in done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("pandas 0.1 then, ")
+    assert "summary.json: differs" in said and "accounts.csv: the same bytes" in said
+    assert any(line.startswith("  total_potential: 9") for line in said)
+
+
+def test_rerun_refuses_other_data(place: Place) -> None:
+    survey = (place.study / "survey.csv").read_text()
+    (place.study / "survey.csv").write_text(survey + "\n")
+    done = place.command("rerun", "both/small/2026", "--study", str(place.study))
+    (place.study / "survey.csv").write_text(survey)
+    assert done.returncode == 2 and "survey.csv: is not the file" in done.stderr
+    done = place.command("rerun", "both/small/2026")
+    assert done.returncode == 2 and "Give --study PATH" in done.stderr
+    (place.work / "key").write_text("ab" * 32)
+    coded = ("--study", str(place.study), "--key", "key")
+    done = place.command("rerun", "both/small/2026", *coded)
+    assert done.returncode == 2 and "the run did not code its names" in done.stderr
+    done = place.command("rerun", str(place.work))
+    assert done.returncode == 2 and "no run" in done.stderr
+
+
+def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text("account,sales,zone\n007,10.5,watch\n008,20,attack\n")
+    two.write_text("account,sales,zone\n007,10.5,defense\n008,23,attack\n")
+    assert list(differences(one, two)) == ["sales: 1 of 2 accounts, by at most 3",
+                                           "zone: 1 of 2 accounts"]  # fmt: skip
+    assert list(differences(one, one)) == []
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    a.write_text('{"n": 5, "terms": [{"coefficient": 1.5}]}')
+    b.write_text('{"n": 5, "terms": [{"coefficient": 1.25}], "more": null}')
+    assert list(differences(a, b)) == ["terms.0.coefficient: 1.5 then, 1.25 now"]
+    assert list(differences(tmp_path / "absent.json", b)) == ["is missing from the run"]
+    two.write_text("account,sales,zone\n007,10.5,defense\n")
+    assert list(differences(one, two)) == ["2 accounts and 2 columns then, 1 and 2 now"]
+    a.write_text(json.dumps(list(range(30))))
+    b.write_text(json.dumps(list(range(1, 31))))
+    assert len(found := list(differences(a, b))) == 21 and found[-1] == "and 10 more"
+
+
+def test_cluster_of_two_workers_runs_a_batch(place: Place) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        other = place.study.with_name("other")
+        done = place.run(str(other), "--out", "there", "--scheduler", cluster.scheduler_address)
+    assert done.returncode == 0, done.stderr
+    for name in COMPARED:
+        there = (place.work / "there/small/2026" / name).read_bytes()
+        assert there == (place.work / "both/small/2026" / name).read_bytes()
+    assert (place.work / "there/other/2026/report.pdf").is_file()
+    done = place.run("--out", "nowhere", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 1 and "no Dask scheduler answers" in done.stderr

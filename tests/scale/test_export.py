@@ -1,0 +1,167 @@
+"""The formula in other programs: the same number as in Python, whatever the columns are called."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from kalib.cli import main
+from kalib.errors import StudyError
+from kalib.formula.formula import Formula, Term
+from kalib.formula.predictive import Predictive
+from kalib.indicators.screening import Column
+from kalib.indicators.terms import LevelSpread
+from kalib.runs.outputs import write_json
+from kalib.scale.export import export_formula
+
+ROWS = 1000
+AREA, STAFF, KIND = 'floor "area" [m²]', "员工 数", "it's #kind@"
+LEVELS = ["Mall", "mall", 'O\'Neil "x"', "街"]
+
+
+def formula_of(form: str) -> Formula:
+    form, _, by_level = form.partition(" ")
+    transform = "log" if form == "log-log" else "identity"
+    size = {"linear": 120.0, "log-log": 0.71, "log-linear": 1.3e-3}[form]
+    columns = [Column(AREA, "", transform, 0.0), Column(STAFF, "", transform, 0.5)]
+    terms = [Term(column, size / k, 0, 0, 0, 0, 1) for k, column in enumerate(columns, 1)]
+    step = 3e4 if form == "linear" else 0.3
+    terms += [
+        Term(Column(KIND, level, "level", 0.0), step * k, 0, 0, 0, 0, 1)
+        for k, level in ((-1.7, LEVELS[0]), (1.0, LEVELS[2]), (2.0, LEVELS[3]))
+    ]
+    intercept = -6e4 if form == "linear" else 1 / 3
+    spread = None
+    if by_level:
+        factors = {LEVELS[1]: 1.01, LEVELS[2]: 1 + 2 / 7, LEVELS[3]: 1.1}
+        spread = LevelSpread(KIND, {level: f - 0.3 for level, f in factors.items()}, 0, 1, factors)
+    return Formula(form, intercept, tuple(terms), 1.0437, 0.3, 50, 1234.5, spread=spread)
+
+
+def values_of() -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    area = np.where(rng.random(ROWS) < 0.02, 0.0, rng.lognormal(6, 0.8, ROWS))
+    staff = rng.poisson(2, ROWS)  # whole numbers, many of them zero
+    return pd.DataFrame({AREA: area, STAFF: staff, KIND: rng.choice(LEVELS, ROWS)})
+
+
+FORMS = ("linear", "log-log", "log-linear", "log-log by level")
+
+
+def run_of(form: str, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
+    """A run of hand-made coefficients, its rows, and their potential in Python."""
+    formula, values = formula_of(form), values_of()
+    levels = (np.arange(64) + 0.5) / 64
+    logged = formula.form != "linear"
+    error = Predictive(levels, 4 * (levels - 0.5), 0.3 if logged else 900.0, 0.0, 1.0, 0.0, logged,
+                       formula.floor)  # fmt: skip
+    low, high = error.sql_bounds(formula.sql_line, 0.9, formula.sql_ratio)
+    record = {"confidence": 0.9, "error": error.to_json(), "surveyed": {}}
+    write_json({**formula.to_json(), **record, "sql_low": low, "sql_high": high},
+               tmp_path / "formula.json")  # fmt: skip
+    write_json({"verdict": "usable"}, tmp_path / "verdict.json")
+    write_json({"potential_cut": 2e4, "sow_cut": 0.3}, tmp_path / "summary.json")
+    study = {"columns": {"account": 'the "id"', "sales": "own sales"},
+             "matrix": {"potential_cut": {"kind": "top", "value": 9}, "share_cut": "market"}}  # fmt: skip
+    write_json({"parameters": study}, tmp_path / "run.json")
+    return tmp_path, values, formula.potential(values)
+
+
+@pytest.fixture(params=FORMS)
+def exported(request, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
+    return run_of(request.param, tmp_path)
+
+
+def test_sql_equals_python(exported) -> None:
+    import duckdb
+
+    run, values, expected = exported
+    accounts = values.assign(**{'the "id"': values.index, "own sales": 0.25 * expected})
+    with duckdb.connect() as connection:
+        connection.register("accounts", accounts)
+        found = connection.execute(export_formula(run, "duckdb")).df().set_index("account")
+    np.testing.assert_allclose(found["potential"].sort_index(), expected, rtol=1e-9)
+    high = found["potential"] >= 2e4
+    assert (found["zone"] == np.where(high, "attack", "watch")).all()
+    assert ((found["team"] == "hunter") == high).all()
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    ["snowflake", "bigquery", "trino", "postgres", "spark", "tsql", "oracle", "mysql", "redshift"],
+)
+def test_sql_of_every_dialect_parses_back(exported, dialect: str) -> None:
+    import sqlglot
+
+    run, _, _ = exported
+    text = export_formula(run, dialect)
+    parsed = sqlglot.parse_one(text, read=dialect)
+    named = {column.name for column in parsed.find_all(sqlglot.exp.Column)}
+    assert {AREA, STAFF, KIND} <= named
+    logs = len(list(parsed.find_all(sqlglot.exp.Ln, sqlglot.exp.Log)))
+    assert (logs > 0) == ("LN(" in export_formula(run, "duckdb"))
+
+
+def test_python_equals_python(exported) -> None:
+    run, values, expected = exported
+    space: dict[str, object] = {}
+    exec(export_formula(run, "python"), space)  # what a user would run
+    potential = space["potential"]
+    assert callable(potential)
+    found = [potential(row) for row in values.to_dict("records")]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_text_has_every_coefficient_in_full(exported) -> None:
+    run, _, _ = exported
+    form = export_formula(run, "text")
+    expected = formula_of(
+        "linear" if "at least" in form else "log-log by level" if "ln" in form else "log-linear"
+    )
+    if "elsewhere" in form:
+        assert expected.spread
+        assert all(repr(own) in form for own in expected.spread.smearing.values())
+    for term in expected.terms:
+        assert repr(term.coefficient) in form and term.column.indicator in form
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice computes the formula")
+def test_excel_equals_python(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+    from openpyxl.worksheet.table import Table
+
+    book, expected = Workbook(), {}
+    for form in FORMS:
+        run, values, expected[form] = run_of(form, tmp_path)
+        table, sheet = form.replace("-", "").replace(" ", ""), book.create_sheet(form)
+        # In a file the table and the row are spelled out; a person types [@[...]].
+        formula = export_formula(run, "excel").replace("[@[", f"{table}[[#This Row],[")
+        sheet.append([*values, "potential"])
+        for row in [*values.itertuples(index=False), (None, 3, "Mall")]:
+            sheet.append([*row, formula])
+        sheet.add_table(Table(displayName=table, ref=f"A1:D{len(values) + 2}"))
+    book.save(tmp_path / "a.xlsx")
+    subprocess.run(
+        ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless",
+         "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", tmp_path / "out",
+         tmp_path / "a.xlsx"], check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    sheets = pd.read_excel(tmp_path / "out/a.xlsx", engine="calamine", sheet_name=list(FORMS))
+    for form, frame in sheets.items():
+        found = frame["potential"]
+        np.testing.assert_allclose(found.iloc[:-1].astype(float), expected[form], rtol=1e-9)
+        assert pd.isna(found.iloc[-1]) or found.iloc[-1] == ""
+
+
+def test_the_command_prints_it_and_refuses_what_it_does_not_know(exported) -> None:
+    run, _, _ = exported
+    done = CliRunner().invoke(main, ["export", str(run), "--dialect", "Excel"])
+    assert done.exit_code == 0 and done.output.startswith("=IF(")
+    with pytest.raises(StudyError, match="snowflake"):
+        export_formula(run, "cobol")

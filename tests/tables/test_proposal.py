@@ -1,0 +1,227 @@
+"""A study proposed from tables of many kinds, runnable as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from kalib.errors import StudyError
+from kalib.study.loading import load_study
+from kalib.tables.client import read_tables
+from kalib.tables.proposal import propose_study
+from kalib.tables.roles import expected_sign, unit_of
+
+N = 50
+
+
+def base(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    area = np.exp(5 + 0.5 * rng.standard_normal(N)).round(1)
+    potential = (area * 40 * np.exp(0.2 * rng.standard_normal(N))).round(0)
+    return pd.DataFrame(
+        {
+            "id": [f"A{i:03d}" for i in range(N)],
+            "name": [f"Shop {i}" for i in range(N)],
+            "sales": (potential * rng.beta(2, 5, N)).round(0),
+            "potential": potential,
+            "area": area,
+            "staff": (area / 30).round() + 1,
+            "kind": rng.choice(["big", "small"], N),
+        }
+    )
+
+
+HEADERS = {
+    "snake": ("store_id", "store_name", "own_sales", "total_sales", "floor_area", "staff", "format"),
+    "title": ("Customer ID", "Customer Name", "Net Sales", "Total Purchases", "Area m2", "Staff",
+              "Store Type"),
+    "camel": ("accountId", "accountName", "ownSales", "categorySpend", "floorArea", "staffCount",
+              "kind"),
+    "units": ("Outlet ID", "Outlet Name", "Sales (EUR)", "Potential (EUR)", "Size [m2]", "Employees",
+              "Class"),
+    "chinese": ("客户编号", "客户名称", "我方销售额", "总采购额", "面积", "员工数", "类型"),
+    "short": ("id", "name", "revenue", "potential", "sqm", "tills", "banner"),
+    "german": ("Kundennummer", "Name", "Umsatz", "Bedarf", "Flaeche", "Personal", "Art"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("style", HEADERS)
+@pytest.mark.parametrize("shape", ["one table", "survey apart"])
+def test_proposal_is_read_without_editing(style: str, shape: str, tmp_path: Path) -> None:
+    table = base(len(style))
+    table.columns = HEADERS[style]
+    key, potential = table.columns[0], table.columns[3]
+    if shape == "one table":
+        table.loc[table.index >= 30, potential] = np.nan
+        table.to_csv(tmp_path / "accounts.csv", index=False)
+        files = [tmp_path / "accounts.csv"]
+    else:
+        table[[key, potential]].head(30).to_csv(tmp_path / "survey.csv", index=False)
+        table.drop(columns=potential).to_excel(tmp_path / "accounts.xlsx", index=False)
+        files = [tmp_path / "survey.csv", tmp_path / "accounts.xlsx"]
+    proposal = propose_study("found", files, tmp_path / "data")
+    study = load_study(proposal.folder)
+    tables = read_tables(study)
+    assert study.columns.account == key and study.columns.sales == table.columns[2]
+    assert study.columns.potential == potential and study.columns.name == table.columns[1]
+    assert set(table.columns[4:6]) <= set(study.indicators.candidates)
+    assert tables.survey is not None and len(tables.survey) == 30
+    assert any("currency" in doubt for doubt in proposal.doubts)
+    assert key in (proposal.folder / "codebook.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["phones-retail", "fmcg-supermarkets"])
+def test_shipped_tables_are_proposed_as_they_are_described(name: str, tmp_path: Path) -> None:
+    files = [p for p in sorted((ROOT / "data" / name).glob("*.csv")) if p.stem != "truth"]
+    proposal = propose_study("again", files, tmp_path)
+    found, shipped = load_study(proposal.folder), load_study(ROOT / "data" / name)
+    for role in ("account", "name", "region", "segment", "sales", "current_ka", "rep", "margin"):
+        assert getattr(found.columns, role) == getattr(shipped.columns, role), role
+    assert set(found.indicators.candidates) == set(shipped.indicators.candidates)
+    assert found.visits == shipped.visits
+    read_tables(found)
+
+
+def test_distance_is_expected_to_lower_potential(tmp_path: Path) -> None:
+    files = [ROOT / f"data/fmcg-supermarkets/{n}.csv" for n in ("accounts", "survey")]
+    signs = load_study(propose_study("x", files, tmp_path).folder).indicators.expected_sign
+    assert signs["distance_to_center_km"] == "-" and signs["floor_area_m2"] == "+"
+    assert "years_open" not in signs and "parking_spaces" in signs
+    doubts = propose_study("y", files, tmp_path).doubts
+    assert "no sign is expected of years_open: add those you know" in doubts
+
+
+def test_headers_that_are_code_stay_text(tmp_path: Path) -> None:
+    table = base(1).rename(columns={"area": 'a"]\nname = "evil', "staff": "=cmd|x"})
+    table.to_csv(tmp_path / "accounts.csv", index=False)
+    proposal = propose_study("evil", [tmp_path / "accounts.csv"], tmp_path / "data")
+    assert load_study(proposal.folder).name == "evil"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="sales"), "our own sales"),
+        (lambda t: t.drop(columns="potential"), "potential is known nowhere"),
+        (lambda t: t[["id", "sales", "potential"]], "could tell potential"),
+        (lambda t: t.assign(id="1", name="x", sales=2, area=1, staff=1, potential=3), "apart"),
+    ],
+)
+def test_tables_that_make_no_study_are_refused(change, message: str, tmp_path: Path) -> None:
+    change(base(2)).to_csv(tmp_path / "accounts.csv", index=False)
+    with pytest.raises(StudyError, match=message):
+        propose_study("bad", [tmp_path / "accounts.csv"], tmp_path / "data")
+    assert not (tmp_path / "data/bad").exists()
+
+
+def test_names_and_places_are_guarded(tmp_path: Path) -> None:
+    base(3).to_csv(tmp_path / "accounts.csv", index=False)
+    with pytest.raises(StudyError, match="no name for a study"):
+        propose_study("../out", [tmp_path / "accounts.csv"], tmp_path / "data")
+    propose_study("once", [tmp_path / "accounts.csv"], tmp_path / "data")
+    with pytest.raises(StudyError, match="there already"):
+        propose_study("once", [tmp_path / "accounts.csv"], tmp_path / "data")
+
+
+def workbook(path: Path, **sheets: pd.DataFrame) -> Path:
+    with pd.ExcelWriter(path) as book:
+        for name, frame in sheets.items():
+            frame.to_excel(book, sheet_name=name, index=False)
+    return path
+
+
+def test_sheets_of_a_workbook_are_tables(tmp_path: Path) -> None:
+    table = base(4)
+    file = workbook(
+        tmp_path / "client.xlsx",
+        Legend=pd.DataFrame({"column": ["area"], "meaning": ["floor area"]}),
+        Contacts=table[["id"]].assign(phone=range(N)),
+        Survey=table[["id", "potential"]].head(30),
+        Stores=table.drop(columns="potential"),
+    )
+    proposal = propose_study("sheets", [file], tmp_path / "data")
+    study = load_study(proposal.folder)
+    tables = read_tables(study)
+    assert study.data.accounts == study.data.survey == "client.xlsx"
+    assert tables.survey is not None and len(tables.survey) == 30 and len(tables.accounts) == N
+    left_out = {doubt for doubt in proposal.doubts if "left out" in doubt}
+    assert left_out == {
+        f"client.xlsx, sheet {name} was left out" for name in ("Legend", "Contacts")
+    }
+
+
+def test_potential_among_the_accounts_needs_no_other_sheet(tmp_path: Path) -> None:
+    table = base(5)
+    file = workbook(tmp_path / "c.xlsx", Stores=table, Contacts=table[["id"]].assign(phone="1"))
+    study = load_study(propose_study("one", [file], tmp_path / "data").folder)
+    assert study.data.survey is None and study.columns.potential == "potential"
+
+
+def test_sheets_that_a_run_would_confuse_are_refused(tmp_path: Path) -> None:
+    table = base(6)
+    older = table.assign(sales=table["sales"] + 1)
+    notes = table.assign(remark=[f"note {i}" for i in range(N)])
+    file = workbook(tmp_path / "c.xlsx", **{"2025": older, "2026": notes})
+    with pytest.raises(StudyError, match=r"sheet 2026: another sheet has its columns too"):
+        propose_study("years", [file], tmp_path / "data")
+    assert not (tmp_path / "data/years").exists()
+
+
+def test_a_survey_sheet_with_another_id_is_refused(tmp_path: Path) -> None:
+    table = base(7)
+    survey = table[["id", "potential"]].head(30).rename(columns={"id": "outlet"})
+    file = workbook(tmp_path / "c.xlsx", S=survey, Stores=table.drop(columns="potential"))
+    with pytest.raises(StudyError, match="Call the id id in both tables"):
+        propose_study("other", [file], tmp_path / "data")
+
+
+def test_a_sheet_name_stays_a_comment(tmp_path: Path) -> None:
+    table = base(8)
+    file = workbook(tmp_path / "c.xlsx", **{'a" \ntargets': table, "b": table[["id"]]})
+    study = load_study(propose_study("name", [file], tmp_path / "data").folder)
+    assert study.name == "name"
+
+
+def test_a_workbook_without_a_table_is_refused(tmp_path: Path) -> None:
+    twice = pd.DataFrame([["id", "id", "x"], ["1", "2", "3"]])
+    with pd.ExcelWriter(tmp_path / "c.xlsx") as book:
+        twice.to_excel(book, sheet_name="A", index=False, header=False)
+    with pytest.raises(StudyError, match="the header stands twice"):
+        propose_study("none", [tmp_path / "c.xlsx"], tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("header", "unit", "sign"),
+    [
+        ("Floor area (m2)", "square meters", "+"), ("floor_area_m2", "square meters", "+"),
+        ("distanceKm", "kilometers", "-"), ("营业面积（㎡）", "square meters", "+"),
+        ("收银台数量", "", "+"), ("share of organic [%]", "percent", ""), ("students", "", "+"),
+        ("Turnover (EUR)", "EUR", "+"), ("Freezers [pieces]", "pieces", ""), ("rank", "", ""),
+        ("hours", "hours", "+"), ("research_area_rank", "", ""), ("students per teacher", "", ""), ("managers", "", ""),
+    ],
+)  # fmt: skip
+def test_headers_tell_units_and_signs(header: str, unit: str, sign: str) -> None:
+    assert (unit_of(header), expected_sign(header)) == (unit, sign)
+
+
+@pytest.mark.parametrize(
+    ("sales", "potential", "currency", "doubt"),
+    [
+        ("Sales (EUR)", "Potential (EUR)", "EUR", "'EUR' is taken as the currency"),
+        ("sales_usd", "potential", "USD", "'USD' is taken as the currency"),
+        ("销售额（万元）", "采购潜力", "万元", "'万元' is taken as the currency"),
+        ("Sales (kEUR)", "Potential (EUR)", "thousand EUR", "thousand EUR and EUR: bring them"),
+        ("Sales", "Potential", "", "the currency is not told"),
+    ],
+)
+def test_headers_tell_the_currency(
+    sales: str, potential: str, currency: str, doubt: str, tmp_path: Path
+) -> None:
+    base(9).rename(columns={"sales": sales, "potential": potential}).to_csv(tmp_path / "a.csv")
+    proposal = propose_study("c", [tmp_path / "a.csv"], tmp_path / "data")
+    assert load_study(proposal.folder).currency == currency
+    assert any(doubt in said for said in proposal.doubts)

@@ -1,0 +1,240 @@
+"""Two waves with known moves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import ROOT
+from pypdf import PdfReader
+
+from kalib.analysis import Analysis
+from kalib.cli import main
+from kalib.datasets.simulate import write_study
+from kalib.datasets.waves import simulate_pair
+from kalib.errors import StudyError
+from kalib.formula.formula import Formula, Term
+from kalib.indicators.screening import Column
+from kalib.plots.figures import all_figures
+from kalib.plots.theme import save_figures
+from kalib.report.document import write_document
+from kalib.report.findings import find
+from kalib.runs.batch import Job, in_order
+from kalib.runs.execution import notebooks_of_run
+from kalib.runs.outputs import write_outputs
+from kalib.runs.provenance import earlier_report, inputs_of
+from kalib.study.settings import Cut
+from kalib.waves.drift import measure_drift
+from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
+from kalib.waves.waves import REAL, Wave, Waves, compare_waves, open_wave
+
+R = ROOT / "tests/reference/r"
+
+
+def wave_pair(folder: Path, seed: int, **world: float) -> tuple[Wave, Wave, pd.Series]:
+    """Two waves, and whether each account's true zone changed."""
+    pair = simulate_pair(seed, **world)
+    waves = []
+    for name, wave in (("before", pair.before), ("after", pair.after)):
+        write_study(wave, folder / name, "wave")
+        waves.append(open_wave(folder / name))
+    return waves[0], waves[1], pair.moved
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Waves:
+    names = ("fmcg-supermarkets-2025", "fmcg-supermarkets")
+    before, after = (open_wave(ROOT / "data" / name) for name in names)
+    return compare_waves(before, after)
+
+
+def test_real_moves_are_told_from_noise(tmp_path: Path) -> None:
+    real, said, naive, found, expected = 0, 0, 0, 0, 0.0
+    for seed in range(3):
+        (tmp_path / str(seed)).mkdir()
+        before, after, moved = wave_pair(tmp_path / str(seed), seed)
+        moves = compare_waves(before, after).moves
+        sure = moves.index[moves["probability"] >= REAL]
+        real += int(moved.reindex(sure).sum())
+        said += len(sure)
+        found += int(moved.reindex(moves.index).sum())
+        naive += len(moves)
+        expected += moves["probability"].sum()
+    assert said >= 40
+    assert real / said >= 0.9
+    assert found / naive < 0.7  # what believing every changed zone would give
+    assert abs(expected - found) / naive < 0.1  # probabilities mean what they say
+
+
+def test_known_moves_are_certain_and_noise_is_not() -> None:
+    n = 200
+    rng = np.random.default_rng(3)
+    logs = rng.standard_normal(n)
+    later = np.where(np.arange(n) < 20, logs + 4, logs)
+
+    def knowledge(mean: np.ndarray, sd: float) -> Knowledge:
+        return Knowledge(
+            prior_mean=np.zeros(n), prior_sd=np.ones(n), mean=mean, sd=np.full(n, sd),
+            error=mean, observed=np.full(n, np.nan), shared=np.zeros((n, 1)),
+            sales=np.zeros(n), cut=Cut(kind="value", value=float(np.exp(2.5))), share=0.5,
+        )  # fmt: skip
+
+    sure = move_probability(knowledge(logs, 1e-3), knowledge(later, 1e-3), 0.5)
+    crossed = (logs >= 2.5) != (later >= 2.5)
+    np.testing.assert_allclose(sure, crossed, atol=0.05)
+    # Nothing known of either wave but the formula: what stays with the account keeps it in place.
+    apart = move_probability(knowledge(np.zeros(n), 1.0), knowledge(np.zeros(n), 1.0), 0.0)
+    together = move_probability(knowledge(np.zeros(n), 1.0), knowledge(np.zeros(n), 1.0), 0.95)
+    chance = 0.00621  # of a standard normal beyond 2.5
+    assert apart.mean() == pytest.approx(2 * chance * (1 - chance), rel=0.1)
+    assert together.mean() < 0.5 * apart.mean()
+
+
+def test_persistence_is_the_correlation_of_errors() -> None:
+    rng = np.random.default_rng(4)
+    pair = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 4000)
+    assert persistence(pair[:, 0], pair[:, 1]) == pytest.approx(0.7, abs=0.03)
+    pair[15:, 0] = np.nan
+    assert persistence(pair[:, 0], pair[:, 1]) is None
+
+
+def test_drift_equals_r_hccm_wald() -> None:
+    stores = pd.read_csv(R / "stores.csv")
+    names = ["area", "registers", "hours"]
+    wave = np.arange(len(stores)) % 2
+    response = stores["y"] + 0.1 * wave + 0.05 * wave * stores["area"]
+    terms = tuple(Term(Column(n, "", "identity", 0.0), 1.0, 1.0, 0.0, 0.0, 0.0, 1.0) for n in names)
+    formula = Formula("log-linear", 0.0, terms, 1.0, 1.0, len(stores), 0.0)
+    parts = [stores.loc[wave == k, names] for k in (0, 1)]
+    known = [np.exp(response[wave == k]).to_numpy() for k in (0, 1)]
+    drift = measure_drift(formula, (parts[0], parts[1]), (known[0], known[1]))
+    expected = json.loads((R / "chow.json").read_text())
+    for row, name in zip(drift.tests.itertuples(), ("whole", "slopes"), strict=True):
+        assert row.f == pytest.approx(expected[name]["f"], rel=1e-8)
+        assert row.p_value == pytest.approx(expected[name]["p_value"], rel=1e-8)
+        assert (row.df, row.df_residual) == (expected[name]["df"], expected[name]["df_residual"])
+    assert drift.level == pytest.approx(expected["level"], rel=1e-8)
+    error = drift.tests["level_error"].iloc[-1]
+    assert error == pytest.approx(expected["level_error"], rel=1e-8)
+
+
+def test_shipped_pair_is_told_as_it_was_made(shipped: Waves) -> None:
+    """The market grew by 4%, the formula is the same, and no slope differs."""
+    assert (shipped.drift.tests["p_value"] > 0.05).all()
+    assert shipped.persistence is not None and shipped.persistence > 0.5
+    assert 5 <= len(shipped.real) < 0.3 * len(shipped.moves)
+    assert shipped.targets["sales"].sum() > 0
+
+
+def test_transitions_of_certain_zones_are_counted() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(0, 4, 300), rng.integers(0, 4, 300)
+    joint, posterior = estimate_transitions(np.eye(4)[first], np.eye(4)[second])
+    counted = np.zeros((4, 4))
+    np.add.at(counted, (first, second), 1 / 300)
+    np.testing.assert_allclose(joint, counted, atol=1e-4)
+    assert posterior.shape == (300, 4, 4)
+
+
+def test_noise_alone_is_not_called_a_move() -> None:
+    """Every account stays; two noisy looks at it disagree now and then."""
+    rng = np.random.default_rng(2)
+    true = rng.integers(0, 4, 500)
+    looks = []
+    for _ in range(2):
+        score = 2.0 * np.eye(4)[true] + rng.gumbel(size=(500, 4)) * 0.8
+        chance = np.exp(score)
+        looks.append(chance / chance.sum(axis=1, keepdims=True))
+    differ = looks[0].argmax(axis=1) != looks[1].argmax(axis=1)
+    _, posterior = estimate_transitions(*looks)
+    chance = 1 - np.einsum("nzz->n", posterior)
+    assert differ.sum() > 30 and (chance[differ] >= REAL).mean() < 0.1
+
+
+def test_share_change_is_split_exactly(shipped: Waves) -> None:
+    share = shipped.share
+    parts = [v for k, v in share.items() if k.startswith("from_")]
+    assert len(parts) == 6
+    assert sum(parts) == pytest.approx(share["log_change"], rel=1e-9)
+    assert np.log(share["after"] / share["before"]) == pytest.approx(share["log_change"])
+
+
+def test_the_same_wave_twice_shows_no_change() -> None:
+    wave = open_wave(ROOT / "data/computers-university")
+    waves = compare_waves(wave, wave)
+    assert len(waves.moves) == 0 and waves.turnover["gained"] == waves.turnover["lost"] == 0
+    assert waves.drift.terms["z"].abs().max() < 1e-9
+    assert waves.share["log_change"] == 0
+    assert all(abs(v) < 1e-9 for k, v in waves.share.items() if k.startswith("from_"))
+
+
+def test_accounts_without_a_formula_are_compared_as_measured(tmp_path: Path) -> None:
+    before, after, _ = wave_pair(tmp_path, 11, surveyed=60, resurveyed=0.0)
+    assert compare_waves(before, after).persistence is None
+
+
+def test_command_writes_waves_json(tmp_path: Path) -> None:
+    runs = []
+    for name in ("fmcg-supermarkets-2025", "fmcg-supermarkets"):
+        analysis = Analysis(ROOT / "data" / name)
+        runs.append(tmp_path / name)
+        runs[-1].mkdir()
+        figures = find(analysis).figures
+        write_outputs(analysis, figures, inputs_of(analysis.study, analysis.file, {}), runs[-1])
+    done = CliRunner().invoke(main, ["compare", *map(str, runs)])
+    assert done.exit_code == 0, done.stderr
+    content = json.loads((runs[1] / "waves.json").read_text())
+    assert f"{content['moved']:,} accounts show another zone" in done.stdout
+    assert content["turnover"]["kept"] > 0
+    # A run's files hold the wave whole.
+    again = compare_waves(open_wave(runs[0]), open_wave(runs[1]))
+    direct = compare_waves(*(Wave.of(Analysis(ROOT / "data" / run.name)) for run in runs))
+    pd.testing.assert_frame_equal(again.moves, direct.moves, atol=0.02, check_dtype=False)
+    assert again.share == pytest.approx(direct.share, abs=1e-6)
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no finished run"):
+        open_wave(tmp_path)
+
+
+def test_waves_of_one_study_run_in_order(tmp_path: Path) -> None:
+    jobs = [
+        Job(name, tmp_path / study / period, current, study, period)
+        for name, study, period, current in (
+            ("b", "x", "2026", True), ("a", "x", "2025", False), ("c", "y", "2026", True),
+            ("d", "z", "2026", False),
+        )
+    ]  # fmt: skip
+    chains = [[job.study for job in chain] for chain in in_order(jobs)]
+    assert chains == [["a", "b"], ["d"]]
+
+
+def test_earlier_report_is_the_latest_before(tmp_path: Path) -> None:
+    for name, period in (("x", "2023"), ("x", "2024"), ("x", "2026"), ("y", "2025")):
+        folder = tmp_path / f"{name}-{period}"
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({"study": name, "period": period}))
+    target = tmp_path / "2025"
+    assert earlier_report(target, "x", "2025") == tmp_path / "x-2024"
+    assert earlier_report(target, "x", "2023") is None
+    stems = [path.stem for path in notebooks_of_run(None)]
+    assert "06-waves" not in stems
+    assert [p.stem for p in notebooks_of_run(target)] == [*stems, "06-waves"]
+
+
+def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> None:
+    analysis = Analysis(ROOT / "data/fmcg-supermarkets")
+    findings = find(analysis, shipped)
+    assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in findings.found[-1]
+    save_figures(
+        all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
+                    analysis.study), tmp_path,
+    )  # fmt: skip
+    write_document(analysis, findings, tmp_path, "1", tmp_path / "report.pdf")
+    text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
+    assert "What moved market share" in text and "Has the formula changed?" in text

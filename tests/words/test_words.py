@@ -1,0 +1,183 @@
+"""Chinese deliverables: no English of ours is left in what a client reads."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import ROOT
+from matplotlib.text import Text
+from test_report import all_exhibits
+
+from kalib.analysis import Analysis
+from kalib.plots.figures import all_figures
+from kalib.plots.theme import apply_theme, new_axes
+from kalib.report import wave_tables
+from kalib.report.findings import find
+from kalib.runs.execution import notebooks_of_run
+from kalib.waves.waves import Wave, compare_waves, open_wave
+from kalib.words.catalogue import SENTENCES, Words
+from kalib.words.chapters import _chinese, in_language
+
+PACKAGE = ROOT / "kalib"
+CHINESE = Words("zh", "EUR")
+ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,:;]+[a-z]{2,})+|\b[a-z]{4,}\b")
+
+
+def in_chinese(analysis: Analysis) -> Analysis:
+    """The study in Chinese, its statistics taken from the one in English."""
+    chinese = Analysis(analysis.file, settings={"report.language": "zh"})
+    analysis.plan  # noqa: B018
+    chinese._steps.update(analysis._steps)
+    return chinese
+
+
+def clients_words(analysis: Analysis) -> set[str]:
+    accounts = analysis.plan.accounts
+    found = {*analysis.study.indicators.candidates, analysis.study.data.accounts,
+             str(analysis.study.data.survey), str(analysis.study.data.visits)}  # fmt: skip
+    for frame in (accounts, analysis.screening.values, analysis.plan.handover):
+        for name in frame.select_dtypes(["object", "str", "category"]):
+            found |= {str(value) for value in frame[name].dropna().unique()}
+    return found | {"potential", "sales"}  # names of the data's columns
+
+
+def read_by_the_client(analysis: Analysis) -> Iterator[str]:
+    for table in all_exhibits(analysis):
+        yield from (table.title, *table.frame.columns, *map(str, table.frame.to_numpy().ravel()))
+    findings = find(analysis)
+    yield from (*findings.found, *findings.do, *findings.sure)
+    yield from map(CHINESE.tell, analysis.plan.notes)
+    apply_theme()
+    charts = all_figures(
+        analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix, analysis.study
+    )
+    for draw in charts.values():
+        yield from (text.get_text() for text in draw(new_axes()).figure.findobj(Text))
+        plt.close("all")
+
+
+def test_nothing_in_english_is_left(stores: Analysis, phones: Analysis, nothing: Analysis) -> None:
+    for analysis in map(in_chinese, (stores, phones, nothing)):
+        clients = sorted(clients_words(analysis), key=len, reverse=True)
+        known = re.compile("|".join(map(re.escape, (word for word in clients if word))))
+        texts = {known.sub("", text) for text in read_by_the_client(analysis)}
+        assert sorted(text for text in texts if ENGLISH.search(text)) == []
+
+
+def expanded(node: ast.expr) -> list[str]:
+    """What an expression of text can say, 7 (or 7%) for every value in it."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):
+        texts = [""]
+        for part in node.values:
+            texts = [text + more for text in texts for more in expanded(part)]
+        return texts
+    if isinstance(node, ast.FormattedValue):
+        if isinstance(node.value, ast.IfExp):
+            return expanded(node.value)
+        spec = ast.unparse(node.format_spec) if node.format_spec else ""
+        return ["7%" if "%" in spec else "7"]
+    if isinstance(node, ast.IfExp):
+        return expanded(node.body) + expanded(node.orelse)
+    if isinstance(node, ast.BinOp):
+        return [a + b for a in expanded(node.left) for b in expanded(node.right)]
+    return []
+
+
+def sentences(module: str) -> Iterator[str]:
+    """Names and meanings of checks, reasons and notes of one module."""
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Check":
+            given = [*node.args, *(word.value for word in node.keywords)]
+            yield from (*expanded(given[0]), *expanded(given[6]))
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
+            if ast.unparse(node.func) == "notes.append":
+                yield from expanded(node.args[0])
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
+            yield from expanded(node.value)
+        elif isinstance(node, ast.FunctionDef) and node.name in (
+            "_why_not",
+            "typing_cause",
+            "factor_cause",
+        ):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return) and inner.value is not None:
+                    yield from expanded(inner.value)
+
+
+@pytest.mark.parametrize(
+    "module", ["diagnostics", "verdict", "evidence", "plan", "indicators", "territories", "robust"]
+)
+def test_every_sentence_of_a_result_has_its_chinese(module: str) -> None:
+    said = {text for text in sentences(module) if re.search("[a-z]{4}", text)}
+    said = {re.sub("factor of 7", "factor of ten", text) for text in said}
+    assert said
+    assert sorted(text for text in said if CHINESE.tell(text) == text) == []
+
+
+def test_placeholders_are_the_same_in_both_languages() -> None:
+    for english, chinese in SENTENCES.items():
+        holes = [sorted(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
+        assert holes[0] == holes[1], english
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ((0.31, 0.28, 0.33), "31% (28% to 33%)"),
+        ((0.312, 0.3111, 0.3133), "31.2% (31.1% to 31.3%)"),  # not 31% (31% to 31%)
+        ((0.3047, 0.299, 0.312), "30.5% (29.9% to 31.2%)"),  # not 30% (30% to 31%)
+        ((0.312, 0.3121, 0.3122), "31%"),
+        ((0.312, 0.312, 0.312), "31%"),
+    ],
+)
+def test_an_interval_says_something(share: tuple[float, float, float], said: str) -> None:
+    assert Words("en", "EUR").percent_within(*share) == said
+
+
+def test_client_text_is_left_as_it_is() -> None:
+    assert CHINESE.tell("Northern Stores Ltd") == "Northern Stores Ltd"
+    assert Words("en", "EUR").tell("kept") == "kept" and CHINESE.tell("kept") == "保留"
+    assert CHINESE.tell("1,200 accounts") == "1,200 个客户"
+
+
+def prose() -> Iterator[str]:
+    """The Markdown cells of the notebooks that a report has."""
+    for path in notebooks_of_run(Path("the wave before")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                yield "".join(cell["source"])
+
+
+def test_every_paragraph_of_the_notebooks_has_its_chinese() -> None:
+    said = {part for source in prose() for part in source.split("\n\n")}
+    assert sorted(part for part in said if in_language(part, "zh") == part) == []
+    assert all(in_language(part, "en") == part for part in said)
+    # What is left over belongs to no notebook any more.
+    assert len(said) == len({in_language(part, "zh") for part in said}) >= len(_chinese())
+
+
+def test_chinese_prose_keeps_marks_links_and_code() -> None:
+    for source in prose():
+        chinese = in_language(source, "zh")
+        for mark in (r"^#+ (?:\d+\. )?", r"\*+", r"`[^`]*`", r"\]\([^)]*\)"):
+            found = [re.findall(mark, text, flags=re.M) for text in (source, chinese)]
+            assert found[0] == found[1], source
+
+
+def test_waves_are_told_in_chinese(stores: Analysis) -> None:
+    before = open_wave(ROOT / "data/fmcg-supermarkets-2025")
+    waves = compare_waves(before, Wave.of(stores))
+    tables = wave_tables.all_tables(waves, CHINESE)
+    texts = {text for table in tables for text in (table.title, *table.frame.columns)}
+    texts |= {str(cell) for table in tables for column in table.frame.columns
+              if column not in ("名称", "项") for cell in table.frame[column]}  # fmt: skip
+    assert len(tables) == 7
+    assert sorted(text for text in texts if ENGLISH.search(text)) == []
