@@ -44,7 +44,7 @@ lint: $(VENV)/test.stamp
 notebooks: $(VENV)/run.stamp
 	$(BIN)/python -m kalib.runs.execution
 
-# Ratios against named peers; the README's tables are what this prints.
+# Ratios against named peers; the tables in docs are what this prints.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/next_survey.py 3

@@ -1,6 +1,6 @@
 """Correct digits on NIST's certified regressions, kalib and statsmodels.
 
-python benchmarks/digits.py prints the README's table: the least over all coefficients.
+python benchmarks/digits.py prints the table of docs: the least over all coefficients.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Seconds of one core that each document of a study takes: page, PDF, deck, workbook.
 
-python benchmarks/documents.py [accounts ...] prints the README's table. The workbook's peer is
+python benchmarks/documents.py [accounts ...] prints the table of docs. The workbook's peer is
 pandas.to_excel of the same accounts, which writes no formula, format or list.
 """
 

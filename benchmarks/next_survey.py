@@ -1,6 +1,6 @@
 """Which accounts to survey next: what is left in the wrong zone after surveying k more.
 
-python benchmarks/next_survey.py [seeds] prints the README's table.
+python benchmarks/next_survey.py [seeds] prints the table of docs.
 """
 
 from __future__ import annotations

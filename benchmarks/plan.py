@@ -1,6 +1,6 @@
 """The plan at size: zone probabilities, and territories against accounts dealt out.
 
-python benchmarks/plan.py prints the README's tables.
+python benchmarks/plan.py prints the tables of docs.
 """
 
 from __future__ import annotations

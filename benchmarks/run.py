@@ -1,6 +1,6 @@
 """A run against the same code as one plain Python script, and a batch against one after another.
 
-python benchmarks/run.py [STUDY] prints a markdown table for the README. The script is written from
+python benchmarks/run.py [STUDY] prints a markdown table for the docs. The script is written from
 the notebooks' own cells: it computes the same steps, draws the same charts and makes the same
 deliverables in one process, cold.
 """

@@ -1,6 +1,6 @@
 """Scoring and fitting large tables against what they are measured by, in one run.
 
-python benchmarks/scale.py [MILLIONS...] prints the README's tables; the rows (10 million unless
+python benchmarks/scale.py [MILLIONS...] prints the tables of docs; the rows (10 million unless
 given) lie in a temporary folder, about 50 MB a million, and as much for each contender. Each
 contender has a process of its own, whose largest resident memory is shown. Spark takes part where
 pyspark and Java are installed, polars where it is (`pip install 'kalib[benchmark]'`).

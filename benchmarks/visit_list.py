@@ -1,6 +1,6 @@
 """The visit list against the rule "share below market share", in studies whose truth is known.
 
-python benchmarks/visit_list.py [seeds] prints the README's tables; the second tells how near the
+python benchmarks/visit_list.py [seeds] prints the tables of docs; the second tells how near the
 potential of visited stores comes.
 """
 

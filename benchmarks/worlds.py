@@ -1,6 +1,6 @@
 """Worlds of known truth: what kalib finds, and what others find.
 
-python benchmarks/worlds.py [seeds] prints the README's tables: peers on so many seeds, kalib on
+python benchmarks/worlds.py [seeds] prints the tables of docs: peers on so many seeds, kalib on
 four times as many.
 """
 

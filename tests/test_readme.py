@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def blocks(language: str) -> list[str]:
@@ -21,6 +22,16 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
     return [line for line in lines if line.startswith("kalib")]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert all((page.parent / link).exists() for link in links), links
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 100
 
 
 def test_readme_shows_commands() -> None:

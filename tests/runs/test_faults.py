@@ -84,7 +84,7 @@ def test_second_run_is_refused_while_the_first_is_at_work(small_study: Path, ear
     assert {path.name for path in earlier.parent.iterdir()} == {"2026", ".2026.lock"}, "the first's"
 
 
-# What the operating system does to a whole run: as the README's table lists it.
+# What the operating system does to a whole run: as docs/bad-input.md lists it.
 DISKS = {"8 kB": "8k", "2 MB": "2m", "5 MB": "5m"}  # full at the beginning, midway, at the end
 REAL = (
     *(f"a disk of {size}" for size in DISKS), "files of 100 kB at most",
@@ -266,7 +266,7 @@ def test_clock_set_back_and_files_of_the_future(spot: Place) -> None:
 
 def test_readme_lists_the_faults() -> None:
     lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work", *REAL)]
-    assert "\n".join(lines) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(lines) in (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
 
 
 NOTEBOOK = """{"cells": [

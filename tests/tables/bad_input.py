@@ -18,7 +18,7 @@ SAME, REFUSED, NOTED = "read as meant", "refused with remedy", "read, and said"
 
 @dataclass(frozen=True)
 class Case:
-    """family: line of the README's table; name: what is tried; spoil: does it to a study's folder;
+    """family: line of the table; name: what is tried; spoil: does it to a study's folder;
     fate: SAME, REFUSED or NOTED; says: what the messages hold."""
 
     family: str
@@ -452,7 +452,7 @@ CASES: tuple[Case, ...] = (
 
 
 def summary() -> str:
-    """The README's table."""
+    """The table in docs/bad-input.md."""
     lines = ["| kinds of bad input | tried | refused with remedy | run safely, and said | run safely as meant |",
              "|---|---|---|---|---|"]  # fmt: skip
     families = dict.fromkeys(case.family for case in CASES)

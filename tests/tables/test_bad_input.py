@@ -41,4 +41,4 @@ def test_bad_input(case: Case, small_study: Path) -> None:
 
 
 def test_readme_has_the_table_of_bad_input() -> None:
-    assert summary() in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert summary() in (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
