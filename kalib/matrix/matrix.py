@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from kalib.formula.distribution import Distribution
 from kalib.study.settings import ZONES, Cut, Study
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.wallet import Wallet
 
 DRAWS = 4000
 BLOCK_CELLS = 16_000_000  # draws x accounts held at once by a thread: about 150 MB
-CACHED = 512  # accounts whose distributions are read at once: 130 kB of 32-bit numbers
-SCORE_END, SCORE_STEPS = 4, 8  # normal scores from -4 to 4 in steps of an eighth
 SAMPLED = 32  # one account in so many tells where the cut lies
 THREADS = 2  # numpy lets go of the interpreter in all that is slow here
 UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
@@ -82,53 +80,8 @@ def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np
     Errors an account shares with others (the formula's coefficients) are drawn once a draw; its
     own error is added; the normal score is read off the account's own distribution.
     """
-    rng = np.random.Generator(np.random.SFC64(seed))
-    loadings = wallet.loadings[rows]
-    shared = rng.standard_normal((size, loadings.shape[1]), dtype=np.float32)
-    own = np.sqrt(np.clip(1 - (loadings**2).sum(axis=1), 0, None)).astype(np.float32)
-    normal = _normal_table()
-    potential = np.empty((size, len(rows)), dtype=np.float32)
-    # Few accounts at a time: their tables then stay in the processor's cache.
-    for start in range(0, len(rows), CACHED):
-        part = slice(start, start + CACHED)
-        table = _at_scores(wallet.quantiles[rows[part]], wallet.levels)
-        count = table.shape[1]
-        score = normal.take(rng.integers(0, 1 << 16, (size, len(table)), dtype=np.uint16))
-        score *= own[part] * SCORE_STEPS
-        score += shared @ (loadings[part].T * np.float32(SCORE_STEPS))
-        score += np.float32(SCORE_STEPS * SCORE_END)
-        np.clip(score, 0, np.float32(count - 1.001), out=score)
-        place = score.astype(np.int32)
-        score -= place
-        place += np.arange(0, table.size, count, dtype=np.int32)
-        flat = table.ravel()
-        low = flat.take(place)
-        place += 1
-        high = flat.take(place)
-        high -= low
-        high *= score
-        np.add(low, high, out=potential[:, part])
-    return potential
-
-
-@cache
-def _normal_table() -> np.ndarray:
-    """Normal scores (65536,) of equal probability, float32: a random 16-bit number reads one."""
-    from scipy.special import ndtri
-
-    return ndtri((np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float32)
-
-
-def _at_scores(quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Potential (n, m) at evenly spaced normal scores from its quantiles (n, Q) at levels."""
-    from scipy.special import ndtr
-
-    points = np.linspace(-SCORE_END, SCORE_END, 2 * SCORE_END * SCORE_STEPS + 1)
-    place = np.interp(ndtr(points), levels, np.arange(len(levels)))
-    left = np.minimum(place.astype(int), len(levels) - 2)
-    part = (place - left).astype(np.float32)
-    low = quantiles[:, left]
-    return low + part * (quantiles[:, left + 1] - low)
+    found = Distribution(wallet.levels, wallet.quantiles[rows])
+    return found.draws(size, wallet.loadings[rows], seed)
 
 
 def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.DataFrame:

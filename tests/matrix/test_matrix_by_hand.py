@@ -11,6 +11,7 @@ from conftest import columns_shown
 from scipy.special import ndtr, ndtri
 from test_wallet_by_hand import accounts, fit, screening
 
+from kalib.formula import distribution
 from kalib.matrix import matrix
 from kalib.matrix.matrix import (
     _ordered,
@@ -148,7 +149,7 @@ def test_order_statistics_part_a_narrow_band_of_a_long_row(
 
 def test_draws_equal_those_of_one_account_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the same random numbers: the errors in common, then 7 accounts' own at a time."""
-    monkeypatch.setattr(matrix, "CACHED", 7)
+    monkeypatch.setattr(distribution, "CACHED", 7)
     wallet = made_up()
     rows = np.array([i for i in range(60) if i not in (11, 44)])[5:50]
     found = draw_potential(wallet, rows, 50, 5)
