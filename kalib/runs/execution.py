@@ -15,7 +15,6 @@ from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import PACKAGE, whole
-from kalib.runs.lab import SESSION
 from kalib.runs.processes import start
 from kalib.words.chapters import in_language
 
@@ -146,7 +145,6 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     check_parameters(path, parameters)
-    os.environ.pop(SESSION, None)  # started from JupyterLab too, a run has no one to choose
     try:
         notebook = _run_cells(path, target.parent, parameters)
     except PapermillExecutionError as error:
