@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark requirements clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -64,6 +64,13 @@ benchmark: $(VENV)/test.stamp
 studies: $(VENV)/test.stamp
 	$(BIN)/python -m kalib.datasets.simulate data
 	$(BIN)/python -m kalib.datasets.waves data
+
+# The versions that `make study` and `make test` install; kept ones stay where they still fit.
+COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header \
+  --no-annotate pyproject.toml
+requirements:
+	$(COMPILE) --extra test -o requirements-test.txt
+	$(COMPILE) --extra lab --extra scale -c requirements-test.txt -o requirements.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache mutants .coverage*

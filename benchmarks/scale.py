@@ -3,7 +3,7 @@
 python benchmarks/scale.py [MILLIONS...] prints the tables of docs; the rows (10 million unless
 given) lie in a temporary folder, about 50 MB a million, and as much for each contender. Each
 contender has a process of its own, whose largest resident memory is shown. Spark takes part where
-pyspark and Java are installed, polars where it is (`pip install 'kalib[benchmark]'`).
+pyspark and Java are installed, polars where it is (`pip install 'kalib-kit[benchmark]'`).
 """
 
 from __future__ import annotations

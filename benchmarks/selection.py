@@ -2,7 +2,7 @@
 
 python benchmarks/selection.py prints times and, for each contender, how far its worst size lies
 above the least residual sum of squares. leaps needs Rscript; abess, mlxtend and statsmodels come
-with `pip install 'kalib[benchmark]'`. A contender that is not installed is left out, and named.
+with `pip install 'kalib-kit[benchmark]'`. A contender that is not installed is left out, and named.
 """
 
 from __future__ import annotations

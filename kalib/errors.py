@@ -5,9 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
 VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
+# What a plain installation leaves out: the modules that each extra of pyproject.toml brings.
+EXTRAS = {
+    "scale": ("duckdb", "ibis", "sqlglot"),
+    "spark": ("pyspark",),
+    "postgres": ("psycopg",),
+    "cluster": ("distributed",),
+    "lab": ("ipywidgets", "jupyterlab"),
+    "zh": ("pylopdf_fonts_zh_cn",),
+}
 NO_ROOM = "failed to map segment"  # what the system's loader says where a library finds no memory
 
 
@@ -62,6 +72,22 @@ class StudyError(KalibError):
 
     def __reduce__(self) -> tuple[type[StudyError], tuple[tuple[Problem, ...]]]:
         return (StudyError, (self.problems,))
+
+
+def need(extra: str) -> None:
+    """Raise StudyError, which names the remedy, where an extra of the kit is not installed."""
+    absent = [module for module in EXTRAS[extra] if find_spec(module) is None]
+    if absent:
+        raise StudyError(Problem(f"{absent[0]} is not installed", remedy=install(extra)))
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra of the kit.
+
+    >>> install("scale")
+    "pip install 'kalib-kit[scale]'"
+    """
+    return f"pip install 'kalib-kit[{extra}]'"
 
 
 def refusal(error: OSError) -> str:

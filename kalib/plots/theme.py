@@ -37,7 +37,10 @@ ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"
 ACCENT, SOFT_INK, MARK = "#0072B2", "#52606d", "#D55E00"
 LATIN, CHINESE = "Source Sans Pro", "Noto Sans SC"  # drawn by one house to stand together
-OTHERS = ("DejaVu Sans", "Noto Sans CJK SC", "Malgun Gothic", "Arial Unicode MS")
+OTHERS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
+    "Malgun Gothic", "Arial Unicode MS",
+)  # fmt: skip
 TITLE_LETTERS = 84  # of a chart's title on one line; Chinese ones are twice as wide
 LETTERS = 28  # of a name on a chart
 CONTRAST = 4.5  # of text on white: WCAG 2.2, success criterion 1.4.3
@@ -74,7 +77,7 @@ def apply_theme() -> None:
 
 
 def font_files() -> list[Path]:
-    """Files of the fonts that came with the kit."""
+    """Files of the fonts that came with the kit, and with its extra "zh"."""
     wanted = {
         "font_source_sans_pro": [f"files/SourceSansPro-{face}.ttf" for face in ("Regular", "Bold")],
         "pylopdf_fonts_zh_cn": ["NotoSansSC-Regular.otf"],

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import Problem, StudyError
-from kalib.plots.theme import INK, MARK, SOFT_INK, accent, tint
+from kalib.errors import Problem, StudyError, install
+from kalib.plots.theme import INK, MARK, SOFT_INK, accent, lacks_font, tint
 from kalib.study.settings import Study
 
 TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
@@ -18,7 +18,7 @@ SMALL = ("DATE", "FOOTER", "SLIDE_NUMBER", "HEADER")
 
 
 def check_look(study: Study) -> None:
-    """Refuse a template or a logo that can't be opened, before anything is computed."""
+    """Refuse a template, a logo or a language that can't be shown, before anything is computed."""
     from PIL import Image, UnidentifiedImageError
 
     problems: list[Problem] = []
@@ -33,6 +33,8 @@ def check_look(study: Study) -> None:
         except (UnidentifiedImageError, OSError, SyntaxError):
             problems.append(Problem("is no PNG or JPEG picture", file=study.report.logo,
                                     remedy="Save it again as PNG"))  # fmt: skip
+    if study.report.language == "zh" and lacks_font("客户份额"):
+        problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
     if problems:
         raise StudyError(problems)
 

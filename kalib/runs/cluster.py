@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, need
 from kalib.runs.processes import start
 from kalib.runs.provenance import input_files
 from kalib.runs.storage import report_folder
@@ -24,13 +24,9 @@ STUDY, REPORT, OVERRIDES, KEY = "study", "report", "overrides.xlsx", "key"
 @contextmanager
 def connected(scheduler: str) -> Iterator[Any]:
     """A client of the scheduler at an address. Raises KalibError where there is none."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise StudyError(
-            Problem("--scheduler needs the package distributed",
-                    remedy="Install it: pip install 'kalib[cluster]'")
-        ) from error  # fmt: skip
+    need("cluster")
+    from distributed import Client
+
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -39,7 +39,7 @@ def notebook_paths() -> list[Path]:
     """All notebooks, in order."""
     found = sorted(notebook_folder().glob("[0-9][0-9]-*.ipynb"))
     if not found:
-        raise KalibError("the notebooks are missing from this installation; install kalib again")
+        raise KalibError("the notebooks are missing; install kalib-kit again")
     return found
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from pydantic import ValidationError
 
 from kalib.analysis import Analysis
-from kalib.errors import Problem, StudyError
+from kalib.errors import Problem, StudyError, install
 from kalib.matrix.matrix import Matrix, build_matrix
 from kalib.plan.plan import Plan, build_plan
 from kalib.study.settings import ZONES, Study
@@ -68,8 +69,11 @@ def replan(
     return WhatIf(study, matrix, plan, comparison)
 
 
-def explore(analysis: Analysis) -> VBox:
-    """Sliders for the settings of `replan` above a table of what follows, for JupyterLab."""
+def explore(analysis: Analysis) -> VBox | str:
+    """Sliders for the settings of `replan` above a table of what follows, for JupyterLab; without
+    the extra that brings them, how to install it."""
+    if find_spec("ipywidgets") is None:
+        return f"sliders: {install('lab')}"
     from ipywidgets import HTML, Button, VBox
 
     sliders = _sliders(analysis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import Problem, StudyError, need
 from kalib.formula.predictive import real
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.recipe import Recipe, Step, read_recipe, read_record
@@ -29,6 +29,7 @@ def export_formula(run: Path, dialect: str) -> str:
 
 def as_select(run: Path, recipe: Recipe, dialect: str) -> str:
     """The scoring SELECT over a table named accounts."""
+    need("scale")
     import sqlglot
 
     known = sorted(name for name in sqlglot.Dialect.classes if name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, Problem, StudyError, need
 
 ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
@@ -69,8 +69,11 @@ def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -
     knows; engine: "duckdb" or "spark", which reads files; a database is its own engine; writes:
     whether the database will be written to. Raises StudyError where there is no such table.
     """
+    need("scale")
     address, name = split_address(table)
     held = read_memory(memory)
+    if address.startswith("postgres"):
+        need("postgres")
     if address and engine != "duckdb":
         raise StudyError(
             Problem("a database computes by itself", file=without_password(address),
@@ -129,14 +132,10 @@ def _bound(connection: Any, memory: int) -> None:
 
 
 def _spark(memory: int, spill: str) -> Any:
+    need("spark")
     import ibis
+    from pyspark.sql import SparkSession
 
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise StudyError(
-            Problem("Spark is not installed", remedy="pip install 'kalib[spark]', and Java 17")
-        ) from error
     builder = SparkSession.builder.appName("kalib").config("spark.ui.enabled", "false")
     options = {
         "spark.driver.memory": f"{max(memory // 2**20, 512)}m",
