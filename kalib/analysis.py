@@ -21,7 +21,7 @@ from kalib.indicators.screening import Screening, screen
 from kalib.matrix.matrix import Matrix, build_matrix
 from kalib.matrix.survey_next import rank_next_survey
 from kalib.plan.plan import Plan, build_plan
-from kalib.study.loading import load_study
+from kalib.study.loading import load_study, study_path
 from kalib.study.settings import Study
 from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code
 from kalib.tables.client import FEWEST_SURVEYED, Tables, read_tables
@@ -62,7 +62,7 @@ class Analysis:
         key: bytes | None = None,
     ) -> None:
         self.study: Study = load_study(study, settings)
-        self.file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
+        self.file = study_path(study)
         self.folder = Path(folder) / "steps" if folder else None
         self._workbook, self._key = overrides, key
         self._steps: dict[str, Any] = {}

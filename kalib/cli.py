@@ -183,6 +183,16 @@ def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) 
 
 
 @main.command()
+def schema() -> None:
+    """Print the JSON schema of study.toml: every key with its type, range and effect."""
+    import json
+
+    from kalib.study.settings import Study
+
+    click.echo(json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False))
+
+
+@main.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 def compare(before: Path, after: Path) -> None:

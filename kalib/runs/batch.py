@@ -18,7 +18,7 @@ from kalib.errors import Problem, StudyError
 from kalib.runs.processes import Child, start, tell
 from kalib.runs.progress import Told, following
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, is_current
-from kalib.study.loading import load_study
+from kalib.study.loading import load_study, study_path
 
 if TYPE_CHECKING:
     from kalib.tables.anonymize import Secret
@@ -124,7 +124,7 @@ def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool
     target = single or (out or REPORTS) / loaded.name / loaded.period
     if force:
         return Job(study, target, False, loaded.name, loaded.period)
-    file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
+    file = study_path(study)
     earlier = earlier_report(target, loaded.name, loaded.period)
     inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key, earlier)
     current = is_current(target, fingerprint(inputs))

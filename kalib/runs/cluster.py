@@ -14,7 +14,7 @@ from kalib.errors import KalibError, need
 from kalib.runs.processes import start
 from kalib.runs.provenance import input_files
 from kalib.runs.storage import report_folder
-from kalib.study.loading import load_study
+from kalib.study.loading import load_study, study_path
 from kalib.tables.anonymize import Secret
 
 CONNECT_SECONDS = 10
@@ -50,7 +50,7 @@ def run_there(
     The study's files travel to the worker, the report comes back. Raises what the run raises, and
     StudyError for a bad study file.
     """
-    file = Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
+    file = study_path(study)
     files = {
         f"{STUDY}/{name}": path.read_bytes()
         for name, path in input_files(load_study(study, settings), file).items()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kalib.errors import Problem, StudyError
 from kalib.runs.batch import Asked, Job, run_here
 from kalib.runs.provenance import COMPARED, MARK, PACKAGES, inputs_of, read_run
-from kalib.study.loading import load_study
+from kalib.study.loading import load_study, study_path
 
 if TYPE_CHECKING:
     from kalib.tables.anonymize import Secret
@@ -84,7 +84,7 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
     Raises StudyError where there is none.
     """
     if study is not None:
-        return study / "study.toml" if study.is_dir() else study
+        return study_path(study)
     here = Path()
     for file in [here / "study.toml", *sorted(here.glob("data/*/*.toml")),
                  *sorted(here.glob("*/study.toml"))]:  # fmt: skip

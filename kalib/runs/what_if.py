@@ -11,9 +11,10 @@ import pandas as pd
 from pydantic import ValidationError
 
 from kalib.analysis import Analysis
-from kalib.errors import Problem, StudyError, install
+from kalib.errors import StudyError, install
 from kalib.matrix.matrix import Matrix, build_matrix
 from kalib.plan.plan import Plan, build_plan
+from kalib.study.loading import problems_of
 from kalib.study.settings import ZONES, Study
 
 if TYPE_CHECKING:
@@ -111,10 +112,7 @@ def _changed(study: Study, changes: Mapping[str, Mapping[str, Any]]) -> Study:
         try:
             sections[section] = type(now).model_validate({**dict(now), **given})
         except ValidationError as error:
-            problems += [
-                Problem(f"{item['loc'][0]}: {item['msg']}", remedy=f"It is {item['input']!r}")
-                for item in error.errors()
-            ]
+            problems += problems_of(error, type(now))
     if problems:
         raise StudyError(problems)
     return study.model_copy(update=sections)

@@ -29,7 +29,7 @@ from kalib.runs.storage import report_folder
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
-from kalib.study.loading import load_study
+from kalib.study.loading import load_study, study_path
 from kalib.study.settings import Study
 
 SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
@@ -72,7 +72,7 @@ def fit_large(
     """
     settings = dict(settings or {})
     study = load_study(study_file, settings)
-    file = Path(study_file) / "study.toml" if Path(study_file).is_dir() else Path(study_file)
+    file = study_path(study_file)
     if study.data.visits:
         raise StudyError(
             Problem("potential from visits is not measured in tables of this size",

@@ -9,12 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kalib.errors import Problem, StudyError
 from kalib.study.settings import Study
+from kalib.study.wording import wanted
 
 LARGEST = 1_000_000  # bytes of a study file
+EXAMPLE = "e.g. matrix.share_cut=0.35"
+
+
+def study_path(study: Path | str) -> Path:
+    """The study file that a path means: the file itself, or study.toml in the folder."""
+    return Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
 
 
 def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> Study:
@@ -23,8 +30,7 @@ def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     path: study.toml or its folder; settings: "section.key" -> value as TOML text, laid over the
     file. Raises StudyError with every problem found.
     """
-    path = Path(path)
-    file = path / "study.toml" if path.is_dir() else path
+    file = study_path(path)
     if not file.is_file():
         raise StudyError(
             Problem("no study file here", file=str(path), remedy="Give a study.toml or its folder")
@@ -46,20 +52,76 @@ def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     try:
         study = Study.model_validate({**content, "folder": file.resolve().parent})
     except ValidationError as error:
-        raise StudyError([_problem(item, file.name) for item in error.errors()]) from error
+        raise StudyError(problems_of(error, Study, file.name)) from error
     problems = _missing_files(study, file.name) + _circular(study, file.name)
     if problems:
         raise StudyError(problems)
     return study
 
 
+def problems_of(error: ValidationError, model: type[BaseModel], file: str = "") -> list[Problem]:
+    """What a model refused, in words: one problem a key, with its value and what it takes.
+
+    file: where the values stand, "" where they were given in a call.
+    """
+    schema = model.model_json_schema()
+    found: dict[str, Problem] = {}
+    for item in error.errors():
+        place, key = _known_part(schema, item["loc"])
+        where = ".".join(place)
+        if item["type"] == "extra_forbidden":
+            name = str(item["loc"][-1])
+            where, near = ".".join([*place, name]), _nearest(name, key)
+            problem = Problem(f"unknown key {where!r}", file, remedy=near or "Remove it")
+        elif item["type"] == "missing":
+            problem = Problem(f"{where!r} is missing", file, remedy=f"Add it: {wanted(key)}")
+        elif item["type"] == "value_error":
+            said = str(item["msg"]).removeprefix("Value error, ")
+            problem = Problem(f"{where!r}: {said}", file, remedy=f"It is {item['input']!r}"[:200])
+        else:
+            value = item["input"]
+            given = str(value).lower() if isinstance(value, bool) else repr(value)
+            problem = Problem(f"{where!r} is {given}"[:200], file, remedy=f"Give {wanted(key)}")
+        found.setdefault(where, problem)
+    return list(found.values())
+
+
+def _known_part(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """The part of an error's place that is keys of ours, and the schema of the last of them;
+    pydantic adds the branches of a union to it."""
+    here: Any = schema
+    place: list[str] = []
+    for part in loc:
+        inner = _resolved(here, schema)
+        if str(part) in inner.get("properties", {}):
+            here = inner["properties"][str(part)]
+        elif isinstance(inner.get("additionalProperties"), Mapping):
+            here = inner["additionalProperties"]
+        elif isinstance(part, int) and "items" in inner:
+            here = inner["items"]
+        else:
+            break
+        place.append(str(part))
+    return place, _resolved(here, schema)
+
+
+def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema without references, of a section that may be left out the section's."""
+    named = [part, *part.get("anyOf", [])]
+    reference = next((str(item["$ref"]) for item in named if "$ref" in item), "")
+    return schema["$defs"][reference.rpartition("/")[2]] if reference else part
+
+
+def _nearest(name: str, schema: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, schema.get("properties", {}), n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
 def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
     """Set one "section.key" of the file's content to a value written as TOML, or as text."""
     section, _, name = key.partition(".")
     if not name or not re.fullmatch(r"[a-z_]+", section) or not re.fullmatch(r"[a-z_]+", name):
-        raise StudyError(
-            Problem(f"{key!r} is not section.key", remedy="Write e.g. matrix.share_cut=0.35")
-        )
+        raise StudyError(Problem(f"{key!r} is not section.key", remedy=f"Write {EXAMPLE}"))
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -69,43 +131,19 @@ def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
         values[name] = parsed
 
 
-def _problem(item: Any, file: str) -> Problem:
-    """A pydantic error in our words."""
-    place = [str(part) for part in item["loc"]]
-    where = ".".join(place)
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1)
-        remedy = f"Did you mean {near[0]!r}?" if near else "Remove it"
-        return Problem(f"unknown key {where!r}", file=file, remedy=remedy)
-    if item["type"] == "missing":
-        return Problem(f"{where!r} is missing", file=file, remedy="Add it")
-    message = str(item["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return Problem(f"{where!r}: {message}", file=file, remedy=f"It is {item['input']!r}"[:200])
-
-
-def _known_keys(place: list[str]) -> list[str]:
-    model: Any = Study
-    for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return [key for key in getattr(model, "model_fields", {}) if key != "folder"]
-
-
 def _circular(study: Study, file: str) -> list[Problem]:
     """Candidates that would explain potential by itself, by our own sales or by the id."""
-    problems = []
-    for term in ("account", "sales", "potential"):
-        column = getattr(study.columns, term)
-        if column in study.indicators.candidates:
-            problems.append(
-                Problem(f"'indicators.candidates': {column!r} is the column of {term}", file=file,
-                        remedy="Remove it: an indicator says what an account can buy")
-            )  # fmt: skip
+    candidates = study.indicators.candidates
+    problems = [
+        Problem(f"'indicators.candidates': {column!r} is the column of {term}", file,
+                remedy="Remove it: an indicator says what an account can buy")
+        for term in ("account", "sales", "potential")
+        if (column := getattr(study.columns, term)) in candidates
+    ]  # fmt: skip
     # Entries that look like typing errors are told by column, and potential among them.
-    if "potential" in study.indicators.candidates and study.columns.potential != "potential":
+    if "potential" in candidates and study.columns.potential != "potential":
         problems.append(
-            Problem("'indicators.candidates': 'potential' is a term of ours", file=file,
+            Problem("'indicators.candidates': 'potential' is a term of ours", file,
                     remedy="Rename the column in the table")
         )  # fmt: skip
     return problems
@@ -113,37 +151,24 @@ def _circular(study: Study, file: str) -> list[Problem]:
 
 def _missing_files(study: Study, file: str) -> list[Problem]:
     """Files that are absent, outside the study's folder, or not described."""
-    problems = []
+    told: list[tuple[str, str]] = []
     files = {f"data.{key}": getattr(study.data, key) for key in ("accounts", "survey", "visits")}
     files |= {f"report.{key}": getattr(study.report, key) for key in ("template", "logo")}
+    files["market.total"] = study.market.total
     for key, name in files.items():
-        if name is None:
+        if not isinstance(name, str):
             continue
         target = (study.folder / name).resolve()
         if not target.is_relative_to(study.folder):
-            problems.append(
-                Problem(
-                    f"'{key}' leaves the study's folder: {name}",
-                    file=file,
-                    remedy="Put the file in the study's folder",
-                )
-            )
+            told.append((f"'{key}' leaves the study's folder: {name}",
+                         "Put the file in the study's folder"))  # fmt: skip
         elif not target.is_file():
-            problems.append(Problem(f"'{key}': no file {name}", file=file, remedy="Check the name"))
+            told.append((f"'{key}': no file {name}", "Check the name"))
     if study.data.visits and study.visits is None:
-        problems.append(
-            Problem("'visits' is missing", file=file, remedy="Add the section naming its columns")
-        )
+        told.append(("'visits' is missing", "Add the section naming its columns"))
     if study.data.survey and not study.columns.potential:
-        problems.append(
-            Problem("'columns.potential' is missing", file=file, remedy="Name the survey's column")
-        )
+        told.append(("'columns.potential' is missing", "Name the survey's column"))
     if not study.data.survey and not study.data.visits and not study.columns.potential:
-        problems.append(
-            Problem(
-                "no potential is known anywhere",
-                file=file,
-                remedy="Add data.survey, data.visits, or columns.potential in the accounts",
-            )
-        )
-    return problems
+        remedy = "Add data.survey, data.visits, or columns.potential in the accounts"
+        told.append(("no potential is known anywhere", remedy))
+    return [Problem(message, file, remedy=remedy) for message, remedy in told]

@@ -1,4 +1,7 @@
-"""The settings of a study: what may be asked, section by section."""
+"""The settings of a study: every key with its type, range, default and effect.
+
+The sentence below a key is its description, which `kalib schema` and docs/study.md print.
+"""
 
 from __future__ import annotations
 
@@ -6,64 +9,109 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from kalib.study.wording import outside, wanted
 
 ZONES = ("attack", "defense", "maintenance", "watch")
-USUAL_VISITS = {"attack": 24.0, "defense": 12.0, "maintenance": 4.0, "watch": 1.0}
+MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
+CUTS: dict[str, dict[str, Any]] = {
+    "quantile": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "pareto": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "top": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
+    "value": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_AMOUNT},
+}
 
-
-def _no_control(text: str) -> str:
-    """Text without characters that no deliverable can show."""
-    if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text):
-        raise ValueError("holds a control character")
-    return text
-
-
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
 Header = Annotated[str, Field(min_length=1)]  # of a client's column
+Fraction = Annotated[Number, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @field_validator("*")
     @classmethod
     def _shown(cls, value: Any) -> Any:
-        for text in value if isinstance(value, tuple | dict) else [value]:
-            if isinstance(text, str):
-                _no_control(text)
+        for text in (*value, *value.values()) if isinstance(value, dict) else [value]:
+            for part in text if isinstance(text, tuple) else [text]:
+                if isinstance(part, str) and any(
+                    ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in part
+                ):
+                    raise ValueError("holds a control character, which no deliverable can show")
         return value
 
 
 class About(_Section):
-    """[study]: name, title, industry, currency, period."""
+    """[study]: what the study is called."""
 
-    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: str = Field(pattern=r"^[a-z0-9-]+$", examples=["phones-retail"])
+    """The study's name in small letters, digits and hyphens; also the report's folder."""
     title: str = ""
+    """Title of every document; the name where it is blank."""
     industry: str = ""
+    """The client's industry, on the cover."""
     currency: str = ""
-    period: str = Field(default="current", pattern=r"^[^./\\\x00][^/\\\x00]*$")
+    """Unit of sales and potential, a year."""
+    period: str = Field(default="current", pattern=r"^[^./\\\x00][^/\\\x00]*$", examples=["2026"])
+    """The wave; the report's folder below the name. Waves are compared in its order."""
 
 
 class Data(_Section):
-    """[data]: the tables, as paths below the study's folder."""
+    """[data]: the tables, as files in the study's folder, and how their dirt is read."""
 
     accounts: str
+    """One row per account: id, our own sales, indicators. CSV, XLSX or Parquet, as all tables."""
     survey: str | None = None
+    """Observed potential of some accounts, a row each."""
     visits: str | None = None
+    """Store visits from which potential is measured, a row each day and store."""
+    missing: tuple[str, ...] = ()
+    """Further words that mean: nothing is known. Blanks, NA, n/a, -, #N/A and their like do."""
+    negative_sales: Literal["refuse", "zero"] = "refuse"
+    """What becomes of sales below zero: refused, or, as returns, read as 0 and flagged."""
+    id_width: Whole = Field(default=0, ge=0, le=40)
+    """Ids of digits are filled with zeros to this width in every table; 0 leaves them."""
+    duplicates: Literal["refuse", "first"] = "refuse"
+    """What becomes of an account's further rows: refused, or left out and said."""
 
 
 class Columns(_Section):
     """[columns]: the client's column for each of our terms."""
 
     account: Header
+    """The account's id: unique, read as text, in every table."""
     name: str | None = None
+    """The account's name; the id where there is none."""
     region: str | None = None
+    """Region, city or territory."""
     segment: str | None = None
+    """Segment, channel or chain."""
     sales: Header
+    """What the account buys from us, currency a year."""
     potential: Header | None = None
+    """What it can buy from everyone, currency a year: in the survey, or in the accounts."""
     current_ka: str | None = None
+    """Today's key-account flag."""
     rep: str | None = None
+    """Today's owner."""
     margin: str | None = None
+    """Our margin, a fraction of sales."""
+    parent: str | None = None
+    """The chain or head office that the account belongs to."""
 
     @model_validator(mode="after")
     def _figures_apart(self) -> Columns:
@@ -77,13 +125,21 @@ class Indicators(_Section):
     """[indicators]: candidates and what is expected of them."""
 
     candidates: tuple[Header, ...] = Field(min_length=1)
+    """Columns of the accounts that may tell potential: numbers, or text taken as categories."""
     expected_sign: dict[str, Literal["+", "-"]] = {}
+    """Candidate -> direction of its effect; a formula against it is not considered."""
     required: tuple[str, ...] = ()
-    max: int = Field(default=8, ge=1)
+    """Candidates that are in every formula."""
+    max: Whole = Field(default=8, ge=1, le=1000)
+    """Most indicators of a formula."""
+    allow: tuple[str, ...] = ()
+    """Candidates that were set aside as copies of sales, answers or lists, and may enter."""
+    labels: dict[str, Header] = {}
+    """Candidate -> what people read in its place, its unit in brackets."""
 
     @model_validator(mode="after")
     def _named_are_candidates(self) -> Indicators:
-        for name in (*self.expected_sign, *self.required):
+        for name in (*self.expected_sign, *self.required, *self.allow, *self.labels):
             if name not in self.candidates:
                 raise ValueError(f"{name!r} is not among the candidates")
         if len(set(self.candidates)) < len(self.candidates):
@@ -102,9 +158,13 @@ class VisitColumns(_Section):
     """[visits]: columns of the visits table."""
 
     account: Header
+    """The account's id."""
     date: Header
+    """The day of the visit, in one format throughout."""
     own: Header
+    """Our sales seen that day, in units."""
     total: Header
+    """All brands' sales that day, in the same units."""
 
     @model_validator(mode="after")
     def _apart(self) -> VisitColumns:
@@ -114,14 +174,47 @@ class VisitColumns(_Section):
 
 
 class FormulaSettings(_Section):
-    """[formula]: form, confidence of intervals, evidence, and the criterion that chooses the
-    indicators: BIC, least cross-validated error, or the smallest formula within one standard
-    error of that."""
+    """[formula]: how the formula is chosen and how sure its intervals are."""
 
     form: Literal["linear", "log", "auto"] = "auto"
+    """Linear, logarithmic, or whichever is better on accounts it has not seen."""
     criterion: Literal["bic", "cv", "one-se"] = "bic"
-    confidence: float = Field(default=0.9, ge=0.5, le=0.98)
+    """What chooses indicators: BIC, least cross-validated error, or the smallest formula within
+    one standard error of that."""
+    confidence: Number = Field(default=0.9, ge=0.5, le=0.98)
+    """Probability that an interval holds the truth."""
     evidence: Literal["formula", "formula+sales", "auto"] = "auto"
+    """Whether own sales speak beside the formula: no, yes, or where they go with it."""
+
+
+class SurveySettings(_Section):
+    """[survey]: how far answers can be believed. Checked; nothing is computed of it yet."""
+
+    error: Literal["auto"] | Annotated[Number, Field(ge=0, le=2)] = "auto"
+    """Standard error of an answer in logs, or "auto": learned where answers repeat."""
+    understated: Number = Field(default=0.0, ge=0, le=0.9)
+    """Fraction by which answers are known to fall short of the truth."""
+
+
+class Market(_Section):
+    """[market]: what is known of the whole. Checked; nothing is computed of it yet."""
+
+    total: Annotated[Number, Field(gt=0, le=MOST_AMOUNT)] | Header | None = None
+    """Potential of all accounts together, currency a year, or a table's file: region, total."""
+    error: Fraction = 0.05
+    """Standard error of the total, as a fraction of it."""
+
+
+def _read_cut(value: Any) -> Any:
+    if isinstance(value, Cut):
+        return value
+    if not isinstance(value, Mapping) or len(value) != 1 or set(value) - set(CUTS):
+        forms = "{ quantile = 0.8 }, { pareto = 0.8 }, { top = 50 }, { value = 250000 }"
+        raise ValueError(f"is none of {forms}")
+    kind, number = next(iter(value.items()))
+    if outside(number, CUTS[kind]):
+        raise ValueError(f"{kind} is {wanted(CUTS[kind])}")
+    return Cut(kind=kind, value=float(number))
 
 
 class Cut(_Section):
@@ -131,63 +224,90 @@ class Cut(_Section):
     value: float = 0.8
 
 
-def _read_cut(value: Any) -> Any:
-    if isinstance(value, Mapping) and len(value) == 1 and set(value) != {"kind"}:
-        kind, number = next(iter(value.items()))
-        if kind not in ("quantile", "pareto", "top", "value"):
-            raise ValueError(f"{kind!r} is not one of quantile, pareto, top, value")
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ValueError(f"{kind} takes a number")
-        if kind in ("quantile", "pareto") and not 0 < number < 1:
-            raise ValueError(f"{kind} lies between 0 and 1")
-        if kind in ("top", "value") and number <= 0:
-            raise ValueError(f"{kind} is above 0")
-        return Cut(kind=kind, value=float(number))
-    if isinstance(value, Cut):
-        return value
-    raise ValueError(
-        "write one of { quantile = 0.8 }, { pareto = 0.8 }, { top = 50 }, { value = 1 }"
-    )
-
-
 class MatrixSettings(_Section):
     """[matrix]: the two cuts."""
 
-    potential_cut: Annotated[Cut, BeforeValidator(_read_cut)] = Cut()
-    share_cut: Literal["market"] | Annotated[float, Field(gt=0, lt=1)] = "market"
+    potential_cut: Annotated[
+        Cut,
+        BeforeValidator(_read_cut),
+        WithJsonSchema(
+            {"type": "object", "properties": CUTS, "additionalProperties": False,
+             "minProperties": 1, "maxProperties": 1}
+        ),
+    ] = Field(default=Cut(), json_schema_extra={"default": {"quantile": 0.8}})  # fmt: skip
+    """Where high potential begins: a quantile of the accounts, the fewest accounts that hold a
+    share of the potential (pareto), the top so many, or a value."""
+    share_cut: Literal["market"] | Annotated[Number, Field(gt=0, lt=1)] = "market"
+    """Where a high share of wallet begins: at our market share, or at a fraction."""
+
+
+class Visits(_Section):
+    """[teams.visits_per_year]: visits that one account gets, by zone."""
+
+    attack: Number = Field(default=24.0, ge=0, le=10_000)
+    """Visits a year of an account in the attack zone."""
+    defense: Number = Field(default=12.0, ge=0, le=10_000)
+    """Visits a year of an account in the defense zone."""
+    maintenance: Number = Field(default=4.0, ge=0, le=10_000)
+    """Visits a year of an account in the maintenance zone."""
+    watch: Number = Field(default=1.0, ge=0, le=10_000)
+    """Visits a year of an account in the watch zone."""
 
 
 class Teams(_Section):
-    """[teams]: visits an account gets by zone, and what a rep can do in a year."""
+    """[teams]: the work, and who does it."""
 
-    visits_per_year: dict[Literal["attack", "defense", "maintenance", "watch"], float] = {}
-    visits_per_rep: float = Field(default=800, gt=0)
-    hunters: int = Field(default=0, ge=0)
-    farmers: int = Field(default=0, ge=0)
+    visits_per_year: Visits = Visits()
+    """Visits that one account gets, by zone."""
+    visits_per_rep: Number = Field(default=800, gt=0, le=100_000)
+    """Visits that one rep makes in a year."""
+    hunters: Whole = Field(default=0, ge=0, le=1_000_000)
+    """Reps who attack; 0 computes them from the work."""
+    farmers: Whole = Field(default=0, ge=0, le=1_000_000)
+    """Reps who defend; 0 computes them from the work."""
 
     def visits(self, zone: str) -> float:
-        """Visits a year of one account of the zone."""
-        given: dict[str, float] = {str(name): count for name, count in self.visits_per_year.items()}
-        return given.get(zone, USUAL_VISITS.get(zone, 0.0))
+        """Visits a year of one account of the zone; 0 outside the zones."""
+        return float(getattr(self.visits_per_year, zone)) if zone in ZONES else 0.0
 
 
 class Targets(_Section):
-    """[targets]: horizon, share of the gap to close, company growth."""
+    """[targets]: what sales shall become."""
 
-    horizon_years: float = Field(default=1, gt=0)
-    close_gap: float = Field(default=0.5, ge=0, le=1)
-    company_growth: float | None = Field(default=None, gt=-1)
+    horizon_years: Number = Field(default=1, gt=0, le=50)
+    """Years until the targets are due."""
+    close_gap: Fraction = 0.5
+    """Share of the gap in share of wallet to close in the attack zone."""
+    company_growth: Annotated[Number, Field(gt=-1, le=100)] | None = None
+    """Growth of all sales, a fraction, that the accounts' targets must add up to."""
+
+
+class Proof(_Section):
+    """[proof]: what attacking brings. Checked; nothing is computed of it yet."""
+
+    holdout: Number = Field(default=0.0, ge=0, le=0.5)
+    """Fraction of the attack accounts that are kept as they are."""
 
 
 class ReportSettings(_Section):
     """[report]: language, names on the cover, and the client's own look."""
 
     language: Literal["en", "zh"] = "en"
+    """Language of every deliverable."""
     client: str = "Client"
+    """For whom it was made."""
     author: str = "Analyst"
-    template: str | None = Field(default=None, pattern=r"(?i)\.(potx|pptx)$")
-    logo: str | None = Field(default=None, pattern=r"(?i)\.(png|jpe?g)$")
-    colors: tuple[Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")], ...] = ()
+    """Who made it."""
+    template: str | None = Field(
+        default=None, pattern=r"(?i)\.(potx|pptx)$", examples=["house-style.potx"]
+    )
+    """PowerPoint template of the deck."""
+    logo: str | None = Field(default=None, pattern=r"(?i)\.(png|jpe?g)$", examples=["logo.png"])
+    """Picture on cover and pages."""
+    colors: tuple[
+        Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#1f4e79"])], ...
+    ] = ()
+    """Colors that take the place of the kit's, the first of them the accent."""
 
 
 class Study(_Section):
@@ -199,11 +319,14 @@ class Study(_Section):
     indicators: Indicators
     visits: VisitColumns | None = None
     formula: FormulaSettings = FormulaSettings()
+    survey: SurveySettings = SurveySettings()
+    market: Market = Market()
     matrix: MatrixSettings = MatrixSettings()
     teams: Teams = Teams()
     targets: Targets = Targets()
+    proof: Proof = Proof()
     report: ReportSettings = ReportSettings()
-    folder: Path = Path()
+    folder: SkipJsonSchema[Path] = Path()
 
     @property
     def name(self) -> str:
@@ -224,3 +347,7 @@ class Study(_Section):
     def period(self) -> str:
         """The wave."""
         return self.study.period
+
+    def label(self, column: str) -> str:
+        """What people read of a candidate: its label, else the column's own name."""
+        return self.indicators.labels.get(column, column)
