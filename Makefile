@@ -53,7 +53,6 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
-	$(BIN)/python benchmarks/diagnostics.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/scale.py

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kalib.formula.linear import LeastSquares, explained_squares
+from kalib.formula.linear import RANK_TOLERANCE, LeastSquares
 
 LEVEL = 0.05  # significance of the assumption tests, as R's lmtest and car print them
 VIF_HIGH = 10.0  # O'Brien 2007, Quality & Quantity 41: the rule of ten and its limits
@@ -17,8 +18,12 @@ COOK_HIGH = 1.0  # Cook & Weisberg 1982
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its null hypothesis, figures, outcome, and a sentence for the client."""
+    """One check: its null hypothesis, figures, outcome, and a sentence for the client.
 
+    key: what code tells it by, whatever its name says.
+    """
+
+    key: str
     name: str
     null: str
     statistic: float | None
@@ -59,9 +64,12 @@ def run_checks(
 
 def breusch_pagan(fit: LeastSquares) -> Check:
     """Studentized Breusch-Pagan test (Koenker 1981): n R² of squared residuals on the design."""
-    statistic, freedom = _spread_explained(fit, lambda columns: columns)
-    p = _chi2(statistic, freedom)
+    from statsmodels.stats.diagnostic import het_breuschpagan
+
+    residual, columns = _spread_of(fit)
+    statistic, p = _lagrange(het_breuschpagan, residual, columns)
     return Check(
+        "breusch_pagan",
         "Breusch-Pagan, studentized (Koenker)",
         "the error's spread does not go with the indicators",
         statistic,
@@ -78,9 +86,12 @@ def breusch_pagan(fit: LeastSquares) -> Check:
 
 def white(fit: LeastSquares) -> Check:
     """White's test: n R² of squared residuals on the design, its squares and products."""
-    statistic, freedom = _spread_explained(fit, _with_products)
-    value = _chi2(statistic, freedom)
+    from statsmodels.stats.diagnostic import het_white
+
+    residual, columns = _spread_of(fit)
+    statistic, value = _lagrange(het_white, residual, columns)
     return Check(
+        "white",
         "White",
         "the error's spread does not go with the indicators, their squares or products",
         statistic,
@@ -95,21 +106,23 @@ def white(fit: LeastSquares) -> Check:
 
 
 def reset(fit: LeastSquares) -> Check:
-    """Ramsey's RESET with the squares and cubes of the fitted values."""
-    from scipy.special import fdtrc
+    """Ramsey's RESET with the squares and cubes of the fitted values.
 
-    rows, residual = _whitened(fit)
-    fitted = fit.fitted - fit.fitted.mean()
+    As an F test of the two formulas: statsmodels' `linear_reset` drops the weights.
+    """
+    fitted = fit.response - fit.residual
+    fitted = fitted - fitted.mean()
     fitted = fitted / max(float(np.abs(fitted).max()), 1e-300)
-    root = np.ones(len(fitted)) if fit.weights is None else np.sqrt(fit.weights)
-    more = np.vstack([rows.T, (fitted**2) * root, (fitted**3) * root])
-    rss = float(residual @ residual)
-    explained, rank = explained_squares(residual, more, lambda columns: columns)
-    freedom = len(residual) - rank
-    left = max(rss - explained, 1e-300)
-    statistic = explained / 2 / (left / max(freedom, 1))
-    p = float(fdtrc(2, max(freedom, 1), max(statistic, 0.0)))
+    more = np.column_stack([fit.design, fitted**2, fitted**3])
+    wider = LeastSquares((*fit.names, "square", "cube"), more, fit.response, fit.weights)
+    if wider.df_residual < 1 or wider.condition_number > 1 / RANK_TOLERANCE:
+        statistic, p = 0.0, 1.0  # the powers are combinations of the indicators
+    else:
+        with np.errstate(all="ignore"):
+            statistic, p, _ = (float(v) for v in wider.results.compare_f_test(fit.results))
+        statistic, p = max(statistic, 0.0), _chance(p)
     return Check(
+        "reset",
         "RESET, powers 2 and 3 of the fitted values",
         "the formula's shape is right",
         statistic,
@@ -126,15 +139,14 @@ def reset(fit: LeastSquares) -> Check:
 
 def jarque_bera(fit: LeastSquares) -> Check:
     """Jarque-Bera test of normal residuals."""
-    _, residual = _whitened(fit)
-    residual = residual - residual.mean()
-    square = residual**2
-    variance = float(np.mean(square))
-    skew = float(np.mean(square * residual)) / max(variance**1.5, 1e-300)
-    kurtosis = float(np.mean(square**2)) / max(variance**2, 1e-300)
-    statistic = len(residual) / 6 * (skew**2 + (kurtosis - 3) ** 2 / 4)
-    p = _chi2(statistic, 2)
+    from statsmodels.stats.stattools import jarque_bera as normality
+
+    with np.errstate(all="ignore"):
+        residual = np.asarray(fit.results.wresid)
+        statistic, p = normality(residual - residual.mean())[:2]
+    statistic, p = _finite(statistic), _chance(p)
     return Check(
+        "jarque_bera",
         "Jarque-Bera",
         "residuals are normal",
         statistic,
@@ -151,10 +163,12 @@ def jarque_bera(fit: LeastSquares) -> Check:
 
 def durbin_watson(fit: LeastSquares) -> Check:
     """Durbin-Watson statistic; passed between 1.5 and 2.5."""
-    _, residual = _whitened(fit)
-    statistic = float((np.diff(residual) ** 2).sum() / (residual @ residual))
+    from statsmodels.stats.stattools import durbin_watson as neighbors
+
+    statistic = float(neighbors(np.asarray(fit.results.wresid)))
     good = 1.5 <= statistic <= 2.5
     return Check(
+        "durbin_watson",
         "Durbin-Watson",
         "neighboring errors are unrelated",
         statistic,
@@ -179,11 +193,12 @@ def generalized_vif(fit: LeastSquares, columns: Sequence[int]) -> float:
 
 
 def _overall(fit: LeastSquares) -> Check:
-    p = fit.f_p_value
+    p = float(fit.results.f_pvalue)
     return Check(
+        "anova",
         "ANOVA F",
         "no indicator goes with potential",
-        fit.f_statistic,
+        float(fit.results.fvalue),
         p,
         LEVEL,
         bool(p < LEVEL),
@@ -195,12 +210,12 @@ def _overall(fit: LeastSquares) -> Check:
 
 
 def _inflation(fit: LeastSquares, groups: Mapping[str, Sequence[int]]) -> Check:
+    groups = groups or {name: [j] for j, name in enumerate(fit.names[1:])}
     values = {name: generalized_vif(fit, list(columns)) for name, columns in groups.items()}
-    if not values:
-        values = dict(zip(fit.names[1:], fit.vif.tolist(), strict=True))
     name, worst = max(values.items(), key=lambda item: item[1])
     good = worst < VIF_HIGH
     return Check(
+        "inflation",
         "Variance inflation (VIF, GVIF for text indicators)",
         "no indicator repeats the others",
         float(worst),
@@ -218,6 +233,7 @@ def _inflation(fit: LeastSquares, groups: Mapping[str, Sequence[int]]) -> Check:
 def _condition(fit: LeastSquares) -> Check:
     good = fit.condition_number < CONDITION_HIGH
     return Check(
+        "condition",
         "Condition number",
         "the indicators are distinct enough to be told apart",
         fit.condition_number,
@@ -236,6 +252,7 @@ def _influence(fit: LeastSquares) -> Check:
     worst = float(np.nanmax(fit.cook))
     good = worst < COOK_HIGH
     return Check(
+        "influence",
         "Influence (largest Cook's distance)",
         "no single account decides the formula",
         worst,
@@ -249,36 +266,29 @@ def _influence(fit: LeastSquares) -> Check:
     )
 
 
-def _whitened(fit: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
-    """Design (n, k) and residuals (n,) with the square roots of the weights multiplied in."""
-    if fit.weights is None:
-        return fit.design, fit.residual
-    root = np.sqrt(fit.weights)
-    return fit.design * root[:, None], fit.residual * root
+def _spread_of(fit: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted residuals (n,), and an intercept beside the standardized weighted columns (n, k)."""
+    columns = np.array(fit.results.model.wexog)
+    columns[:, 0] = 1.0
+    columns[:, 1:] -= columns[:, 1:].mean(axis=0)
+    columns[:, 1:] /= np.maximum(columns[:, 1:].std(axis=0), 1e-300)
+    return np.asarray(fit.results.wresid), columns
 
 
-def _spread_explained(
-    fit: LeastSquares, expand: Callable[[np.ndarray], np.ndarray]
-) -> tuple[float, int]:
-    """n R² of the squared residuals on an intercept and the expanded slopes, and its degrees of
-    freedom; expand: columns (1 + p, m), the intercept first, to (q, m)."""
-    rows, residual = _whitened(fit)
-    columns = np.ascontiguousarray(rows.T)
-    columns[0] = 1.0
-    columns[1:] -= columns[1:].mean(axis=1, keepdims=True)
-    columns[1:] /= np.maximum(columns[1:].std(axis=1, keepdims=True), 1e-300)
-    square = residual**2
-    square -= square.mean()
-    explained, rank = explained_squares(square, columns, expand)
-    return len(square) * explained / max(float(square @ square), 1e-300), max(rank - 1, 1)
+def _lagrange(
+    test: Callable[..., Sequence[float]], residual: np.ndarray, columns: np.ndarray
+) -> tuple[float, float]:
+    """Statistic and p-value of a test of the residuals' spread; of an exact fit 0 and 1."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # squares of a level are the level: less than full rank
+        statistic, p = test(residual, columns)[:2]
+    return max(_finite(statistic), 0.0), _chance(p)
 
 
-def _with_products(columns: np.ndarray) -> np.ndarray:
-    """Columns (1 + p, m), the first of ones, and all squares and products of the others."""
-    return np.concatenate([columns, *(columns[i:] * columns[i] for i in range(1, len(columns)))])
+def _finite(statistic: float) -> float:
+    return float(statistic) if np.isfinite(statistic) else 0.0
 
 
-def _chi2(statistic: float, freedom: int) -> float:
-    from scipy.special import chdtrc
-
-    return float(chdtrc(freedom, max(statistic, 0.0)))
+def _chance(p: float) -> float:
+    """A p-value; 1 where an exact fit leaves nothing to test."""
+    return float(p) if np.isfinite(p) else 1.0

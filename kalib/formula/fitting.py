@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,11 @@ class Fit:
     used: np.ndarray
     doubts: pd.DataFrame
 
+    @property
+    def results(self) -> Any:
+        """statsmodels' results of the formula: `summary()` and all it knows."""
+        return self.least_squares.results
+
     def expected(self, working: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Expected potential (m,), currency a year, of working values (m,) of the accounts at
         rows, all by default."""
@@ -145,7 +151,7 @@ def fit_formula(
         suspects=all_suspects(screening, answers, wrong, doubts),
         bias=bias,
         predictive=predictive,
-        r2=linear.r2,
+        r2=float(linear.results.rsquared),
         **_accuracy(answers, checked, chosen, inside, bias.weights),
         working=final.working(design.matrix),
         spread=spread,
@@ -249,7 +255,7 @@ def _formula(
                 column=column,
                 coefficient=value,
                 std_error=error,
-                p_value=float(linear.p_value[position]),
+                p_value=float(linear.results.pvalues.iloc[position]),
                 low=value - reach * error,
                 high=value + reach * error,
                 stability=float(stability[column.indicator]),

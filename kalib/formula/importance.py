@@ -85,7 +85,7 @@ def contributions(
         scale = np.maximum(np.linalg.norm(rest, axis=0), 1e-300)
         coef = np.linalg.lstsq(rest / scale, aim)[0]
         rss = float(((aim - rest / scale @ coef) ** 2).sum())
-        gains[name] = linear.r2 - (1 - rss / total)
+        gains[name] = linear.results.rsquared - (1 - rss / total)
     frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)})
     frame.index.name = "indicator"
     return frame.sort_values("gain", ascending=False)

@@ -24,6 +24,11 @@ ERROR_LARGE = 0.50
 STABILITY_LOW = 0.50
 SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, section 4.4
 SIGNAL_LEVEL = 0.01
+FATAL = ("signal", "explained")
+# Assumptions that change what a client may do with the formula. Heteroscedasticity and non-normal
+# residuals are met by intervals taken from out-of-fold errors; collinearity leaves predictions as
+# they are. Influence and shape do not.
+WEIGHTY = ("influence", "reset")
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,17 +68,14 @@ def judge(fit: Fit, checks: Sequence[Check], boosted: Boosted) -> Verdict:
     """Weigh the formula by what it does out of sample first, by its assumptions second."""
     own = _accuracy_checks(fit)
     every = (*own, *checks)
-    failed = {check.name: check for check in every if not check.passed}
-    fatal = [
-        failed[name] for name in ("Signal out of sample", "Explained variance") if name in failed
-    ]
+    fatal = [check for check in own if check.key in FATAL and not check.passed]
     if not fit.formula.terms:
         verdict, reasons = "unusable", ["No indicator says anything about potential."]
     elif fatal:
         verdict, reasons = "unusable", [check.meaning for check in fatal]
     else:
         warn = [check for check in own if not check.passed]
-        warn += [check for check in checks if not check.passed and _matters(check)]
+        warn += [check for check in checks if check.key in WEIGHTY and not check.passed]
         verdict = "caution" if warn else "usable"
         reasons = [check.meaning for check in warn] or [
             f"Out of sample the formula explains {fit.r2_predicted:.0%} of the variance and is "
@@ -95,15 +97,6 @@ def judge(fit: Fit, checks: Sequence[Check], boosted: Boosted) -> Verdict:
     )
 
 
-def _matters(check: Check) -> bool:
-    """Assumption checks that change what a client may do with the formula.
-
-    Heteroscedasticity and non-normal residuals are met by intervals taken from out-of-fold
-    errors; collinearity leaves predictions as they are. Influence and shape do not.
-    """
-    return any(word in check.name.lower() for word in ("influence", "cook", "reset"))
-
-
 def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
     from scipy.stats import norm
 
@@ -121,6 +114,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
     explained = fit.r2_predicted
     return (
         Check(
+            "signal",
             "Signal out of sample",
             "predicted and observed potential are unrelated out of sample",
             r,
@@ -133,6 +127,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Fisher z of the correlation of out-of-fold log potential, one-sided",
         ),
         Check(
+            "explained",
             "Explained variance",
             f"less than {R2_LEAST:.0%} of the variance is explained out of sample",
             explained,
@@ -144,6 +139,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Falk & Miller 1992; cross-validation with selection repeated in each fold",
         ),
         Check(
+            "power",
             "Explanatory power",
             f"less than {R2_MODERATE:.0%} of the variance is explained out of sample",
             explained,
@@ -155,6 +151,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Hair, Ringle & Sarstedt 2011",
         ),
         Check(
+            "error",
             "Typical error",
             f"the median miss is above {ERROR_LARGE:.0%} of potential",
             fit.error_median,
@@ -165,6 +162,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Median absolute percentage error, out of fold",
         ),
         Check(
+            "stability",
             "Stability of the selection",
             f"some indicator is chosen in fewer than {STABILITY_LOW:.0%} of half samples",
             weakest,
@@ -180,6 +178,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Meinshausen & Buehlmann 2010; Shah & Samworth 2013",
         ),
         Check(
+            "sample",
             "Sample size",
             f"fewer than {SAMPLE_PER_INDICATOR} surveyed accounts per indicator",
             per,
@@ -191,6 +190,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Harrell 2015",
         ),
         Check(
+            "survey",
             "Survey represents the accounts",
             "own sales say nothing on who was surveyed, given the indicators",
             None,

@@ -199,7 +199,7 @@ def accuracy(analysis: Analysis) -> Exhibit:
     error = (known["observed"] - known["predicted"]).abs()
     rows = [
         ("R², in the sample, working scale", f"{fit.r2:.3f}"),
-        ("adjusted R²", f"{linear.r2_adjusted:.3f}"),
+        ("adjusted R²", f"{linear.results.rsquared_adj:.3f}"),
         ("predicted R² (PRESS), the formula as chosen", f"{linear.r2_predicted:.3f}"),
         ("predicted R², log potential, selection repeated", f"{fit.r2_predicted:.3f}"),
         ("predicted R², on the original scale", f"{fit.r2_currency:.3f}"),

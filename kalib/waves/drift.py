@@ -11,7 +11,7 @@ import pandas as pd
 
 from kalib.errors import KalibError
 from kalib.formula.formula import Formula
-from kalib.formula.linear import LeastSquares, least_squares
+from kalib.formula.linear import least_squares
 from kalib.indicators.screening import encode
 
 TESTS = ["test", "f", "df", "df_residual", "p_value", "level", "level_error"]
@@ -79,29 +79,21 @@ def measure_drift(
     except KalibError:
         return NO_DRIFT
     freedom = first.df_residual + second.df_residual
-    change, spread = second.coef - first.coef, _hc3_cov(first) + _hc3_cov(second)
+    change = second.coef - first.coef
+    spread = first.results.cov_HC3 + second.results.cov_HC3  # MacKinnon & White 1985
     rows: list[dict[str, float | str]] = []
     for name, keep in (("whole formula", slice(0, None)), ("slopes", slice(1, None))):
         part = change[keep]
         f = float(part @ np.linalg.solve(spread[keep, keep], part)) / len(part)
         p = float(fdtrc(len(part), freedom, f))
         rows.append({"test": name, "f": f, "df": len(part), "df_residual": freedom, "p_value": p})
-    rows[1] |= {"level": float(both.coef[-1]), "level_error": float(both.hc3[-1])}
+    rows[1] |= {"level": float(both.coef[-1]), "level_error": float(both.results.HC3_se.iloc[-1])}
     z = change / np.sqrt(np.diag(spread))
     terms = pd.DataFrame(
         {"term": ["intercept", *names], "before": first.coef, "after": second.coef, "z": z,
          "p_value": 2 * ndtr(-np.abs(z))}
     )  # fmt: skip
     return Drift(pd.DataFrame(rows, columns=TESTS), terms)
-
-
-def _hc3_cov(fit: LeastSquares) -> np.ndarray:
-    """HC3 covariance (k, k) of a fit's coefficients (MacKinnon & White 1985)."""
-    weights = np.ones(len(fit.response)) if fit.weights is None else fit.weights
-    bread = fit.cov / fit.sigma**2
-    meat = (fit.design.T * (weights * fit.press_residual) ** 2) @ fit.design
-    cov: np.ndarray = bread @ meat @ bread
-    return cov
 
 
 def split_share_change(
