@@ -29,7 +29,7 @@ class Matrix:
     accounts: the wallet's frame with zone, zone_probability, p_attack, p_defense, p_maintenance,
     p_watch, top_probability, key_account, key_account_by_sales, change. potential_cut: currency a
     year; sow_cut, market_share: fractions; counts: accounts by zone; ranking: what the sales
-    ranking misses, see `compare_rankings`.
+    ranking misses, see `compare_rankings`; wallet: what the accounts were placed by.
     """
 
     accounts: pd.DataFrame
@@ -38,6 +38,7 @@ class Matrix:
     market_share: float
     counts: Mapping[str, int]
     ranking: Mapping[str, float]
+    wallet: Wallet
 
     def __repr__(self) -> str:
         return ", ".join(f"{zone}: {count:,}" for zone, count in self.counts.items())
@@ -164,7 +165,7 @@ def build_matrix(wallet: Wallet, study: Study, draws: int = DRAWS) -> Matrix:
     accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
     counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
     ranking = compare_rankings(accounts)
-    return Matrix(accounts, cut, sow_cut, wallet.market_share, counts, ranking)
+    return Matrix(accounts, cut, sow_cut, wallet.market_share, counts, ranking, wallet)
 
 
 def sales_ranking(sales: pd.Series, size: int) -> pd.Series:

@@ -10,30 +10,41 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.matrix.matrix import Matrix
+from kalib.matrix.matrix import UNDECIDED, Matrix
+from kalib.plan.gain import (
+    SURE_TO_WIN,
+    Attainment,
+    expect_gains,
+    gain_points,
+    prior_attainment,
+)
 from kalib.plan.territories import assign_reps
 from kalib.study.settings import ZONES, Study
 from kalib.wallet.preview import accounts_html
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
-PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
-FEWEST_PEERS = 12
 SUMMED = (
-    "sales", "target_sales", "target_growth", "target_floor", "target_stretch", "target_profit",
+    "sales", "expected_gain", "target_sales", "target_growth", "target_floor", "target_stretch",
+    "target_profit",
 )  # fmt: skip
+ACTIONS = ("go now", "measure first", "defend")
 
 
 @dataclass(frozen=True, repr=False)
 class Plan:
     """Who does what.
 
-    accounts: the matrix's frame with team, rep (the new owner), rep_before, visits_per_year,
-    target_sales, target_sow, target_growth (target_sales - sales), target_floor, target_stretch,
-    target_profit, target_source. teams: DataFrame (team, people, accounts, visits, and the sums
-    of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over the team's
-    mean less 1, taken_over: accounts that had another owner). targets: DataFrame by zone (accounts
-    and sums). handover: DataFrame (account, name, zone, from, to). Sums agree to the cent. notes:
-    sentences.
+    accounts: the matrix's frame with the columns of `expect_gains` and team, rep (the new owner),
+    rep_before, visits_per_year, target_sales, target_sow, target_growth (target_sales - sales),
+    growth_rate (of sales, NaN where there are none), target_floor, target_stretch, target_profit,
+    attack_rank (1 first, by expected gain), action (of ACTIONS, "" for others). teams: DataFrame
+    (team, people, accounts, visits, utilization: visits over what the people can make, growth_rate,
+    and the sums of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over
+    the team's mean less 1, taken_over: accounts that had another owner). targets: DataFrame by zone
+    (accounts, growth_rate and sums). handover: DataFrame (account, name, zone, from, to, sales: at
+    risk in the change). bridge: DataFrame (step, amount) from today's sales to the target.
+    attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of what
+    the attack zone brings, currency a year. Sums agree to the cent. notes: sentences.
     """
 
     accounts: pd.DataFrame
@@ -43,6 +54,9 @@ class Plan:
     handover: pd.DataFrame
     owner_changes: int
     owner_changes_naive: int
+    bridge: pd.DataFrame
+    attainment: Attainment
+    growth_points: Mapping[float, float]
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -54,71 +68,136 @@ class Plan:
         return f"<p>{html.escape(repr(self))}</p>" + accounts_html(self.accounts, columns)
 
 
-def build_plan(matrix: Matrix, study: Study) -> Plan:
-    """Teams, owners and targets of all accounts."""
-    accounts = matrix.accounts.copy()
+def build_plan(matrix: Matrix, study: Study, attainment: Attainment | None = None) -> Plan:
+    """Teams, owners and targets of all accounts.
+
+    attainment: as an earlier wave told it; what the study states, where there is none.
+    """
+    attainment = attainment or prior_attainment(study.targets.close_gap)
     notes: list[str] = []
+    accounts = matrix.accounts.join(expect_gains(matrix.wallet, attainment))
     accounts["team"] = accounts["zone"].map(TEAM_OF_ZONE).fillna("").astype("str")
     accounts["visits_per_year"] = [study.teams.visits(zone) for zone in accounts["zone"]]
+    accounts["attack_rank"] = attack_ranks(accounts)
+    accounts["action"] = actions(accounts)
     people = _people(accounts, study, notes)
     accounts["rep_before"] = accounts["rep"]
     assigned = assign_reps(accounts, people)
     accounts["rep"] = assigned.owner
     notes += assigned.notes
-    accounts = pd.concat([accounts, set_targets(accounts, study, notes)], axis=1)
-    team_rows = [
-        {
-            "team": team,
-            "people": people[team],
-            "accounts": int((accounts["team"] == team).sum()),
-            "visits": float(accounts.loc[accounts["team"] == team, "visits_per_year"].sum()),
-            **_sums(accounts[accounts["team"] == team]),
-        }
-        for team in ("hunter", "farmer")
-    ]
-    zone_rows = [
-        {"zone": zone, "accounts": int((accounts["zone"] == zone).sum()),
-         **_sums(accounts[accounts["zone"] == zone])}
-        for zone in ZONES
-    ]  # fmt: skip
-    moved = accounts[(accounts["team"] != "") & (accounts["rep_before"] != "")]
-    moved = moved[moved["rep"] != moved["rep_before"]]
-    handover = pd.DataFrame(
-        {
-            "account": moved.index,
-            "name": moved["name"].to_numpy(),
-            "zone": moved["zone"].to_numpy(),
-            "from": moved["rep_before"].to_numpy(),
-            "to": moved["rep"].to_numpy(),
-        }
-    )
+    accounts = accounts.join(set_targets(accounts, study, notes))
+    attack = accounts["zone"] == "attack"
+    points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
+    notes += _ambition(accounts, study, points)
+    handover = _handover(accounts)
     return Plan(
         accounts=accounts,
-        teams=pd.DataFrame(team_rows),
+        teams=_teams(accounts, people, study.teams.visits_per_rep),
         reps=_reps(accounts, assigned.home),
-        targets=pd.DataFrame(zone_rows).set_index("zone"),
+        targets=pd.DataFrame(
+            {zone: _sums(accounts[accounts["zone"] == zone]) for zone in ZONES}
+        ).T.rename_axis("zone").astype({"accounts": int}),
         handover=handover,
         owner_changes=len(handover),
         owner_changes_naive=assigned.naive_changes,
+        bridge=_bridge(accounts, study),
+        attainment=attainment,
+        growth_points=points,
         notes=tuple(notes),
-    )
+    )  # fmt: skip
+
+
+def attack_ranks(accounts: pd.DataFrame) -> pd.Series:
+    """Place (N,) of each attack account by expected gain, 1 first, missing for others; of equal
+    gains the smaller id comes first."""
+    gain = accounts.loc[accounts["zone"] == "attack", "expected_gain"].sort_index()
+    return gain.rank(ascending=False, method="first").astype("Int64").reindex(accounts.index)
+
+
+def actions(accounts: pd.DataFrame) -> pd.Series:
+    """What is done first with each key account (N,).
+
+    "go now": attack accounts that surely lie there (UNDECIDED) and of which there surely is
+    something to win (SURE_TO_WIN); "measure first": the other attack accounts, where a measurement
+    says whether a visit pays; "defend": the defense zone.
+    """
+    attack = accounts["zone"] == "attack"
+    sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
+    chosen = np.select(
+        [attack & sure, attack & ~sure, accounts["zone"] == "defense"], ACTIONS, ""
+    )  # fmt: skip
+    return pd.Series(chosen, index=accounts.index, dtype="str")
+
+
+def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -> pd.DataFrame:
+    """Work and targets by team; capacity: visits a person makes in a year."""
+    rows = []
+    for team in ("hunter", "farmer"):
+        own = accounts[accounts["team"] == team]
+        visits = float(own["visits_per_year"].sum())
+        used = visits / (people[team] * capacity) if people[team] else float("nan")
+        rows.append({"team": team, "people": people[team], "visits": visits, "utilization": used,
+                     **_sums(own)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _handover(accounts: pd.DataFrame) -> pd.DataFrame:
+    """Key accounts that get another owner, and the sales that go through other hands."""
+    moved = accounts[(accounts["team"] != "") & (accounts["rep_before"] != "")]
+    moved = moved[moved["rep"] != moved["rep_before"]]
+    named = {"account": moved.index, "name": moved["name"], "zone": moved["zone"],
+             "from": moved["rep_before"], "to": moved["rep"], "sales": moved["sales"]}  # fmt: skip
+    return pd.DataFrame({name: np.asarray(values) for name, values in named.items()})
+
+
+def _bridge(accounts: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """From today's sales to the target, step by step; the last is what company growth asks and no
+    account surely buys."""
+    growth = accounts.groupby("zone")["target_growth"].sum()
+    today = float(accounts["sales"].sum())
+    asked = study.targets.company_growth
+    missing = max(today * asked - growth.sum(), 0.0) if asked is not None else 0.0
+    steps = {
+        "today": today,
+        "attack": float(growth.get("attack", 0.0)),
+        "defense": float(growth.get("defense", 0.0)),
+        "missing": missing if missing > 0.5 else 0.0,
+    }
+    rows = pd.DataFrame({"step": list(steps), "amount": list(steps.values())}).round(2)
+    total = {"step": "target", "amount": round(float(rows["amount"].sum()), 2)}
+    return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+
+
+def _ambition(accounts: pd.DataFrame, study: Study, points: Mapping[float, float]) -> list[str]:
+    """What company growth costs, where it lies beyond what attack accounts are likely to bring."""
+    asked = study.targets.company_growth
+    wanted = accounts["sales"].sum() * asked if asked is not None else 0.0
+    if wanted <= points[0.9]:
+        return []
+    gaps = float(accounts.loc[accounts["zone"] == "attack", "winnable"].sum())
+    if gaps <= 0 or wanted > gaps:
+        return [
+            f"Company growth of {asked:.0%} is {wanted:,.0f}; the attack accounts' gaps are "
+            f"{gaps:,.0f} in all."
+        ]
+    return [
+        f"Company growth of {asked:.0%} needs {wanted / gaps:.0%} of all gaps of the attack "
+        f"accounts closed; nine chances in ten say that less comes."
+    ]
 
 
 def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.DataFrame:
     """Targets by account, in cents that add up.
 
-    Attack: close_gap of the gap to the SOW that a quarter of comparable accounts reach, never
-    beyond potential_low. Defense: hold. Maintenance and watch: sales as they are. With
-    company_growth the growth of attack, then defense, is raked to the total; sentences that need
-    saying are appended to notes.
+    Attack: the expected gain, the attained part of the gap to the SOW that a quarter of comparable
+    accounts reach, never beyond potential_low. Defense: hold. Maintenance and watch: sales as they
+    are. With company_growth the growth of attack, then defense, is raked to the total; sentences
+    that need saying are appended to notes.
     """
     zone, sales, potential = accounts["zone"], accounts["sales"], accounts["potential"]
-    peer, source = peer_sow(accounts)
     attack, known = zone == "attack", zone != ""
-    gap = (peer - accounts["sow"]).clip(lower=0).where(attack, 0.0)
-    step = study.targets.close_gap * gap
     room = (accounts["potential_low"] - sales).clip(lower=0).where(known, 0.0).fillna(0.0)
-    growth = np.minimum(step * potential, room).where(attack, 0.0).fillna(0.0)
+    growth = np.minimum(accounts["expected_gain"], room).where(attack, 0.0).fillna(0.0)
     if study.targets.company_growth is not None and known.any():
         wanted = sales.sum() * study.targets.company_growth
         growth = _raked(growth, room, zone, float(wanted), notes)
@@ -140,42 +219,14 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
             "target_sales": target,
             "target_sow": target / potential,
             "target_growth": growth,
+            "growth_rate": growth / sales.where(sales > 0),
             "target_floor": (sales + growth * low.clip(upper=1)).round(2),
             "target_stretch": np.minimum(
                 (sales + growth * high.clip(lower=1)).round(2), np.maximum(potential, target)
             ),
             "target_profit": (target * accounts["margin"]).round(2),
-            "target_source": source.where(attack, ""),
         }
     )
-
-
-def peer_sow(accounts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """The SOW comparable accounts reach, and who they are, in words.
-
-    Comparable: same segment and quarter of potential where FEWEST_PEERS buyers are found, else
-    same segment, else all buyers.
-    """
-    buyers = accounts[(accounts["sow"] > 0) & (accounts["sow"] <= 1)]
-    everyone = float(buyers["sow"].quantile(PEER_QUANTILE)) if len(buyers) else 0.0
-    quarter = np.ceil(accounts["potential"].rank(pct=True) * 4)
-    value = pd.Series(everyone, index=accounts.index)
-    source = pd.Series("all buyers", index=accounts.index, dtype="str")
-    for keys, words in (
-        ([accounts["segment"]], "same segment"),
-        ([accounts["segment"], quarter], "same segment and size"),
-    ):
-        code = pd.Series(
-            ["\x1f".join(map(str, parts)) for parts in zip(*keys, strict=True)],
-            index=accounts.index,
-        )
-        groups = buyers["sow"].groupby(code.reindex(buyers.index))
-        size = code.map(groups.size()).fillna(0)
-        found = code.map(groups.quantile(PEER_QUANTILE))
-        enough = (size >= FEWEST_PEERS) & (accounts["segment"] != "")
-        value = value.where(~enough, found)
-        source = source.where(~enough, words)
-    return value, source
 
 
 def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str, int]:
@@ -273,16 +324,18 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
                     "team": team,
                     "rep": rep,
                     "region": home.get(str(rep), ""),
-                    "accounts": len(own),
                     "visits": float(own["visits_per_year"].sum()),
                     "off_mean": len(own) / mean - 1,
                     "taken_over": int(taken.sum()),
                     **_sums(own),
                 }
             )
-    columns = ["team", "rep", "region", "accounts", "visits", "off_mean", "taken_over", *SUMMED]
+    columns = ["team", "rep", "region", "visits", "off_mean", "taken_over", *_sums(key)]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _sums(part: pd.DataFrame) -> dict[str, float]:
-    return {name: round(float(part[name].sum()), 2) for name in SUMMED}
+    """How many accounts, what they sum to in cents, and the growth asked as a part of sales."""
+    sums = {name: round(float(part[name].sum()), 2) for name in SUMMED}
+    rate = sums["target_growth"] / sums["sales"] if sums["sales"] > 0 else float("nan")
+    return {"accounts": len(part), **sums, "growth_rate": rate}

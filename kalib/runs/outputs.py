@@ -26,11 +26,13 @@ CONTRACT = (
     "target_sow", "target_growth", "flags",
 )  # fmt: skip
 FURTHER = (
-    "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
+    "attack_rank", "expected_gain", "action", "growth_rate", "winnable", "win_chance", "at_risk",
+    "peer_sow", "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
     "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
     "override_by", "override_reason", "survey_rank", "survey_benefit",
 )  # fmt: skip
 FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
+MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 
 
@@ -41,7 +43,7 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
     frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
     for name in frame.select_dtypes("number"):
-        money = name.startswith(("sales", "potential", "target", "survey")) and name[-3:] != "sow"
+        money = name.startswith(MONEY) and name[-3:] != "sow"
         frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
     frame["current_ka"] = frame["current_ka"].astype("boolean")
     return frame

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import columns_shown
 
+from kalib.formula.distribution import LEVELS, Distribution
 from kalib.matrix.matrix import Matrix
+from kalib.plan.gain import expect_gains, peer_sow, prior_attainment
 from kalib.plan.plan import (
     SUMMED,
     Plan,
@@ -18,7 +22,6 @@ from kalib.plan.plan import (
     _raked,
     _round_to_total,
     build_plan,
-    peer_sow,
     set_targets,
 )
 from kalib.plan.territories import assign_reps
@@ -43,6 +46,7 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
+            "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
         index=pd.Index([f"a{i:02d}" for i in range(N)], name="account"),
     )  # fmt: skip
@@ -63,9 +67,27 @@ def study_of(**more: object) -> Study:
     return Study.model_construct(targets=Targets(**targets), teams=Teams(**more))
 
 
+def wallet_of(frame: pd.DataFrame) -> Any:
+    """What a plan asks of a wallet: potential known to 10%."""
+    middle = np.log(frame["potential"].to_numpy(float))
+    potential = Distribution.lognormal(middle, np.full(len(frame), 0.1))
+    return SimpleNamespace(
+        accounts=frame, market_share=0.3, levels=LEVELS, quantiles=potential.table,
+        loadings=np.full((len(frame), 1), 0.3, np.float32),
+    )  # fmt: skip
+
+
+def matrix_of(frame: pd.DataFrame) -> Matrix:
+    return Matrix(frame, 1.0, 0.3, 0.3, {}, {}, wallet_of(frame))
+
+
+def with_gains(close_gap: float) -> pd.DataFrame:
+    frame = accounts()
+    return frame.join(expect_gains(wallet_of(frame), prior_attainment(close_gap)))
+
+
 def plan_of(**more: object) -> Plan:
-    matrix = Matrix(accounts(), 1.0, 0.3, 0.3, {}, {})
-    return build_plan(matrix, study_of(**more))
+    return build_plan(matrix_of(accounts()), study_of(**more))
 
 
 def test_peers_by_hand() -> None:
@@ -105,12 +127,14 @@ def test_exactly_twelve_peers_are_enough_and_eleven_are_not() -> None:
 
 def test_targets_by_hand() -> None:
     notes: list[str] = []
-    frame = accounts()
+    frame = with_gains(0.6)
     found = set_targets(frame, study_of(close_gap=0.6), notes)
     peer, source = peer_sow(frame)
+    assert frame["peer_sow"].equals(peer.rename("peer_sow"))
+    assert frame["target_source"].equals(source.rename("target_source"))
     assert notes == [] and list(found.columns) == [
-        "target_sales", "target_sow", "target_growth", "target_floor", "target_stretch",
-        "target_profit", "target_source",
+        "target_sales", "target_sow", "target_growth", "growth_rate", "target_floor",
+        "target_stretch", "target_profit",
     ]  # fmt: skip
     held = 0
     for account, row in frame.iterrows():
@@ -120,7 +144,7 @@ def test_targets_by_hand() -> None:
             continue
         growth = 0.0
         if row["zone"] == "attack":
-            step = 0.6 * max(peer[account] - row["sow"], 0) * row["potential"]
+            step = row["expected_gain"]
             growth = min(step, max(row["potential_low"] - row["sales"], 0))
             held += growth < step
         assert target["target_growth"] == pytest.approx(growth, abs=0.011)
@@ -133,7 +157,8 @@ def test_targets_by_hand() -> None:
         assert target["target_stretch"] == pytest.approx(stretch, abs=0.0051)
         assert target["target_profit"] == pytest.approx(0.25 * sum_, abs=0.0051, nan_ok=True) or (
             math.isnan(row["margin"]) and math.isnan(target["target_profit"]))  # fmt: skip
-        assert target["target_source"] == (source[account] if row["zone"] == "attack" else "")
+        rate = target["target_growth"] / row["sales"] if row["sales"] else math.nan
+        assert target["growth_rate"] == pytest.approx(rate, nan_ok=True)
         cents = target["target_growth"] * 100
         assert (
             abs(cents - round(cents)) < 1e-6
@@ -144,17 +169,17 @@ def test_targets_by_hand() -> None:
 
 def test_targets_of_several_years_say_a_years_step() -> None:
     notes: list[str] = []
-    growth = set_targets(accounts(), study_of(horizon_years=2.5), notes)["target_growth"].sum()
+    growth = set_targets(with_gains(0.5), study_of(horizon_years=2.5), notes)["target_growth"].sum()
     assert notes == [f"Targets are for the end of 2.5 years; a year's step is {growth / 2.5:,.0f}."]
     notes = []
-    set_targets(accounts(), study_of(horizon_years=2.5, close_gap=0.0), notes)
+    set_targets(with_gains(0.0), study_of(horizon_years=2.5), notes)
     assert notes == []
 
 
 @pytest.mark.parametrize("wanted", [0.05, 0.02, 0.15])
 def test_growth_of_the_company_is_met_to_the_cent(wanted: float) -> None:
     notes: list[str] = []
-    frame = accounts()
+    frame = with_gains(0.5)
     found = set_targets(frame, study_of(company_growth=wanted), notes)
     assert found["target_growth"].sum() == pytest.approx(wanted * frame["sales"].sum(), abs=0.006)
     assert notes == []
@@ -264,9 +289,10 @@ def test_plan_by_hand() -> None:
     assert found["rep"].tolist() == assigned.owner.tolist()
     assert plan.owner_changes_naive == assigned.naive_changes
     notes: list[str] = []
-    targets = set_targets(before, study_of(company_growth=0.2), notes)
+    targets = set_targets(with_gains(0.5), study_of(company_growth=0.2), notes)
     pd.testing.assert_frame_equal(found[targets.columns], targets)
-    assert plan.notes[-len(assigned.notes) - len(notes) :] == (*assigned.notes, *notes)
+    assert [note for note in plan.notes if note in notes] == notes
+    assert [note for note in plan.notes if note in assigned.notes] == list(assigned.notes)
     assert "team" not in before.columns, "the matrix is left as it was"
 
     def sums(part: pd.DataFrame) -> dict[str, float]:
@@ -286,9 +312,12 @@ def test_plan_by_hand() -> None:
         )
     moved = found[(found["team"] != "") & (found["rep_before"] != "")]
     moved = moved[moved["rep"] != moved["rep_before"]]
-    expected = [[i, r["name"], r["zone"], r["rep_before"], r["rep"]] for i, r in moved.iterrows()]
+    expected = [
+        [i, r["name"], r["zone"], r["rep_before"], r["rep"], r["sales"]]
+        for i, r in moved.iterrows()
+    ]
     assert plan.handover.to_numpy().tolist() == expected and expected
-    assert list(plan.handover.columns) == ["account", "name", "zone", "from", "to"]
+    assert list(plan.handover.columns) == ["account", "name", "zone", "from", "to", "sales"]
     assert plan.owner_changes == len(expected)
 
 
@@ -296,7 +325,8 @@ def test_work_of_each_rep_by_hand() -> None:
     plan = plan_of(visits_per_rep=150.0)
     found, reps = plan.accounts, plan.reps
     assert list(reps.columns) == [
-        "team", "rep", "region", "accounts", "visits", "off_mean", "taken_over", *SUMMED,
+        "team", "rep", "region", "visits", "off_mean", "taken_over", "accounts", *SUMMED,
+        "growth_rate",
     ]  # fmt: skip
     people = dict(zip(plan.teams["team"], plan.teams["people"], strict=True))
     home = assign_reps(accounts().assign(team=found["team"]), people).home
@@ -320,7 +350,7 @@ def test_work_of_each_rep_by_hand() -> None:
 
 def test_nobody_is_key() -> None:
     frame = accounts().assign(zone="watch")
-    plan = build_plan(Matrix(frame, 1.0, 0.3, 0.3, {}, {}), study_of())
+    plan = build_plan(matrix_of(frame), study_of())
     assert len(plan.reps) == 0 == len(plan.handover) and plan.owner_changes == 0
     assert list(plan.reps.columns)[:3] == ["team", "rep", "region"]
     assert plan.teams["people"].tolist() == [0, 0]
@@ -330,6 +360,7 @@ def test_nobody_is_key() -> None:
 
 def test_unknown_potential_leaves_no_target_even_where_growth_is_asked() -> None:
     frame = accounts().assign(zone="", potential=np.nan, potential_low=np.nan, sow=np.nan)
+    frame = frame.join(expect_gains(wallet_of(frame), prior_attainment(0.5)))
     notes: list[str] = []
     found = set_targets(frame, study_of(company_growth=0.1), notes)
     assert found["target_growth"].isna().all() and notes == []
