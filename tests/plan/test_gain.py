@@ -63,7 +63,9 @@ def test_unknown_potential_has_no_gain() -> None:
     wallet.quantiles[3] = np.nan
     gains = expect_gains(wallet, prior_attainment(0.5))
     names = ["winnable", "win_chance", "at_risk", "expected_gain"]
-    assert gains.loc["a0003", names].isna().all() and gains.drop(index="a0003").notna().all(axis=None)
+    assert gains.loc["a0003", names].isna().all() and gains.drop(index="a0003").notna().all(
+        axis=None
+    )
 
 
 def test_points_of_the_total_equal_brute_force() -> None:
