@@ -18,6 +18,7 @@ import click
 from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
 
+FORCE = "Move into a dated folder what is there and kalib did not write."
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -73,7 +74,12 @@ def main(debug: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path),
               help="The report's folder; of several studies, the folder of all.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
-@click.option("--force", is_flag=True, help="Run also what has not changed since its report.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Run also what has not changed since its report, and move into a dated "
+    "folder what kalib did not write.",
+)
 @click.option("--scheduler", default="", metavar="ADDRESS",
               help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.")  # fmt: skip
 @click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
@@ -95,6 +101,7 @@ def run(
     interrupted goes on with the notebook it had come to.
     """
     from kalib.runs.batch import REPORTS, run_batch
+    from kalib.runs.overview import check_overview
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
@@ -104,6 +111,8 @@ def run(
 
         secret = Secret(key)
     several = len(studies) > 1
+    if several or out is None:
+        check_overview(out or REPORTS, force=force)
     outcomes = run_batch(
         studies, out, read_settings(pairs), jobs=jobs, force=force, scheduler=scheduler,
         overrides=overrides, secret=secret,
@@ -195,15 +204,17 @@ def schema() -> None:
 @main.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-def compare(before: Path, after: Path) -> None:
+@click.option("--force", is_flag=True, help=FORCE)
+def compare(before: Path, after: Path, force: bool) -> None:
     """What changed between two waves, and what of it is more than noise."""
+    from kalib.files import add_to_report
     from kalib.report import wave_tables
-    from kalib.runs.outputs import write_json
+    from kalib.runs.outputs import to_json
     from kalib.waves.waves import Wave, compare_waves
     from kalib.words.catalogue import Words
 
     waves = compare_waves(Wave.read(before), Wave.read(after))
-    write_json(waves.to_json(), after / "waves.json")
+    add_to_report(after, "waves.json", to_json(waves.to_json()), force=force)
     words = Words("en", "")
     click.echo(f"{wave_tables.summary(waves, words)}\n")
     for table in wave_tables.all_tables(waves, words):
@@ -253,11 +264,12 @@ def score(
 @click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
 @click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
               help="Lay a value over the study file.")  # fmt: skip
-def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...]) -> None:
+@click.option("--force", is_flag=True, help=FORCE)
+def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...], force: bool) -> None:
     """Fit the formula of a study whose tables exceed memory; kalib score applies it."""
     from kalib.scale.large import fit_large
 
-    found = fit_large(study, out, memory=memory, settings=read_settings(pairs))
+    found = fit_large(study, out, memory=memory, settings=read_settings(pairs), force=force)
     click.echo(f"{found.formula.text}\n{found.verdict}: R² {found.fit.r2:.3f}, "
                f"{found.r2_folds:.3f} out of sample; {found.used:,} of {found.surveyed:,} surveyed "
                f"accounts in the sums, {found.sample:,} read as rows\n{out}")  # fmt: skip

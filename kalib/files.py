@@ -1,36 +1,328 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and whose they are.
+
+No command deletes or replaces what it did not write. A report's run.json lists each of its files
+with its SHA-256; what is not listed, or no longer as listed, is somebody's: it is refused by name,
+or moved into a dated folder beside the report, never deleted.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import shutil
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
+
+from kalib.errors import KalibError, Problem, StudyError, refusal
 
 PACKAGE = Path(__file__).resolve().parent  # the installed package
+MARK = "run.json"  # every finished report has it
+PRINT = "fingerprint"  # in the folder of a run at work: of its inputs
+KEPT = ("steps/*.pkl", "notebooks/*.ipynb")  # each moved in whole, so never half-written
+# What systems and editors leave by themselves; it is nobody's work.
+CLUTTER = (".DS_Store", "Thumbs.db", "~$*", ".~lock*")
+CHECKPOINTS = (".ipynb_checkpoints", "*-checkpoint.*")
+ASIDE = "aside_"  # begins the name of the dated folder; no study and no period is called so
+LOCK_SECONDS = 0.2  # a lock that its owner is just removing is free within that time
+MOST_NAMED = 10  # files in one message
 
 
 @contextmanager
 def whole(target: Path, writer: str = "") -> Iterator[Path]:
-    """A hidden path beside target to write a file or a folder to.
+    """A hidden path beside target, or beside what it links to, to write a file or a folder to.
 
-    What lies there takes target's place, a file's or a folder's, when the block ends well, and is
-    cleared when it does not. writer: tells apart several processes that write the same target at
-    once. Raises OSError, with target as its file, whatever part it named.
+    What lies there takes the place of target, a file or an empty folder, when the block ends well,
+    and is cleared when it does not. writer: tells apart several processes that write the same
+    target at once. Raises StudyError where target is a folder that holds anything, OSError, with
+    target as its file, whatever part it named.
     """
+    shown, target = target, _place(target)
     part = target.with_name(f".{target.name}{writer}.part")
     try:
+        if target.is_dir() and any(target.iterdir()):
+            raise StudyError(
+                Problem("is a folder that holds files", file=str(shown),
+                        remedy="Give another name, or move the folder")
+            )  # fmt: skip
         _clear(part)
         yield part
-        if target.is_dir() or part.is_dir():
-            _clear(target)
+        if target.is_dir():
+            target.rmdir()
+        elif part.is_dir():
+            target.unlink(missing_ok=True)
         part.replace(target)
     except OSError as error:
-        error.filename, error.filename2 = str(target), None
+        error.filename, error.filename2 = str(shown), None
         raise
     finally:
         with suppress(OSError):  # a read-only disk refuses to remove even what is not there
             _clear(part)
+
+
+@contextmanager
+def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -> Iterator[Path]:
+    """A temporary folder that becomes target, or what target links to, when the block ends well.
+
+    The block leaves a run.json, to which the list of files is added. On an error the folder is
+    removed and target stays as it was. Where an interrupted run with the same fingerprint left
+    steps and notebooks, the folder starts with them. force: what is not ours is moved aside, not
+    refused. Raises StudyError where target holds what is not ours, KalibError where another run is
+    at work on it or the system refuses to write.
+    """
+    shown, target = target, _place(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target):
+            _recover(target)
+            check_folder(shown, force=force)
+            work = target.with_name(f".{target.name}.part")
+            try:
+                _prepare(work, fingerprint)
+                yield work
+                (work / PRINT).unlink()
+                write_record(work, read_run(work))
+                _move_in(work, target)
+            except Exception:
+                shutil.rmtree(work, ignore_errors=True)
+                raise
+    except OSError as error:
+        raise KalibError(f"the report can't be written to {shown}: {refusal(error)}") from error
+
+
+def check_folder(target: Path, *, force: bool = False) -> None:
+    """Refuse, by name, what a report in target would take the place of and is not ours; a report
+    from before there were lists is not refused, it will be moved aside."""
+    place = _place(target)
+    if place == Path.cwd() or place in Path.cwd().parents:
+        raise StudyError(
+            Problem("is the folder you work in", file=str(target), remedy="Give --out a new folder")
+        )
+    found = [] if force or not place.exists() or _listless(place) else foreign(place)
+    if found:
+        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise StudyError(
+            Problem("holds what kalib did not write: " + ", ".join(found[:MOST_NAMED]) + more,
+                    file=str(target), remedy="Move it elsewhere, or give --force, which moves it "
+                    "into a dated folder beside the report")
+        )  # fmt: skip
+
+
+def foreign(report: Path) -> list[str]:
+    """The files of a folder, by their names in it, that are not a report's as it was written."""
+    if not report.is_dir():
+        return [report.name]
+    run = read_run(report)
+    if "files" in run and not _intact(run):
+        return [MARK]  # whose list can't be trusted
+    found = []
+    for name in _names(report):
+        with suppress(FileNotFoundError):  # another run has just replaced the report
+            if not _ours(report, name, run) and not _clutter(name):
+                found.append(name)
+    return found
+
+
+def set_aside(path: Path, beside: Path | None = None) -> Path:
+    """Move a file or a folder, whole, into a dated folder beside it (or beside another place), say
+    so, and return where it is now."""
+    target = dated_folder(beside or path) / path.name.removeprefix(".").removesuffix(".old")
+    path.rename(target)
+    _say(target)
+    return target
+
+
+def dated_folder(beside: Path) -> Path:
+    """A new folder beside a place, named after the moment."""
+    name = beside.with_name(f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}")
+    for number in range(1, 1000):
+        place = name if number == 1 else name.with_name(f"{name.name}-{number}")
+        with suppress(FileExistsError):
+            place.mkdir()
+            return place
+    raise KalibError(f"{name} and 998 more are there already; remove some")
+
+
+def add_to_report(report: Path, name: str, text: str, *, force: bool = False) -> None:
+    """Write one more file of a finished report and list it. Raises StudyError where a file of that
+    name is there that is not ours, unless force, which moves it aside."""
+    report = _place(report)
+    with locked(report):
+        run = read_run(report)
+        if (report / name).exists() and not _ours(report, name, run):
+            if not force:
+                raise StudyError(
+                    Problem("was not written by kalib, or was changed since", file=name,
+                            remedy="Move it elsewhere, or give --force, which moves it into a "
+                            "dated folder beside the report")
+                )  # fmt: skip
+            set_aside(report / name, report)
+        with whole(report / name) as part:
+            part.write_text(text, encoding="utf-8")
+        if _intact(run):
+            run["files"][name] = file_hash(report / name)
+            write_record(report, run, run["files"])
+
+
+def write_record(
+    report: Path, run: Mapping[str, Any], files: Mapping[str, str] | None = None
+) -> None:
+    """Write run.json with the list of the report's files, by default all there are."""
+    if files is None:
+        files = {name: file_hash(report / name) for name in _names(report) if name != MARK}
+    content = {key: value for key, value in run.items() if key not in ("files", "record")}
+    content["files"] = dict(sorted(files.items()))
+    content["record"] = _digest(content)
+    with whole(report / MARK) as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_run(report: Path) -> dict[str, Any]:
+    """A report's run.json; empty where it can't be read."""
+    try:
+        content = json.loads((report / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a place; the system lets go of it when the process ends, however it ends."""
+    from filelock import FileLock, Timeout
+
+    path = target.with_name(f".{target.name}.lock")
+    lock = FileLock(path, timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise KalibError(f"another run is at work on {target.name}; wait for it to end") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if sys.platform != "win32" and not path.stat().st_size:  # the lock's own is empty
+                path.unlink()
+        lock.release()
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Files below a folder and links to folders, by their names in it."""
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in sorted([*files, *links]):
+            yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def _clutter(name: str) -> bool:
+    *folders, last = name.split("/")
+    saved = folders[-1:] == [CHECKPOINTS[0]] and fnmatch(last, CHECKPOINTS[1])
+    return saved or any(fnmatch(last, pattern) for pattern in CLUTTER)
+
+
+def _ours(report: Path, name: str, run: Mapping[str, Any]) -> bool:
+    """Whether a file is as the list of its report has it."""
+    if not _intact(run) or (report / name).is_symlink():
+        return False
+    return name == MARK or run["files"].get(name) == file_hash(report / name)
+
+
+def _intact(run: Mapping[str, Any]) -> bool:
+    """Whether a run.json has a list of files and is as it was written."""
+    content = {key: value for key, value in run.items() if key != "record"}
+    return isinstance(run.get("files"), dict) and run.get("record") == _digest(content)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _listless(report: Path) -> bool:
+    """Whether a folder is a report from before there were lists of files."""
+    run = read_run(report)
+    return "files" not in run and {"kalib", "fingerprint", "study"} <= set(run)
+
+
+def _prepare(work: Path, fingerprint: str) -> None:
+    """Make the folder to work in, with what may be kept of an interrupted run."""
+    mark = work / PRINT
+    if fingerprint and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
+        kept = {path for pattern in KEPT for path in work.glob(pattern)}
+        for path in sorted(work.rglob("*"), reverse=True):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in kept and path != mark:
+                path.unlink()
+    else:
+        if work.exists() and any(work.iterdir()) and not (work / MARK).exists() | mark.exists():
+            set_aside(work)
+        work.mkdir(exist_ok=True)
+        mark.write_text("", encoding="utf-8")
+        for path in work.iterdir():
+            if path != mark:
+                _clear(path)
+        mark.write_text(fingerprint, encoding="utf-8")
+
+
+def _move_in(work: Path, target: Path) -> None:
+    """Two renames; a run killed between them is mended by the next `_recover`."""
+    old = target.with_name(f".{target.name}.old")
+    if target.exists():
+        target.rename(old)
+    work.rename(target)
+    _retire(old)
+
+
+def _recover(target: Path) -> None:
+    """Undo what a run killed while it moved its report in left: the previous report goes back."""
+    old = target.with_name(f".{target.name}.old")
+    if old.exists() and not target.exists():
+        old.rename(target)
+    _retire(old)
+
+
+def _retire(old: Path) -> None:
+    """Delete a replaced report's own files, its list last, after what is not ours has been moved
+    aside. A kill at any moment leaves what the next call goes on with."""
+    if not old.exists():
+        return
+    theirs = foreign(old)
+    if theirs and not _intact(read_run(old)):
+        set_aside(old)
+        return
+    if theirs:
+        place = dated_folder(old) / old.name.removeprefix(".").removesuffix(".old")
+        for name in theirs:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (old / name).rename(place / name)
+        _say(place)
+    for name in [*(name for name in _names(old) if name != MARK), MARK]:
+        (old / name).unlink(missing_ok=True)
+    shutil.rmtree(old)  # folders without a file
+
+
+def _say(place: Path) -> None:
+    here = Path.cwd()
+    shown = place.relative_to(here) if place.is_relative_to(here) else place
+    print(f"what kalib did not write is now in {shown}", file=sys.stderr)
+
+
+def _place(path: Path) -> Path:
+    """Where a path leads, links followed."""
+    return Path(os.path.realpath(path))
 
 
 def _clear(path: Path) -> None:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from kalib.errors import Problem, StudyError
+from kalib.files import check_folder
 from kalib.runs.processes import Child, start, tell
 from kalib.runs.progress import Told, following
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, is_current
@@ -49,23 +50,26 @@ class Outcome:
 @dataclass(frozen=True)
 class Asked:
     """What is asked of every run: "section.key" -> value, the workbook of overrides, where the key
-    of the codes is, notebooks at a time."""
+    of the codes is, notebooks at a time, whether what is not ours is moved aside."""
 
     settings: dict[str, str]
     overrides: Path | None = None
     secret: Secret | None = None
     workers: int = 1
+    force: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """One study to run: where its report goes, and whether that is up to date already."""
+    """One study to run: where its report goes, and whether that is up to date already; error:
+    what is wrong with the study file or with that place."""
 
     study: str
-    target: Path | None  # None where the study file is bad: its run says how
+    target: Path | None  # None where the study file is bad
     current: bool = False
     name: str = ""
     period: str = ""
+    error: StudyError | None = None
 
 
 Chains = Sequence[Sequence[Job]]
@@ -85,25 +89,30 @@ def run_batch(
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
     out: the report's folder; with several studies, the folder of their reports. force: run also
-    what has not changed. scheduler: address of a Dask scheduler whose workers run the studies.
-    overrides: the workbook of the one study; secret: as in `run_study`. Raises StudyError where two
-    studies would write the same report.
+    what has not changed, and move aside what is not ours in a report's place. scheduler: address
+    of a Dask scheduler whose workers run the studies. overrides: the workbook of the one study;
+    secret: as in `run_study`. Raises StudyError where two studies would write the same report.
     """
     if overrides and len(studies) > 1:
         raise StudyError(
             Problem("--overrides belongs to one study", remedy="Run that study by itself")
         )
     workers = 1 if len(studies) > 1 else MOST_WORKERS
-    asked = Asked(dict(settings or {}), overrides, secret, workers)
-    planned = [_plan(study, out, asked, len(studies) > 1, force) for study in studies]
+    asked = Asked(dict(settings or {}), overrides, secret, workers, force)
+    planned = [_plan(study, out, asked, len(studies) > 1) for study in studies]
     places = [job.target.resolve() for job in planned if job.target is not None]
     if len(set(places)) < len(places):
         raise StudyError(
             Problem("two of the studies have the same name and period", file="study.toml",
                     remedy="Give one of them another [study] name or period")
         )  # fmt: skip
-    done = {job.study: Outcome(job.study, job.target, unchanged=True) for job in planned}
-    waiting = in_order(planned)
+    done = {
+        job.study: Outcome(job.study, error=job.error)
+        if job.error
+        else Outcome(job.study, job.target, unchanged=True)
+        for job in planned
+    }
+    waiting = in_order([job for job in planned if not job.error])
     if waiting:
         with following([job.study for chain in waiting for job in chain]) as told:
             if scheduler:
@@ -114,21 +123,25 @@ def run_batch(
     return [done[study] for study in studies]
 
 
-def _plan(study: str, out: Path | None, asked: Asked, several: bool, force: bool) -> Job:
+def _plan(study: str, out: Path | None, asked: Asked, several: bool) -> Job:
     try:
         loaded = load_study(study, asked.settings)
         key = asked.secret.key(loaded.folder) if asked.secret else None
-    except StudyError:
-        return Job(study, None)
+    except StudyError as error:
+        return Job(study, None, error=error)
     single = out if not several else None
     target = single or (out or REPORTS) / loaded.name / loaded.period
-    if force:
-        return Job(study, target, False, loaded.name, loaded.period)
     file = study_path(study)
     earlier = earlier_report(target, loaded.name, loaded.period)
     inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key, earlier)
-    current = is_current(target, fingerprint(inputs))
-    return Job(study, target, current, loaded.name, loaded.period)
+    current = not asked.force and is_current(target, fingerprint(inputs))
+    job = Job(study, target, current, loaded.name, loaded.period)
+    try:
+        if not current:
+            check_folder(target, force=asked.force)
+    except StudyError as error:
+        return replace(job, error=error)
+    return job
 
 
 def in_order(planned: Sequence[Job]) -> Chains:
@@ -190,7 +203,7 @@ def _run_there(scheduler: str, waiting: Chains, asked: Asked, told: Told) -> lis
             target = job.target or Path()  # a bad study file is refused before it is used
             folder = Path(job.study) if Path(job.study).is_dir() else Path(job.study).parent
             key = asked.secret.key(folder) if asked.secret else None
-            return run_there(client, job.study, target, asked.settings, asked.overrides, key)
+            return run_there(client, job.study, target, asked, key)
 
         return _side_by_side(waiting, len(waiting), run)
 
@@ -219,5 +232,12 @@ def work(study: str, target: Path | None, asked: Asked) -> Path:
     from kalib.runs.run import run_study
 
     return run_study(
-        study, target, asked.settings, tell, asked.overrides, asked.secret, asked.workers
+        study,
+        target,
+        asked.settings,
+        tell,
+        asked.overrides,
+        asked.secret,
+        asked.workers,
+        asked.force,
     )

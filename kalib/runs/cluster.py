@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalib.errors import KalibError, need
+from kalib.files import report_folder
 from kalib.runs.processes import start
 from kalib.runs.provenance import input_files
-from kalib.runs.storage import report_folder
 from kalib.study.loading import load_study, study_path
 from kalib.tables.anonymize import Secret
+
+if TYPE_CHECKING:
+    from kalib.runs.batch import Asked
 
 CONNECT_SECONDS = 10
 STUDY, REPORT, OVERRIDES, KEY = "study", "report", "overrides.xlsx", "key"
@@ -41,8 +44,7 @@ def run_there(
     client: Any,
     study: str,
     target: Path,
-    settings: dict[str, str],
-    overrides: Path | None,
+    asked: Asked,
     key: bytes | None,
 ) -> Path:
     """Run a study on a worker and put its report at target, moved in whole.
@@ -53,14 +55,15 @@ def run_there(
     file = study_path(study)
     files = {
         f"{STUDY}/{name}": path.read_bytes()
-        for name, path in input_files(load_study(study, settings), file).items()
+        for name, path in input_files(load_study(study, asked.settings), file).items()
     }
-    if overrides:
-        files[OVERRIDES] = overrides.read_bytes()
+    if asked.overrides:
+        files[OVERRIDES] = asked.overrides.read_bytes()
     if key:
         files[KEY] = key
-    with report_folder(target) as work:
-        future = client.submit(run_packed, files, f"{STUDY}/{file.name}", settings, pure=False)
+    with report_folder(target, force=asked.force) as work:
+        study_file = f"{STUDY}/{file.name}"
+        future = client.submit(run_packed, files, study_file, asked.settings, pure=False)
         with zipfile.ZipFile(io.BytesIO(future.result())) as packed:
             packed.extractall(work)
     return target

@@ -99,9 +99,14 @@ def overridden(analysis: Analysis) -> dict[str, Any] | None:
 
 
 def write_json(content: object, path: Path) -> None:
-    """Write JSON that any program reads: no NaN, keys in the order given."""
+    """Write JSON that any program reads."""
+    path.write_text(to_json(content), encoding="utf-8")
+
+
+def to_json(content: object) -> str:
+    """JSON that any program reads: no NaN, keys in the order given."""
     text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    return text + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -11,20 +12,43 @@ from typing import Any
 
 from kalib import __version__
 from kalib.errors import Problem, StudyError
-from kalib.files import PACKAGE, whole
+from kalib.files import ASIDE, MARK, PACKAGE, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
-from kalib.runs.provenance import MARK, read_run
 from kalib.study.loading import load_study
 from kalib.words.catalogue import Words
 
 TEMPLATES = PACKAGE / "report" / "templates"
 PAGE = "index.html"
+SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
 LOG_WIDTH = 160  # letters; a log has no edge to wrap at
 FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
 
 
+def check_overview(reports: Path, *, force: bool = False) -> None:
+    """Refuse to replace a reports/index.html that is not ours as it was written; a page from before
+    pages were sealed, or any with force, is moved aside."""
+    page = reports / PAGE
+    if not page.exists():
+        return
+    text, _, seal = page.read_text(encoding="utf-8", errors="replace").rpartition(SEAL)
+    if seal == _seal(text):
+        return
+    older = not text and "· kalib</title>" in seal
+    if not force and not older:
+        raise StudyError(
+            Problem("was not written by kalib, or was changed since", file=str(page),
+                    remedy="Move it elsewhere, or give --force, which moves it into a dated folder")
+        )  # fmt: skip
+    set_aside(page)
+
+
+def _seal(text: str) -> str:
+    return f"{hashlib.sha256(text.encode()).hexdigest()} -->\n"
+
+
 def write_overview(reports: Path) -> Path:
-    """Write reports/index.html: every report below the folder, a line each; returns the page."""
+    """Write reports/index.html: every report below the folder, a line each; returns the page. The
+    page ends with a hash of itself, by which it is known for ours."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     runs = read_reports(reports)
@@ -38,7 +62,7 @@ def write_overview(reports: Path) -> Path:
         runs=runs, words=words, files=FILES, version=__version__
     )
     with whole(reports / PAGE) as part:
-        part.write_text(page, encoding="utf-8")
+        part.write_bytes(f"{page}{SEAL}{_seal(page)}".encode())
     return reports / PAGE
 
 
@@ -69,7 +93,7 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
     found = []
     for file in sorted(reports.glob(f"*/*/{MARK}"), reverse=True):
         summary, run = read_summary(file.parent), read_run(file.parent)
-        if not summary or not run:
+        if not summary or not run or file.parts[-3].startswith(ASIDE):
             continue
         about = run["parameters"]["study"]
         found.append(

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kalib import __version__
-from kalib.files import PACKAGE
+from kalib.files import MARK, PACKAGE, file_hash, read_run
 from kalib.study.settings import Study
 
-MARK = "run.json"  # every finished report has it
 COMPARED = ("accounts.csv", "formula.json", "summary.json")  # the same bytes from the same inputs
 DELIVERED = (
     *COMPARED, "accounts.parquet", "verdict.json", "index.html", "report.pdf", "deck.pptx",
@@ -113,21 +112,6 @@ def is_current(report: Path, print_of_inputs: str) -> bool:
     return all((report / name).is_file() for name in DELIVERED) and (
         read_run(report).get("fingerprint") == print_of_inputs
     )
-
-
-def read_run(report: Path) -> dict[str, Any]:
-    """A report's run.json; empty where it can't be read."""
-    try:
-        content = json.loads((report / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalib.errors import Problem, StudyError
+from kalib.files import MARK, read_run
 from kalib.runs.batch import Asked, Job, run_here
-from kalib.runs.provenance import COMPARED, MARK, PACKAGES, inputs_of, read_run
+from kalib.runs.provenance import COMPARED, PACKAGES, inputs_of
 from kalib.study.loading import load_study, study_path
 
 if TYPE_CHECKING:

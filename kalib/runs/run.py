@@ -13,6 +13,7 @@ from typing import Any
 from kalib import __version__
 from kalib.analysis import SEED, Analysis
 from kalib.errors import StudyError
+from kalib.files import report_folder
 from kalib.plots.figures import all_figures
 from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.deck import write_deck
@@ -25,7 +26,6 @@ from kalib.report.workbook import write_workbook
 from kalib.runs.execution import SCRATCH, execute_notebooks, notebooks_of_run
 from kalib.runs.outputs import overridden, write_json, write_outputs
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, provenance
-from kalib.runs.storage import report_folder
 from kalib.tables.anonymize import Secret
 from kalib.waves.waves import Wave, Waves, compare_waves
 
@@ -41,14 +41,16 @@ def run_study(
     overrides: Path | None = None,
     secret: Secret | None = None,
     workers: int = 2,
+    force: bool = False,
 ) -> Path:
     """Run a study and return its report's folder.
 
     study: study.toml or its folder; out: the report's folder (default reports/<name>/<period>);
     settings: "section.key" -> value; progress: called as each step begins; overrides: a workbook
     in which field experts replaced potentials; secret: where the key of the codes is that stand
-    for names and ids, None to name them; workers: notebooks at a time. Raises StudyError for bad
-    data, KalibError where the run fails; the previous report then stays as it was.
+    for names and ids, None to name them; workers: notebooks at a time; force: what is not ours in
+    the report's place is moved aside, not refused. Raises StudyError for bad data, KalibError where
+    the run fails; the previous report then stays as it was.
     """
     settings = dict(settings or {})
     analysis = Analysis(study, settings=settings, overrides=overrides)
@@ -60,7 +62,7 @@ def run_study(
     earlier = earlier_report(target, analysis.study.name, analysis.study.period)
     inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key, earlier)
     clock = _Clock(progress or (lambda *_: None), len(notebooks_of_run(earlier)) + 4)
-    with report_folder(target, fingerprint(inputs)) as work:
+    with report_folder(target, fingerprint(inputs), force=force) as work:
         analysis = Analysis(study, work, settings, overrides, key)
         _make(analysis, inputs, work, clock, workers, earlier)
     return target

@@ -19,13 +19,13 @@ import numpy as np
 
 from kalib.analysis import SEED, Analysis
 from kalib.errors import Problem, StudyError
+from kalib.files import report_folder
 from kalib.formula.formula import Formula, Term
 from kalib.formula.subsets.search import best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators.screening import Column, Design, build_design
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import inputs_of, provenance
-from kalib.runs.storage import report_folder
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
@@ -60,6 +60,7 @@ def fit_large(
     memory: str = MEMORY,
     sample: int = SAMPLE,
     settings: Mapping[str, str] | None = None,
+    force: bool = False,
 ) -> LargeFit:
     """Fit a study's formula on tables of any size; out is then a run that `score_table` applies.
 
@@ -68,7 +69,7 @@ def fit_large(
     are set aside, as in any run, and where own sales decided who was surveyed, the sample's weights
     against it are carried over to all surveyed accounts; rows with a gap in an indicator are left
     out. The indicators are chosen by BIC. Leaves formula.json, verdict.json and run.json in out,
-    whole or not at all.
+    whole or not at all; force moves aside what is there and not ours.
     """
     settings = dict(settings or {})
     study = load_study(study_file, settings)
@@ -97,7 +98,7 @@ def fit_large(
             "r2_folds": found.r2_folds,
         }
     inputs = inputs_of(study, file, settings)
-    with report_folder(out) as work:
+    with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
         write_json(verdict.to_json(), work / "verdict.json")
         write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")

@@ -20,6 +20,7 @@ from test_scale import finished
 
 from kalib.analysis import Analysis
 from kalib.errors import KalibError, refusal
+from kalib.files import write_record
 from kalib.report.findings import find
 from kalib.report.workbook import write_workbook
 from kalib.runs import run
@@ -39,8 +40,7 @@ def earlier(tmp_path: Path) -> Path:
     """An earlier report: what makes a folder one, and a page."""
     report = tmp_path / "out" / "2026"
     report.mkdir(parents=True)
-    (report / "run.json").write_text("{}", encoding="utf-8")
-    (report / "index.html").write_bytes(b"the earlier report")
+    write_earlier(report)
     return report
 
 
@@ -102,8 +102,8 @@ def spot(tmp_path: Path) -> Place:
 
 
 def write_earlier(report: Path) -> None:
-    (report / "run.json").write_text("{}", encoding="utf-8")
     (report / "index.html").write_bytes(b"the earlier report")
+    write_record(report, {})
 
 
 def failure(

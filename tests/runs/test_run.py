@@ -21,7 +21,6 @@ from kalib.errors import KalibError, StudyError
 from kalib.runs.execution import check_parameters, notebook_paths, notebooks_of_run
 from kalib.runs.outputs import CONTRACT
 from kalib.runs.run import run_study
-from kalib.runs.storage import report_folder
 
 FILES = (
     "index.html", "accounts.xlsx", "accounts.csv", "accounts.parquet", "formula.json",
@@ -150,52 +149,6 @@ def test_notebooks_are_as_the_house_has_them() -> None:
             lines = cell.source.splitlines()
             assert len([line for line in lines if line.strip()]) <= 6
             assert not re.search(r"^\s*(def|for|while)\b|plt\.|rcParams", cell.source, re.M)
-
-
-def test_failed_run_leaves_the_earlier_report(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    with report_folder(target) as work:
-        (work / "run.json").write_text("first")
-    with pytest.raises(RuntimeError), report_folder(target) as work:
-        (work / "run.json").write_text("second")
-        raise RuntimeError
-    assert (target / "run.json").read_text() == "first"
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
-def test_report_is_replaced_whole(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    for text in ("first", "second"):
-        with report_folder(target) as work:
-            (work / "run.json").write_text(text)
-            (work / text).touch()
-    assert {path.name for path in target.iterdir()} == {"run.json", "second"}
-
-
-def test_what_a_killed_run_left_is_mended(tmp_path: Path) -> None:
-    old = tmp_path / ".report.old"
-    old.mkdir()
-    (old / "run.json").write_text("first")
-    (tmp_path / ".report.part").mkdir()
-    with pytest.raises(RuntimeError), report_folder(tmp_path / "report"):
-        raise RuntimeError
-    assert (tmp_path / "report/run.json").read_text() == "first"
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
-def test_a_folder_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(StudyError, match="not a report"), report_folder(tmp_path):
-        pytest.fail("entered")
-    assert (tmp_path / "letters.txt").read_text() == "dear"
-
-
-def test_two_runs_of_one_study_do_not_meet(tmp_path: Path) -> None:
-    with report_folder(tmp_path / "report") as work:
-        with pytest.raises(KalibError, match="another run"), report_folder(tmp_path / "report"):
-            pytest.fail("entered")
-        (work / "run.json").touch()
-    assert (tmp_path / "report/run.json").exists()
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root writes anywhere")
