@@ -249,7 +249,8 @@ def _condition(fit: LeastSquares) -> Check:
 
 
 def _influence(fit: LeastSquares) -> Check:
-    worst = float(np.nanmax(fit.cook))
+    distance = fit.cook[np.isfinite(fit.cook)]
+    worst = float(distance.max(initial=0.0))  # a fit without errors has no distances
     good = worst < COOK_HIGH
     return Check(
         "influence",

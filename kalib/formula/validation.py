@@ -51,7 +51,7 @@ class SurveyBias:
 
     weights: (n,), mean 1 over surveyed accounts; effective: Kish's effective sample size;
     p_value: likelihood-ratio test that sales add nothing to the indicators in explaining who was
-    surveyed; biased: p_value below BIAS_LEVEL.
+    surveyed, 1 where all sales are alike and can't tell; biased: p_value below BIAS_LEVEL.
     """
 
     weights: np.ndarray
@@ -194,6 +194,9 @@ def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> 
     size = np.log(np.maximum(sales, sales[sales > 0].min()))
     size = np.where(buys > 0, size - size[sales > 0].mean(), 0.0)
     extra = np.column_stack([buys, size, size**2])
+    freedom = int((extra.std(axis=0) > 1e-12).sum())
+    if freedom == 0:  # a test without degrees of freedom has no p-value
+        return plain
     both = np.column_stack([matrix, extra])
     both = (both - both.mean(axis=0)) / np.maximum(both.std(axis=0), 1e-12)
     base = both[:, : matrix.shape[1]]
@@ -209,9 +212,8 @@ def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> 
 
     without, _ = deviance(base)
     with_sales, chance = deviance(both)
-    freedom = int((extra.std(axis=0) > 0).sum())
     p_value = float(chi2.sf(max(without - with_sales, 0.0), freedom))
-    if p_value >= BIAS_LEVEL:
+    if not p_value < BIAS_LEVEL:  # nor where it is not a number
         return SurveyBias(plain.weights, plain.effective, p_value, False)
     odds = ((1 - chance) / chance)[surveyed]
     odds = np.minimum(odds, WEIGHT_CUT * np.median(odds))

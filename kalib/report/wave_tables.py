@@ -114,11 +114,12 @@ def formula_drift(waves: Waves, words: Words) -> Exhibit:
 
 def chow(waves: Waves, words: Words) -> Exhibit:
     """Chow's tests that one formula holds in both waves, in words."""
+    unsaid = "These surveys can't tell."
     meanings = {
         "whole formula": ("The same formula holds in both waves.",
-                          "The formula has changed between the waves."),
+                          "The formula has changed between the waves.", unsaid),
         "slopes": ("The indicators weigh what they weighed; only the level may have moved.",
-                   "The weights of the indicators have changed, not only the level."),
+                   "The weights of the indicators have changed, not only the level.", unsaid),
     }  # fmt: skip
     table = waves.drift.tests
     frame = pd.DataFrame(
@@ -130,7 +131,7 @@ def chow(waves: Waves, words: Words) -> Exhibit:
             ],
             "p-value": [_number(v, ".3f") for v in table["p_value"]],
             "what it means": [
-                meanings[test][int(p < LEVEL)]
+                meanings[test][2 if np.isnan(p) else int(p < LEVEL)]
                 for test, p in zip(table["test"], table["p_value"], strict=True)
             ],
         }
