@@ -131,13 +131,15 @@ def expert_bias(
     estimate (N,): potential without overrides, currency a year, by account; source (N,): where it
     came from; entries: of `Overrides`; confidence: of the interval.
     """
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, quantile_test
 
     before = estimate.reindex(entries.index)
     known = before.notna()
     judged = known & source.reindex(entries.index).str.startswith("formula").fillna(False)
     logs = np.sort(np.log(entries["potential"][judged] / before[judged]).to_numpy(float))
-    low, high = median_interval(logs, confidence)
+    low = high = float("nan")
+    if len(logs):
+        low, high = quantile_test(logs, p=0.5).confidence_interval(confidence)
     moved = int((logs != 0).sum())
     return ExpertBias(
         count=len(entries),
@@ -150,18 +152,6 @@ def expert_bias(
         p_value=float(binomtest(int((logs > 0).sum()), moved).pvalue) if moved else float("nan"),
         beyond_noise=bool(low > 0 or high < 0),
     )
-
-
-def median_interval(ordered: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Interval of a median from values (n,) in order; NaN where n is too small for confidence."""
-    from scipy.stats import binom
-
-    n = len(ordered)
-    outside = (1 - confidence) / 2
-    rank = int(np.searchsorted(binom.cdf(np.arange(n // 2 + 1), n, 0.5), outside, side="right"))
-    if rank == 0:
-        return float("nan"), float("nan")
-    return float(ordered[rank - 1]), float(ordered[n - rank])
 
 
 def _table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:

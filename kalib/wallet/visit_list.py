@@ -86,28 +86,20 @@ def below_beyond_noise(p_value: pd.Series, posterior: pd.Series, level: float) -
     p_value is the probability of being listed wrongly, and below level in each it is so in the
     mean (Efron 2007).
     """
-    told, values = posterior.to_numpy(bool), p_value.to_numpy(float)
-    below = benjamini_hochberg(np.where(told, np.nan, values), level)
-    return below | (told & (values < level))
+    from scipy.stats import false_discovery_control
+
+    told, values = posterior.to_numpy(bool), p_value.to_numpy(float).clip(0, 1)  # but for rounding
+    below = told & (values < level)
+    tested = ~told & np.isfinite(values)
+    if tested.any():
+        below[tested] = false_discovery_control(values[tested]) <= level
+    return np.asarray(below)
 
 
 def share_points(shares: np.ndarray) -> np.ndarray:
     """Few points that stand for the draws of market share; none where there are none."""
     levels = (np.arange(SHARE_POINTS) + 0.5) / SHARE_POINTS
     return np.quantile(shares, levels) if len(shares) else np.empty(0)
-
-
-def benjamini_hochberg(p_value: np.ndarray, level: float) -> np.ndarray:
-    """Hypotheses (n,) bool rejected with a false discovery rate of at most level (Benjamini &
-    Hochberg 1995). NaN is never rejected and does not count."""
-    rejected = np.zeros(len(p_value), dtype=bool)
-    known = np.flatnonzero(np.isfinite(p_value))
-    order = known[np.argsort(p_value[known], kind="stable")]
-    limit = level * np.arange(1, len(order) + 1) / max(len(order), 1)
-    below = np.flatnonzero(p_value[order] <= limit)
-    if len(below):
-        rejected[order[: below[-1] + 1]] = True
-    return rejected
 
 
 def week_correlation(weeks: pd.DataFrame) -> float:

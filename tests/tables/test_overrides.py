@@ -22,7 +22,7 @@ from kalib.report import rosters
 from kalib.report.findings import find
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import CONTRACT, accounts_table, overridden
-from kalib.tables.overrides import expert_bias, median_interval, read_overrides
+from kalib.tables.overrides import expert_bias, read_overrides
 
 SALES = pd.Series({"007": 50.0, "A": 0.0, "B": 900.0, "C": 10.0})
 HEADER = ["account", "override potential", "override by", "override reason"]
@@ -108,16 +108,6 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         read_overrides(sheet_of(tmp_path / "a.xlsx", [["A"]], ["account"]), SALES)
     with pytest.raises(StudyError, match="override reason, row 1: there is no such column"):
         read_overrides(sheet_of(tmp_path / "a.xlsx", [["A", 1, "x"]], HEADER[:3]), SALES)
-
-
-def test_median_interval_has_its_coverage_and_the_published_ranks() -> None:
-    # Conover 1999, table of the binomial: n = 10 gives the 2nd and 9th value at 95%.
-    assert median_interval(np.arange(1.0, 11.0), 0.95) == (2.0, 9.0)
-    assert np.isnan(median_interval(np.arange(4.0), 0.9)).all()
-    rng = np.random.default_rng(3)
-    draws = np.sort(rng.lognormal(0, 1, (2000, 15)), axis=1)
-    inside = [low <= 1 <= high for low, high in (median_interval(row, 0.9) for row in draws)]
-    assert 0.89 <= np.mean(inside) <= 0.98
 
 
 def test_experts_without_a_lean_are_noise() -> None:
