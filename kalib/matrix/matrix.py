@@ -27,9 +27,11 @@ class Matrix:
     """Zones of all N accounts.
 
     accounts: the wallet's frame with zone, zone_probability, p_attack, p_defense, p_maintenance,
-    p_watch, top_probability, key_account, key_account_by_sales, change. potential_cut: currency a
-    year; sow_cut, market_share: fractions; counts: accounts by zone; ranking: what the sales
-    ranking misses, see `compare_rankings`; wallet: what the accounts were placed by.
+    p_watch, top_probability (of high potential), key_account, key_account_by_sales, change, and
+    the flags "undecided" and "border". potential_cut: currency a year, and sow_cut, a fraction:
+    the lines between the zones, across which a border case's point lies; market_share: fraction;
+    counts: accounts by zone; ranking: what the sales ranking misses, see `compare_rankings`;
+    wallet: what the accounts were placed by.
     """
 
     accounts: pd.DataFrame
@@ -67,12 +69,55 @@ def potential_cut(potential: np.ndarray, cut: Cut) -> float:
 def assign_zones(
     potential: pd.Series, sow: pd.Series, potential_cut: float, sow_cut: float
 ) -> pd.Series:
-    """Zone by account: at or above a cut counts as high; "" where potential is unknown."""
+    """Zone by account where potential is certain; "" where it is unknown.
+
+    At or above a cut counts as high. Estimates are placed by `place_accounts`.
+    """
     high, loyal = potential >= potential_cut, sow >= sow_cut
     zone = np.select(
         [high & ~loyal, high & loyal, ~high & loyal], ["attack", "defense", "maintenance"], "watch"
     )
     return pd.Series(np.where(potential.notna(), zone, ""), index=potential.index, dtype="str")
+
+
+def key_accounts(chance: pd.Series, potential: pd.Series, cut: Cut) -> pd.Series:
+    """The K accounts with the largest chance of high potential, as booleans (n,).
+
+    chance: top_probability by account, NaN where unknown; ties go to the larger potential, then
+    to the smaller id. K is the number that the cut asks for (quantile, top), or else the expected
+    number of accounts of high potential (value, pareto).
+    """
+    known = int(chance.notna().sum())
+    if cut.kind == "quantile":
+        size = known - int(np.ceil(cut.value * (known - 1) - 1e-9)) if known else 0
+    elif cut.kind == "top":
+        size = min(int(cut.value), known)
+    else:
+        size = int(np.floor(chance.sum() + 0.5))
+    ids = chance.sort_index().index
+    order = np.lexsort((-potential[ids].to_numpy(), -chance[ids].to_numpy()))
+    return pd.Series(chance.index.isin(ids[order[:size]]), index=chance.index)
+
+
+def place_accounts(accounts: pd.DataFrame, cut: Cut, sow_cut: float) -> pd.Series:
+    """Zone by account from its probabilities; "" where potential is unknown.
+
+    accounts: potential, sow and the columns of `zone_probabilities`. A key account (see
+    `key_accounts`) is in attack where that is likelier than defense, another in watch where that
+    is likelier than maintenance; where both are equally likely, its SOW against the cut says.
+    """
+    key = key_accounts(accounts["top_probability"], accounts["potential"], cut)
+    gap = np.where(
+        key,
+        accounts["p_attack"] - accounts["p_defense"],
+        accounts["p_watch"] - accounts["p_maintenance"],
+    )
+    loyal = np.where(gap == 0, accounts["sow"] >= sow_cut, gap < 0)
+    zone = np.select(
+        [key & ~loyal, key & loyal, ~key & loyal], ["attack", "defense", "maintenance"], "watch"
+    )
+    known = accounts["potential"].notna()
+    return pd.Series(np.where(known, zone, ""), index=accounts.index, dtype="str")
 
 
 def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -90,14 +135,14 @@ def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.D
 
     In each draw the potential cut and, where the study asks for it, the market share are computed
     anew. Returns p_attack, p_defense, p_maintenance, p_watch, top_probability (N rows), NaN where
-    potential is unknown, and everywhere without draws.
+    potential is unknown.
     """
     accounts = wallet.accounts
     rows = np.flatnonzero(accounts["potential"].notna())
     sales = accounts["sales"].to_numpy(np.float32)[rows]
     columns = [f"p_{zone}" for zone in ZONES]
     result = pd.DataFrame(np.nan, index=accounts.index, columns=[*columns, "top_probability"])
-    if len(rows) == 0 or draws == 0:
+    if len(rows) == 0:
         return result
     block = max(1, min(draws, BLOCK_CELLS // len(rows)))
     starts = range(0, draws, block)
@@ -142,30 +187,40 @@ def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.n
 def build_matrix(wallet: Wallet, study: Study, draws: int = DRAWS) -> Matrix:
     """Zones, probabilities, key accounts, and what changes against today's list.
 
-    draws: of all potentials, for the probabilities; with 0 these are NaN, and nobody is undecided.
+    draws: of all potentials together, from which the probabilities come.
     """
-    accounts = wallet.accounts.copy()
-    known = accounts["potential"].notna()
-    cut = potential_cut(accounts.loc[known, "potential"].to_numpy(), study.matrix.potential_cut)
-    share = study.matrix.share_cut
+    cut, share = study.matrix.potential_cut, study.matrix.share_cut
     sow_cut = wallet.market_share if share == "market" else float(share)
-    accounts["zone"] = assign_zones(accounts["potential"], accounts["sow"], cut, sow_cut)
     chances = zone_probabilities(wallet, study, draws)
+    accounts = pd.concat([wallet.accounts, chances], axis=1)
+    accounts["zone"] = place_accounts(accounts, cut, sow_cut)
+    accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
+    size = int(accounts["key_account"].sum())
     columns = [f"p_{zone}" for zone in ZONES]
     position = accounts["zone"].map({zone: k for k, zone in enumerate(ZONES)})
     own = chances[columns].to_numpy()[np.arange(len(accounts)), position.fillna(0).astype(int)]
     accounts["zone_probability"] = np.where(position.notna(), own, np.nan)
-    accounts = pd.concat([accounts, chances], axis=1)
-    accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
-    accounts["key_account_by_sales"] = sales_ranking(
-        accounts["sales"], int(accounts["key_account"].sum())
-    )
+    accounts["key_account_by_sales"] = sales_ranking(accounts["sales"], size)
     accounts["change"] = _changes(accounts)
-    unsure = known & (chances[columns].max(axis=1) < UNDECIDED)
+    line = _line(accounts["potential"].dropna().to_numpy(), cut, size)
+    at_point = assign_zones(accounts["potential"], accounts["sow"], line, sow_cut)
+    unsure = chances[columns].max(axis=1) < UNDECIDED
     accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
+    accounts["flags"] = _with_flag(accounts["flags"], at_point != accounts["zone"], "border")
     counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
     ranking = compare_rankings(accounts)
-    return Matrix(accounts, cut, sow_cut, wallet.market_share, counts, ranking, wallet)
+    return Matrix(accounts, line, sow_cut, wallet.market_share, counts, ranking, wallet)
+
+
+def _line(potential: np.ndarray, cut: Cut, size: int) -> float:
+    """Where the potential cut is shown: as many points lie at or above it as accounts are key.
+
+    A value is a line by itself. Expected potentials are more equal than true ones, so that a
+    Pareto share of them lets too many in: there the last of as many points is taken.
+    """
+    if cut.kind == "pareto" and size:
+        return potential_cut(potential, Cut(kind="top", value=size))
+    return potential_cut(potential, cut)
 
 
 def sales_ranking(sales: pd.Series, size: int) -> pd.Series:

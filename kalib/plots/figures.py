@@ -99,15 +99,16 @@ def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
     top = 1.25 * max(float(known["sow"].clip(upper=1.15).max()) if len(known) else 1.0, 0.2)
     for zone in ZONES:
         part = known[known["zone"] == zone]
+        border = part["flags"].str.contains("border").to_numpy(bool)
         ax.scatter(
             part["potential"],
             part["sow"].clip(upper=1.15),
             marker=ZONE_MARKERS[zone],
-            color=ZONE_COLORS[zone],
+            facecolor=np.where(border, "white", ZONE_COLORS[zone]),
+            edgecolor=np.where(border, ZONE_COLORS[zone], "white"),
+            linewidth=np.where(border, 1.0, 0.3),
             s=30,
             alpha=0.75,
-            linewidth=0.3,
-            edgecolor="white",
             rasterized=len(known) > MOST_POINTS,
         )
     ax.set(xscale="log", ylim=(-0.03 * top, top))
@@ -127,7 +128,9 @@ def draw_matrix(matrix: Matrix, study: Study, ax: Axes) -> Axes:
     money_axis(ax.xaxis, words, log=True)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     unit = words.tell(f"({words.yearly()}, log scale)")
-    ax.set_xlabel(words.tell(f"purchasing potential {unit}"))
+    label = words.tell(f"purchasing potential {unit}")
+    open_marks = known["flags"].str.contains("border").any()
+    ax.set_xlabel(label + "\n" + words.tell("Open marks: border cases") if open_marks else label)
     ax.set_ylabel(words.tell("share of wallet (sales / potential)"))
     attack, defense = (f"{matrix.counts[zone]:,}" for zone in ("attack", "defense"))
     entitle(ax, words, f"{attack} accounts to attack, {defense} to defend")

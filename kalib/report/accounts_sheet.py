@@ -108,11 +108,14 @@ def _rows(sheets: Sheets, sheet: Any, accounts: pd.DataFrame, words: Words) -> N
             if values[i] is not None:
                 write(row, j, values[i], style)
         for (j, formula), result, style in zip(live, results, styles, strict=True):
-            sheet.write_formula(row, j, formula.replace("#", str(row + 1)), style, result[i])
+            text = formula.replace("#", str(row + 1))
+            text = text.replace("{zone}", results[2][i]).replace("{potential}", str(results[0][i]))
+            sheet.write_formula(row, j, text, style, result[i])
 
 
 def _live(words: Words) -> list[tuple[int, str]]:
-    """Column and formula of potential, SOW and zone; # stands for the row."""
+    """Column and formula of potential, SOW and zone; # stands for the row, {zone} and
+    {potential} for what the run found: its zone holds until potential or a cut is changed."""
     estimate, override = _letter("estimated potential"), _letter("override potential")
     used, share, sales = _letter("potential"), _letter("SOW"), _letter("sales")
     attack, defense, maintenance, watch = (words.say(zone) for zone in ZONES)
@@ -121,9 +124,9 @@ def _live(words: Words) -> list[tuple[int, str]]:
          f'=IF({override}#<>"",{override}#,IF({estimate}#<>"",{estimate}#,""))'),
         (PLACE["SOW"], f'=IF({used}#="","",{sales}#/{used}#)'),
         (PLACE["zone"],
-         f'=IF({used}#="","",IF({used}#>=potential_cut,'
-         f'IF({share}#>=sow_cut,"{defense}","{attack}"),'
-         f'IF({share}#>=sow_cut,"{maintenance}","{watch}")))'),
+         f'=IF({used}#="","",IF(AND(ABS({used}#/{{potential}}-1)<1E-9,cuts_as_run),"{{zone}}",'
+         f'IF({used}#>=potential_cut,IF({share}#>=sow_cut,"{defense}","{attack}"),'
+         f'IF({share}#>=sow_cut,"{maintenance}","{watch}"))))'),
     ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def explorer_data(analysis: Analysis) -> dict[str, Any]:
 
 def quadrant(analysis: Analysis) -> dict[str, Any]:
     """The quadrant as Bokeh's JSON, without the accounts: the page's script hands it the columns
-    x, y (SOW up to TOP), zone, account, and the texts of the tooltip."""
+    x, y (SOW up to TOP), alpha, zone, account, and the texts of the tooltip."""
     from bokeh import models
     from bokeh.embed import json_item
     from bokeh.plotting import figure
@@ -99,14 +99,14 @@ def quadrant(analysis: Analysis) -> dict[str, Any]:
     # The page's script writes these numbers as the other documents do.
     plot.xaxis.formatter = models.NumeralTickFormatter(name="amounts")
     plot.xaxis.ticker = models.LogTicker(mantissas=[1, 2, 5])
-    names = ("x", "y", "zone", "zone_word", "account", "potential", "sow")
+    names = ("x", "y", "alpha", "zone", "zone_word", "account", "potential", "sow")
     source = models.ColumnDataSource({name: [] for name in names}, name="accounts")
     colors = factor_cmap("zone", [ZONE_COLORS[zone] for zone in ZONES], ZONES)
     shapes = [MARKERS[ZONE_MARKERS[zone]] for zone in ZONES]
     marks = plot.scatter(
         "x", "y", source=source, marker=factor_mark("zone", shapes, ZONES),
         size=_mark_size(len(matrix.accounts)),
-        fill_color=colors, line_color=colors, fill_alpha=0.65, line_alpha=0.9, line_width=1.2,
+        fill_color=colors, line_color=colors, fill_alpha="alpha", line_alpha=0.9, line_width=1.2,
         view=models.CDSView(filter=models.BooleanFilter(name="shown")),
     )  # fmt: skip
     marks.nonselection_glyph = marks.selection_glyph = None

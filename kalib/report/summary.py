@@ -36,8 +36,10 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "market_share_high": _number(wallet.market_share_high),
         "sow_cut": _number(matrix.sow_cut),
         "potential_cut": _number(matrix.potential_cut),
+        "key_probability": _number(key["top_probability"].min()),
         "zones": dict(matrix.counts),
         "undecided": int(accounts["flags"].str.contains("undecided").sum()),
+        "border": int(accounts["flags"].str.contains("border").sum()),
         "misplaced_expected": _amount((1 - known["zone_probability"]).sum()),
         "misplaced_potential_expected": _amount(
             ((1 - known["zone_probability"]) * known["potential"]).sum()

@@ -101,6 +101,10 @@ def _summary(sheets: Sheets, analysis: Analysis, findings: Findings) -> None:
         if rule and pd.notna(value):
             sheet.write_formula(row, 2, rule, sheets.numbers[code], value)
         sheets.book.define_name(term, f"='{name}'!$B${row + 1}")
+    same = ",".join(
+        f"ABS({term}-{value!r})<=1E-9*{value!r}" for _, value, _, term, _ in cuts if pd.notna(value)
+    )
+    sheets.book.define_name("cuts_as_run", f"=AND({same})" if same else "=TRUE")
     sheet.data_validation(3, 1, 3, 1, {"validate": "decimal", "criteria": ">", "value": 0})
     sheet.data_validation(4, 1, 4, 1, {"validate": "decimal", "criteria": "between",
                                        "minimum": 0, "maximum": 1})  # fmt: skip

@@ -27,7 +27,7 @@ STEPS = 100  # places a slider has between its ends
 class WhatIf:
     """The plan under other settings.
 
-    study: with these settings; matrix: its zones, without probabilities; plan: teams and targets;
+    study: with these settings; matrix: its zones; plan: teams and targets;
     comparison: DataFrame (today, what_if, change), cuts, accounts by zone, people, target growth in
     currency a year and owner changes.
     """
@@ -49,9 +49,8 @@ def replan(
     """The plan under other settings; what is None stays as the study has it.
 
     Settings are those of the study file, in its units: potential_cut, e.g. {"quantile": 0.8};
-    share_cut, a fraction or "market"; visits_per_rep a year; close_gap, a fraction. The zones'
-    probabilities, which the plan does not need, are left out. Raises StudyError for what a study
-    file may not hold either.
+    share_cut, a fraction or "market"; visits_per_rep a year; close_gap, a fraction. Raises
+    StudyError for what a study file may not hold either.
     """
     study = _changed(
         analysis.study,
@@ -61,7 +60,8 @@ def replan(
             "targets": {"close_gap": close_gap},
         },
     )
-    matrix = build_matrix(analysis.wallet, study, draws=0)
+    same = study.matrix == analysis.study.matrix
+    matrix = analysis.matrix if same else build_matrix(analysis.wallet, study)
     plan = build_plan(matrix, study)
     comparison = pd.DataFrame(
         {"today": _figures(analysis.matrix, analysis.plan), "what_if": _figures(matrix, plan)}

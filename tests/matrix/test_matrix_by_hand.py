@@ -20,6 +20,7 @@ from kalib.matrix.matrix import (
     compare_rankings,
     cut_of_draws,
     draw_potential,
+    key_accounts,
     potential_cut,
     sales_ranking,
     zone_probabilities,
@@ -209,18 +210,68 @@ def test_zone_probabilities_equal_those_of_one_draw_at_a_time(
     np.testing.assert_allclose(total, 1.0)
 
 
-def test_no_draws_leave_no_probabilities() -> None:
+def test_nothing_known_places_nobody() -> None:
     wallet, study = made_up(), study_of()
-    assert zone_probabilities(wallet, study, 0).isna().all(axis=None)
-    found = build_matrix(wallet, study, 0)
-    assert found.accounts["zone_probability"].isna().all()
-    assert not found.accounts["flags"].str.contains("undecided").any()
     blank = made_up().accounts.assign(potential=np.nan, sow=np.nan)
     none = Wallet(blank, np.nan, np.nan, np.nan, LEVELS, wallet.quantiles, wallet.loadings,
                   wallet.evidence)  # fmt: skip
     empty = build_matrix(none, study)
     assert (empty.accounts["zone"] == "").all() and np.isnan(empty.potential_cut)
     assert empty.accounts["zone_probability"].isna().all()
+
+
+def placed_by_hand(accounts: pd.DataFrame, size: int, sow_cut: float) -> dict[str, str]:
+    """Zone by account with a known potential, the accounts sorted one by one."""
+    known = [account for account in accounts.index if accounts.at[account, "potential"] > 0]
+    row = accounts.to_dict("index")
+    known.sort(key=lambda a: (-row[a]["top_probability"], -row[a]["potential"], a))
+    zones = {}
+    for k, account in enumerate(known):
+        chance = row[account]
+        more, less = ("attack", "defense") if k < size else ("watch", "maintenance")
+        gap = chance[f"p_{more}"] - chance[f"p_{less}"]
+        small = gap > 0 or (gap == 0 and chance["sow"] < sow_cut)
+        zones[account] = more if small else less
+    return zones
+
+
+@pytest.mark.parametrize("share", ["market", 0.25])
+@pytest.mark.parametrize("cut", [Cut(kind="top", value=12), QUANTILE,
+                                 Cut(kind="value", value=320), Cut(kind="pareto", value=0.6)])  # fmt: skip
+def test_key_accounts_are_those_most_likely_high(cut: Cut, share: str | float) -> None:
+    wallet = made_up()
+    found = build_matrix(wallet, study_of(cut, share), 200)
+    accounts = found.accounts
+    high = accounts["p_attack"] + accounts["p_defense"]
+    np.testing.assert_allclose(high, accounts["top_probability"])
+    expected = {"top": 12, "quantile": 12}.get(cut.kind, round(high.sum()))  # 0.2 * 58 from above
+    zones = placed_by_hand(accounts, expected, found.sow_cut)
+    assert accounts["zone"].to_dict() == {a: zones.get(a, "") for a in accounts.index}
+    assert accounts["key_account"].sum() == expected
+    line = {"value": 320.0, "quantile": accounts["potential"].quantile(0.8)}.get(
+        cut.kind, accounts["potential"].nlargest(expected).iloc[-1]
+    )
+    assert found.potential_cut == line
+    for row in accounts[accounts["zone"] != ""].itertuples():
+        point = assign_zones(pd.Series([row.potential]), pd.Series([row.sow]), line, found.sow_cut)
+        assert ("border" in row.flags.split(";")) == (point[0] != row.zone)
+    assert 0 < accounts["flags"].str.contains("border").sum() < 15
+
+
+def test_equal_chances_go_to_potential_then_to_the_id() -> None:
+    chance = pd.Series([0.5, 0.5, 0.5, np.nan, 0.5, 0.9], index=list("fbcade"))
+    potential = pd.Series([7.0, 8.0, 8.0, np.nan, 8.0, 1.0], index=chance.index)
+    for size, expected in enumerate(["e", "be", "bce", "bcde", "bcdef", "bcdef"], 1):
+        key = key_accounts(chance, potential, Cut(kind="top", value=size))
+        assert "".join(sorted(key.index[key])) == expected
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.3, 0.5, 0.75, 0.8, 0.9])
+def test_as_many_are_key_as_lie_at_or_above_the_quantile(cut: float) -> None:
+    for n in (1, 2, 5, 10, 11, 31, 101):
+        value = pd.Series(np.arange(1.0, n + 1))
+        key = key_accounts(value, value, Cut(kind="quantile", value=cut))
+        assert key.sum() == (value >= np.quantile(value, cut) - 1e-9).sum()
 
 
 @pytest.mark.parametrize("share", ["market", 0.25])
@@ -232,8 +283,8 @@ def test_matrix_by_hand(share: str | float) -> None:
     assert found.potential_cut == before["potential"].nlargest(12).iloc[-1]
     assert found.market_share == wallet.market_share
     assert found.sow_cut == (wallet.market_share if share == "market" else 0.25)
-    zones = assign_zones(before["potential"], before["sow"], found.potential_cut, found.sow_cut)
-    assert accounts["zone"].equals(zones) and (zones == "").sum() == 2
+    zones = accounts["zone"]
+    assert (zones[known] != "").all() and (zones == "").sum() == 2
     assert dict(found.counts) == {zone: (zones == zone).sum() for zone in ZONES}
     chances = zone_probabilities(wallet, study, 200)
     pd.testing.assert_frame_equal(accounts[chances.columns], chances)
@@ -248,20 +299,21 @@ def test_matrix_by_hand(share: str | float) -> None:
     best = chances.drop(columns="top_probability").max(axis=1)
     for account, flags in accounts["flags"].items():
         unsure = bool(known[account] and best[account] < 0.7)
+        border = "border" if flags.endswith("border") else ""
         old = before.at[account, "flags"]
-        assert flags == (";".join(filter(None, [old, "undecided"])) if unsure else old)
+        assert flags == ";".join(filter(None, [old, "undecided" if unsure else "", border]))
     joined = accounts["flags"][accounts["flags"].str.contains(";undecided")]
     assert len(joined) and (accounts["flags"] == "undecided").any()
     assert "zone" not in before.columns, "the wallet is left as it was"
 
 
 def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
-    listed = build_matrix(made_up(), study_of(), 0).accounts
+    listed = build_matrix(made_up(), study_of(), 50).accounts
     nobody = made_up().accounts.assign(current_ka=None)
     wallet = made_up()
     without = Wallet(nobody, wallet.market_share, 0, 1, LEVELS, wallet.quantiles, wallet.loadings,
                      wallet.evidence)  # fmt: skip
-    ranked = build_matrix(without, study_of(), 0).accounts
+    ranked = build_matrix(without, study_of(), 50).accounts
     seen = set()
     for frame, before in (
         (listed, [bool(i % 9) and i % 4 == 0 for i in range(60)]),

@@ -217,7 +217,7 @@ def test_hand_over_lists_old_and_new_owner(stores: Analysis) -> None:
 
 
 def test_results_show_their_largest_accounts_in_a_notebook(phones: Analysis) -> None:
-    assert repr(phones.plan) == "2 hunters, 2 farmers; 20 accounts change owner"
+    assert repr(phones.plan) == "2 hunters, 2 farmers; 21 accounts change owner"
     assert repr(phones.matrix).startswith("attack: 11, defense: 21")
     for result in (phones.wallet, phones.matrix, phones.plan):
         assert {"name", "sales", "sow"} & columns_shown(result, 160)

@@ -49,13 +49,15 @@ def test_every_chart_can_be_drawn_where_nothing_is_known(nothing: Analysis) -> N
         plt.close("all")
 
 
-def test_matrix_draws_each_account_once_on_its_side_of_the_cuts(stores: Analysis, ax: Axes) -> None:
+def test_matrix_draws_each_account_once_and_border_cases_open(stores: Analysis, ax: Axes) -> None:
     matrix = stores.matrix
     figures.draw_matrix(matrix, stores.study, ax)
     points = [collection.get_offsets() for collection in ax.collections]
     assert [len(part) for part in points] == list(matrix.counts.values())
     attack = points[0]
-    assert (attack[:, 0] >= matrix.potential_cut).all() and (attack[:, 1] < matrix.sow_cut).all()
+    across = (attack[:, 0] < matrix.potential_cut) | (attack[:, 1] >= matrix.sow_cut)
+    hollow = (ax.collections[0].get_facecolor()[:, :3] == 1).all(axis=1)
+    assert 0 < across.sum() < len(attack) / 4 and (hollow == across).all()
     words = {text.get_text() for text in ax.texts}
     assert f"Attack: {matrix.counts['attack']:,}" in words
     assert "EUR" in ax.get_xlabel()

@@ -71,7 +71,8 @@ function openCard(i) {
 function reasons(i) {
   const zone = column.zone[i];
   const figures = { potential: money(column.potential[i]), sow: percent(sow[i]), cut: money(study.potential_cut), sow_cut: percent(study.sow_cut) };
-  const said = [fill(`why_${zone || "unplaced"}`, figures)];
+  const flags = column.flags[i].split(";").filter(Boolean);
+  const said = [fill(`why_${flags.includes("border") ? "border" : zone || "unplaced"}`, figures)];
   if (zone) {
     const chance = (other) => column[`p_${other}`][i];
     const next = zones.filter((other) => other !== zone).reduce((a, b) => (chance(b) > chance(a) ? b : a));
@@ -80,8 +81,8 @@ function reasons(i) {
     if (key !== Boolean(column.by_sales[i])) said.push(key ? words.why_missed : words.why_wrong);
   }
   const expert = { by: column.override_by[i] || study.missing, reason: column.override_reason[i] };
-  const flags = column.flags[i].split(";").filter(Boolean);
-  return said.concat(flags.map((flag) => (words[`flag_${flag}`] ? fill(`flag_${flag}`, expert) : flag)));
+  const more = flags.filter((flag) => flag !== "border"); // said above
+  return said.concat(more.map((flag) => (words[`flag_${flag}`] ? fill(`flag_${flag}`, expert) : flag)));
 }
 
 function rangeBar(sales, low, high) {
@@ -142,6 +143,7 @@ async function drawQuadrant() {
   const source = find("accounts");
   source.data = {
     x: column.potential.map((v) => v ?? NaN), y: sow.map((v) => (known(v) ? Math.min(v, study.top) : NaN)),
+    alpha: column.flags.map((flags) => (flags.split(";").includes("border") ? 0.15 : 0.65)),
     zone: column.zone, zone_word: column.zone.map(zoneWord), account: everyone.map(titled),
     potential: everyone.map((i) => between(column.potential[i], column.potential_low[i], column.potential_high[i], money)), sow: sow.map(percent),
   };
