@@ -23,7 +23,7 @@ from kalib.matrix.survey_next import rank_next_survey
 from kalib.plan.plan import Plan, build_plan
 from kalib.study.loading import load_study, study_path
 from kalib.study.settings import Study
-from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code
+from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code, names_of
 from kalib.tables.client import FEWEST_SURVEYED, Tables, read_tables
 from kalib.tables.overrides import ExpertBias, Overrides, expert_bias, no_overrides, read_overrides
 from kalib.tables.visits import Measured, measure_potential
@@ -224,6 +224,13 @@ class Analysis:
         with _values_hidden(self._key is not None):
             given = read_overrides(self._workbook, self._sales, self._called)
         return anonymize_overrides(given, self._key) if self._key else given
+
+    def clear_names(self) -> dict[str, set[str]]:
+        """What codes stand for, by kind: for the search of the deliverables, never kept."""
+        given = None
+        if self._workbook:
+            given = read_overrides(self._workbook, self._sales, self._called)
+        return names_of(read_tables(self.study), given)
 
     def _called(self, account: str) -> str:
         """An account's index: a workbook of a run that coded names has codes, others have ids."""

@@ -24,6 +24,7 @@ from kalib.report.template import check_look
 from kalib.report.visit_page import visit_page
 from kalib.report.workbook import write_workbook
 from kalib.runs.execution import SCRATCH, execute_notebooks, notebooks_of_run
+from kalib.runs.leaks import refuse_leaks
 from kalib.runs.outputs import overridden, write_json, write_outputs
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, provenance
 from kalib.tables.anonymize import Secret
@@ -108,6 +109,8 @@ def _make(
         write_json(waves.to_json(), work / "waves.json")
     shutil.rmtree(work / "steps")
     shutil.rmtree(work / SCRATCH, ignore_errors=True)
+    if analysis.anonymous:
+        refuse_leaks(work, analysis.clear_names(), [analysis.file])
 
 
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:

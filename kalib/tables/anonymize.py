@@ -7,7 +7,9 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +24,10 @@ KEY_VARIABLE = "KALIB_KEY"
 FEWEST_LETTERS = 16  # of a key; fewer are guessed
 CODE_LETTERS = 10  # 50 bits: two of 100,000 accounts meet in one case of 200,000
 MOST_WORDS = 1000  # different words of a column; one with more is as good as names
-FEWEST_OF_WORD = 2  # letters; a single one stands in every name
+FEWEST_OF_WORD = 2  # letters of a region's or a segment's word; a single one stands in every name
+FEWEST_LETTERS_OF_NAME, FEWEST_DIGITS_OF_ID = 4, 5  # shorter ones stand in many a text by chance
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # each a word
+WORD = re.compile(rf"[{UNSPACED}]|\d+\.\d+|\d{{1,3}}(?:,\d{{3}})+|[^\W_{UNSPACED}]+")
 
 
 @dataclass(frozen=True)
@@ -70,26 +75,101 @@ def code(key: bytes, kind: str, text: str) -> str:
     return f"{kind}-{base64.b32encode(digest)[:CODE_LETTERS].decode()}"
 
 
+class Phrases:
+    """Texts to be found as whole words in other texts, many at once and in one pass.
+
+    Case, width, normal form and what stands between the words do not matter; a Chinese, Japanese
+    or Korean character is a word of its own. A number with decimals or thousands separators is one
+    word, so that its parts are not found.
+
+    >>> phrases = Phrases(["Jo Doe", "A-1007"])
+    >>> sorted(phrases.found("a 1007 is JO DOE'S, 1007.25 is a figure"))
+    ['A-1007', 'Jo Doe']
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts: dict[tuple[str, ...], list[str]] = {}
+        self._lengths: dict[str, set[int]] = {}  # of the phrases that begin with a word
+        for text in texts:
+            words = tuple(words_of(text))
+            if words:
+                self._texts.setdefault(words, []).append(text)
+                self._lengths.setdefault(words[0], set()).add(len(words))
+
+    def found(self, text: str | list[str]) -> set[str]:
+        """Those of the texts that stand in text, or in its words."""
+        words = words_of(text) if isinstance(text, str) else text
+        if self._lengths.keys().isdisjoint(words):
+            return set()
+        parts = {
+            tuple(words[i : i + length])
+            for i, word in enumerate(words)
+            if word in self._lengths
+            for length in self._lengths[word]
+        }
+        return {text for part in parts & self._texts.keys() for text in self._texts[part]}
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in one spelling."""
+    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def distinctive(text: str) -> bool:
+    """Whether a name or an id says whom it means wherever it stands: it has four letters or digits
+    (two characters of Chinese), and where all are digits five of them."""
+    joined = "".join(words_of(text))
+    letters = len(joined) + len(re.findall(f"[{UNSPACED}]", joined))
+    return letters >= FEWEST_LETTERS_OF_NAME and (
+        not re.fullmatch(r"[\d.,]+", joined) or len(joined) >= FEWEST_DIGITS_OF_ID
+    )
+
+
+def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, set[str]]:
+    """What codes stand for, by kind: ids and names of accounts, representatives, parents,
+    visitors, and who overrode a potential and why."""
+    found = {
+        "an account's id": set(tables.accounts.index),
+        "an account's name": set(tables.accounts["name"].astype(str)),
+        "a representative": set(tables.accounts["rep"].astype(str)),
+    }
+    if "parent" in tables.accounts:
+        found["a parent"] = set(tables.accounts["parent"].astype(str))
+    if tables.visits is not None and "visitor" in tables.visits:
+        found["a visitor"] = set(tables.visits["visitor"].astype(str))
+    if overrides is not None:
+        found["an expert"] = set(overrides.entries["by"].astype(str))
+        found["an expert's reason"] = set(overrides.entries["reason"].astype(str))
+    return {kind: texts - {""} for kind, texts in found.items()}
+
+
 def anonymize_tables(tables: Tables, key: bytes) -> Tables:
     """The tables with codes for accounts, names, representatives and visitors.
 
-    Words of region, segment and text candidates stay, unless they are part of an account's name.
-    Notes lose what the client wrote and keep the rows. Raises KalibError where two codes are the
-    same.
+    Words of region, segment and text candidates stay, unless they name someone: one that is an id
+    or a representative gets that one's code; one that holds an id or a name, is part of an
+    account's name, or has a word that only one representative's name has, a code of its own. Notes
+    lose what the client wrote and keep the rows. Raises KalibError where two codes are the same.
     """
     accounts = tables.accounts.copy()
     ids = pd.Index(_codes(accounts.index, key, "A"), name="account", dtype="str")
     if ids.has_duplicates:
         raise KalibError("two accounts have the same code; run again with another key")
-    names = "\n".join(accounts["name"].astype(str).unique()).casefold()
-    accounts["rep"] = _codes(accounts["rep"], key, "R")
+    columns = [
+        *(accounts[term] for term in ("region", "segment")),
+        *(cells for _, cells in tables.candidates.select_dtypes(exclude="number").items()),
+    ]
+    told = _told_words(columns, names_of(tables), key)
     for term in ("region", "segment"):
-        accounts[term] = _words(accounts[term], names, key)
+        accounts[term] = accounts[term].map(lambda word: told.get(word, word))
+    accounts["rep"] = _codes(accounts["rep"], key, "R")
+    if "parent" in accounts:
+        accounts["parent"] = [told[name] if name else "" for name in accounts["parent"]]
     accounts["name"] = ids
     accounts.index = ids
     candidates = tables.candidates.copy()
     for column in candidates.select_dtypes(exclude="number"):
-        candidates[column] = _words(candidates[column], names, key)
+        candidates[column] = candidates[column].map(lambda word: told.get(word, word))
     candidates.index = ids
     survey = tables.survey
     if survey is not None:
@@ -100,7 +180,9 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
         if "visitor" in visits:
             visits["visitor"] = _codes(visits["visitor"], key, "V")
     notes = tuple(note.without_value() for note in tables.notes)
-    return Tables(accounts, candidates, survey, visits, notes, tables.order)
+    return replace(
+        tables, accounts=accounts, candidates=candidates, survey=survey, visits=visits, notes=notes
+    )
 
 
 def anonymize_overrides(overrides: Overrides, key: bytes) -> Overrides:
@@ -116,18 +198,27 @@ def _codes(texts: Iterable[str], key: bytes, kind: str) -> list[str]:
     return [known[text] for text in texts]
 
 
-def _words(cells: pd.Series, names: str, key: bytes) -> pd.Series:
-    """Words that are part of a name in names (one a line, folded) as codes."""
-    words = [word for word in cells.dropna().unique() if word]
-    many = len(words) > MOST_WORDS
-    told = {word: code(key, "W", word) for word in words if many or _in_names(word, names)}
-    return cells.map(lambda word: told.get(word, word))
-
-
-def _in_names(word: str, names: str) -> bool:
-    folded = word.casefold()
-    if len(folded) < FEWEST_OF_WORD:
-        return False
-    if not folded.isascii():
-        return folded in names
-    return re.search(rf"(?<!\w){re.escape(folded)}(?!\w)", names) is not None
+def _told_words(
+    columns: Iterable[pd.Series], names: Mapping[str, set[str]], key: bytes
+) -> dict[str, str]:
+    """Code of each word of the columns that names someone."""
+    reps, ids = names["a representative"], names["an account's id"]
+    parents = names.get("a parent", set())
+    whole = {name: code(key, "P", name) for name in parents}
+    whole |= {name: code(key, "R", name) for name in reps}
+    whole |= {name: code(key, "A", name) for name in ids if distinctive(name)}
+    words, told = set(parents), set(parents)
+    for cells in columns:
+        of_column = {word for word in cells.dropna().unique() if word}
+        words |= of_column
+        told |= of_column if len(of_column) > MOST_WORDS else set()
+    named = Phrases(name for texts in names.values() for name in texts if distinctive(name))
+    parts = Phrases(word for word in words if len(word) >= FEWEST_OF_WORD)
+    told |= {word for word in words if named.found(word)}
+    told = told.union(*map(parts.found, names["an account's name"]))
+    # "Region Doe" speaks of Jo Doe; "Berlin", where the reps are Berlin 1 to Berlin 4, of nobody.
+    persons = [set(words_of(name)) for name in reps | names.get("a visitor", set())]
+    counts = Counter(word for person in persons for word in person)
+    alone = {word for word, count in counts.items() if count == 1 and distinctive(word)}
+    told |= {word for word in words if alone.intersection(words_of(word))}
+    return {word: whole.get(word) or code(key, "W", word) for word in told}

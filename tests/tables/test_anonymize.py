@@ -38,11 +38,14 @@ def name_accounts(folder: Path) -> Path:
             table["store"] = [f"{c} Filiale {i}" for i, c in enumerate(chain)]
             table["chain"] = chain
             table["rep"] = np.where(np.arange(len(table)) % 3, "Ana Quirós", "Bo Lindqvist")
+            table["office"] = table["id"].iloc[7]
+            table.loc[::3, "office"] = "none"
+            table.loc[::5, "region"] = "Gebiet Quirós"
         table.to_csv(folder / file, index=False)
     file = folder / "study.toml"
     text = file.read_text().replace('region = "region"', 'region = "region"\nname = "store"\n'
                                     'segment = "chain"\nrep = "rep"')  # fmt: skip
-    file.write_text(text.replace('"format"]', '"format", "chain"]'))
+    file.write_text(text.replace('"format"]', '"format", "chain", "office"]'))
     (folder / "codebook.md").write_text("Kunde000 is Eichhof Filiale 0\n")
     return folder
 
@@ -80,7 +83,8 @@ def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
             assert not [word for word in (*secrets, key) if word in text], f"{path.name} {part}"
     table = pd.read_csv(report / "accounts.csv", dtype=str)
     assert table["account"].str.fullmatch(r"A-[A-Z2-7]{10}").all() and table["account"].is_unique
-    assert set(table["region"]) == {"N", "S"}
+    quiros = code(key.encode(), "W", "Gebiet Quirós")
+    assert set(table["region"]) == {"N", "S", quiros}
     run = json.loads((report / "run.json").read_text())
     assert run["anonymized"] is True and run["overrides"]["count"] == 1
     told = table[table["override_by"].notna()].iloc[0]
