@@ -23,10 +23,9 @@ matplotlib.use("agg")
 
 from kalib.analysis import Analysis
 from kalib.datasets.simulate import simulate_supermarkets
-from kalib.plots.figures import all_figures
-from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
+from kalib.report.figures import draw_figures
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.workbook import write_workbook
@@ -57,10 +56,7 @@ def measure(accounts: int, folder: Path) -> list[float]:
     """Seconds of page, PDF, deck and workbook, of the charts, and of pandas' plain workbook."""
     analysis = study_of(accounts, folder)
     findings, charts = find(analysis), folder / "figures"
-    apply_theme()
-    drawn = seconds(lambda: save_figures(
-        all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
-                    analysis.study), charts))  # fmt: skip
+    drawn = seconds(lambda: draw_figures(analysis, charts))
     page = seconds(lambda: build_page(analysis, findings, {}, charts, "1"))
     pdf = seconds(lambda: write_document(analysis, findings, charts, "1", folder / "r.pdf"))
     deck = seconds(lambda: write_deck(analysis, findings, folder / "d.pptx"))

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from kalib import plots
 from kalib.analysis import Analysis
 from kalib.datasets.simulate import simulate_supermarkets, write_study
-from kalib.plots.figures import draw_matrix
-from kalib.plots.theme import apply_theme, save_figures
+from kalib.plots.theme import save_figures
 from kalib.report.findings import find
 from kalib.report.page import build_page
 
@@ -60,8 +60,7 @@ def write_page(accounts: int, folder: Path) -> Path:
     write_study(simulate_supermarkets(accounts), folder, "page")
     shutil.copy(ROOT / "data/fmcg-supermarkets/study.toml", folder)
     analysis = Analysis(folder)
-    apply_theme()
-    save_figures({"matrix": lambda ax: draw_matrix(analysis.matrix, analysis.study, ax)}, folder)
+    save_figures({"matrix": lambda: plots.matrix(analysis.matrix)}, {}, folder)
     page = folder / "index.html"
     page.write_text(build_page(analysis, find(analysis), {}, folder, "1"), encoding="utf-8")
     return page

@@ -45,10 +45,7 @@ from kalib.runs.run import *
 from kalib import __version__
 work = Path(folder)
 analysis.plan
-apply_theme()
-charts = all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
-                     analysis.study)
-save_figures(charts, work / "figures")
+draw_figures(analysis, work / "figures")
 findings = find(analysis)
 write_workbook(analysis, findings, work / "accounts.xlsx")
 write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")

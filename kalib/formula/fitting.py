@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kalib.formula.formula import Formula, Term
+from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
 from kalib.formula.predictive import Predictive, account_spread, fit_predictive
@@ -44,7 +44,8 @@ class Fit:
     oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect, answer_wrong),
     potential out of fold, currency a year; suspect accounts are left out of the fit and its
     judgment, answer_wrong is how likely the answer itself is a typing error. contributions:
-    DataFrame indexed by indicator (gain: R² lost without it). stability: Series per candidate.
+    DataFrame indexed by indicator (gain: R² lost without it). effects: what moves a typical
+    account, see `partial_effects`. stability: Series per candidate.
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause). r2: in the
     sample, working scale; r2_predicted: of log potential, cross-validated with selection, form and
     cleaning repeated; r2_currency: the same on the original scale; optimism: what r2 of log
@@ -62,6 +63,7 @@ class Fit:
     forms: pd.DataFrame
     oof: pd.DataFrame
     contributions: pd.DataFrame
+    effects: pd.DataFrame
     stability: pd.Series
     suspects: pd.DataFrame
     bias: SurveyBias
@@ -147,6 +149,7 @@ def fit_formula(
         forms=_forms(checked.errors, chosen),
         oof=_out_of_fold(answers, checked, chosen, wrong),
         contributions=contributions(linear, final, design, response),
+        effects=partial_effects(formula, screening.values),
         stability=stability,
         suspects=all_suspects(screening, answers, wrong, doubts),
         bias=bias,

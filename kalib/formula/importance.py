@@ -97,3 +97,19 @@ def term_groups(final: WorkingFit, design: Design) -> dict[str, tuple[int, ...]]
     for position, number in enumerate(final.used):
         groups.setdefault(design.columns[number].indicator, []).append(position)
     return {name: tuple(columns) for name, columns in groups.items()}
+
+
+def partial_residuals(linear: LeastSquares) -> pd.DataFrame:
+    """Residuals with a column's own effect added back, one row a column and account: column,
+    value (of the column in the formula), fitted (coefficient times value, about its mean),
+    residual (that plus what is left); on the working scale (Larsen & McCleary 1972,
+    Technometrics 14)."""
+    parts = []
+    for place, name in enumerate(linear.names[1:], start=1):
+        value = linear.design[:, place]
+        fitted = linear.coef[place] * (value - value.mean())
+        part = {"column": name, "value": value, "fitted": fitted,
+                "residual": fitted + linear.residual}  # fmt: skip
+        parts.append(pd.DataFrame(part))
+    columns = ["column", "value", "fitted", "residual"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

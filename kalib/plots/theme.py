@@ -1,11 +1,11 @@
-"""The house style of the deliverables: fonts, colors, axes in money, files of charts."""
+"""The house style of charts: fonts, colors, language, axes in money, files of charts."""
 
 from __future__ import annotations
 
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from kalib.study.settings import Study
-from kalib.words.catalogue import Words
+from kalib.words.catalogue import ENGLISH, Words
 
 # After Okabe & Ito 2008, told apart with any color vision, each at least 3:1 against white
 # (WCAG 2.2, 1.4.11); markers tell them apart without color.
@@ -35,7 +35,7 @@ ZONE_COLORS = {
 }
 ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"
-ACCENT, SOFT_INK, MARK = "#0072B2", "#52606d", "#D55E00"
+ACCENT, SOFT_INK, MARK, GRAY = "#0072B2", "#52606d", "#D55E00", "#b9bfc6"
 LATIN, CHINESE = "Source Sans Pro", "Noto Sans SC"  # drawn by one house to stand together
 OTHERS = (
     "DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
@@ -46,8 +46,28 @@ LETTERS = 28  # of a name on a chart
 CONTRAST = 4.5  # of text on white: WCAG 2.2, success criterion 1.4.3
 
 
-def apply_theme() -> None:
-    """The house style; called once where a run or a notebook begins."""
+@dataclass(frozen=True)
+class Theme:
+    """What charts are drawn in: the words of their axes, and the color of what is not a zone."""
+
+    words: Words = ENGLISH
+    accent: str = ACCENT
+
+
+_CHOSEN = [Theme()]  # one, as matplotlib's own settings are
+
+
+def theme() -> Theme:
+    """The theme that charts are drawn in now."""
+    return _CHOSEN[0]
+
+
+def set_theme(study: Study | None = None, words: Words | None = None) -> None:
+    """Draw charts in the house style from here on; called once where a run or a notebook begins.
+
+    study: charts speak its language, name its currency and indicators, and take its color;
+    words: those of a document that counts all its amounts in one unit.
+    """
     _register_fonts()
     sns.set_theme(
         style="whitegrid",
@@ -74,6 +94,8 @@ def apply_theme() -> None:
     )
     # The report says once that a font is missing (`lacks_font`); a line for each letter does not.
     warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+    chosen = Theme() if study is None else Theme(Words.of(study), accent(study))
+    _CHOSEN[0] = chosen if words is None else replace(chosen, words=words)
 
 
 def font_files() -> list[Path]:
@@ -107,41 +129,59 @@ def tint(color: str, share: float = 0.6) -> str:
     return str(to_hex(tuple(share + (1 - share) * np.array(to_rgb(color)))))
 
 
+def axes_for(ax: Axes | None) -> Axes:
+    """The axes to draw on: those given, or a fresh figure's at page size."""
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+
 def new_axes() -> Axes:
     """Axes of a fresh figure at page size."""
-    return plt.subplots(layout="constrained")[1]
+    return axes_for(None)
 
 
-def entitle(ax: Axes, words: Words, text: str) -> None:
-    """A title in the language; the Chinese font has one weight, so a thin line makes it bold."""
-    told = words.tell(text)
-    letters = TITLE_LETTERS // 2 if words.language == "zh" else TITLE_LETTERS
-    title = ax.set_title("\n".join(textwrap.wrap(told, letters)) or told)
-    if words.language == "zh":
+apply_theme = set_theme
+
+
+def name_axes(ax: Axes, x: str, y: str = "") -> None:
+    """What the axes show, with its unit."""
+    ax.set(xlabel=x, ylabel=y)
+
+
+def entitle(ax: Axes, title: str) -> None:
+    """A title over several lines; the Chinese font has one weight, so a thin line makes it bold."""
+    chinese = theme().words.language == "zh"
+    letters = TITLE_LETTERS // 2 if chinese else TITLE_LETTERS
+    shown = ax.set_title("\n".join(textwrap.wrap(plain_text(title), letters)) or title)
+    if chinese:
         order = [CHINESE, *(name for name in _families() if name != CHINESE)]
-        title.set(fontfamily=order, fontweight="normal")
-        title.set_path_effects([withStroke(linewidth=0.7, foreground=INK)])
+        shown.set(fontfamily=order, fontweight="normal")
+        shown.set_path_effects([withStroke(linewidth=0.7, foreground=INK)])
 
 
-def save_figures(drawings: Mapping[str, Callable[[Axes], Axes]], folder: Path) -> list[str]:
-    """Draw each and write it as PNG and SVG; returns the names."""
+def save_figures(
+    charts: Mapping[str, Callable[[], Axes]], titles: Mapping[str, str], folder: Path
+) -> list[str]:
+    """Draw each under its title and write it as PNG and SVG; returns the names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, draw in drawings.items():
-        figure = draw(new_axes()).get_figure()
+    for name, draw in charts.items():
+        ax = draw()
+        entitle(ax, titles.get(name, ""))
+        figure = ax.get_figure()
         assert isinstance(figure, Figure)
         figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
         figure.set_layout_engine("none")  # laid out already, and that takes longest
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         plt.close(figure)
-    return list(drawings)
+    return list(charts)
 
 
-def money_axis(axis: Axis, words: Words, log: bool = False) -> None:
+def money_axis(axis: Axis, log: bool = False) -> None:
     """Short numbers on an axis, and ticks that don't crowd a logarithmic one."""
     if log:
         low, high = sorted(axis.get_view_interval())
         wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
         axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    words = theme().words
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 

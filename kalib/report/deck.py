@@ -101,7 +101,8 @@ def _plan_slides(slides: Slides, analysis: Analysis, findings: Findings, words: 
     change = matrix.accounts.groupby("change")["potential"].sum()
     sizes = [words.whole(figures[name]) for name in names]
     shown = [f"{words.say(name)} ({n})" for name, n in zip(names, sizes, strict=True)]
-    _columns(slides, words.tell(f"{sizes[1]} accounts become key, {sizes[2]} no longer are"), shown,
+    moves = {name: figures[name] for name in ("promoted", "demoted")}
+    _columns(slides, words.say("c_change", **moves), shown,
              {words.say("potential"): [float(change.get(name, 0.0)) for name in names]},
              words.say("n_change"), ("", words.tell(f"potential ({words.yearly()})")))  # fmt: skip
     missed = rosters.missed(analysis, ROWS)

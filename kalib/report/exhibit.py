@@ -52,7 +52,9 @@ class Exhibit:
 
 def words_of(analysis: Analysis) -> Words:
     """The words of a study's deliverables."""
-    return Words.of(analysis.study)
+    potential = analysis.plan.accounts["potential"]
+    key = potential[analysis.plan.accounts["key_account"]]
+    return Words.of(analysis.study, float(key.median() if len(key) else potential.median()))
 
 
 def told(

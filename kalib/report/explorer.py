@@ -14,7 +14,7 @@ from kalib.analysis import Analysis
 from kalib.plots.theme import ZONE_COLORS, ZONE_MARKERS
 from kalib.report.exhibits import words_of
 from kalib.study.settings import ZONES
-from kalib.words.catalogue import MISSING, UNITS, Words
+from kalib.words.catalogue import MISSING, Words
 
 TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 MARKERS = {"^": "triangle", "s": "square", "o": "circle", "X": "x"}  # matplotlib's -> Bokeh's
@@ -61,9 +61,10 @@ def explorer_data(analysis: Analysis) -> dict[str, Any]:
     return {
         "words": {**words.page(), **{key: words.say(key) for key in (*LABELS, *said)}},
         "zones": list(ZONES),
-        "units": UNITS[words.language],
+        "language": words.language,
         "missing": MISSING,
-        "unit": words.unit(),
+        "scale": words.scale / words.unit()[0],
+        "counted": words.counted(),
         "top": TOP,
         "level": words.percent(analysis.study.formula.confidence),
         "potential_cut": _number(matrix.potential_cut),

@@ -54,7 +54,7 @@ def key_figures(findings: Findings, words: Words) -> list[tuple[str, str]]:
     if not figures["ka_new"] or figures["verdict"] == "unusable":
         return []
     return [
-        (words.percent(figures["market_share"]), words.say("market_share")),
+        (words.share(figures["market_share"]), words.say("market_share")),
         (words.whole(figures["ka_new"]), words.say("key_accounts")),
         (words.whole(figures["missed_by_sales"]), words.say("t_missed")),
         (words.money(figures["target_growth"]), words.say("target_growth")),
@@ -76,9 +76,7 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
                 "f_share",
                 potential=words.money(f["total_potential"]),
                 sales=words.money(f["sales_of_placed"]),
-                share=words.percent_within(
-                    f["market_share"], f["market_share_low"], f["market_share_high"]
-                ),
+                share=(f["market_share"], f["market_share_low"], f["market_share_high"]),
             )
         )
     if f["ka_new"]:

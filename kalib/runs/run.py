@@ -14,10 +14,9 @@ from kalib import __version__
 from kalib.analysis import SEED, Analysis
 from kalib.errors import StudyError
 from kalib.files import report_folder
-from kalib.plots.figures import all_figures
-from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
+from kalib.report.figures import draw_figures
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.report.template import check_look
@@ -87,12 +86,7 @@ def _make(
         earlier if waves else None, analysis.study.report.language,
     ) as executed:  # fmt: skip
         with clock.step("figures"), _headless():
-            apply_theme()
-            charts = all_figures(
-                analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
-                analysis.study,
-            )  # fmt: skip
-            save_figures(charts, work / "figures")
+            draw_figures(analysis, work / "figures")
         with clock.step("documents"):
             findings = find(analysis, waves)
             write_workbook(analysis, findings, work / "accounts.xlsx")

@@ -14,7 +14,7 @@ from kalib.errors import Problem, StudyError
 from kalib.tables.cells import to_numbers
 from kalib.tables.packed import cell_text, measure
 from kalib.tables.reading import read_text_table
-from kalib.words.catalogue import CATALOGUE
+from kalib.words.catalogue import in_every_language, phrases
 
 HEADER_ROWS = 20  # the header is looked for in the first rows: an expert may write above it
 TERMS = ("account", "override_potential", "override_by", "override_reason")
@@ -80,7 +80,7 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     table, rows = table[filled].reset_index(drop=True), rows[filled]
     values, faults, _ = to_numbers(table["override_potential"])
     bad = faults != ""
-    ids, columns = table["account"].map(called), {term: CATALOGUE[term][0] for term in TERMS}
+    ids, columns = table["account"].map(called), {term: phrases("en")[term] for term in TERMS}
     problems: list[Problem] = []
     notes: list[Problem] = []
 
@@ -166,7 +166,7 @@ def _table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
     if lacking:
         raise StudyError(
             [
-                Problem("there is no such column", path.name, CATALOGUE[term][0], int(rows[0]) - 1,
+                Problem("there is no such column", path.name, phrases("en")[term], int(rows[0]) - 1,
                         "Use the accounts sheet of a run's accounts.xlsx")
                 for term in lacking
             ]
@@ -197,7 +197,7 @@ def _sheet(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
             Problem(f"can't be read ({str(error)[:120]})", path.name,
                     remedy="Save it again as .xlsx")
         ) from error  # fmt: skip
-    names = [CATALOGUE[term][0] for term in TERMS[:2]]
+    names = [phrases("en")[term] for term in TERMS[:2]]
     raise StudyError(
         Problem(f"no sheet has the columns {names[0]!r} and {names[1]!r}", path.name,
                 remedy="Use the accounts sheet of a run's accounts.xlsx")
@@ -206,5 +206,5 @@ def _sheet(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def _place(header: list[str], term: str) -> int | None:
     """The column of a term, whose header is in either language."""
-    said = {phrase.lower() for phrase in CATALOGUE[term]}
+    said = {phrase.lower() for phrase in in_every_language(term)}
     return next((j for j, text in enumerate(header) if text.strip().lower() in said), None)

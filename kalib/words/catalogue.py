@@ -1,75 +1,139 @@
-"""The words of the deliverables in English and Chinese, and numbers as each language reads them."""
+"""What the deliverables say, by key and language, and how each language writes numbers.
+
+A sentence is a key with figures; its text in a language is a line of that language's file, where
+each placeholder says how its figure is written: {sales:money}, {share:percent}, {n:whole},
+{n:account|accounts} (by the language's plural), {zone:word} (a key said in turn).
+"""
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
+from string import Formatter
+from typing import Any
 
-import numpy as np
+from babel import Locale
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent, get_currency_name
 
 from kalib.study.settings import Study
 
-_WORDS = tomllib.loads((Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8"))
-# Chinese is typed with the keyboard's marks and read with its own.
-_MARKS = str.maketrans(",;:()!?", "，；：（）！？")
-
-
-def _both(section: str) -> dict[str, tuple[str, str]]:
-    return {key: (en, zh.translate(_MARKS)) for key, (en, zh) in _WORDS[section].items()}
-
-
-CATALOGUE, PAGE = _both("phrases"), _both("page")
-SENTENCES: dict[str, str] = {  # English -> Chinese
-    english: chinese.translate(_MARKS) for english, chinese in _WORDS["sentences"].items()
-}
-UNITS = {
-    "en": ((1e9, " bn"), (1e6, " M"), (1e3, " k")),
-    "zh": ((1e8, "亿"), (1e4, "万")),
-}
+LANGUAGES = {"en": "en_US", "zh": "zh_CN"}  # as a study names them -> as Babel does
 SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
+# What amounts are counted in, by language: (size, key of its word, what its axis is called).
+COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
+BIG = 10.0  # a typical amount has at least so many units of what amounts are counted in
 MISSING = "–"
+
+
+@cache
+def phrases(language: str) -> dict[str, str]:
+    """Every phrase of a language by key."""
+    content = _file(language)
+    return {**content["page"], **content["phrases"]}
+
+
+@cache
+def _file(language: str) -> dict[str, dict[str, str]]:
+    file = Path(__file__).parent / f"{language}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def in_every_language(key: str) -> set[str]:
+    """What a key is called in any language."""
+    return {phrases(language)[key] for language in LANGUAGES}
+
+
+class Message(str):
+    """A sentence of a result: English text that remembers the key and figures it was said from,
+    so that a document in another language says it anew.
+
+    >>> said = Message("r_explains", share=0.79, off=0.31)
+    >>> said.key
+    'r_explains'
+    """
+
+    key: str
+    figures: dict[str, Any]
+
+    def __new__(cls, key: str, **figures: Any) -> Message:
+        """Say it in English."""
+        said = super().__new__(cls, ENGLISH.say(key, **figures))
+        said.key, said.figures = key, figures
+        return said
+
+    def __reduce__(self) -> tuple[Any, tuple[str, dict[str, Any]]]:
+        return (_message, (self.key, self.figures))
+
+
+def _message(key: str, figures: Mapping[str, Any]) -> Message:
+    return Message(key, **figures)
 
 
 @dataclass(frozen=True)
 class Words:
-    """Phrases and numbers in one language ("en" | "zh"), amounts in one currency."""
+    """Phrases and numbers in one language ("en" | "zh").
+
+    currency: unit of the study's amounts; labels: column -> what people read in its place, "floor
+    area (m²)"; scale: what the amounts of a document are counted in, 1000 for thousands: one for
+    a whole document, so that no two amounts in it are written in different units.
+    """
 
     language: str
     currency: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1e3
 
     @classmethod
-    def of(cls, study: Study) -> Words:
-        """The words of a study's deliverables."""
-        return cls(study.report.language, study.currency)
+    def of(cls, study: Study, typical: float | None = None) -> Words:
+        """The words of a study's deliverables; typical: an amount of the size that most have,
+        from which the scale follows."""
+        labels: Mapping[str, str] = getattr(study.indicators, "labels", {})
+        words = cls(study.report.language, study.currency, labels)
+        size = abs(typical) * words.unit()[0] if typical and math.isfinite(typical) else math.inf
+        fitting = [s for s, _ in COUNTED[words.language] if size >= BIG * s]
+        scale = COUNTED[words.language][-1][0] if typical is None else (fitting or [1.0])[0]
+        return cls(words.language, words.currency, labels, scale)
 
-    def say(self, key: str, **values: object) -> str:
+    def say(self, key: str, **figures: Any) -> str:
         """The phrase of a key, its placeholders filled. Raises KeyError for an unknown key."""
-        return CATALOGUE[key][1 if self.language == "zh" else 0].format(**values)
+        return _Filler(self).vformat(phrases(self.language)[key], (), figures)
+
+    def tell(self, text: str) -> str:
+        """A result's sentence in the language; other text, such as a client's, as it is."""
+        if isinstance(text, Message):
+            return self.say(text.key, **text.figures)
+        return _in_chinese(text) if self.language == "zh" else text
+
+    def word(self, key: object) -> str:
+        """The word of a code, such as a zone; the code itself where it has none."""
+        return phrases(self.language).get(str(key), str(key)) if key else ""
+
+    def join(self, sentences: Iterable[str]) -> str:
+        """Sentences one after the other."""
+        return ("" if self.language == "zh" else " ").join(map(self.tell, sentences))
 
     def page(self) -> dict[str, str]:
         """The phrases of the page's interactive part, whose placeholders the page fills."""
-        return {key: both[1 if self.language == "zh" else 0] for key, both in PAGE.items()}
+        return _file(self.language)["page"]
 
-    def tell(self, text: str) -> str:
-        """English of a result, a table or a chart in the language; as it is where the catalogue
-        does not have it."""
-        return _in_chinese(text) if self.language == "zh" else text
+    def label(self, column: object) -> str:
+        """What people read for a column: its label, its unit in brackets, or the client's name
+        for it without underscores."""
+        return self.labels.get(str(column)) or str(column).replace("_", " ")
 
-    def join(self, sentences: Iterable[str]) -> str:
-        """English sentences one after the other in the language."""
-        return ("" if self.language == "zh" else " ").join(map(self.tell, sentences))
-
-    def yearly(self) -> str:
-        """The unit of potential and sales: EUR a year."""
-        return self.tell(f"{self.currency} a year") if self.currency else self.tell("a year")
+    def noun(self, column: object) -> str:
+        """A column's label without its unit."""
+        return re.sub(r"\s*[(（][^()（）]*[)）]$", "", self.label(column))
 
     def people(self, team: str, n: int) -> str:
         """So many hunters or farmers."""
-        return self.say(f"n_{team}_one" if n == 1 else f"n_{team}", n=n)
+        return self.say(f"n_{team}", n=n).strip()
 
     def unit(self) -> tuple[float, str]:
         """What one of the study's amounts is: (1000, "GBP") where they are in "thousand GBP"."""
@@ -79,60 +143,141 @@ class Words:
         return 1.0, self.currency
 
     def money(self, value: float) -> str:
-        """An amount to three digits with its currency: 1.23 M EUR; "thousand GBP" is scaled."""
-        size, currency = self.unit()
-        return f"{self.short(value * size)} {currency}".strip()
+        """An amount with its unit: 3,237 k EUR."""
+        number = self.amount(value)
+        return number if number == MISSING else f"{number}{self.counted()}".strip()
 
-    def short(self, value: float) -> str:
-        """A number to three digits: 1.23 M, 340 k, in Chinese 123万."""
-        if value is None or not np.isfinite(value):
+    def amount(self, value: float) -> str:
+        """An amount in the document's units, for a column that names them: 3,237."""
+        if not _finite(value):
             return MISSING
-        for size, mark in UNITS[self.language]:
-            if abs(value) >= 0.9995 * size:
-                return f"{_three_digits(value / size)}{mark}"
-        return _three_digits(value)
+        shown = value * self.unit()[0] / self.scale
+        return self.number(shown, 1 if abs(shown) < 9.95 and self.scale > 1 else 0)
+
+    short = amount
 
     def tick(self, value: float) -> str:
-        """A number at an axis, without zeros at its end: 2.5 M."""
-        return re.sub(r"\.(\d*?)0+(?!\d)", lambda m: f".{m[1]}" if m[1] else "", self.short(value))
+        """An amount at an axis, in the document's units, as short as it can be."""
+        return format_decimal(value * self.unit()[0] / self.scale, "#,##0.###",
+                              locale=self._locale)  # fmt: skip
+
+    def yearly(self) -> str:
+        """The unit of a document's amounts: thousand EUR a year."""
+        long = dict(COUNTED[self.language]).get(self.scale)
+        counted = self.say(f"in_{long}") if long else ""
+        return self.say("yearly", unit=f"{counted}{self._currency()}".strip())
 
     def whole(self, value: float) -> str:
         """A whole number with separators: 12,345."""
-        return MISSING if value is None or not np.isfinite(value) else f"{value:,.0f}"
+        return self.number(value, 0)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number with so many digits behind the point."""
+        if not _finite(value):
+            return MISSING
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(format_decimal(float(value), pattern, locale=self._locale))
+
+    def figure(self, value: float) -> str:
+        """A number to three significant digits without an exponent: 0.0123, 20,380."""
+        if not _finite(value):
+            return MISSING
+        if value and abs(value) < 0.001:
+            return "< 0.001" if value > 0 else "≈ 0"
+        digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+        return self.number(value, min(digits, 4))
 
     def percent(self, value: float, digits: int = 0) -> str:
         """A fraction as a percentage: 28%."""
-        if value is None or not np.isfinite(value):
+        if not _finite(value):
             return MISSING
-        return f"{100 * value:,.{digits}f}%"
+        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+        return str(format_percent(round(float(value), 12), pattern, locale=self._locale))
 
-    def percent_within(self, value: float, low: float, high: float) -> str:
-        """A fraction with its interval: 31% (28% to 33%); with a digit more where two of the three
-        would read the same, and without an interval too narrow to be read even so."""
-        for digits, distinct in ((0, 3), (1, 2)):
-            said, least, most = (self.percent(v, digits) for v in (value, low, high))
-            if len({said, least, most}) >= distinct:
-                return self.page()["interval"].format(value=said, low=least, high=most)
-        return self.percent(value)
+    def signed(self, value: float) -> str:
+        """A fraction as a percentage with its sign: +4%."""
+        return f"{'+' if value > 0 else ''}{self.percent(value)}"
+
+    def share(self, value: float) -> str:
+        """A market share, to one digit wherever it is written: 30.5%."""
+        return self.percent(value, 1)
+
+    def names(self, given: Iterable[object]) -> str:
+        """A list in a sentence: a, b and c."""
+        return str(format_list([str(one) for one in given], locale=self._locale))
+
+    @property
+    def _locale(self) -> str:
+        return LANGUAGES[self.language]
+
+    def _currency(self) -> str:
+        """The currency as its language calls it: 欧元; the client's own word where none does."""
+        code = self.unit()[1]
+        if self.language == "en" or not re.fullmatch("[A-Z]{3}", code):
+            return code
+        return str(get_currency_name(code, locale=self._locale))
+
+    def counted(self) -> str:
+        """What stands behind an amount: \" k EUR\"."""
+        word = dict(COUNTED[self.language]).get(self.scale)
+        return self.say("counted", scale=self.say(word) if word else "", currency=self._currency())
 
 
-def _three_digits(value: float) -> str:
-    """Three significant digits without an exponent; whole numbers stay whole."""
-    size = abs(value)
-    if size >= 99.95 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.1f}" if size >= 9.995 else f"{value:,.2f}"
+ENGLISH = Words("en", "", scale=1.0)
+
+
+class _Filler(Formatter):
+    """Fills placeholders, each figure written as its placeholder asks."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+
+    def format_field(self, value: Any, spec: str) -> str:
+        words = self.words
+        if not spec:
+            return words.tell(value) if isinstance(value, str) else words.whole(value)
+        if "|" in spec:
+            forms = spec.split("|")
+            one = Locale.parse(words._locale).plural_form(value) == "one"
+            return forms[0] if one else forms[-1]
+        if spec == "within":
+            value, low, high = value
+            if not (_finite(low) and words.share(low) != words.share(high)):
+                return words.share(value)
+            return words.say("interval", value=words.share(value), low=words.share(low),
+                             high=words.share(high))  # fmt: skip
+        if spec.startswith("number"):
+            return words.number(value, int(spec[6:]))
+        if spec == "str":
+            return str(value)
+        if spec == "title":
+            said = words.word(value)
+            return said[:1].upper() + said[1:]
+        if spec == "labels":
+            return words.names(words.noun(name) for name in value)
+        written: str = getattr(words, spec)(value)
+        return written
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(float(value))
 
 
 @lru_cache(4096)
 def _in_chinese(text: str) -> str:
-    if text in SENTENCES:
-        return SENTENCES[text]
+    if text in _sentences():
+        return _sentences()[text]
     for pattern, chinese in _patterns():
         found = pattern.fullmatch(text)
         if found:
             return chinese.format(**{k: _in_chinese(v) for k, v in found.groupdict().items()})
     return text
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    file = Path(__file__).parent / "sentences.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))["sentences"]
 
 
 # What a placeholder stands for, where it is less than any text.
@@ -143,7 +288,7 @@ _HOLES = {"n": r"[\d.,]+", "count": r"[\d.,]+", "share": r"-?[\d.,]+%"}
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The sentences with placeholders as patterns, those with most words of their own first."""
     found = []
-    for english, chinese in SENTENCES.items():
+    for english, chinese in _sentences().items():
         parts = re.split(r"\{(\w+)\}", english)
         if len(parts) > 1:
             text = "".join(

@@ -19,16 +19,15 @@ from test_words import in_chinese
 
 from kalib.analysis import Analysis
 from kalib.errors import StudyError
-from kalib.plots.figures import all_figures
-from kalib.plots.theme import apply_theme, save_figures
 from kalib.report.deck import write_deck
 from kalib.report.document import _broken, write_document
+from kalib.report.figures import draw_figures
 from kalib.report.findings import find
 from kalib.report.template import check_look
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import write_json
 from kalib.study.settings import ZONES
-from kalib.words.catalogue import CATALOGUE, Words
+from kalib.words.catalogue import Words, phrases
 
 
 def squeezed(text: str) -> str:
@@ -39,11 +38,7 @@ def squeezed(text: str) -> str:
 
 
 def draw(analysis: Analysis, folder: Path) -> Path:
-    apply_theme()
-    charts = all_figures(
-        analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix, analysis.study
-    )
-    save_figures(charts, folder)
+    draw_figures(analysis, folder)
     return folder
 
 
@@ -110,7 +105,7 @@ def summary_sentences(figures: Mapping[str, Any], words: Words) -> list[str]:
     }  # fmt: skip
     patterns = []
     for key, known in values.items():
-        parts = re.split(r"\{(\w+)\}", CATALOGUE[key][1 if words.language == "zh" else 0])
+        parts = re.split(r"\{(\w+)\}", phrases(words.language)[key])
         for i in range(1, len(parts), 2):
             parts[i] = re.escape(squeezed(known[parts[i]])) if parts[i] in known else ".+?"
         parts[::2] = [re.escape(squeezed(part)) for part in parts[::2]]

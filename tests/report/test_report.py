@@ -16,13 +16,14 @@ from lxml import html
 from kalib.analysis import Analysis
 from kalib.report import exhibits, rosters
 from kalib.report.accounts_sheet import COLUMNS
+from kalib.report.exhibit import words_of
 from kalib.report.exhibits import Exhibit
 from kalib.report.explorer import embedded_json
 from kalib.report.findings import find
 from kalib.report.page import build_page, read_chapter
 from kalib.report.workbook import write_workbook
-from kalib.study.settings import ZONES
-from kalib.words.catalogue import CATALOGUE, PAGE, Words
+from kalib.study.settings import ZONES, Study
+from kalib.words.catalogue import Words, phrases
 
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
@@ -32,6 +33,11 @@ def book(stores: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("book") / "accounts.xlsx"
     write_workbook(stores, find(stores), path)
     return path
+
+
+@pytest.fixture
+def shop(stores: Analysis) -> Study:
+    return stores.study
 
 
 @pytest.fixture
@@ -56,9 +62,9 @@ def test_summary_equals_the_results(stores: Analysis) -> None:
 def test_sentences_hold_the_figures(stores: Analysis) -> None:
     findings = find(stores)
     text = " ".join((*findings.found, *findings.do, *findings.sure))
-    f, words = findings.figures, Words("en", "EUR")
+    f, words = findings.figures, words_of(stores)
     for figure in (
-        words.money(f["total_potential"]), words.percent(f["market_share"]), str(f["ka_new"]),
+        words.money(f["total_potential"]), words.share(f["market_share"]), str(f["ka_new"]),
         str(f["missed_by_sales"]), words.money(f["missed_by_sales_potential"]),
         str(f["below_market"]), words.percent(f["r2_predicted"]),
         words.percent(f["error_median"]), words.money(f["targets"]["attack"]["target_growth"]),
@@ -76,24 +82,48 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
 
 
 def test_every_phrase_has_both_languages_and_the_same_placeholders() -> None:
-    for key, (english, chinese) in (CATALOGUE | PAGE).items():
-        assert english and chinese, key
-        holes = [set(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
+    english, chinese = phrases("en"), phrases("zh")
+    assert set(english) == set(chinese)
+    for key, text in english.items():
+        assert text and chinese[key], key
+        holes = [set(re.findall(r"{(\w+)", said)) for said in (text, chinese[key])]
         assert holes[0] == holes[1], key
+
+
+@pytest.mark.parametrize(
+    ("language", "currency", "typical", "said"),
+    [
+        ("en", "EUR", 4e5, ("3,237 k EUR", "4.2 k EUR", "thousand EUR a year")),
+        ("en", "thousand GBP", 4e2, ("3,237,000 k GBP", "4,215 k GBP", "thousand GBP a year")),
+        ("en", "CNY", 4e8, ("3.2 M CNY", "0.0 M CNY", "million CNY a year")),
+        ("en", "", 40.0, ("3,237,000", "4,215", "a year")),
+        ("zh", "CNY", 4e5, ("324 万人民币", "0.4 万人民币", "万人民币/年")),
+    ],
+)
+def test_a_document_counts_its_money_in_one_unit(
+    shop: Study, language: str, currency: str, typical: float, said: tuple[str, ...]
+) -> None:
+    about = shop.study.model_copy(update={"currency": currency})
+    report = shop.report.model_copy(update={"language": language})
+    words = Words.of(shop.model_copy(update={"study": about, "report": report}), typical)
+    found = (words.money(3_237_000), words.money(4_215), words.yearly())
+    assert tuple(text.strip() for text in found) == said
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_numbers_as_the_language_reads_them(language: str) -> None:
     words = Words(language, "CNY")
-    assert words.money(1.234e8) == ("123 M CNY" if language == "en" else "1.23亿 CNY")
-    assert words.money(45_600) == ("45.6 k CNY" if language == "en" else "4.56万 CNY")
-    assert words.tick(999_600) == ("1 M" if language == "en" else "100万")
-    assert words.tick(2.5e9) == ("2.5 bn" if language == "en" else "25亿")
-    assert words.tick(1_050) == ("1.05 k" if language == "en" else "1,050")
+    assert words.whole(12345) == "12,345" and words.figure(20380.4) == "20,380"
     assert words.percent(0.2849) == "28%" and words.percent(float("nan")) == "–"
-    assert Words(language, "thousand GBP").money(5) == (
-        "5 k GBP" if language == "en" else "5,000 GBP"
-    )
+    assert words.figure(0.01234) == "0.0123" and words.signed(0.041) == "+4%"
+    assert words.names(["a", "b", "c"]) == ("a, b, and c" if language == "en" else "a、b和c")
+
+
+def test_counts_take_the_plural_of_their_language() -> None:
+    english, chinese = Words("en", ""), Words("zh", "")
+    assert english.say("n_accounts", n=1) == "1 account"
+    assert english.say("n_accounts", n=1200) == "1,200 accounts"
+    assert chinese.say("n_accounts", n=1) == "1 个客户"
 
 
 def all_exhibits(analysis: Analysis) -> list[Exhibit]:
@@ -192,13 +222,13 @@ def test_page_runs_only_the_scripts_it_was_written_with(stores: Analysis, pictur
 def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -> None:
     findings = find(stores)
     f = json.loads(json.dumps(findings.figures))
-    words = Words("en", "EUR")
+    words = words_of(stores)
     summary = html.fromstring(build_page(stores, findings, {}, picture, "1")).get_element_by_id(
         "summary"
     )
     tiles = [one.text for one in summary.iterfind(".//dd")]
     assert tiles == [
-        words.percent(f["market_share"]), words.whole(f["ka_new"]),
+        words.share(f["market_share"]), words.whole(f["ka_new"]),
         words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
     ]  # fmt: skip
     flags = stores.plan.accounts["flags"]
@@ -222,7 +252,12 @@ def every_number(figures: dict[str, object], words: Words) -> list[str]:
         if isinstance(value, dict):
             found += every_number(value, words)
         elif isinstance(value, int | float):
-            found += [words.whole(value), words.money(value), words.percent(value)]
+            found += [
+                words.whole(value),
+                words.money(value),
+                words.percent(value),
+                words.share(value),
+            ]
     return found
 
 

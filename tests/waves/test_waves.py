@@ -19,9 +19,8 @@ from kalib.datasets.waves import simulate_pair
 from kalib.errors import StudyError
 from kalib.formula.formula import Formula, Term
 from kalib.indicators.screening import Column
-from kalib.plots.figures import all_figures
-from kalib.plots.theme import save_figures
 from kalib.report.document import write_document
+from kalib.report.figures import draw_figures
 from kalib.report.findings import find
 from kalib.runs.batch import Job, in_order
 from kalib.runs.execution import notebooks_of_run
@@ -231,10 +230,7 @@ def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> No
     analysis = Analysis(ROOT / "data/fmcg-supermarkets")
     findings = find(analysis, shipped)
     assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in findings.found[-1]
-    save_figures(
-        all_figures(analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix,
-                    analysis.study), tmp_path,
-    )  # fmt: skip
+    draw_figures(analysis, tmp_path)
     write_document(analysis, findings, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert "What moved market share" in text and "Has the formula changed?" in text

@@ -15,13 +15,13 @@ from matplotlib.text import Text
 from test_report import all_exhibits
 
 from kalib.analysis import Analysis
-from kalib.plots.figures import all_figures
-from kalib.plots.theme import apply_theme, new_axes
+from kalib.plots import set_theme
 from kalib.report import wave_tables
+from kalib.report.figures import charts, figure_titles
 from kalib.report.findings import find
 from kalib.runs.execution import notebooks_of_run
 from kalib.waves.waves import Wave, compare_waves, open_wave
-from kalib.words.catalogue import SENTENCES, Words
+from kalib.words.catalogue import Words, _sentences
 from kalib.words.chapters import _chinese, in_language
 
 PACKAGE = ROOT / "kalib"
@@ -53,12 +53,10 @@ def read_by_the_client(analysis: Analysis) -> Iterator[str]:
     findings = find(analysis)
     yield from (*findings.found, *findings.do, *findings.sure)
     yield from map(CHINESE.tell, analysis.plan.notes)
-    apply_theme()
-    charts = all_figures(
-        analysis.fit, analysis.screening.values, analysis.wallet, analysis.matrix, analysis.study
-    )
-    for draw in charts.values():
-        yield from (text.get_text() for text in draw(new_axes()).figure.findobj(Text))
+    set_theme(analysis.study)
+    yield from figure_titles(analysis).values()
+    for draw in charts(analysis).values():
+        yield from (text.get_text() for text in draw().figure.findobj(Text))
         plt.close("all")
 
 
@@ -123,7 +121,7 @@ def test_every_sentence_of_a_result_has_its_chinese(module: str) -> None:
 
 
 def test_placeholders_are_the_same_in_both_languages() -> None:
-    for english, chinese in SENTENCES.items():
+    for english, chinese in _sentences().items():
         holes = [sorted(re.findall(r"{(\w+)}", text)) for text in (english, chinese)]
         assert holes[0] == holes[1], english
 
@@ -131,15 +129,19 @@ def test_placeholders_are_the_same_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("share", "said"),
     [
-        ((0.31, 0.28, 0.33), "31% (28% to 33%)"),
-        ((0.312, 0.3111, 0.3133), "31.2% (31.1% to 31.3%)"),  # not 31% (31% to 31%)
-        ((0.3047, 0.299, 0.312), "30.5% (29.9% to 31.2%)"),  # not 30% (30% to 31%)
-        ((0.312, 0.3121, 0.3122), "31%"),
-        ((0.312, 0.312, 0.312), "31%"),
+        ((0.31, 0.28, 0.33), "31.0% (28.0% to 33.0%)"),
+        ((0.3047, 0.299, 0.312), "30.5% (29.9% to 31.2%)"),
+        ((0.312, 0.3121, 0.3122), "31.2%"),  # no interval that can't be read
+        ((0.312, float("nan"), float("nan")), "31.2%"),
     ],
 )
-def test_an_interval_says_something(share: tuple[float, float, float], said: str) -> None:
-    assert Words("en", "EUR").percent_within(*share) == said
+def test_a_market_share_reads_alike_everywhere(
+    share: tuple[float, float, float], said: str
+) -> None:
+    words = Words("en", "EUR")
+    text = words.say("f_share", potential="1", sales="1", share=share)
+    assert text.endswith(f"market share of {said}.")
+    assert said.startswith(words.share(share[0]))
 
 
 def test_client_text_is_left_as_it_is() -> None:

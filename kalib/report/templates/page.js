@@ -6,15 +6,18 @@ const { words, zones } = study;
 
 // Numbers as the language reads them; the same rules as `Words` in words.py.
 const known = (v) => v !== null && Number.isFinite(v);
-const grouped = (v, digits) => v.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-const digits3 = (v) => grouped(v, Math.abs(v) >= 99.95 || v === Math.round(v) ? 0 : Math.abs(v) >= 9.995 ? 1 : 2);
-const percent = (v) => (known(v) ? grouped(100 * v, 0) + "%" : study.missing);
+const format = (options) => new Intl.NumberFormat(study.language, { roundingMode: "halfEven", ...options }).format;
+const decimals = [0, 1, 2].map((digits) => format({ minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const grouped = (v, digits) => decimals[digits](v);
+const whole = format({ style: "percent" });
+const percent = (v) => (known(v) ? whole(v) : study.missing);
 function short(v) {
   if (!known(v)) return study.missing;
-  const unit = study.units.find(([size]) => Math.abs(v) >= 0.9995 * size);
-  return unit ? digits3(v / unit[0]) + unit[1] : digits3(v);
+  const shown = v / study.scale;
+  return grouped(shown, Math.abs(shown) < 9.95 && study.scale > 1 ? 1 : 0);
 }
-const money = (v) => `${short(known(v) ? v * study.unit[0] : v)} ${study.unit[1]}`.trim();
+const tick = format({ maximumFractionDigits: 3 });
+const money = (v) => (known(v) ? `${short(v)}${study.counted}` : study.missing);
 const between = (value, low, high, show) =>
   known(low) && high > 1.005 * low ? fill("interval", { value: show(value), low: show(low), high: show(high) }) : show(value);
 const fill = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, hole) => values[hole]);
@@ -139,7 +142,7 @@ async function drawQuadrant() {
   await Bokeh.embed.embed_item(item, box);
   const find = (name) => Bokeh.documents[0].get_model_by_name(name);
   const plot = find("quadrant");
-  find("amounts").doFormat = (ticks) => ticks.map((v) => short(v));
+  find("amounts").doFormat = (ticks) => ticks.map((v) => tick(v / study.scale));
   const source = find("accounts");
   source.data = {
     x: column.potential.map((v) => v ?? NaN), y: sow.map((v) => (known(v) ? Math.min(v, study.top) : NaN)),

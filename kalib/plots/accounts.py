@@ -1,0 +1,242 @@
+"""Charts of accounts: potential, share of wallet, the matrix and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from kalib.matrix.matrix import Matrix
+from kalib.plan.plan import Plan
+from kalib.plots.theme import (
+    GRAY,
+    INK,
+    MARK,
+    ZONE_COLORS,
+    ZONE_MARKERS,
+    axes_for,
+    money_axis,
+    name_axes,
+    plain_text,
+    short_name,
+    theme,
+    tint,
+)
+from kalib.study.settings import ZONES
+from kalib.wallet.wallet import Wallet
+
+LABELLED = 8  # accounts named in the matrix
+MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
+TOP = 1.15  # a share of wallet above it is drawn there
+CORNERS = {"attack": (0.99, 0.015), "defense": (0.99, 0.985), "maintenance": (0.01, 0.985),
+           "watch": (0.01, 0.015)}  # fmt: skip
+LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
+
+
+def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
+    """Potential of the largest accounts with its interval, and what they buy from us."""
+    ax, words, blue = axes_for(ax), theme().words, theme().accent
+    top = wallet.accounts.nlargest(count, "potential")
+    rows = range(len(top))
+    ax.hlines(rows, top["potential_low"], top["potential_high"], color=tint(blue), linewidth=5)
+    ax.scatter(top["potential"], rows, color=blue, s=36, zorder=3, label=words.say("potential"))
+    ax.scatter(top["sales"], rows, color=MARK, marker="|", linewidth=2, s=130, zorder=3,
+               label=words.say("our_sales"))  # fmt: skip
+    ax.set_yticks(list(rows), [short_name(name) for name in top["name"]], fontsize=9)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    money_axis(ax.xaxis)
+    name_axes(ax, words.say("ax_interval", unit=words.yearly()))
+    if len(top):
+        ax.legend(loc="lower right")
+    return ax
+
+
+def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
+    """Distribution of share of wallet, with market share marked."""
+    ax, words = axes_for(ax), theme().words
+    shown = wallet.accounts["sow"].dropna().clip(upper=1.2)
+    sns.histplot(x=shown, bins=np.linspace(0, 1.2, 37), ax=ax, color=tint(theme().accent, 0.45),
+                 edgecolor="white")  # fmt: skip
+    ax.axvline(wallet.market_share, color=MARK, linewidth=2)
+    ax.annotate(
+        words.say("market_share_is", share=wallet.market_share), (wallet.market_share, 0.96),
+        xycoords=("data", "axes fraction"), xytext=(8, 0), textcoords="offset points", va="top",
+        color="#a34700",
+    )  # fmt: skip
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    highest = float(np.nanmax([0.0, wallet.market_share, *shown]))
+    ax.set_xlim(0, highest + 0.05)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    name_axes(ax, words.say("ax_sow_clipped"), words.say("ax_accounts"))
+    return ax
+
+
+def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
+    """The attack-and-defense quadrant: one mark an account, open for a border case, and
+    the largest key accounts named."""
+    ax, words = axes_for(ax), theme().words
+    known = matrix.accounts[matrix.accounts["zone"] != ""]
+    known = known.assign(sow=known["sow"].clip(upper=TOP))
+    for zone in ZONES:
+        part = known[known["zone"] == zone]
+        border = part["flags"].str.contains("border").to_numpy(bool)
+        ax.scatter(
+            part["potential"], part["sow"], marker=ZONE_MARKERS[zone], s=30, alpha=0.75,
+            facecolor=np.where(border, "white", ZONE_COLORS[zone]),
+            edgecolor=np.where(border, ZONE_COLORS[zone], "white"),
+            linewidth=np.where(border, 1.0, 0.3), rasterized=len(known) > MOST_POINTS,
+        )  # fmt: skip
+    top = 1.25 * max(float(known["sow"].max()) if len(known) else 1.0, 0.2)
+    ax.set(xscale="log", ylim=(-0.03 * top, top))
+    if np.isfinite(matrix.potential_cut):
+        ax.axvline(matrix.potential_cut, color=INK, linewidth=1.2)
+        ax.axhline(matrix.sow_cut, color=INK, linewidth=1.2)
+    for zone, (x, y) in CORNERS.items():
+        ax.text(
+            x, y, words.say("zone_count", zone=zone, n=matrix.counts[zone]), transform=ax.transAxes,
+            ha="right" if x > 0.5 else "left", va="top" if y > 0.5 else "bottom", weight="bold",
+            color=INK, zorder=5,
+            bbox={"boxstyle": "round,pad=0.3", "fc": "white", "ec": ZONE_COLORS[zone], "lw": 1.5},
+        )  # fmt: skip
+    money_axis(ax.xaxis, log=True)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    across = words.say("ax_potential_log", unit=words.yearly())
+    if known["flags"].str.contains("border").any():
+        across += "\n" + words.say("open_marks")
+    name_axes(ax, across, words.say("ax_sow"))
+    _name_largest(known[known["zone"].isin(["attack", "defense"])], ax)
+    return ax
+
+
+def zones(matrix: Matrix, ax: Axes | None = None) -> Axes:
+    """Potential of each zone, and how much of it is ours."""
+    return _held(matrix.accounts, "zone", ZONES, [ZONE_COLORS[zone] for zone in ZONES], ax)
+
+
+def key_accounts(matrix: Matrix, ax: Axes | None = None) -> Axes:
+    """Potential of the key accounts kept, promoted and demoted, and how much of it is ours."""
+    names = ("kept", "promoted", "demoted")
+    return _held(matrix.accounts, "change", names, [theme().accent, MARK, GRAY], ax)
+
+
+def gain(plan: Plan, count: int = 20, ax: Axes | None = None) -> Axes:
+    """The accounts of which most growth is asked: today's sales, and the growth on top."""
+    ax, words = axes_for(ax), theme().words
+    top = plan.accounts.nlargest(count, "target_growth")
+    top = top[top["target_growth"] > 0]
+    names = [short_name(name) for name in top["name"]]
+    ax.barh(names, top["sales"], color=tint(theme().accent), label=words.say("sales_today"))
+    ax.barh(names, top["target_growth"], left=top["sales"], label=words.say("growth_asked"),
+            color=[ZONE_COLORS[zone] for zone in top["zone"]])  # fmt: skip
+    return _targets_axes(ax)
+
+
+def targets(plan: Plan, ax: Axes | None = None) -> Axes:
+    """Today's sales of each rep's accounts, and the growth asked on top."""
+    ax, words, reps = axes_for(ax), theme().words, plan.reps
+    names = [short_name(name) for name in reps["rep"]]
+    ax.barh(names, reps["sales"], color=tint(theme().accent), label=words.say("sales_today"))
+    ax.barh(names, reps["target_growth"], left=reps["sales"], color=ZONE_COLORS["attack"],
+            label=words.say("growth_asked"))  # fmt: skip
+    return _targets_axes(ax)
+
+
+def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
+    """From today's sales to the target: the growth that each zone is to bring."""
+    words, by_zone = theme().words, plan.targets
+    steps = {words.say("sales_today"): float(by_zone["sales"].sum())}
+    steps |= {words.word(zone): float(by_zone.at[zone, "target_growth"]) for zone in ZONES
+              if by_zone.at[zone, "target_growth"]}  # fmt: skip
+    return waterfall(steps, words.say("target"), ax=ax)
+
+
+def waterfall(steps: Mapping[str, float], total: str, ax: Axes | None = None) -> Axes:
+    """Amounts that add up from left to right, the first from zero; total: name of the last bar,
+    which is their sum."""
+    ax, words = axes_for(ax), theme().words
+    amounts = np.array(list(steps.values()))
+    ends = np.cumsum(amounts)
+    starts = np.r_[0.0, ends[:-1]]
+    for place, (name, start, amount) in enumerate(zip(steps, starts, amounts, strict=True)):
+        color = theme().accent if place == 0 else ZONE_COLORS["attack"] if amount > 0 else GRAY
+        ax.bar(name, amount, bottom=start, color=color, width=0.6)
+    ax.bar(total, ends[-1], color=theme().accent, width=0.6)
+    bars = zip([*ends, ends[-1]], [*amounts, ends[-1]], strict=True)
+    for place, (end, amount) in enumerate(bars):
+        sign = "+" if 0 < place < len(amounts) and amount > 0 else ""
+        ax.annotate(f"{sign}{plain_text(words.money(amount))}", (place, max(end, end - amount)),
+                    xytext=(0, 4), textcoords="offset points", ha="center")  # fmt: skip
+    low = min(0.0, float(ends.min()))
+    ax.set_ylim(low, low + 1.15 * (float(max(ends.max(), amounts[0])) - low))
+    money_axis(ax.yaxis)
+    ax.grid(axis="x", visible=False)
+    name_axes(ax, "", words.say("ax_sales", unit=words.yearly()))
+    return ax
+
+
+def _held(
+    accounts: pd.DataFrame, by: str, order: tuple[str, ...], colors: list[str], ax: Axes | None
+) -> Axes:
+    """Potential by group as pale bars, our sales as full bars in them."""
+    ax, words = axes_for(ax), theme().words
+    names = [words.word(name).capitalize() for name in order]
+    for column, shades in (("potential", [tint(color) for color in colors]), ("sales", colors)):
+        sums = accounts.groupby(by)[column].sum().reindex(order).fillna(0.0)
+        bars = ax.bar(names, sums, color=shades, width=0.62)
+        if column == "potential":
+            counts = accounts[by].value_counts().reindex(order).fillna(0)
+            said = [words.say("n_accounts", n=int(n)) + "\n" + plain_text(words.money(held))
+                    for n, held in zip(counts, sums, strict=True)]  # fmt: skip
+            ax.bar_label(bars, said, padding=4)
+    ax.margins(y=0.2)
+    ax.grid(axis="x", visible=False)
+    money_axis(ax.yaxis)
+    name_axes(ax, "", words.say("ax_held", unit=words.yearly()))
+    return ax
+
+
+def _targets_axes(ax: Axes) -> Axes:
+    words = theme().words
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", labelsize=9)
+    money_axis(ax.xaxis)
+    name_axes(ax, words.say("ax_sales", unit=words.yearly()))
+    ax.legend(loc="lower right")
+    return ax
+
+
+def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
+    """Names beside the largest accounts, where they don't cover one another."""
+    figure = ax.get_figure()
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+    taken: list[tuple[float, ...]] = [tuple(t.get_window_extent().extents) for t in ax.texts]
+    shown = np.column_stack([accounts["potential"], accounts["sow"]])
+    points = ax.transData.transform(shown) if len(shown) else shown
+    frame = ax.get_window_extent().extents
+    for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
+        if len(ax.texts) >= len(CORNERS) + LABELLED:
+            return
+        for shift, side in LABEL_PLACES:
+            label = ax.annotate(
+                short_name(row["name"] or account), (row["potential"], row["sow"]), xytext=shift,
+                textcoords="offset points", ha=side, fontsize=9, color=INK,
+            )  # fmt: skip
+            box = label.get_window_extent().extents
+            inside = box[0] > frame[0] and box[2] < frame[2] and box[1] > frame[1]
+            covers = ((points > box[:2]) & (points < box[2:])).all(axis=1).any()
+            if inside and not covers and not any(_overlap(box, other) for other in taken):
+                taken.append(tuple(box))
+                break
+            label.remove()
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,222 @@
+"""Charts of the formula: what it is made of, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+
+from kalib.formula.fitting import Fit
+from kalib.formula.importance import partial_residuals as residuals_by_column
+from kalib.plots.theme import (
+    GRAY,
+    INK,
+    MARK,
+    axes_for,
+    money_axis,
+    name_axes,
+    short_name,
+    theme,
+    tint,
+)
+
+POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
+MOST_SHOWN = 20  # candidates in a chart of how often each is chosen
+NAMED = 3  # accounts named in a chart of influence
+
+
+def pairs(known: pd.DataFrame, columns: Sequence[str], color: str | None = None) -> sns.PairGrid:
+    """Every numeric column against every other, and its distribution on the diagonal.
+
+    known: accounts whose potential is known, one a row; columns: those to draw, of which text
+    columns are left out; color: a text column that colors the points.
+    """
+    shown = [name for name in columns if pd.api.types.is_numeric_dtype(known[name])]
+    grid = sns.pairplot(
+        known, vars=shown, hue=color, corner=True, height=1.7, plot_kws={"s": 12, "linewidth": 0}
+    )
+    for ax in grid.axes.flat:
+        if ax is not None:
+            ax.set(xlabel=_called(ax.get_xlabel()), ylabel=_called(ax.get_ylabel()))
+    return grid
+
+
+def correlation(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A correlation matrix as a heat map, such as `known.corr("spearman", numeric_only=True)`."""
+    ax = axes_for(ax)
+    names = [_called(name) for name in frame.columns]
+    sns.heatmap(frame, vmin=-1, vmax=1, cmap="vlag", annot=True, fmt=".2f", square=True, ax=ax,
+                xticklabels=names, yticklabels=names, cbar=False)  # fmt: skip
+    ax.set(xlabel="", ylabel="")
+    return ax
+
+
+def path(fit: Fit, ax: Axes | None = None) -> Axes:
+    """The best formula of each size: its BIC, or its error out of sample where that chose."""
+    ax, words, frame = axes_for(ax), theme().words, fit.path
+    validated = bool(frame["error"].notna().any())
+    column = "error" if validated else "bic"
+    blue = theme().accent
+    if validated:
+        ax.errorbar(frame["size"], frame["error"], yerr=frame["error_se"], color=blue, capsize=3)
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.plot(frame["size"], frame[column], marker="o", color=blue)
+    best = frame[frame["chosen"]]
+    ax.plot(best["size"], best[column], marker="o", markersize=13, color=MARK)
+    ax.set_xticks(frame["size"].to_list())
+    name_axes(ax, words.say("ax_size"), words.say("ax_error" if validated else "ax_bic"))
+    return ax
+
+
+def effects(fit: Fit, ax: Axes | None = None) -> Axes:
+    """What each indicator adds: the share of the variance that is unexplained without it."""
+    ax, gain = axes_for(ax), fit.contributions["gain"]
+    sns.barplot(x=gain.to_numpy(), y=[_called(name) for name in gain.index], ax=ax,
+                color=theme().accent, saturation=1)  # fmt: skip
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    name_axes(ax, theme().words.say("ax_gain"))
+    return ax
+
+
+def partial_effects(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Potential of a typical account as one indicator goes from its first decile to its last; of a
+    text indicator, from the level with least potential to the one with most."""
+    ax, words, frame = axes_for(ax), theme().words, fit.effects
+    rows, blue = range(len(frame)), theme().accent
+    ax.hlines(rows, frame["low"], frame["high"], color=tint(blue), linewidth=9)
+    for end, color in (("low", "white"), ("high", blue)):
+        ax.scatter(frame[end], rows, color=color, edgecolor=blue, linewidth=1.5, s=70, zorder=3)
+        for row, (value, label) in enumerate(zip(frame[end], frame[f"{end}_at"], strict=True)):
+            left = value < frame["low"].iloc[row] or value < frame["high"].iloc[row]
+            ax.annotate(short_name(label), (value, row), xytext=(-9 if left else 9, 0),
+                        textcoords="offset points", ha="right" if left else "left", va="center",
+                        fontsize=10)  # fmt: skip
+    ax.set_yticks(list(rows), [_called(name) for name in frame.index])
+    ax.invert_yaxis()
+    ax.margins(x=0.22, y=0.25)
+    money_axis(ax.xaxis)
+    name_axes(ax, words.say("ax_typical", unit=words.yearly()))
+    return ax
+
+
+def partial_residuals(
+    fit: Fit, indicator: str | None = None, ax: Axes | None = None
+) -> Axes | np.ndarray:
+    """Residuals with what one column explains added back, against that column: a straight cloud
+    says that its form is right (Larsen & McCleary 1972, Technometrics 14).
+
+    indicator: draw its column alone, on ax; without it one panel each, returned as an array.
+    """
+    frame = residuals_by_column(fit.least_squares)
+    names = list(frame["column"].unique()) if indicator is None else [indicator]
+    if indicator is None and ax is None:
+        import matplotlib.pyplot as plt
+
+        wide = min(len(names), 3) or 1
+        high = -(-len(names) // wide) or 1
+        figure, panels = plt.subplots(high, wide, figsize=(3.6 * wide, 3.0 * high), squeeze=False,
+                                      layout="constrained")  # fmt: skip
+        for panel in panels.flat[len(names) :]:
+            figure.delaxes(panel)
+        drawn = zip(names, panels.flat, strict=False)
+        return np.array([partial_residuals(fit, name, panel) for name, panel in drawn])
+    ax, part = axes_for(ax), frame[frame["column"] == names[0]]
+    ax.scatter(part["value"], part["residual"], color=theme().accent, **POINTS)
+    ax.plot(part["value"], part["fitted"], color=MARK, linewidth=1.5)
+    name_axes(ax, _called(names[0]), theme().words.say("ax_partial"))
+    return ax
+
+
+def influence(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Leverage against studentized residual, marks as large as Cook's distance: accounts far to
+    the right and far from zero move the formula."""
+    ax, words, linear = axes_for(ax), theme().words, fit.least_squares
+    sizes = 12 + 600 * np.asarray(linear.cook)
+    ax.scatter(linear.leverage, linear.studentized, s=sizes, alpha=0.55, color=theme().accent,
+               linewidth=0)  # fmt: skip
+    ax.axhline(0, color=INK, linewidth=1, linestyle="--")
+    accounts = fit.oof.index[fit.used]
+    for place in np.argsort(-np.asarray(linear.cook), kind="stable")[:NAMED]:
+        at = (linear.leverage[place], linear.studentized[place])
+        ax.annotate(
+            short_name(accounts[place]), at,
+                    xytext=(7, 3), textcoords="offset points", fontsize=9)  # fmt: skip
+    name_axes(ax, words.say("ax_leverage"), words.say("ax_studentized"))
+    return ax
+
+
+def stability(fit: Fit, ax: Axes | None = None) -> Axes:
+    """How often each candidate is chosen over half samples; those in the formula are dark."""
+    ax, often = axes_for(ax), fit.stability.sort_values(ascending=False)[:MOST_SHOWN]
+    chosen = [name in fit.formula.indicators for name in often.index]
+    ax.barh([_called(name) for name in often.index], often.to_numpy(),
+            color=[theme().accent if c else GRAY for c in chosen])  # fmt: skip
+    ax.invert_yaxis()
+    ax.axvline(0.5, color=INK, linestyle="--", linewidth=1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlim(0, 1)
+    name_axes(ax, theme().words.say("ax_stability"))
+    return ax
+
+
+def observed_predicted(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Potential as known against a prediction that has not seen the account; suspected typing
+    errors are crosses."""
+    ax, words, known = axes_for(ax), theme().words, fit.oof
+    good, bad = known[~known["suspect"]], known[known["suspect"]]
+    ax.scatter(good["predicted"], good["observed"], color=theme().accent, **POINTS)
+    if len(bad):
+        ax.scatter(bad["predicted"], bad["observed"], marker="X", s=70, color=MARK,
+                   label=words.say("suspected_entry"))  # fmt: skip
+        ax.legend(loc="upper left")
+    both = known[["observed", "predicted"]]
+    ends = [both.min().min(), both.max().max()]
+    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
+    ax.set(xscale="log", yscale="log")
+    money_axis(ax.xaxis, log=True)
+    money_axis(ax.yaxis, log=True)
+    unit = words.yearly()
+    name_axes(ax, words.say("ax_unseen", unit=unit), words.say("ax_observed", unit=unit))
+    return ax
+
+
+def residuals(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Known potential over its prediction out of fold, against that prediction."""
+    ax, words, known = axes_for(ax), theme().words, fit.oof[~fit.oof["suspect"]]
+    ax.scatter(known["predicted"], known["observed"] / known["predicted"], color=theme().accent,
+               **POINTS)  # fmt: skip
+    ax.axhline(1, color=INK, linewidth=1, linestyle="--")
+    ax.set(xscale="log", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
+    ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
+    money_axis(ax.xaxis, log=True)
+    name_axes(ax, words.say("ax_predicted", unit=words.yearly()), words.say("ax_ratio"))
+    return ax
+
+
+def leave_one_out(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Each account predicted by the formula fitted without it, on the working scale."""
+    ax, words, linear = axes_for(ax), theme().words, fit.least_squares
+    predicted = linear.response - linear.press_residual
+    ax.scatter(predicted, linear.response, color=theme().accent, **POINTS)
+    ends = [float(predicted.min()), float(predicted.max())]
+    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
+    if fit.formula.form == "linear":
+        money_axis(ax.xaxis)
+        money_axis(ax.yaxis)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    scale = "linear" if fit.formula.form == "linear" else "log"
+    name_axes(ax, words.say(f"ax_left_out_{scale}"), words.say(f"ax_known_{scale}"))
+    return ax
+
+
+def _called(name: object) -> str:
+    """A column as it is read, as short as a chart needs."""
+    return short_name(theme().words.label(name)) if name else ""

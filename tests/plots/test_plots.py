@@ -1,0 +1,165 @@
+"""Charts by their axes: what is drawn, labeled and said. They are looked at by eye as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from kalib import plots
+from kalib.analysis import Analysis
+from kalib.plots import theme
+from kalib.report.figures import charts, figure_titles
+
+
+@pytest.fixture(autouse=True)
+def house_style(stores: Analysis) -> Iterator[None]:
+    plots.set_theme(stores.study)
+    yield
+    plt.close("all")
+
+
+def test_every_chart_has_a_unit_and_a_claim(stores: Analysis, nothing: Analysis) -> None:
+    for analysis in (stores, nothing):
+        titles = figure_titles(analysis)
+        drawn = charts(analysis)
+        assert set(titles) == set(drawn)
+        for name, draw in drawn.items():
+            axes = draw()
+            assert titles[name] and "nan" not in titles[name].lower().split(), name
+            assert axes.get_xlabel() or axes.get_ylabel(), name
+            plt.close("all")
+
+
+def test_a_chart_is_drawn_on_the_axes_given(stores: Analysis) -> None:
+    for draw, result in (
+        (plots.path, stores.fit), (plots.sow, stores.wallet), (plots.matrix, stores.matrix),
+        (plots.bridge, stores.plan),
+    ):  # fmt: skip
+        ax = theme.axes_for(None)
+        assert draw(result, ax=ax) is ax
+
+
+def test_matrix_draws_each_account_once_and_border_cases_open(stores: Analysis) -> None:
+    matrix = stores.matrix
+    ax = plots.matrix(matrix)
+    points = [collection.get_offsets() for collection in ax.collections]
+    assert [len(part) for part in points] == list(matrix.counts.values())
+    attack = points[0]
+    across = (attack[:, 0] < matrix.potential_cut) | (attack[:, 1] >= matrix.sow_cut)
+    hollow = (ax.collections[0].get_facecolor()[:, :3] == 1).all(axis=1)
+    assert 0 < across.sum() < len(attack) / 4 and (hollow == across).all()
+    words = {text.get_text() for text in ax.texts}
+    assert f"Attack: {matrix.counts['attack']:,}" in words
+    assert "EUR" in ax.get_xlabel()
+
+
+def test_labels_of_the_matrix_do_not_overlap(stores: Analysis) -> None:
+    ax = plots.matrix(stores.matrix)
+    ax.get_figure().canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_observed_against_predicted_marks_suspects(stores: Analysis) -> None:
+    good, bad = plots.observed_predicted(stores.fit).collections[:2]
+    assert len(good.get_offsets()) == 219 and len(bad.get_offsets()) == 1
+
+
+def test_market_share_is_marked(stores: Analysis) -> None:
+    ax = plots.sow(stores.wallet)
+    assert ax.lines[-1].get_xdata()[0] == stores.wallet.market_share
+    assert sum(bar.get_height() for bar in ax.patches) == len(stores.wallet.accounts)
+
+
+def test_bars_hold_potential_and_sales(stores: Analysis) -> None:
+    accounts = stores.matrix.accounts
+    ax = plots.key_accounts(stores.matrix)
+    shown = [bar.get_height() for bar in ax.patches]
+    names = ("kept", "promoted", "demoted")
+    sums = accounts.groupby("change")[["potential", "sales"]].sum()
+    assert shown == pytest.approx([sums.at[n, c] for c in ("potential", "sales") for n in names])
+
+
+def test_the_bridge_adds_up(stores: Analysis) -> None:
+    bars = plots.bridge(stores.plan).patches
+    today, target = stores.plan.accounts[["sales", "target_sales"]].sum()
+    assert bars[0].get_height() == pytest.approx(today)
+    assert bars[-1].get_height() == pytest.approx(target)
+    assert sum(bar.get_height() for bar in bars[:-1]) == pytest.approx(target)
+
+
+def test_partial_residuals_are_those_of_the_fit(stores: Analysis) -> None:
+    panels = plots.partial_residuals(stores.fit)
+    assert len(panels) == len(stores.fit.formula.terms)
+    linear = stores.fit.least_squares
+    x, y = panels[0].collections[0].get_offsets().T
+    # In a weighted fit the weights are part of what makes residuals unrelated to the column.
+    slope = np.polyfit(x, y, 1, w=np.sqrt(linear.weights))[0]
+    assert slope == pytest.approx(linear.coef[1])
+
+
+def test_pairs_and_correlation_show_what_they_are_given(stores: Analysis) -> None:
+    known = stores.screening.values.join(stores.potential, how="inner")
+    columns = ["floor_area_m2", "hours", "format", "potential"]
+    assert plots.pairs(known, columns, color="format").axes.shape == (3, 3)
+    frame = known[["floor_area_m2", "hours"]].corr("spearman")
+    shown = [float(text.get_text()) for text in plots.correlation(frame).texts]
+    assert shown == pytest.approx(frame.to_numpy().ravel(), abs=0.005)
+
+
+def test_a_missing_font_is_known() -> None:
+    assert not theme.lacks_font(["area", "面积", "Straße", "площадь", "R² ≥ 5"])
+    assert theme.lacks_font(["\U00012000"])
+
+
+def test_fonts_came_with_the_kit() -> None:
+    names = [file.name for file in theme.font_files()]
+    assert names == [
+        "SourceSansPro-Regular.ttf",
+        "SourceSansPro-Bold.ttf",
+        "NotoSansSC-Regular.otf",
+    ]
+
+
+@pytest.mark.parametrize("color", ["#ffd400", "#005a8f", "#ffffff"])
+def test_a_client_color_is_dark_enough_to_read(stores: Analysis, color: str) -> None:
+    report = stores.study.report.model_copy(update={"colors": (color,)})
+    found = theme.accent(stores.study.model_copy(update={"report": report}))
+    assert theme._contrast(np.array(to_rgb(found))) >= theme.CONTRAST
+    assert found == color or color != "#005a8f"
+
+
+def test_client_text_is_not_read_as_mathematics() -> None:
+    assert theme.plain_text("A $ B $") == r"A \$ B \$"
+
+
+def test_files_are_the_same_when_drawn_again(stores: Analysis, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        theme.save_figures(
+            {"sizes": lambda: plots.path(stores.fit)}, {"sizes": "t"}, tmp_path / folder
+        )
+    for kind in ("png", "svg"):
+        one, two = (tmp_path / folder / f"sizes.{kind}" for folder in "ab")
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_at_most_twenty_candidates_are_shown(stores: Analysis) -> None:
+    fit = stores.fit
+    many = pd.Series(0.9, index=[f"other {i}" for i in range(25)])
+    crowded = replace(fit, stability=pd.concat([many, fit.stability.clip(upper=0.6)]))
+    assert len(plots.stability(crowded).patches) == 20
+
+
+def test_charts_speak_the_language_and_labels_of_the_study(stores: Analysis) -> None:
+    words = theme.Words("zh", "EUR", {"hours": "营业时间（小时）"})
+    plots.set_theme(stores.study, words)
+    labels = [label.get_text() for label in plots.effects(stores.fit).get_yticklabels()]
+    assert "营业时间（小时）" in labels and "cash registers" in labels
