@@ -222,8 +222,8 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
             "growth_rate": growth / sales.where(sales > 0),
             "target_floor": (sales + growth * low.clip(upper=1)).round(2),
             "target_stretch": np.minimum(
-                (sales + growth * high.clip(lower=1)).round(2), np.maximum(potential, target)
-            ),
+                sales + growth * high.clip(lower=1), np.maximum(potential, target)
+            ).round(2),
             "target_profit": (target * accounts["margin"]).round(2),
         }
     )
