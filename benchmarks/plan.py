@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
+from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import DRAWS, zone_probabilities
 from kalib.plan.territories import assign_reps
 from kalib.study.settings import Cut
@@ -26,14 +26,12 @@ from kalib.study.settings import Cut
 def wallet_of(n: int) -> Any:
     """A wallet of n accounts, potential lognormal with a third shared through five coefficients."""
     rng = np.random.default_rng(n)
-    levels = (np.arange(64) + 0.5) / 64
     middle = 10 + 0.8 * rng.standard_normal(n)
-    quantiles = np.exp(middle[:, None] + 0.35 * ndtri(levels)[None, :]).astype(np.float32)
+    found = Distribution.lognormal(middle, np.full(n, 0.35))
     sales = np.exp(middle) * rng.beta(2, 4, n)
     return SimpleNamespace(
         accounts=pd.DataFrame({"potential": np.exp(middle), "sales": sales}),
-        levels=levels,
-        quantiles=quantiles,
+        distribution=Distribution(found.levels, found.table.astype(np.float32)),
         loadings=(0.1 * rng.standard_normal((n, 5))).astype(np.float32),
     )
 

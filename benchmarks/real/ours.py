@@ -45,9 +45,9 @@ def kalib(data: WalletSet, evidence: str = "auto") -> Answer:
         seconds = perf_counter() - since
     accounts = wallet.accounts.reindex(data.frame.index)
     point = accounts["potential"].to_numpy(float)
-    quantiles = np.asarray(wallet.quantiles, float)
+    table, levels = np.asarray(wallet.distribution.table, float), wallet.distribution.levels
     said, right = _zones(matrix.accounts.reindex(data.frame.index), data)
-    return Answer(point, point, quantiles, wallet.levels, seconds, verdict, said, right)
+    return Answer(point, point, table, levels, seconds, verdict, said, right)
 
 
 def _zones(placed: pd.DataFrame, data: WalletSet) -> tuple[float, float]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.formula.distribution import LEVELS, Distribution
 from kalib.formula.linear import LeastSquares
 from kalib.formula.spread import find_level_spread, smear
 from kalib.formula.working import WorkingFit, spread_power
 from kalib.indicators.screening import Design, Screening
 from kalib.indicators.terms import LevelSpread
-
-LEVELS = 64  # points at which each account's distribution is kept
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,11 @@ class Predictive:
             )  # fmt: skip
         return ends[0], ends[1]
 
-    def potential_quantiles(self, working: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        """Potential (N, Q) at the levels, currency a year, for working values and spreads (N,)."""
+    def potential(self, working: np.ndarray, spread: np.ndarray) -> Distribution:
+        """Potential of N accounts, currency a year, for working values and spreads (N,)."""
         values = working[:, None] + spread[:, None] * self.quantiles[None, :]
-        return np.exp(np.minimum(values, 700.0)) if self.logged else np.maximum(values, self.floor)
+        table = np.exp(np.minimum(values, 700.0)) if self.logged else np.maximum(values, self.floor)
+        return Distribution(self.levels, table)
 
 
 def real(value: float) -> str:
@@ -121,10 +121,9 @@ def fit_predictive(
     mass = np.broadcast_to(weights[use], standard.shape)
     size = float(np.sqrt(np.average(standard**2, weights=mass)))
     size = size if size > 0 else 1e-9
-    levels = (np.arange(LEVELS) + 0.5) / LEVELS
     effective = weights[use].sum() ** 2 / (weights[use] ** 2).sum()
     quantiles = _weighted_quantiles(
-        (standard / size).ravel(), mass.ravel(), levels, float(effective)
+        (standard / size).ravel(), mass.ravel(), LEVELS, float(effective)
     )
     # Where errors grow with the fitted value there is no one size to take a part of.
     mean = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
@@ -134,7 +133,7 @@ def fit_predictive(
         widen = np.sqrt(use.sum() / freedom)  # as in the fit
         spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
     own = size * own_share
-    found = Predictive(levels, quantiles, own, power, low, shared, final.logged, final.floor)
+    found = Predictive(LEVELS, quantiles, own, power, low, shared, final.logged, final.floor)
     return found, spread
 
 
@@ -169,31 +168,6 @@ def account_spread(
     total = np.maximum(own**2 - typical, 0.25 * own**2) + shared_variance + extra
     spread = np.sqrt(total)
     return spread, (shared / spread[:, None]).astype(np.float32)
-
-
-def with_doubts(
-    quantiles: np.ndarray,
-    point: np.ndarray,
-    instead: np.ndarray,
-    instead_point: np.ndarray,
-    chance: np.ndarray,
-    levels: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distributions (m, Q) and means (m,) of accounts an entry of which may be a typing error.
-
-    quantiles, point: as the entries stand; instead, instead_point: as they were meant if they are
-    wrong; chance (m,): how likely that is. The result is the mixture.
-    """
-    both = np.concatenate([quantiles, instead], axis=1)
-    mass = np.concatenate(
-        [np.broadcast_to((1 - chance)[:, None], quantiles.shape),
-         np.broadcast_to(chance[:, None], instead.shape)], axis=1,
-    )  # fmt: skip
-    order = both.argsort(axis=1)
-    both, mass = (np.take_along_axis(values, order, axis=1) for values in (both, mass))
-    place = (np.cumsum(mass, axis=1) - 0.5 * mass) / quantiles.shape[1]
-    mixed = np.array([np.interp(levels, p, v) for p, v in zip(place, both, strict=True)])
-    return mixed.reshape(quantiles.shape), (1 - chance) * point + chance * instead_point
 
 
 def _weighted_quantiles(

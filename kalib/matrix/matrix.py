@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.formula.distribution import Distribution
 from kalib.study.settings import ZONES, Cut, Study
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.wallet import Wallet
@@ -126,8 +125,7 @@ def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np
     Errors an account shares with others (the formula's coefficients) are drawn once a draw; its
     own error is added; the normal score is read off the account's own distribution.
     """
-    found = Distribution(wallet.levels, wallet.quantiles[rows])
-    return found.draws(size, wallet.loadings[rows], seed)
+    return wallet.distribution[rows].draws(size, wallet.loadings[rows], seed)
 
 
 def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.DataFrame:

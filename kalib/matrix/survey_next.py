@@ -52,13 +52,8 @@ def _border_scores(wallet: Wallet, border: np.ndarray) -> np.ndarray:
     where there is no border."""
     from scipy.special import ndtri
 
-    edge = 0.5 / len(wallet.levels)
-    chance = np.array(
-        [
-            np.interp(limit, row, wallet.levels, left=0.0, right=1.0)
-            for limit, row in zip(border, wallet.quantiles, strict=True)
-        ]
-    )
+    edge = 0.5 / len(wallet.distribution.levels)
+    chance = wallet.distribution.below(border)
     scores = ndtri(np.clip(chance, edge, 1 - edge))
     return np.where(np.isfinite(border) & (chance > 0) & (chance < 1), scores, np.nan)
 

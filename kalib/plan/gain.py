@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.formula.distribution import Distribution
 from kalib.wallet.wallet import Wallet
 
 PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
@@ -104,7 +103,7 @@ def expect_gains(wallet: Wallet, attainment: Attainment) -> pd.DataFrame:
     accounts = wallet.accounts
     peer, source = peer_sow(accounts)
     known = accounts["potential"].notna().to_numpy()
-    potential = wallet.quantiles[known].astype(float)
+    potential = wallet.distribution[known].table.astype(float)
     sales = accounts["sales"].to_numpy(float)[known, None]
     gap = peer.to_numpy()[known, None] * potential - sales
     frame = pd.DataFrame(index=accounts.index).assign(peer_sow=peer, target_source=source)
@@ -130,7 +129,7 @@ def gain_points(
     rng = np.random.default_rng(SEED)
     share, sales = peer.to_numpy()[rows], wallet.accounts["sales"].to_numpy(float)[rows]
     size = max(1, min(DRAWS, 16_000_000 // len(rows)))
-    potential, loadings = Distribution(wallet.levels, wallet.quantiles[rows]), wallet.loadings[rows]
+    potential, loadings = wallet.distribution[rows], wallet.loadings[rows]
     won = np.concatenate(
         [
             np.maximum(potential.draws(size, loadings, SEED + k) * share - sales, 0.0).sum(axis=1)

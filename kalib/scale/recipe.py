@@ -151,7 +151,7 @@ def distribution_knots(
 
     A logarithmic form has them as factors on exp(fitted value), a linear one as standardized
     errors: the function is linear between levels in potential itself, and has what lies beyond
-    the outer levels at them, both as in `draw_potential`.
+    the outer levels at them, both as in `Distribution.draws`.
     """
     points = np.exp(quantiles * size) if form != "linear" else np.asarray(quantiles, float)
     # Equal quantiles are parted by less than anyone reads: a step becomes a steep line.

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Grid of normal scores on which the posterior is computed; +-6 leaves out 2e-9.
-SCORES = np.linspace(-6.0, 6.0, 361)
-CHUNK = 4000  # accounts at a time: bounds memory to about 50 MB
+from kalib.formula.distribution import Distribution
+
 FEWEST = 15  # surveyed buyers needed before a distribution of SOW is learned
 # A share that goes with potential unnoticed moves the total; one refused in vain costs little.
 DEPENDENCE_LEVEL = 0.05
@@ -38,16 +37,15 @@ class SalesEvidence:
 def weigh_evidence(
     sales: np.ndarray,
     potential: np.ndarray,
-    quantiles: np.ndarray,
-    levels: np.ndarray,
+    predicted: Distribution,
     weights: np.ndarray,
     *,
     mode: str,
 ) -> SalesEvidence:
     """Decide whether own sales sharpen the formula.
 
-    sales, potential: (n,) of surveyed accounts, currency a year; quantiles: (n, Q) out-of-fold
-    predictive potential at levels (Q,); weights: (n,) survey weights, 0 where the potential is
+    sales, potential: (n,) of surveyed accounts, currency a year; predicted: their potential out of
+    fold; weights: (n,) survey weights, 0 where the potential is
     not believed; mode: "formula", "formula+sales" or "auto".
     """
     from scipy.stats import spearmanr
@@ -63,12 +61,13 @@ def weigh_evidence(
         return SalesEvidence(np.nan, np.nan, zero, np.nan, np.nan, np.nan, np.nan, False, reason)
     share = sales[buys] / potential[buys]
     a, b = _fit_beta(share, weights[buys])
-    middle = np.median(quantiles, axis=1)
+    middle = predicted.quantile(0.5)
     alike = np.ptp(share) == 0 or np.ptp(middle[buys]) == 0  # then nothing goes with anything
     correlation, p_value = (0.0, 1.0) if alike else map(float, spearmanr(share, middle[buys]))
-    sharpened = posterior_quantiles(quantiles[buys], sales[buys], levels, a, b)
-    before = _pinball(potential[buys], quantiles[buys], levels, weights[buys])
-    after = _pinball(potential[buys], sharpened, levels, weights[buys])
+    before, after = (
+        _pinball(potential[buys], told, weights[buys])
+        for told in (predicted[buys], heard(predicted[buys], sales[buys], a, b))
+    )
     depends = p_value < DEPENDENCE_LEVEL
     # A formula without any error leaves nothing to sharpen.
     used = not depends and before > 0 and (mode == "formula+sales" or after < before)
@@ -86,66 +85,32 @@ def weigh_evidence(
     return SalesEvidence(a, b, zero, correlation, p_value, before, after, used, reason)
 
 
-def posterior_quantiles(
-    quantiles: np.ndarray, sales: np.ndarray, levels: np.ndarray, a: float, b: float
-) -> np.ndarray:
-    """Potential (n, Q) given sales (n,) > 0, from predictive quantiles (n, Q).
+def heard(potential: Distribution, sales: np.ndarray, a: float, b: float) -> Distribution:
+    """Potential of n accounts given their sales (n,) > 0.
 
     Bayes on a grid of log P: p(log P | S) is proportional to p(log P) f(S / P) S / P for P >= S,
     f the beta density of SOW.
     """
-    from scipy.special import ndtri
 
-    result = np.empty_like(quantiles, dtype=float)
-    known = ndtri(levels)
-    for start in range(0, len(sales), CHUNK):
-        part = slice(start, start + CHUNK)
-        logs = log_potential_at_scores(np.log(quantiles[part]), known)
-        share = np.log(sales[part])[:, None] - logs
+    def likelihood(logs: np.ndarray, rows: slice) -> np.ndarray:
+        share = np.log(sales[rows])[:, None] - logs
         inside = share < 0
         share = np.where(inside, share, -1.0)
-        density = -0.5 * SCORES**2 + a * share + (b - 1) * np.log(-np.expm1(share))
-        density = np.where(inside, density, -np.inf)
-        top = density.max(axis=1, keepdims=True)
-        possible = np.isfinite(top[:, 0])
-        mass = np.exp(density - np.where(np.isfinite(top), top, 0.0))
-        result[part] = _quantiles_on_grid(logs, mass, levels)
-        if not possible.all():
-            # Sales above anything the formula allows: only the SOW distribution is left.
-            result[part][~possible] = _from_share(sales[part][~possible], levels, a, b)
-    return result
+        return np.where(inside, a * share + (b - 1) * np.log(-np.expm1(share)), -np.inf)
+
+    found = potential.reweighted(likelihood)
+    # Sales above anything the formula allows: only the SOW distribution is left.
+    lost = np.isnan(found.table[:, 0])
+    return (
+        found.replaced(lost, _from_share(sales[lost], found.levels, a, b)) if lost.any() else found
+    )
 
 
-def log_potential_at_scores(logs: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Log potential (n, M) at SCORES from its values (n, Q) at normal scores known (Q,)."""
-    right = np.clip(np.searchsorted(known, SCORES), 1, len(known) - 1)
-    left = right - 1
-    # Outside the table the end segments' slopes are noisy: the slope of the outer fifth is used.
-    step = len(known) // 5
-    fraction = (SCORES - known[left]) / (known[right] - known[left])
-    inner = logs[:, left] + fraction * (logs[:, right] - logs[:, left])
-    low = (logs[:, step] - logs[:, 0]) / (known[step] - known[0])
-    high = (logs[:, -1] - logs[:, -1 - step]) / (known[-1] - known[-1 - step])
-    below, above = known[0] - SCORES, SCORES - known[-1]
-    inner = np.where(below > 0, logs[:, :1] - low[:, None] * below, inner)
-    return np.where(above > 0, logs[:, -1:] + high[:, None] * above, inner)
-
-
-def _quantiles_on_grid(logs: np.ndarray, mass: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Quantiles (n, Q) of distributions with mass (n, M) at logs (n, M), ascending."""
-    total = np.cumsum(mass, axis=1) - 0.5 * mass
-    total /= np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
-    found = np.empty((len(logs), len(levels)))
-    for i in range(len(logs)):
-        found[i] = np.interp(levels, total[i], logs[i])
-    return np.exp(found)
-
-
-def _from_share(sales: np.ndarray, levels: np.ndarray, a: float, b: float) -> np.ndarray:
-    """Potential (n, Q) as sales over SOW drawn from its own distribution."""
+def _from_share(sales: np.ndarray, levels: np.ndarray, a: float, b: float) -> Distribution:
+    """Potential of n accounts as sales over SOW drawn from its own distribution."""
     from scipy.stats import beta
 
-    return sales[:, None] / beta.ppf(1 - levels, a, b)[None, :]
+    return Distribution(levels, sales[:, None] / beta.ppf(1 - levels, a, b)[None, :])
 
 
 def _fit_beta(share: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
@@ -170,10 +135,8 @@ def _fit_beta(share: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     return float(a), float(b)
 
 
-def _pinball(
-    potential: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, weights: np.ndarray
-) -> float:
+def _pinball(potential: np.ndarray, predicted: Distribution, weights: np.ndarray) -> float:
     """Mean pinball loss of log potential over levels and accounts: a proper score."""
-    miss = np.log(potential)[:, None] - np.log(quantiles)
+    miss, levels = np.log(potential)[:, None] - np.log(predicted.table), predicted.levels
     loss = np.maximum(levels * miss, (levels - 1) * miss).mean(axis=1)
     return float(np.average(loss, weights=weights))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.formula.distribution import SCORES, Distribution
 from kalib.tables.visits import DAYS_A_YEAR, Measured
-from kalib.wallet.evidence import SCORES, log_potential_at_scores
 
 WINSORIZED = 0.1  # of the z-scores at either end (Spiegelhalter 2005, section 5)
 WINSORIZED_SQUARE = 0.6787  # mean square of a standard normal winsorized so
@@ -37,8 +37,7 @@ class Scale:
 
 def below_market(
     accounts: pd.DataFrame,
-    quantiles: np.ndarray,
-    levels: np.ndarray,
+    distribution: Distribution,
     share: float,
     shares: np.ndarray,
     counted: pd.Series,
@@ -47,10 +46,10 @@ def below_market(
     """Accounts below market share beyond noise: below_p, below_market and sales_lost to the gap,
     currency a year, of those below.
 
-    accounts: N rows of potential, potential_source and sales; quantiles: (N, Q) potential at levels
-    (Q,); share: market share, shares: draws of it; counted: of `counted_tails`; tail: one-sided.
+    accounts: N rows of potential, potential_source and sales; distribution: of their potential;
+    share: market share, shares: draws of it; counted: of `counted_tails`; tail: one-sided.
     """
-    p_values = below_p_values(accounts, quantiles, levels, shares, counted)
+    p_values = below_p_values(accounts, distribution, shares, counted)
     posterior = accounts["potential_source"] == "formula+sales"
     below = below_beyond_noise(p_values, posterior, tail)
     lost = (share * accounts["potential"] - accounts["sales"]).clip(lower=0).where(below)
@@ -59,21 +58,20 @@ def below_market(
 
 def below_p_values(
     accounts: pd.DataFrame,
-    quantiles: np.ndarray,
-    levels: np.ndarray,
+    distribution: Distribution,
     shares: np.ndarray,
     counted: pd.Series,
 ) -> pd.Series:
     """P-value (N,) of each account's SOW being at or above market share, NaN where unknown.
 
-    accounts: potential and sales; quantiles: (N, Q) potential at levels (Q,); shares: draws of
-    market share; counted: p-values of the stores that visits counted, which stand.
+    accounts: potential and sales; distribution: of potential; shares: draws of market share;
+    counted: p-values of the stores that visits counted, which stand.
     """
     p_value = pd.Series(np.nan, index=accounts.index)
     if len(shares):
         known = accounts["potential"].notna().to_numpy()
         sales = accounts["sales"].to_numpy(float)[known]
-        p_value[known] = tail_from_potential(quantiles[known], levels, sales, share_points(shares))
+        p_value[known] = tail_from_potential(distribution[known], sales, share_points(shares))
         p_value[counted.index] = counted
     return p_value
 
@@ -203,30 +201,29 @@ def tail_from_visits(
 
 
 def tail_from_potential(
-    quantiles: np.ndarray, levels: np.ndarray, sales: np.ndarray, market_share: np.ndarray
+    potential: Distribution, sales: np.ndarray, market_share: np.ndarray
 ) -> np.ndarray:
-    """P-value (n,) of SOW at or above market share, from each account's potential (n, Q).
+    """P-value (n,) of SOW at or above market share, from each account's potential.
 
     SOW is at or above market share where potential is at or below sales / market share. Errors
     that accounts share move market share with them; taking both as independent errs on the side
     of fewer accounts.
     """
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr
 
     share = market_share[market_share > 0]
     result = np.full(len(sales), np.nan)
     if len(share) == 0:
         return result
-    known = ndtri(levels)
+    table = potential.table
     with np.errstate(divide="ignore"):
         border = np.log(sales)[:, None] - np.log(share)[None, :]
-    exact = quantiles[:, 0] == quantiles[:, -1]
-    result[exact] = (np.exp(border[exact]) >= quantiles[exact, :1]).mean(axis=1)
-    rest = np.flatnonzero(~exact & np.isfinite(quantiles).all(axis=1))
+    exact = table[:, 0] == table[:, -1]
+    result[exact] = (np.exp(border[exact]) >= table[exact, :1]).mean(axis=1)
+    rest = np.flatnonzero(~exact & np.isfinite(table).all(axis=1))
     for start in range(0, len(rest), CHUNK):
         part = rest[start : start + CHUNK]
-        logs = log_potential_at_scores(np.log(quantiles[part]), known)
-        for i, row in zip(part, logs, strict=True):
+        for i, row in zip(part, potential[part].logs_at(SCORES), strict=True):
             result[i] = ndtr(np.interp(border[i], row, SCORES)).mean()
     return result
 

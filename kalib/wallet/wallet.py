@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
-from kalib.formula.predictive import with_doubts
 from kalib.formula.suspicion import STANDS_BELOW
 from kalib.indicators.screening import Screening
 from kalib.tables.overrides import no_overrides
 from kalib.tables.visits import Measured
 from kalib.wallet.composite import composite, expected_without_own, with_counts
-from kalib.wallet.evidence import SalesEvidence, posterior_quantiles, weigh_evidence
+from kalib.wallet.evidence import SalesEvidence, heard, weigh_evidence
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.visit_list import below_market, counted_tails
 
@@ -32,16 +32,15 @@ class Wallet:
     (its p-value), sales_lost (to the gap, currency a year, of those below), flags, estimate and
     estimate_source (potential and its source before a field expert replaced it), override_by,
     override_reason. market_share with its interval.
-    levels (Q,), quantiles (N, Q) float32: each account's distribution of potential. loadings
-    (N, k) float32: the part of its error shared with other accounts, in normal scores.
+    distribution: each account's of potential, float32. loadings (N, k) float32: the part of its
+    error shared with other accounts, in normal scores.
     """
 
     accounts: pd.DataFrame
     market_share: float
     market_share_low: float
     market_share_high: float
-    levels: np.ndarray
-    quantiles: np.ndarray
+    distribution: Distribution
     loadings: np.ndarray
     evidence: SalesEvidence
 
@@ -80,40 +79,43 @@ def build_wallet(
     """
     index = accounts.index
     told = no_overrides().entries if overrides is None else overrides
-    sales, levels = accounts["sales"].to_numpy(float), fit.predictive.levels
+    sales = accounts["sales"].to_numpy(float)
     # A formula that says nothing can't tell a typing error either.
     believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], evidence)
-    quantiles, point = _weigh_doubts(fit, index)
+    found, point = _weigh_doubts(fit, index)
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
         buys = ~measured & (sales > 0)
-        narrower = _sharpen(point, quantiles, buys, sales, levels, model)
-        loadings[buys] *= narrower[:, None]
+        sharpened = heard(found[buys], sales[buys], model.a, model.b)
+        # The formula's own mean is kept in its relation to the table: smearing stays in it.
+        point[buys] *= sharpened.mean() / found[buys].mean()
+        loadings[buys] *= np.minimum(_width(sharpened) / _width(found[buys]), 1.0)[:, None]
+        found = found.replaced(buys, sharpened)
         source[buys] = "formula+sales"
     expected = expected_without_own(fit) if usable else None
     error = log_sd.reindex(believed).fillna(0.0)
     known = composite(potential.reindex(believed).astype(float), error, expected)
-    quantiles, point = _with_measured(quantiles, point, measured, known, levels, source == "none")
+    found, point = _with_measured(found, point, measured, known, source == "none")
     visits = with_counts(visits, expected) if visits else None
     frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
     placed = index.get_indexer(told.index)
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
-    quantiles[placed] = point[placed, None]
+    found = found.replaced(placed, Distribution.certain(point[placed]))
     loadings[np.isin(source, ("measured", "none"))] = 0.0
     tail = (1 - confidence) / 2
-    frame = frame.assign(**_with_intervals(point, quantiles, levels, tail, frame["sales"]))
+    frame = frame.assign(**_with_intervals(point, found, tail, frame["sales"]))
     outside = outside_survey(fit, screening, measured) & (source != "measured")
     frame["potential_source"], frame["extrapolated"] = source, outside
     reasons = told[["by", "reason"]].reindex(index).fillna("").astype("str")
     frame = frame.join(reasons.add_prefix("override_"))
-    share, low, high, shares = _market(frame, quantiles, loadings, tail)
+    share, low, high, shares = _market(frame, found, loadings, tail)
     asked = index[measured].difference(told.index)
     counted = counted_tails(visits, frame["sales"], shares, asked)
-    below = below_market(frame, quantiles, levels, share, shares, counted, tail)
+    below = below_market(frame, found, share, shares, counted, tail)
     frame = frame.assign(**below)
     frame["flags"] = _flags(frame, fit, screening)
     return Wallet(
@@ -121,42 +123,22 @@ def build_wallet(
         market_share=share,
         market_share_low=low,
         market_share_high=high,
-        levels=levels,
-        quantiles=quantiles.astype(np.float32),
+        distribution=Distribution(found.levels, found.table.astype(np.float32)),
         loadings=loadings,
         evidence=model,
     )
 
 
-def _sharpen(
-    point: np.ndarray,
-    quantiles: np.ndarray,
-    buys: np.ndarray,
-    sales: np.ndarray,
-    levels: np.ndarray,
-    model: SalesEvidence,
-) -> np.ndarray:
-    """Lay what own sales say over the estimates of the accounts that buy, in place; returns what
-    is left (n,) of the width of each one's distribution, at most 1."""
-    before = quantiles[buys]
-    sharpened = posterior_quantiles(before, sales[buys], levels, model.a, model.b)
-    # The formula's own mean is kept in its relation to the table: smearing stays in it.
-    point[buys] *= sharpened.mean(axis=1) / before.mean(axis=1)
-    quantiles[buys] = sharpened
-    narrower: np.ndarray = np.minimum(_width(sharpened) / _width(before), 1.0)
-    return narrower
-
-
 def _with_intervals(
-    point: np.ndarray, quantiles: np.ndarray, levels: np.ndarray, tail: float, sales: pd.Series
+    point: np.ndarray, found: Distribution, tail: float, sales: pd.Series
 ) -> dict[str, pd.Series]:
     """Potential and SOW of all accounts with their intervals."""
     potential, low, high = (
         pd.Series(values, index=sales.index)
         for values in (
             point,
-            _at_level(quantiles, levels, tail),
-            _at_level(quantiles, levels, 1 - tail),
+            found.quantile(tail),
+            found.quantile(1 - tail),
         )
     )
     return {
@@ -201,93 +183,74 @@ def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.n
     return outside
 
 
-def _weigh_doubts(fit: Fit, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-    """Distributions (N, Q) and means (N,) of potential by the formula, entries in doubt weighed."""
-    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
-    point = fit.expected(fit.working)
+def _weigh_doubts(fit: Fit, index: pd.Index) -> tuple[Distribution, np.ndarray]:
+    """Distributions and means (N,) of potential by the formula, entries in doubt weighed: what
+    they say as they stand and as they were meant if they are wrong, by how likely that is."""
+    found, point = fit.predictive.potential(fit.working, fit.spread), fit.expected(fit.working)
     rows = index.get_indexer(fit.doubts.index)
     if len(rows):
-        meant = fit.doubts["working"].to_numpy(float)
-        quantiles[rows], point[rows] = with_doubts(
-            quantiles[rows], point[rows],
-            fit.predictive.potential_quantiles(meant, fit.spread[rows]),
-            fit.expected(meant, rows),
-            fit.doubts["probability"].to_numpy(float), fit.predictive.levels,
-        )  # fmt: skip
-    return quantiles, point
+        meant, chance = (fit.doubts[name].to_numpy(float) for name in ("working", "probability"))
+        other = fit.predictive.potential(meant, fit.spread[rows])
+        found = found.replaced(rows, found[rows].mix(other, chance))
+        point[rows] = (1 - chance) * point[rows] + chance * fit.expected(meant, rows)
+    return found, point
 
 
 def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
-    rows = fit.working_rows
-    spread = fit.spread[rows]
-    observed = fit.oof["observed"].to_numpy()
     weights = fit.bias.weights * ~fit.oof["suspect"].to_numpy()
-    quantiles = fit.predictive.potential_quantiles(fit.oof_working, spread)
-    own = sales.reindex(fit.oof.index).to_numpy(float)
-    return weigh_evidence(own, observed, quantiles, fit.predictive.levels, weights, mode=mode)
+    predicted = fit.predictive.potential(fit.oof_working, fit.spread[fit.working_rows])
+    own, observed = sales.reindex(fit.oof.index).to_numpy(float), fit.oof["observed"].to_numpy()
+    return weigh_evidence(own, observed, predicted, weights, mode=mode)
 
 
-def _width(quantiles: np.ndarray) -> np.ndarray:
+def _width(found: Distribution) -> np.ndarray:
     """Spread of log potential (n,) between the outer eighths of the table."""
-    eighth = quantiles.shape[1] // 8
-    return np.maximum(np.log(quantiles[:, -eighth - 1] / quantiles[:, eighth]), 1e-9)
+    eighth = found.table.shape[1] // 8
+    return np.maximum(np.log(found.table[:, -eighth - 1] / found.table[:, eighth]), 1e-9)
 
 
 def _with_measured(
-    quantiles: np.ndarray,
+    found: Distribution,
     point: np.ndarray,
     measured: np.ndarray,
     known: pd.DataFrame,
-    levels: np.ndarray,
     unknown: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The table and the point estimate with measured potential in place, NaN where unknown;
-    known: what `composite` makes of the accounts measured."""
-    from scipy.special import ndtri
-
+) -> tuple[Distribution, np.ndarray]:
+    """The distributions and the point estimate with measured potential in place, NaN where
+    unknown; known: what `composite` makes of the accounts measured."""
     potential, middle, error = (
-        known[name].to_numpy(float)[:, None] for name in ("potential", "log_middle", "log_sd")
+        known[name].to_numpy(float) for name in ("potential", "log_middle", "log_sd")
     )
-    quantiles, point = quantiles.copy(), point.copy()
     # As factors on the potential: an answer without an error is its own interval to the last bit.
-    factors = np.exp(middle - np.log(potential) + error * ndtri(levels)[None, :])
-    quantiles[measured] = potential * factors
-    point[measured] = potential[:, 0]
-    quantiles[unknown], point[unknown] = np.nan, np.nan
-    return quantiles, point
-
-
-def _at_level(quantiles: np.ndarray, levels: np.ndarray, level: float) -> np.ndarray:
-    """One quantile (N,) of each account's table (N, Q), linear between levels."""
-    place = np.interp(level, levels, np.arange(len(levels)))
-    left = min(int(place), len(levels) - 2)
-    fraction = place - left
-    low, high = quantiles[:, left], quantiles[:, left + 1]
-    return low + (high - low) * fraction  # exact where both are the same
+    factors = Distribution.lognormal(middle - np.log(potential), error, found.levels)
+    found = found.replaced(measured, factors.scale(potential))
+    point = point.copy()
+    point[measured] = potential
+    found.table[unknown], point[unknown] = np.nan, np.nan
+    return found, point
 
 
 def _market(
-    frame: pd.DataFrame, quantiles: np.ndarray, loadings: np.ndarray, tail: float
+    frame: pd.DataFrame, found: Distribution, loadings: np.ndarray, tail: float
 ) -> tuple[float, float, float, np.ndarray]:
     """Market share over the accounts whose potential is known, its interval, and draws of it."""
     known = frame["potential"].notna().to_numpy()
     sales, total = frame["sales"].to_numpy(float)[known], frame.loc[known, "potential"].sum()
     share = float(sales.sum() / total) if total > 0 else float("nan")
-    draws = _market_share_draws(quantiles[known], loadings[known], sales)
+    draws = _market_share_draws(found[known], loadings[known], sales)
     low, high = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (np.nan, np.nan)
     return share, float(np.fmin(low, share)), float(np.fmax(high, share)), draws
 
 
 def _market_share_draws(
-    quantiles: np.ndarray, loadings: np.ndarray, sales: np.ndarray
+    potential: Distribution, loadings: np.ndarray, sales: np.ndarray
 ) -> np.ndarray:
     """Draws (TOTAL_DRAWS,) of total sales over total potential; none where nothing is sold."""
     if len(sales) == 0 or sales.sum() == 0:
         return np.empty(0)
     rng = np.random.default_rng(7)
     # Errors that are not shared average out over accounts: the total needs their variance only.
-    middle = quantiles.mean(axis=1)
-    sd = quantiles.std(axis=1)
+    middle, sd = potential.mean(), potential.sd()
     shared = (loadings * sd[:, None]).sum(axis=0)
     alone = np.sqrt(((1 - (loadings**2).sum(axis=1)).clip(0) * sd**2).sum())
     steps = rng.standard_normal((TOTAL_DRAWS, len(shared))) @ shared

@@ -13,6 +13,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.errors import Problem, StudyError
+from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
 from kalib.study.settings import ZONES, Cut, MatrixSettings
 from kalib.waves.drift import NO_DRIFT, Drift, measure_drift, split_share_change
@@ -156,12 +157,12 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
     """What a wave's formula was learned from and what it knows of each account, by account."""
     fit, wallet = analysis.fit, analysis.wallet
     index = wallet.accounts.index
-    prior = _log_normal(fit.predictive.potential_quantiles(fit.working, fit.spread))
+    prior = _log_normal(fit.predictive.potential(fit.working, fit.spread))
     rows = fit.working_rows
-    aside = fit.predictive.potential_quantiles(fit.oof_working, fit.spread[rows])
+    aside = fit.predictive.potential(fit.oof_working, fit.spread[rows])
     believed = ~fit.oof["suspect"].to_numpy()
     error = (np.log(fit.oof["observed"]) - _log_normal(aside)[0]) / prior[1][rows]
-    mean, sd = _log_normal(wallet.quantiles.astype(float))
+    mean, sd = _log_normal(wallet.distribution)
     frame = pd.DataFrame(
         {"observed": fit.oof["observed"].reindex(index), "mean": mean, "sd": sd,
          "prior_mean": prior[0], "prior_sd": prior[1]}, index=index,
@@ -265,10 +266,10 @@ def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("zone")
 
 
-def _log_normal(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Middle (n,) and standard deviation (n,) of log potential from its quantiles (n, Q), by the
-    median and the 16 % and 84 % points."""
-    count = quantiles.shape[1]
-    places = [round(level * count - 0.5) for level in (0.1587, 0.5, 0.8413)]
-    low, middle, high = np.log(np.maximum(quantiles[:, places], 1e-300)).T
+def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (n,) and standard deviation (n,) of log potential, by the median and the 16 % and
+    84 % points."""
+    table = potential.table.astype(float)
+    places = [round(level * table.shape[1] - 0.5) for level in (0.1587, 0.5, 0.8413)]
+    low, middle, high = np.log(np.maximum(table[:, places], 1e-300)).T
     return middle, np.maximum((high - low) / 2, 1e-9)

@@ -57,7 +57,7 @@ def test_intervals_are_as_wide_as_a_level_needs(fits) -> None:
     found = []
     for world, screening, fit in fits:
         truth = world.truth.set_index("account")["potential"].to_numpy()
-        table = fit.predictive.potential_quantiles(fit.working, fit.spread)
+        table = fit.predictive.potential(fit.working, fit.spread).table
         inside = (table[:, 3] <= truth) & (truth <= table[:, -4])  # 90.6 % nominal
         found.append(pd.Series(inside).groupby(screening.values["format"].to_numpy()).mean())
     assert pd.concat(found, axis=1).mean(axis=1).between(0.84, 0.95).all()

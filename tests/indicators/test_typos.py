@@ -8,7 +8,7 @@ import pytest
 from test_formula import wallet_of
 
 from kalib.datasets.simulate import simulate_world
-from kalib.formula.predictive import with_doubts
+from kalib.formula.distribution import Distribution
 from kalib.formula.suspicion import answer_wrong
 from kalib.indicators.typos import error_chances, judge_entries
 
@@ -54,13 +54,11 @@ def test_units_swapped_for_a_whole_region_are_named() -> None:
 def test_an_entry_in_doubt_makes_a_mixture() -> None:
     levels = (np.arange(64) + 0.5) / 64
     low, high = np.exp(levels)[None, :], 10 * np.exp(levels)[None, :]
-    mixed, point = with_doubts(
-        high, np.array([16.0]), low, np.array([1.6]), np.array([0.25]), levels
-    )
-    assert point[0] == pytest.approx(0.75 * 16 + 0.25 * 1.6)
-    assert (mixed[0] < 5).mean() == pytest.approx(0.25, abs=0.02)
-    same, _ = with_doubts(high, point, low, point, np.array([0.0]), levels)
-    np.testing.assert_allclose(same, high, rtol=0.01)
+    stands, meant = Distribution(levels, high), Distribution(levels, low)
+    mixed = stands.mix(meant, np.array([0.25]))
+    assert mixed.mean()[0] == pytest.approx(0.75 * high.mean() + 0.25 * low.mean(), rel=0.01)
+    assert (mixed.table[0] < 5).mean() == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_allclose(stands.mix(meant, np.array([0.0])).table, high, rtol=0.01)
 
 
 def test_blame_goes_to_the_entry_that_explains_the_miss() -> None:

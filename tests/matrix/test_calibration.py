@@ -10,6 +10,7 @@ import pytest
 from test_formula import wallet_of
 
 from kalib.datasets.simulate import Simulated, simulate_world
+from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import assign_zones, potential_cut, zone_probabilities
 from kalib.study.settings import ZONES, MatrixSettings, Study
 from kalib.wallet.wallet import Wallet
@@ -32,8 +33,10 @@ def misses(worlds: list[tuple[Simulated, Wallet]], width: float) -> np.ndarray:
     """By bin of the zone's probability: how often it was right, less what was said."""
     parts = []
     for world, wallet in worlds:
-        middle = np.median(wallet.quantiles, axis=1)[:, None]
-        wallet = replace(wallet, quantiles=middle * (wallet.quantiles / middle) ** width)
+        found = wallet.distribution
+        middle = np.median(found.table, axis=1)[:, None]
+        wider = Distribution(found.levels, middle * (found.table / middle) ** width)
+        wallet = replace(wallet, distribution=wider)
         truth = world.truth.set_index("account")["potential"]
         sales, zones = wallet.accounts["sales"], []
         for potential in (wallet.accounts["potential"], truth):

@@ -94,9 +94,9 @@ def test_draws_follow_each_accounts_distribution(stores: Analysis) -> None:
     rows = np.flatnonzero(wallet.accounts["potential_source"] != "measured")[:40]
     draws = draw_potential(wallet, rows, 20_000, 3)
     for level in (0.1, 0.5, 0.9):
-        place = np.interp(level, wallet.levels, np.arange(64))
+        place = np.interp(level, wallet.distribution.levels, np.arange(64))
         left = int(place)
-        table = wallet.quantiles[rows]
+        table = wallet.distribution.table[rows]
         expected = table[:, left] + (place - left) * (table[:, left + 1] - table[:, left])
         found = (draws <= expected).mean(axis=0)
         np.testing.assert_allclose(found, level, atol=0.02)

@@ -40,7 +40,7 @@ def made_up() -> Wallet:
                           usable=True)  # fmt: skip
     frame = wallet.accounts
     frame.loc[["a11", "a44"], ["potential", "sow", "potential_low", "potential_high"]] = np.nan
-    wallet.quantiles[[11, 44]] = np.nan
+    wallet.distribution.table[[11, 44]] = np.nan
     frame["current_ka"] = [None if i % 9 == 0 else bool(i % 4 == 0) for i in range(60)]
     return wallet
 
@@ -165,15 +165,15 @@ def test_draws_equal_those_of_one_account_at_a_time(monkeypatch: pytest.MonkeyPa
         for k, i in enumerate(part):
             loading = wallet.loadings[i].astype(float)
             score = own[:, k] * np.sqrt(max(1 - (loading**2).sum(), 0)) + shared @ loading
-            table = np.interp(ndtr(scores), LEVELS, wallet.quantiles[i])
+            table = np.interp(ndtr(scores), LEVELS, wallet.distribution.table[i])
             expected = np.interp(score, scores, table)
             np.testing.assert_allclose(found[:, start + k], expected, rtol=2e-4)
 
 
 def test_draws_beyond_the_last_score_stay_within_the_distribution() -> None:
     wallet = made_up()
-    table = wallet.quantiles[[20]]
-    wild = Wallet(wallet.accounts, 0.3, 0.2, 0.4, LEVELS, wallet.quantiles,
+    table = wallet.distribution.table[[20]]
+    wild = Wallet(wallet.accounts, 0.3, 0.2, 0.4, wallet.distribution,
                   np.full((60, 2), 30.0, np.float32), wallet.evidence)  # fmt: skip
     draws = draw_potential(wild, np.array([20]), 200, 1)
     assert draws.min() >= table.min() * (1 - 1e-5) and draws.max() <= table.max() * (1 + 1e-5)
@@ -213,7 +213,7 @@ def test_zone_probabilities_equal_those_of_one_draw_at_a_time(
 def test_nothing_known_places_nobody() -> None:
     wallet, study = made_up(), study_of()
     blank = made_up().accounts.assign(potential=np.nan, sow=np.nan)
-    none = Wallet(blank, np.nan, np.nan, np.nan, LEVELS, wallet.quantiles, wallet.loadings,
+    none = Wallet(blank, np.nan, np.nan, np.nan, wallet.distribution, wallet.loadings,
                   wallet.evidence)  # fmt: skip
     empty = build_matrix(none, study)
     assert (empty.accounts["zone"] == "").all() and np.isnan(empty.potential_cut)
@@ -311,7 +311,7 @@ def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
     listed = build_matrix(made_up(), study_of(), 50).accounts
     nobody = made_up().accounts.assign(current_ka=None)
     wallet = made_up()
-    without = Wallet(nobody, wallet.market_share, 0, 1, LEVELS, wallet.quantiles, wallet.loadings,
+    without = Wallet(nobody, wallet.market_share, 0, 1, wallet.distribution, wallet.loadings,
                      wallet.evidence)  # fmt: skip
     ranked = build_matrix(without, study_of(), 50).accounts
     seen = set()

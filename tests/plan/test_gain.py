@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kalib.analysis import Analysis
-from kalib.formula.distribution import LEVELS, Distribution
+from kalib.formula.distribution import Distribution
 from kalib.plan.gain import (
     Attainment,
     expect_gains,
@@ -33,8 +33,8 @@ def wallet_of(n: int, seed: int = 0, sd: float = 0.4) -> Any:
         index=pd.Index([f"a{i:04d}" for i in range(n)], name="account"),
     )  # fmt: skip
     return SimpleNamespace(
-        accounts=accounts, market_share=float(sales.sum() / potential.sum()), levels=LEVELS,
-        quantiles=table.table, loadings=np.full((n, 1), 0.5, np.float32),
+        accounts=accounts, market_share=float(sales.sum() / potential.sum()), distribution=table,
+        loadings=np.full((n, 1), 0.5, np.float32),
     )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_winnable_is_the_expected_gap_to_peers() -> None:
     gains = expect_gains(wallet, prior_attainment(0.4))
     rng = np.random.default_rng(3)
     for place, (account, row) in enumerate(wallet.accounts.iterrows()):
-        log = np.log(wallet.quantiles[place]).mean()
+        log = np.log(wallet.distribution.table[place]).mean()
         drawn = np.exp(log + 0.4 * rng.standard_normal(40_000))
         peer = gains.at[account, "peer_sow"]
         gap = peer * drawn - row["sales"]
@@ -60,7 +60,7 @@ def test_winnable_is_the_expected_gap_to_peers() -> None:
 def test_unknown_potential_has_no_gain() -> None:
     wallet = wallet_of(10)
     wallet.accounts.loc["a0003", ["potential", "sow"]] = np.nan
-    wallet.quantiles[3] = np.nan
+    wallet.distribution.table[3] = np.nan
     gains = expect_gains(wallet, prior_attainment(0.5))
     names = ["winnable", "win_chance", "at_risk", "expected_gain"]
     assert gains.loc["a0003", names].isna().all() and gains.drop(index="a0003").notna().all(
@@ -77,7 +77,7 @@ def test_points_of_the_total_equal_brute_force() -> None:
     rng = np.random.default_rng(8)
     shared = rng.standard_normal((20_000, 1))
     score = 0.5 * shared + np.sqrt(0.75) * rng.standard_normal((20_000, 40))
-    middle = np.log(wallet.quantiles[:40]).mean(axis=1)
+    middle = np.log(wallet.distribution.table[:40]).mean(axis=1)
     sales = wallet.accounts["sales"].to_numpy()[:40]
     won = np.maximum(0.5 * np.exp(middle + 0.4 * score) - sales, 0).sum(axis=1)
     part = np.clip(rng.normal(0.3, 0.1, 20_000), 0, 1)

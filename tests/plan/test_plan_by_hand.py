@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import columns_shown
 
-from kalib.formula.distribution import LEVELS, Distribution
+from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import Matrix
 from kalib.plan.gain import expect_gains, peer_sow, prior_attainment
 from kalib.plan.plan import (
@@ -72,7 +72,7 @@ def wallet_of(frame: pd.DataFrame) -> Any:
     middle = np.log(frame["potential"].to_numpy(float))
     potential = Distribution.lognormal(middle, np.full(len(frame), 0.1))
     return SimpleNamespace(
-        accounts=frame, market_share=0.3, levels=LEVELS, quantiles=potential.table,
+        accounts=frame, market_share=0.3, distribution=potential,
         loadings=np.full((len(frame), 1), 0.3, np.float32),
     )  # fmt: skip
 

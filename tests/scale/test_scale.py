@@ -95,7 +95,7 @@ def test_interval_is_close_to_that_of_the_run(case, tmp_path: Path) -> None:
     score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
     found = pd.read_parquet(tmp_path / "s.parquet").set_index("account")
     fit = analysis.fit
-    quantiles = fit.predictive.potential_quantiles(fit.working, fit.spread)
+    quantiles = fit.predictive.potential(fit.working, fit.spread).table
     low = pd.Series(quantiles[:, 3], index=analysis.screening.values.index)
     assert (found["potential_low"].reindex(low.index) / low).median() == pytest.approx(1, abs=0.1)
     assert (found["potential_low"] <= found["potential_high"]).all()
@@ -109,11 +109,11 @@ def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> 
     fit, columns = analysis.fit, [f"p_{zone}" for zone in ZONES]
     spread, values = fit.formula.spread, analysis.screening.values
     scale = fit.predictive.scale(fit.working) * (spread.ratios(values) if spread else 1)
-    quantiles = fit.predictive.potential_quantiles(fit.working, scale)
+    quantiles = fit.predictive.potential(fit.working, scale).table
     share = np.where(found["sales"] > 0, found["sales"], np.nan) / scored.sow_cut
     cut = scored.potential_cut
     for row in range(0, len(found), 7):
-        place = np.clip(64 * np.linspace(0, 1, 20_001) - 0.5, 0, 63)  # as `draw_potential`
+        place = np.clip(64 * np.linspace(0, 1, 20_001) - 0.5, 0, 63)  # as `Distribution.draws`
         drawn = np.interp(place, np.arange(64), quantiles[row])
         high, loyal = drawn >= cut, drawn <= np.nan_to_num(share[row])
         parts = [high & ~loyal, high & loyal, ~high & loyal, ~high & ~loyal]

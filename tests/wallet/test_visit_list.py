@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 
 from kalib.analysis import Analysis
+from kalib.formula.distribution import Distribution
 from kalib.tables.visits import Measured, measure_potential
 from kalib.wallet.visit_list import (
     Scale,
@@ -101,11 +102,11 @@ def test_tail_from_potential_equals_the_lognormal() -> None:
     levels = (np.arange(64) + 0.5) / 64
     table = 100 * np.exp(0.4 * ndtri(levels))[None, :].repeat(4, axis=0)
     sales = np.array([10.0, 25.0, 40.0, 0.0])
-    found = tail_from_potential(table, levels, sales, np.array([0.3]))
+    found = tail_from_potential(Distribution(levels, table), sales, np.array([0.3]))
     with np.errstate(divide="ignore"):
         expected = norm.cdf(np.log(sales / 0.3 / 100) / 0.4)
     np.testing.assert_allclose(found, expected, atol=0.003)
-    exact = tail_from_potential(np.full((2, 64), 100.0), levels, np.array([29.0, 31.0]),
+    exact = tail_from_potential(Distribution.certain(np.full(2, 100.0)), np.array([29.0, 31.0]),
                                 np.array([0.3]))  # fmt: skip
     assert list(exact) == [0.0, 1.0]
 

@@ -9,7 +9,8 @@ from test_formula import fit_world, wallet_of
 
 from kalib.analysis import Analysis
 from kalib.datasets.simulate import simulate_world
-from kalib.wallet.evidence import posterior_quantiles, weigh_evidence
+from kalib.formula.distribution import Distribution
+from kalib.wallet.evidence import heard, weigh_evidence
 from kalib.wallet.wallet import build_wallet, share_of_wallet
 
 
@@ -80,7 +81,7 @@ def test_posterior_equals_the_density_on_a_fine_grid() -> None:
 
     mean, sd, a, b, sales = 4.0, 0.5, 2.0, 4.0, 30.0
     prior = np.exp(mean + sd * ndtri(levels))[None, :]
-    found = posterior_quantiles(prior, np.array([sales]), levels, a, b)[0]
+    found = heard(Distribution(levels, prior), np.array([sales]), a, b).table[0]
     log = np.linspace(np.log(sales) + 1e-6, mean + 8 * sd, 200_001)
     share = sales / np.exp(log)
     density = norm.pdf(log, mean, sd) * beta.pdf(share, a, b) * share
@@ -105,9 +106,9 @@ def test_sales_that_go_with_potential_are_not_used() -> None:
     accounts, _, fit = fit_world(world)
     own = accounts["sales"].reindex(fit.oof.index).to_numpy()
     spread = fit.spread[fit.working_rows]
-    quantiles = fit.predictive.potential_quantiles(fit.oof_working, spread)
+    predicted = fit.predictive.potential(fit.oof_working, spread)
     model = weigh_evidence(
-        own, fit.oof["observed"].to_numpy(), quantiles, fit.predictive.levels,
+        own, fit.oof["observed"].to_numpy(), predicted,
         np.ones(len(own)), mode="formula+sales",
     )  # fmt: skip
     assert not model.used and "rank correlation" in model.reason

@@ -12,13 +12,14 @@ import pytest
 from conftest import columns_shown
 from scipy.special import ndtri
 
+from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.formula import Formula, Term
-from kalib.formula.predictive import Predictive, with_doubts
+from kalib.formula.predictive import Predictive
 from kalib.indicators.screening import Column, Screening
 from kalib.tables.visits import Measured, measure_potential
 from kalib.wallet.composite import composite, expected_without_own, with_counts
-from kalib.wallet.evidence import posterior_quantiles, weigh_evidence
+from kalib.wallet.evidence import heard, weigh_evidence
 from kalib.wallet.visit_list import below_beyond_noise, below_p_values, counted_tails
 from kalib.wallet.wallet import (
     Wallet,
@@ -136,7 +137,7 @@ def tables() -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
     spread = f.spread[:SURVEYED]
     model = weigh_evidence(
         sales[:SURVEYED], f.oof["observed"].to_numpy(),
-        f.predictive.potential_quantiles(f.oof_working, spread), LEVELS, weights,
+        f.predictive.potential(f.oof_working, spread), weights,
         mode="formula+sales",
     )  # fmt: skip
     assert model == wallet().evidence and model.used
@@ -147,21 +148,17 @@ def tables() -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
         if account in DOUBTED:
             chance, meant = f.doubts.loc[account]
             other = np.exp(meant + f.spread[i] * f.predictive.quantiles)[None, :]
-            row, mean = with_doubts(
-                row,
-                mean,
-                other,
-                np.array([np.exp(meant) * f.smearing[i]]),
-                np.array([chance]),
-                LEVELS,
+            row = (
+                Distribution(LEVELS, row).mix(Distribution(LEVELS, other), np.array([chance])).table
             )
+            mean = (1 - chance) * mean + chance * np.exp(meant) * f.smearing[i]
         said = "formula"
         if i < SURVEYED and i != SUSPECT:
             value = f.oof["observed"].iloc[i]
             row = value * np.exp(LOG_SD.get(account, 0.0) * ndtri(LEVELS))[None, :]
             mean, said, loadings[i] = np.array([value]), "measured", 0.0
         elif sales[i] > 0:
-            sharp = posterior_quantiles(row, sales[i : i + 1], LEVELS, model.a, model.b)
+            sharp = heard(Distribution(LEVELS, row), sales[i : i + 1], model.a, model.b).table
             ends = [np.log(q[0, 55] / q[0, 8]) for q in (sharp, row)]
             loadings[i] *= min(ends[0] / ends[1], 1.0)
             mean, row, said = mean * sharp.mean() / row.mean(), sharp, "formula+sales"
@@ -187,10 +184,10 @@ def test_estimates_equal_those_of_one_account_at_a_time() -> None:
         )
     np.testing.assert_allclose(found["potential"], point, rtol=1e-9)
     assert found["potential_source"].tolist() == source.tolist()
-    np.testing.assert_allclose(wallet().quantiles, quantiles, rtol=1e-5)
+    np.testing.assert_allclose(wallet().distribution.table, quantiles, rtol=1e-5)
     np.testing.assert_allclose(wallet().loadings, loadings, atol=1e-6)
-    assert wallet().quantiles.dtype == wallet().loadings.dtype == np.float32
-    np.testing.assert_array_equal(wallet().levels, LEVELS)
+    assert wallet().distribution.table.dtype == wallet().loadings.dtype == np.float32
+    np.testing.assert_array_equal(wallet().distribution.levels, LEVELS)
     for name, level in (("low", 0.1), ("high", 0.9)):
         expected = [np.interp(level, LEVELS, row) for row in quantiles]
         np.testing.assert_allclose(found[f"potential_{name}"], expected, rtol=1e-9)
@@ -226,16 +223,14 @@ def test_market_share_is_drawn_from_the_accounts_errors() -> None:
     low, high = np.quantile(draws, [0.1, 0.9])
     assert found.market_share_low == pytest.approx(min(low, found.market_share), rel=1e-6)
     assert found.market_share_high == pytest.approx(max(high, found.market_share), rel=1e-6)
-    p_value = below_p_values(
-        found.accounts, found.quantiles.astype(float), LEVELS, draws, pd.Series(dtype=float)
-    )
+    p_value = below_p_values(found.accounts, found.distribution, draws, pd.Series(dtype=float))
     np.testing.assert_allclose(found.accounts["below_p"], p_value, atol=1e-5)
 
 
 def market_draws(found: Wallet) -> np.ndarray:
     """Total sales over 400 totals: their mean, the errors in common, and the rest's variance."""
     rng = np.random.default_rng(7)
-    table, loadings = found.quantiles.astype(float), found.loadings.astype(float)
+    table, loadings = found.distribution.table.astype(float), found.loadings.astype(float)
     shared, own = np.zeros(2), 0.0
     for row, loading in zip(table, loadings, strict=True):
         shared += row.std() * loading
@@ -329,7 +324,7 @@ def test_formula_that_is_not_usable_gives_no_estimate() -> None:
         .isna()
         .all(axis=None)
     )
-    assert np.isnan(found.quantiles[SURVEYED:]).all() and not found.loadings.any()
+    assert np.isnan(found.distribution.table[SURVEYED:]).all() and not found.loadings.any()
     assert not found.accounts.loc[~known, "below_market"].any()
     sales = found.accounts["sales"][:SURVEYED]
     expected = sales.sum() / found.accounts["potential"][:SURVEYED].sum()
