@@ -164,8 +164,10 @@ def check(study: str) -> None:
     """Read and check a study's data; run nothing."""
     from kalib.analysis import Analysis
     from kalib.report.exhibits import data_report
+    from kalib.report.template import check_look
 
     analysis = Analysis(study)
+    check_look(analysis.study)
     analysis.potential  # noqa: B018  refuses what the tables alone do not show
     for table in data_report(analysis):
         click.echo(f"{table!r}\n")

@@ -4,74 +4,117 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import Problem, StudyError, install
-from kalib.plots.theme import INK, MARK, SOFT_INK, accent, lacks_font, tint
+from kalib.errors import Problem, StudyError
+from kalib.plots.theme import INK, MARK, SOFT_INK, accent, tint
 from kalib.study.settings import Study
 
 TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
+LOGO_BYTES, LOGO_PIXELS = 5 << 20, 25_000_000
+TEMPLATE_BYTES, TEMPLATE_PARTS = 256 << 20, 5_000  # unpacked
+# What python-pptx, zipfile and lxml raise for files that are none of theirs, or damaged.
+UNREADABLE = (KeyError, ValueError, AttributeError, SyntaxError, EOFError, NotImplementedError,
+              RuntimeError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 SMALL = ("DATE", "FOOTER", "SLIDE_NUMBER", "HEADER")
 
 
 def check_look(study: Study) -> None:
-    """Refuse a template, a logo or a language that can't be shown, before anything is computed."""
-    from PIL import Image, UnidentifiedImageError
-
+    """Refuse a template or a logo that can't be used, before anything is computed."""
     problems: list[Problem] = []
-    try:
-        open_deck(study)
-    except StudyError as error:
-        problems += error.problems
-    if study.report.logo:
+    if study.report.template:
         try:
-            with Image.open(study.folder / study.report.logo) as picture:
-                picture.verify()
-        except (UnidentifiedImageError, OSError, SyntaxError):
-            problems.append(Problem("is no PNG or JPEG picture", file=study.report.logo,
-                                    remedy="Save it again as PNG"))  # fmt: skip
-    if study.report.language == "zh" and lacks_font("客户份额"):
-        problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
+            open_deck(study)
+        except StudyError as error:
+            problems += error.problems
+    if study.report.logo:
+        problems += _logo_problems(study.folder / study.report.logo)
     if problems:
         raise StudyError(problems)
+
+
+def _logo_problems(path: Path) -> list[Problem]:
+    """What is wrong with a picture; its size is read from its head, before it is unpacked."""
+    from PIL import Image, UnidentifiedImageError
+
+    name, meant = path.name, "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    if path.stat().st_size > LOGO_BYTES:
+        return [Problem("is larger than 5 MB", name, remedy="Save it smaller: a logo is 3 cm wide")]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                wide, high = picture.size
+                if wide * high > LOGO_PIXELS:
+                    raise Image.DecompressionBombError
+                if picture.format != meant:
+                    return [Problem(f"is a {picture.format} picture, whatever its name says", name,
+                                    remedy=f"Save it again as {meant}")]  # fmt: skip
+                picture.load()
+    except Image.DecompressionBombError:
+        return [Problem("has more than 25 million pixels", name, remedy="Save it smaller")]
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        return [Problem("is no PNG or JPEG picture", name, remedy="Save it again as PNG")]
+    return []
 
 
 def open_deck(study: Study) -> Any:
     """An empty presentation in the client's template, or in python-pptx's own."""
     from pptx import Presentation
-    from pptx.exc import PackageNotFoundError
 
     name = study.report.template
     if name is None:
         return Presentation()
     try:
         deck = Presentation(_as_presentation(study.folder / name))
-    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        layouts = len(deck.slide_layouts)
+        for entry in list(deck.slides._sldIdLst):
+            deck.part.drop_rel(entry.rId)
+            deck.slides._sldIdLst.remove(entry)
+    except _TooLargeError as error:
+        remedy = "Take pictures and films out of it"
+        raise StudyError(Problem(str(error), file=name, remedy=remedy)) from error
+    except UNREADABLE as error:
         raise StudyError(
-            Problem("is no PowerPoint template", file=name, remedy="Save it again as .potx")
-        ) from error
-    if not list(deck.slide_layouts):
+            Problem("is no PowerPoint template, or a damaged one", file=name,
+                    remedy="Open it in PowerPoint and save it again as .potx")
+        ) from error  # fmt: skip
+    if not layouts:
         raise StudyError(Problem("has no layouts", file=name, remedy="Save it again as .potx"))
-    for entry in list(deck.slides._sldIdLst):
-        deck.part.drop_rel(entry.rId)
-        deck.slides._sldIdLst.remove(entry)
     return deck
 
 
 def _as_presentation(path: Path) -> io.BytesIO:
-    """A template's bytes, called a presentation: python-pptx opens no other kind."""
-    result = io.BytesIO()
+    """A template's bytes, called a presentation: python-pptx opens no other kind. Each part is
+    read no further than the limit, whatever size the archive claims."""
+    from pptx.oxml import parse_xml
+
+    result, left = io.BytesIO(), TEMPLATE_BYTES
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(result, "w") as target:
+        if len(source.infolist()) > TEMPLATE_PARTS:
+            raise _TooLargeError(f"holds more than {TEMPLATE_PARTS:,} parts")
         for item in source.infolist():
-            content = source.read(item)
+            with source.open(item) as part:
+                content = part.read(left + 1)
+            left -= len(content)
+            if left < 0:
+                raise _TooLargeError(f"unpacks to more than {TEMPLATE_BYTES >> 20} MB")
             if item.filename == "[Content_Types].xml":
                 content = content.replace(b".template.main+xml", b".presentation.main+xml")
+            if item.filename.endswith((".xml", ".rels")):
+                parse_xml(content)
             target.writestr(item, content)
     result.seek(0)
     return result
+
+
+class _TooLargeError(Exception):
+    """A template that would fill the memory."""
 
 
 def house_style(deck: Any, study: Study) -> None:
