@@ -21,7 +21,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_supermarkets
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
@@ -42,7 +42,7 @@ def study_of(accounts: int, folder: Path) -> Analysis:
     simulated.accounts.to_csv(folder / "accounts.csv", index=False)
     assert simulated.survey is not None
     simulated.survey.to_csv(folder / "survey.csv", index=False)
-    return Analysis(folder)
+    return analyze(folder)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import Simulated, simulate_world, write_study
 from kalib.matrix.matrix import assign_zones
 
@@ -24,11 +24,11 @@ SEEDS, FIRST, MORE = 10, 1000, 30
 KINDS = ("multiplicative", "text")
 
 
-def analyze(world: Simulated) -> Analysis:
+def simulate(world: Simulated) -> Analysis:
     """A world as a study, analyzed."""
     folder = Path(tempfile.mkdtemp())
     write_study(world, folder)
-    analysis = Analysis(folder)
+    analysis = analyze(folder)
     analysis.matrix  # noqa: B018 (computed before the folder goes)
     return analysis
 
@@ -66,7 +66,7 @@ def main() -> None:
         for seed in range(FIRST, FIRST + seeds):
             world = simulate_world(kind, seed)
             assert world.survey is not None
-            start = analyze(world)
+            start = simulate(world)
             rows.setdefault("none", []).append(misplaced(start, world))
             for rule, order in orders(start, seed).items():
                 new = world.truth[world.truth["account"].isin(order[:MORE])]
@@ -75,7 +75,7 @@ def main() -> None:
                 more = Simulated(
                     world.accounts, survey, world.truth, world.candidates, world.relevant
                 )
-                rows.setdefault(rule, []).append(misplaced(analyze(more), world))
+                rows.setdefault(rule, []).append(misplaced(simulate(more), world))
     print("| surveyed next | accounts in the wrong zone | potential there |\n|---|---|---|")
     for rule, found in rows.items():
         count, share = np.mean(found, axis=0)

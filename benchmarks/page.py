@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from kalib import plots
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.datasets.simulate import simulate_supermarkets, write_study
 from kalib.plots.theme import save_figures
 from kalib.report.findings import find
@@ -59,7 +59,7 @@ def write_page(accounts: int, folder: Path) -> Path:
     """The page of a simulated study of so many accounts, without notebooks."""
     write_study(simulate_supermarkets(accounts), folder, "page")
     shutil.copy(ROOT / "data/fmcg-supermarkets/study.toml", folder)
-    analysis = Analysis(folder)
+    analysis = analyze(folder)
     save_figures({"matrix": lambda: plots.matrix(analysis.matrix)}, {}, folder)
     page = folder / "index.html"
     page.write_text(build_page(analysis, find(analysis), {}, folder, "1"), encoding="utf-8")

@@ -61,7 +61,7 @@ def main() -> None:
         wallet = wallet_of(n)
         study: Any = SimpleNamespace(matrix=SimpleNamespace(potential_cut=cut, share_cut="market"))
         start = time.perf_counter()
-        zone_probabilities(wallet, study)
+        zone_probabilities(wallet, study.matrix)
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"| {n:,} | {cut.kind} | {DRAWS:,} | {seconds:.1f} | {peak:.2f} GiB |")

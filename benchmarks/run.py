@@ -54,7 +54,7 @@ write_deck(analysis, findings, work / "deck.pptx")
 notebooks = {{Path(path).stem: json.loads(Path(path).read_text()) for path in {notebooks!r}}}
 page = build_page(analysis, findings, notebooks, work / "figures", __version__)
 (work / "index.html").write_text(page)
-source = provenance(inputs_of(analysis.study, analysis.file, settings), analysis.study.folder,
+source = provenance(inputs_of(analysis.study, analysis.study.file, settings), analysis.study.folder,
                     None, SEED, {{}})
 write_outputs(analysis, findings.figures, source, work)
 """

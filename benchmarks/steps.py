@@ -51,9 +51,9 @@ def study_of(n: int, surveyed: int) -> Simulated:
 def time_steps(folder: str) -> None:
     """Print the processor seconds of the import and of each step in this process."""
     since = 0.0  # the import of pandas included
-    from kalib.analysis import Analysis
+    from kalib.analysis import analyze
 
-    analysis = Analysis(folder)
+    analysis = analyze(folder)
     spent = [since, time.process_time()]
     for step in STEPS:
         getattr(analysis, step)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import Simulated, simulate_phones, simulate_world, write_study
 
 SEEDS = 10
@@ -28,13 +28,13 @@ FEW_DAYS = 7  # on which half of the stores are asked in a thin poll
 STUDY = Path(__file__).parent.parent / "data/phones-retail/study.toml"
 
 
-def analyze(simulated: Simulated, folder: Path) -> Analysis:
+def simulate(simulated: Simulated, folder: Path) -> Analysis:
     """A simulated phones study, run."""
     assert simulated.visits is not None
     simulated.accounts.to_csv(folder / "accounts.csv", index=False)
     simulated.visits.to_csv(folder / "visits.csv", index=False)
     (folder / "study.toml").write_text(STUDY.read_text(encoding="utf-8"), encoding="utf-8")
-    return Analysis(folder)
+    return analyze(folder)
 
 
 def judge(analysis: Analysis, truth: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def main() -> None:
         simulated, world = simulate_phones(seed=seed), simulate_world("multiplicative", seed)
         for name, poll in zip(polls, (simulated, thinned(simulated, seed)), strict=True):
             with tempfile.TemporaryDirectory() as folder:
-                analysis = analyze(poll, Path(folder))
+                analysis = simulate(poll, Path(folder))
                 polls[name].append(nearness(analysis, poll.truth))
                 if poll is simulated:
                     found = judge(analysis, poll.truth)
@@ -120,7 +120,7 @@ def main() -> None:
         rows["phones, all"].append(score(found))
         with tempfile.TemporaryDirectory() as folder:
             write_study(world, Path(folder))
-            rows["survey"].append(score(judge(Analysis(folder), world.truth)))
+            rows["survey"].append(score(judge(analyze(folder), world.truth)))
     print("| stores | rule | listed | lose over 5% | below market share | recall | "
           "false alarms |\n" + "|---" * 7 + "|")  # fmt: skip
     for stores, scores in rows.items():

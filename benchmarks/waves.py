@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.datasets.simulate import write_study
 from kalib.datasets.waves import simulate_pair
 from kalib.waves.waves import REAL, Wave, compare_waves
@@ -41,7 +41,7 @@ def outcomes(seed: int, **world: float) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         for name, wave in (("before", pair.before), ("after", pair.after)):
             write_study(wave, Path(folder) / name)
-            waves.append(Wave.of(Analysis(Path(folder) / name)))
+            waves.append(Wave.of(analyze(Path(folder) / name)))
     moves = compare_waves(*waves).moves
     frame = pd.DataFrame({"moved": pair.moved})
     frame["chance"] = moves["probability"].reindex(frame.index)

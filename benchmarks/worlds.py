@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -20,16 +21,15 @@ import numpy as np
 import pandas as pd
 from peers import fit_peers
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.datasets.simulate import WORLDS, Simulated, simulate_world
-from kalib.formula.boosting import boosted_accuracy
-from kalib.formula.checks import run_checks
+from kalib.formula.checks import check_formula
 from kalib.formula.fitting import fit_formula
 from kalib.formula.verdict import judge
 from kalib.indicators.screening import screen
 from kalib.matrix.matrix import assign_zones, potential_cut, zone_probabilities
 from kalib.study.settings import ZONES, MatrixSettings, Study
-from kalib.wallet.wallet import Wallet, build_wallet
+from kalib.wallet.wallet import Wallet, estimate_wallets
 
 SEEDS = 10
 DATA = Path(__file__).parent.parent / "data"
@@ -41,15 +41,13 @@ DRAWS = 1000
 def measure(kind: str, seed: int, peers: bool) -> tuple[dict[str, float], pd.DataFrame]:
     """One world: its figures by name ("method: figure"), and all zones with their probabilities."""
     world = simulate_world(kind, seed)
-    accounts, potential = world.as_read()
-    screening = screen(accounts, potential, world.candidates)
-    fit = fit_formula(screening, potential, accounts["sales"])
-    verdict = judge(
-        fit,
-        run_checks(fit.least_squares, term_groups=fit.term_groups),
-        boosted_accuracy(screening, fit),
-    )
-    wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening, usable=True)
+    tables, known = world.as_read()
+    fit = fit_formula(screen(tables, known), known)
+    verdict = judge(fit, check_formula(fit))
+    usable = replace(verdict, verdict="usable")
+    wallet = estimate_wallets(tables, known, fit, usable)
+    accounts = tables.accounts.join(tables.candidates)
+    potential = known.frame["potential"]
     truth = world.truth.set_index("account")["potential"]
     methods = {"kalib": wallet.accounts["potential"]}
     if peers:
@@ -115,7 +113,7 @@ def zones(wallet: Wallet, world: Simulated, truth: pd.Series) -> pd.DataFrame:
     true = assign_zones(
         truth, sales / truth, potential_cut(truth.to_numpy(), cut), sales.sum() / truth.sum()
     )
-    chances = zone_probabilities(wallet, study, DRAWS)
+    chances = zone_probabilities(wallet, study.matrix, DRAWS)
     said = chances[[f"p_{zone}" for zone in ZONES]].to_numpy()
     place = own.map({zone: k for k, zone in enumerate(ZONES)}).to_numpy(int)
     return pd.DataFrame({"said": said[np.arange(len(own)), place], "right": own == true})
@@ -125,7 +123,7 @@ def shipped() -> None:
     """Print what each list finds of the true top fifth in the shipped studies."""
     print("| study | kalib | sales ranking |\n|---|---|---|")
     for folder in sorted(DATA.iterdir()):
-        accounts = Analysis(folder).wallet.accounts
+        accounts = analyze(folder).wallet.accounts
         truth = pd.read_csv(folder / "truth.csv", dtype={0: str})
         potential = truth.set_index(truth.columns[0])["potential"]
         found, sold = (top_fifth(accounts[name], potential) for name in ("potential", "sales"))

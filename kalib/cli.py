@@ -162,14 +162,17 @@ def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | Non
 @click.argument("study")
 def check(study: str) -> None:
     """Read and check a study's data; run nothing."""
-    from kalib.analysis import Analysis
     from kalib.report.exhibits import data_report
     from kalib.report.template import check_look
+    from kalib.study.loading import read_study
+    from kalib.tables.tables import read_tables
+    from kalib.wallet.known import known_potential
 
-    analysis = Analysis(study)
-    check_look(analysis.study)
-    analysis.potential  # noqa: B018  refuses what the tables alone do not show
-    for table in data_report(analysis):
+    asked = read_study(study)
+    check_look(asked)
+    tables = read_tables(asked)
+    known_potential(tables)  # refuses what the tables alone do not show
+    for table in data_report(asked, tables):
         click.echo(f"{table!r}\n")
     click.echo("no problems")
 
@@ -333,14 +336,14 @@ def open_report(run: Path, reports: Path) -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 def list_studies(data: Path, reports: Path) -> None:
     """The studies and their runs."""
-    from kalib.study.loading import load_study
+    from kalib.study.loading import read_study
 
     files = sorted(data.glob("*/study.toml"))
     if not files:
         click.echo(f"no studies below {data}")
     for file in files:
         try:
-            study = load_study(file)
+            study = read_study(file)
         except StudyError as error:
             click.echo(f"{file.parent.name}: {len(error.problems)} problems; see kalib check")
             continue

@@ -19,7 +19,7 @@ from lxml.html import HtmlElement
 
 matplotlib.use("agg")
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world, write_study
 
 ROOT = Path(__file__).parent.parent
@@ -33,17 +33,17 @@ SHIPPED = ("computers-university", "fmcg-supermarkets", "phones-retail")
 
 @pytest.fixture(scope="session")
 def stores() -> Analysis:
-    return Analysis(ROOT / "data/fmcg-supermarkets")
+    return analyze(ROOT / "data/fmcg-supermarkets")
 
 
 @pytest.fixture(scope="session")
 def phones() -> Analysis:
-    return Analysis(ROOT / "data/phones-retail")
+    return analyze(ROOT / "data/phones-retail")
 
 
 @pytest.fixture(scope="session")
 def universities() -> Analysis:
-    return Analysis(ROOT / "data/computers-university")
+    return analyze(ROOT / "data/computers-university")
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """A study whose indicators say nothing."""
     folder = tmp_path_factory.mktemp("null")
     write_study(simulate_world("null", 3), folder, "null")
-    return Analysis(folder)
+    return analyze(folder)
 
 
 @pytest.fixture(scope="session")

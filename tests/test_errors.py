@@ -11,7 +11,7 @@ from kalib.report import template
 from kalib.runs.cluster import connected
 from kalib.runs.what_if import explore
 from kalib.scale.sources import open_source
-from kalib.study.loading import load_study
+from kalib.study.loading import read_study
 
 
 @pytest.fixture
@@ -48,6 +48,6 @@ def test_commands_name_the_extra_they_need(plain: None) -> None:
 
 def test_chinese_without_a_font_is_refused_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template, "lacks_font", lambda texts: True)
-    template.check_look(load_study(ROOT / "data/phones-retail"))
+    template.check_look(read_study(ROOT / "data/phones-retail"))
     with pytest.raises(StudyError, match=r"no Chinese font .*kalib-kit\[zh\]"):
-        template.check_look(load_study(ROOT / "data/phones-retail", {"report.language": "zh"}))
+        template.check_look(read_study(ROOT / "data/phones-retail", {"report.language": "zh"}))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.formula import spread
 from kalib.formula.checks import run_checks
 from kalib.formula.linear import least_squares
@@ -32,7 +32,7 @@ def test_equal_sales_do_not_say_who_was_surveyed() -> None:
 def test_a_study_of_equal_sales_is_not_called_biased(small_study: Path) -> None:
     frame = pd.read_csv(small_study / "accounts.csv", dtype=str)
     frame.assign(sales="500").to_csv(small_study / "accounts.csv", index=False)
-    verdict = Analysis(small_study).verdict
+    verdict = analyze(small_study).verdict
     assert not verdict.survey_biased
     assert not any("leans toward our own" in check.meaning for check in verdict.checks)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from measures import Answer
 from sets import WalletSet
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 
 STUDY = """
 [study]
@@ -40,7 +40,7 @@ def kalib(data: WalletSet, evidence: str = "auto") -> Answer:
         survey = data.truth[data.surveyed].rename("potential")
         survey.to_csv(folder / "survey.csv", index_label="account")
         since = perf_counter()
-        analysis = Analysis(folder)
+        analysis = analyze(folder)
         wallet, matrix, verdict = analysis.wallet, analysis.matrix, analysis.verdict.verdict
         seconds = perf_counter() - since
     accounts = wallet.accounts.reindex(data.frame.index)

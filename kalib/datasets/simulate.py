@@ -9,9 +9,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from kalib.study.settings import Indicators
+from kalib.tables.client import Tables
+from kalib.tables.potential import Potential
+from kalib.wallet.known import known_potential
 
 WORLDS = (
     "linear", "multiplicative", "collinear", "typos", "biased", "small", "text", "many", "null",
@@ -32,13 +38,18 @@ class Simulated:
     visits: pd.DataFrame | None = None
     signs: Mapping[str, str] = field(default_factory=dict)
 
-    def as_read(self) -> tuple[pd.DataFrame, pd.Series]:
-        """A world's accounts and known potential, currency a year, as its tables are read."""
+    def as_read(self, **rules: Any) -> tuple[Tables, Potential]:
+        """A world's tables and known potential, as they are read; rules: of the candidates."""
         assert self.survey is not None
         accounts = self.accounts.set_index("account")
         accounts[["name", "region", "segment", "rep"]] = ""
         accounts["current_ka"], accounts["margin"] = None, np.nan
-        return accounts, self.survey.set_index("account")["potential"]
+        survey = self.survey.set_index("account")["potential"]
+        tables = Tables(
+            accounts, accounts[list(self.candidates)], survey, None, (), np.arange(len(accounts)),
+            Indicators(candidates=self.candidates, **rules),
+        )  # fmt: skip
+        return tables, known_potential(tables)
 
 
 def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> Simulated:

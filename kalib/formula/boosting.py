@@ -9,7 +9,7 @@ import pandas as pd
 
 from kalib.formula.fitting import Fit
 from kalib.formula.validation import r_squared
-from kalib.indicators.screening import Screening
+from kalib.study.kept import kept
 
 FEW = 1000  # surveyed accounts below which exact splits cost no more than binned ones
 
@@ -23,7 +23,8 @@ class Boosted:
     error_median: float
 
 
-def boosted_accuracy(screening: Screening, fit: Fit) -> Boosted:
+@kept
+def boosted_accuracy(fit: Fit) -> Boosted:
     """Fit gradient boosting (Friedman 2001) to log potential in the formula's own folds.
 
     It sees every kept indicator and no rule of the study; accounts set aside are left out of it.
@@ -35,7 +36,7 @@ def boosted_accuracy(screening: Screening, fit: Fit) -> Boosted:
 
     believed = ~fit.oof["suspect"].to_numpy()
     rows = fit.working_rows[believed]
-    values = screening.values.iloc[rows]
+    values = fit.screening.values.iloc[rows]
     columns = [
         column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0])
         for _, column in values.items()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kalib.formula.fitting import Fit
 from kalib.formula.linear import RANK_TOLERANCE, LeastSquares
+from kalib.study.kept import kept
 
 LEVEL = 0.05  # significance of the assumption tests, as R's lmtest and car print them
 VIF_HIGH = 10.0  # O'Brien 2007, Quality & Quantity 41: the rule of ten and its limits
@@ -32,6 +34,33 @@ class Check:
     passed: bool
     meaning: str
     source: str
+
+
+@kept
+def check_formula(fit: Fit) -> tuple[Check, ...]:
+    """Checks of the formula's assumptions.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of `fit_formula`.
+
+    Returns
+    -------
+    tuple of Check
+        Each with its null hypothesis, statistic, p-value, whether it passed and what that means;
+        empty for a formula without indicators.
+
+    Examples
+    --------
+    >>> study = read_study("data/fmcg-supermarkets")
+    >>> tables = read_tables(study)
+    >>> potential = known_potential(tables)
+    >>> fit = fit_formula(screen(tables, potential), potential, study.formula)
+    >>> [check.name for check in check_formula(fit) if not check.passed][:1]
+    ['Jarque-Bera']
+    """
+    return run_checks(fit.least_squares, term_groups=fit.term_groups)
 
 
 def run_checks(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kalib.errors import Problem, StudyError
 from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
@@ -32,6 +33,11 @@ from kalib.formula.working import (
 )
 from kalib.indicators.screening import Design, Screening, build_design
 from kalib.indicators.terms import LevelSpread
+from kalib.study.kept import kept
+from kalib.study.settings import FormulaSettings
+from kalib.tables.potential import Potential
+
+SEED = 20260101  # one seed a run, kept in run.json
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Fit:
     predictive scale and factor (N,); loadings: (N, k) shares of the spread that accounts have in
     common; used: surveyed accounts the formula was fitted on (n,) bool. doubts: DataFrame indexed
     by account (probability, working): accounts an indicator of which may be a typing error, how
-    likely, and their working value then.
+    likely, and their working value then. screening, settings: what it was fitted to, and how.
     """
 
     formula: Formula
@@ -82,6 +88,8 @@ class Fit:
     oof_working: np.ndarray
     used: np.ndarray
     doubts: pd.DataFrame
+    screening: Screening
+    settings: FormulaSettings
 
     @property
     def results(self) -> Any:
@@ -96,31 +104,49 @@ class Fit:
         return np.exp(np.minimum(working, 700.0)) * self.smearing[rows]
 
 
+@kept
 def fit_formula(
     screening: Screening,
-    potential: pd.Series,
-    sales: pd.Series,
-    *,
-    error: pd.Series | None = None,
-    form: str = "auto",
-    criterion: str = "bic",
-    signs: Mapping[str, int] | None = None,
-    required: Sequence[str] = (),
-    most: int = 8,
-    confidence: float = 0.9,
-    seed: int = 1,
+    potential: Potential,
+    settings: FormulaSettings | None = None,
+    indicators: Sequence[str] | None = None,
+    seed: int = SEED,
 ) -> Fit:
     """Choose and fit the formula.
 
-    potential: surveyed accounts' potential, currency a year; sales: all N accounts', same unit,
-    index as screening.values; error: standard errors in logs of potentials that were measured.
-    form: "linear", "log" (log-log or log-linear) or "auto"; criterion: "bic", "cv" or "one-se".
+    Parameters
+    ----------
+    screening : Screening
+        Of `screen`.
+    potential : Potential
+        Of the surveyed accounts, currency a year.
+    settings : FormulaSettings, optional
+        The study's section [formula].
+    indicators : sequence of str, optional
+        Fit these, in place of those that an exact search finds best.
+    seed : int
+        Of folds and half samples.
+
+    Raises
+    ------
+    StudyError
+        Where one of the indicators was not kept in the screening.
+
+    Examples
+    --------
+    >>> study = read_study("data/fmcg-supermarkets")
+    >>> tables = read_tables(study)
+    >>> potential = known_potential(tables)
+    >>> fit = fit_formula(screen(tables, potential), potential, study.formula)
+    >>> fit.formula.indicators
+    ('floor_area_m2', 'cash_registers', 'hours')
     """
-    rng = np.random.default_rng(seed)
-    surveyed = screening.values.index.isin(potential.index)
-    rules = Rules(dict(signs or {}), tuple(required), most, criterion)
+    settings, rng = settings or FormulaSettings(), np.random.default_rng(seed)
+    form, criterion, sales = settings.form, settings.criterion, screening.sales
+    surveyed = screening.values.index.isin(potential.frame.index)
+    rules = _rules(screening, criterion, indicators)
     by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
-    answers = _look_at(potential, error, by_scale[True], screening.values.index, rules)
+    answers = _look_at(potential, by_scale[True], screening.values.index, rules)
     rows, observed = answers.rows, answers.observed.to_numpy()
     sold = sales.reindex(screening.values.index)
     bias = survey_bias(by_scale[True].matrix, sold.to_numpy(float), surveyed)
@@ -138,7 +164,7 @@ def fit_formula(
         checked.residual[chosen], final, design.matrix[rows], weights,
         screening.values.iloc[rows].select_dtypes(exclude="number"), checked.fold[0], own_share,
     )  # fmt: skip
-    formula = _formula(final, design, linear, stability, confidence, criterion, by_level)
+    formula = _formula(final, design, linear, stability, settings.confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
     inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
     wrong = answers_wrong(answers, inside, doubts, sold)
@@ -165,19 +191,34 @@ def fit_formula(
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
         doubts=doubts,
+        screening=screening,
+        settings=settings,
     )
 
 
-def _look_at(
-    potential: pd.Series, error: pd.Series | None, design: Design, index: pd.Index, rules: Rules
-) -> Answers:
+def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | None) -> Rules:
+    """What the study asks of the search, or what is asked here."""
+    rules = screening.rules
+    if indicators is None:
+        return Rules(rules.signs, rules.required, rules.max, criterion)
+    lacking = [name for name in indicators if name not in screening.kept]
+    if lacking:
+        kept_ones = ", ".join(screening.kept)
+        raise StudyError(
+            [Problem(f"{name!r} is not among the indicators kept", remedy=f"These are {kept_ones}")
+             for name in lacking]
+        )  # fmt: skip
+    return Rules(rules.signs, tuple(indicators), len(indicators), criterion)
+
+
+def _look_at(potential: Potential, design: Design, index: pd.Index, rules: Rules) -> Answers:
     """The answers in the order of all accounts, and which look like typing errors; design: the
     log-log one."""
-    rows = np.flatnonzero(index.isin(potential.index))
-    observed = potential.reindex(index[rows]).astype(float)
+    rows = np.flatnonzero(index.isin(potential.frame.index))
+    known = potential.frame.reindex(index[rows]).astype(float)
+    observed, log_sd = known["potential"], known["log_sd"].to_numpy()
     shift, scale, causes = suspect_potentials(design, rows, observed.to_numpy(), rules)
-    log_sd = np.zeros(len(rows)) if error is None else error.reindex(index[rows]).fillna(0.0)
-    return Answers(rows, observed, np.asarray(log_sd, float), shift, scale, tuple(causes))
+    return Answers(rows, observed, log_sd, shift, scale, tuple(causes))
 
 
 def _out_of_fold(

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from kalib.formula.boosting import Boosted
+from kalib.formula.boosting import boosted_accuracy
 from kalib.formula.checks import Check
 from kalib.formula.fitting import Fit
+from kalib.study.kept import kept
 
 # Below a tenth of the variance explained out of sample there is nothing to build on (Falk &
 # Miller 1992, A Primer for Soft Modeling).
@@ -64,8 +65,23 @@ class Verdict:
         return {**asdict(self), "reasons": list(self.reasons)}
 
 
-def judge(fit: Fit, checks: Sequence[Check], boosted: Boosted) -> Verdict:
-    """Weigh the formula by what it does out of sample first, by its assumptions second."""
+@kept
+def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
+    """Weigh the formula by what it does out of sample first, by its assumptions second.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of `fit_formula`.
+    checks : sequence of Check
+        Of `check_formula`.
+
+    Returns
+    -------
+    Verdict
+        "usable", "caution" or "unusable", with its reasons.
+    """
+    boosted = boosted_accuracy(fit)
     own = _accuracy_checks(fit)
     every = (*own, *checks)
     fatal = [check for check in own if check.key in FATAL and not check.passed]

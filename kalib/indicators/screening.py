@@ -11,6 +11,10 @@ import pandas as pd
 from kalib.indicators.imputation import fill_gaps
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.indicators.typos import judge_entries
+from kalib.study.kept import kept
+from kalib.study.settings import Indicators
+from kalib.tables.client import Tables
+from kalib.tables.potential import Potential
 
 # An indicator more than half missing says more about who answered than about potential.
 MISSING_MOST = 0.5
@@ -33,6 +37,8 @@ class Screening:
     imputed: DataFrame of bool, same shape, True where a value was filled.
     imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
         indicator is positive and in its own units elsewhere.
+    sales: own sales of all N accounts, currency a year.
+    rules: what the study says of the candidates.
     """
 
     frame: pd.DataFrame
@@ -41,6 +47,8 @@ class Screening:
     values: pd.DataFrame
     imputed: pd.DataFrame
     imputation_sd: Mapping[str, float]
+    sales: pd.Series
+    rules: Indicators
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -92,13 +100,32 @@ class Design:
         return [self.indicators.index(name) for name in names if name in self.indicators]
 
 
-def screen(accounts: pd.DataFrame, potential: pd.Series, candidates: Sequence[str]) -> Screening:
+@kept
+def screen(tables: Tables, potential: Potential) -> Screening:
     """Sort the candidates into usable and not, and fill the gaps of those kept.
 
-    accounts: N rows with the candidate columns (float, or text with None).
-    potential: potential of the surveyed accounts, currency a year, indexed by account.
+    Parameters
+    ----------
+    tables : Tables
+        Its `candidates` are N rows, float with NaN or text with None.
+    potential : Potential
+        Of the surveyed accounts.
+
+    Returns
+    -------
+    Screening
+        `frame` says of each candidate whether it was kept and why not; `suspects` and `doubts` are
+        entries that look like typing errors.
+
+    Examples
+    --------
+    >>> tables = read_tables(read_study("data/fmcg-supermarkets"))
+    >>> screening = screen(tables, known_potential(tables))
+    >>> screening.kept[:3]
+    ('floor_area_m2', 'cash_registers', 'hours')
     """
-    surveyed = accounts.index.isin(potential.index)
+    accounts, candidates = tables.candidates, tables.rules.candidates
+    surveyed = accounts.index.isin(potential.frame.index)
     rows: list[dict[str, object]] = []
     kept: list[str] = []
     for name in candidates:
@@ -121,7 +148,10 @@ def screen(accounts: pd.DataFrame, potential: pd.Series, candidates: Sequence[st
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
     entries = judge_entries(accounts[kept])
     values, imputed, spread = fill_gaps(entries.values)
-    return Screening(frame, entries.suspects, entries.doubts, values, imputed, spread)
+    return Screening(
+        frame, entries.suspects, entries.doubts, values, imputed, spread,
+        tables.accounts["sales"], tables.rules,
+    )  # fmt: skip
 
 
 def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) -> Design:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.study.settings import ZONES, Cut, Study
+from kalib.study.kept import kept
+from kalib.study.settings import ZONES, Cut, MatrixSettings
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.wallet import Wallet
 
@@ -128,7 +129,9 @@ def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np
     return wallet.distribution[rows].draws(size, wallet.loadings[rows], seed)
 
 
-def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.DataFrame:
+def zone_probabilities(
+    wallet: Wallet, settings: MatrixSettings, draws: int = DRAWS
+) -> pd.DataFrame:
     """How often each account falls in each zone, all potentials drawn anew together.
 
     In each draw the potential cut and, where the study asks for it, the market share are computed
@@ -147,7 +150,7 @@ def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.D
 
     def count(start: int) -> np.ndarray:
         potential = draw_potential(wallet, rows, min(block, draws - start), SEED + start)
-        return _count_zones(potential, sales, study)
+        return _count_zones(potential, sales, settings)
 
     # Counts are whole numbers: their sum is the same in whatever order the threads come.
     with ThreadPoolExecutor(THREADS) as pool:
@@ -164,13 +167,13 @@ def zone_probabilities(wallet: Wallet, study: Study, draws: int = DRAWS) -> pd.D
     return result
 
 
-def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.ndarray:
+def _count_zones(potential: np.ndarray, sales: np.ndarray, settings: MatrixSettings) -> np.ndarray:
     """In how many draws (size, n) an account is high, loyal, and both: (3, n)."""
-    cut = cut_of_draws(potential, study.matrix.potential_cut)
-    if study.matrix.share_cut == "market":
+    cut = cut_of_draws(potential, settings.potential_cut)
+    if settings.share_cut == "market":
         share = sales.sum(dtype=float) / potential.sum(axis=1, dtype=float)
     else:
-        share = np.full(len(potential), float(study.matrix.share_cut))
+        share = np.full(len(potential), float(settings.share_cut))
     high = potential >= cut[:, None].astype(np.float32)
     potential *= share[:, None].astype(np.float32)
     loyal = potential <= sales
@@ -182,14 +185,28 @@ def _count_zones(potential: np.ndarray, sales: np.ndarray, study: Study) -> np.n
     )
 
 
-def build_matrix(wallet: Wallet, study: Study, draws: int = DRAWS) -> Matrix:
+@kept
+def place(wallet: Wallet, settings: MatrixSettings | None = None, draws: int = DRAWS) -> Matrix:
     """Zones, probabilities, key accounts, and what changes against today's list.
 
-    draws: of all potentials together, from which the probabilities come.
+    Parameters
+    ----------
+    wallet : Wallet
+        Of `estimate_wallets`.
+    settings : MatrixSettings, optional
+        The study's section [matrix].
+    draws : int
+        Of all potentials together, from which the probabilities come.
+
+    Returns
+    -------
+    Matrix
+        `accounts` holds zone, zone_probability and the probability of each zone.
     """
-    cut, share = study.matrix.potential_cut, study.matrix.share_cut
+    settings = settings or MatrixSettings()
+    cut, share = settings.potential_cut, settings.share_cut
     sow_cut = wallet.market_share if share == "market" else float(share)
-    chances = zone_probabilities(wallet, study, draws)
+    chances = zone_probabilities(wallet, settings, draws)
     accounts = pd.concat([wallet.accounts, chances], axis=1)
     accounts["zone"] = place_accounts(accounts, cut, sow_cut)
     accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])

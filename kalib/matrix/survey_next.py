@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.matrix.matrix import Matrix
+from kalib.study.kept import kept
 from kalib.wallet.wallet import Wallet
 
 CHUNK = 500  # accounts whose effect on all others is computed at once
@@ -13,12 +14,28 @@ CHUNK = 500  # accounts whose effect on all others is computed at once
 REACH = 4.0
 
 
+@kept
 def rank_next_survey(wallet: Wallet, matrix: Matrix, visits: float = 1.0) -> pd.DataFrame:
     """Accounts whose potential is estimated, by what measuring each would put right.
 
-    visits: visits it takes to measure one account. Returns a DataFrame indexed by account, best
-    first: own, learned (potential expected no longer to lie in the wrong zone, currency a year),
-    benefit (both, per visit), rank (1 is best). Empty where nothing is built on a formula.
+    Parameters
+    ----------
+    wallet : Wallet
+        Of `estimate_wallets`.
+    matrix : Matrix
+        Of `place`.
+    visits : float
+        That it takes to measure one account.
+
+    Returns
+    -------
+    DataFrame
+        By account, best first: own, learned (potential expected no longer to lie in the wrong zone,
+        currency a year), benefit (both, per visit), rank (1 is best). Empty where nothing is built
+        on a formula.
+
+    Notes
+    -----
 
     own: the account's zone becomes known, so its potential times the probability that its zone is
     wrong is put right. learned: the visit also sharpens the formula, which moves other accounts

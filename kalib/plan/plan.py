@@ -19,6 +19,7 @@ from kalib.plan.gain import (
     prior_attainment,
 )
 from kalib.plan.territories import assign_reps
+from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Study
 from kalib.wallet.preview import accounts_html
 
@@ -68,10 +69,23 @@ class Plan:
         return f"<p>{html.escape(repr(self))}</p>" + accounts_html(self.accounts, columns)
 
 
-def build_plan(matrix: Matrix, study: Study, attainment: Attainment | None = None) -> Plan:
+@kept
+def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = None) -> Plan:
     """Teams, owners and targets of all accounts.
 
-    attainment: as an earlier wave told it; what the study states, where there is none.
+    Parameters
+    ----------
+    matrix : Matrix
+        Of `place`.
+    study : Study
+        Its sections [teams] and [targets] are used.
+    attainment : Attainment, optional
+        As an earlier wave told it; what the study states, where there is none.
+
+    Returns
+    -------
+    Plan
+        `accounts` holds team, rep, target_sales and target_growth, currency a year.
     """
     attainment = attainment or prior_attainment(study.targets.close_gap)
     notes: list[str] = []

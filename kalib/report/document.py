@@ -130,7 +130,7 @@ def _formula(analysis: Analysis) -> list[Item]:
 
 def _limits(analysis: Analysis, words: Words) -> list[Item]:
     """What was read, what was tolerated in it, and what bounds the plan."""
-    read, columns, notes = exhibits.data_report(analysis)
+    read, columns, notes = exhibits.data_report(analysis.study, analysis.tables)
     said = [*map(words.tell, analysis.plan.notes), words.say("l_survey"), words.say("l_selection")]
     return [{"kind": "sentences", "texts": said}, _table(read), _table(columns), _table(notes)]
 

@@ -13,6 +13,8 @@ from kalib.formula.formula import Formula, Term
 from kalib.report.exhibit import Exhibit as Exhibit
 from kalib.report.exhibit import told
 from kalib.report.exhibit import words_of as words_of
+from kalib.study.settings import Study
+from kalib.tables.client import Tables
 from kalib.words.catalogue import MISSING, Words
 
 
@@ -33,15 +35,15 @@ def candidates(analysis: Analysis) -> Exhibit:
     return told(words, "Candidate indicators", rows, numbers, ("kind", "missing", "kept"))
 
 
-def data_report(analysis: Analysis) -> list[Exhibit]:
+def data_report(study: Study, tables: Tables) -> list[Exhibit]:
     """What was read: rows, the range and gaps of each number, and what was tolerated."""
-    tables, words = analysis.tables, words_of(analysis)
-    read = [("accounts", analysis.study.data.accounts, len(tables.accounts))]
+    words = Words.of(study)
+    read = [("accounts", study.data.accounts, len(tables.accounts))]
     if tables.survey is not None:
-        name = analysis.study.data.survey or analysis.study.data.accounts
+        name = study.data.survey or study.data.accounts
         read.append(("survey answers", name, len(tables.survey)))
     if tables.visits is not None:
-        read.append(("visits", str(analysis.study.data.visits), len(tables.visits)))
+        read.append(("visits", str(study.data.visits), len(tables.visits)))
     rows = pd.DataFrame(
         [(what, file, words.whole(n)) for what, file, n in read],
         columns=["table", "file", "rows"],
@@ -88,7 +90,7 @@ def _column_range(name: str, values: pd.Series, words: Words) -> dict[str, str]:
 def known_potential(analysis: Analysis) -> Exhibit:
     """Where known potential comes from, and how much of it there is."""
     words = words_of(analysis)
-    potential, measured = analysis.potential, analysis.measured
+    potential, measured = analysis.potential.frame["potential"], analysis.measured
     rows = [("accounts whose potential is known", words.whole(len(potential)))]
     if measured is not None:
         rows += [
@@ -194,7 +196,7 @@ def terms(analysis: Analysis) -> Exhibit:
 def accuracy(analysis: Analysis) -> Exhibit:
     """Figures of accuracy, in the sample and out of it."""
     fit, words = analysis.fit, words_of(analysis)
-    linear, boosted = fit.least_squares, analysis.boosted
+    linear, verdict = fit.least_squares, analysis.verdict
     known = fit.oof[~fit.oof["suspect"]]
     error = (known["observed"] - known["predicted"]).abs()
     rows = [
@@ -204,9 +206,12 @@ def accuracy(analysis: Analysis) -> Exhibit:
         ("predicted R², log potential, selection repeated", f"{fit.r2_predicted:.3f}"),
         ("predicted R², on the original scale", f"{fit.r2_currency:.3f}"),
         ("optimism: what the sample would have claimed beyond it", f"{fit.optimism:.3f}"),
-        ("predicted R² of gradient boosting, the same folds", f"{boosted.r2_predicted:.3f}"),
+        (
+            "predicted R² of gradient boosting, the same folds",
+            f"{verdict.boosted_r2_predicted:.3f}",
+        ),
         ("median error of one account", words.percent(fit.error_median)),
-        ("median error of gradient boosting", words.percent(boosted.error_median)),
+        ("median error of gradient boosting", words.percent(verdict.boosted_error_median)),
         (f"mean absolute error ({words.yearly()})", words.whole(float(error.mean()))),
         (f"median absolute error ({words.yearly()})", words.whole(float(error.median()))),
         ("surveyed accounts behind the formula", words.whole(fit.formula.n)),

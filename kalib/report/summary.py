@@ -27,7 +27,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "accounts": len(accounts),
         "accounts_placed": len(known),
-        "surveyed": len(analysis.potential),
+        "surveyed": len(analysis.potential.frame),
         "total_potential": _amount(known["potential"].sum()),
         "total_sales": _amount(accounts["sales"].sum()),
         "sales_of_placed": _amount(known["sales"].sum()),

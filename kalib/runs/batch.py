@@ -19,7 +19,7 @@ from kalib.files import check_folder
 from kalib.runs.processes import Child, start, tell
 from kalib.runs.progress import Told, following
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, is_current
-from kalib.study.loading import load_study, study_path
+from kalib.study.loading import read_study, study_path
 
 if TYPE_CHECKING:
     from kalib.tables.anonymize import Secret
@@ -125,7 +125,7 @@ def run_batch(
 
 def _plan(study: str, out: Path | None, asked: Asked, several: bool) -> Job:
     try:
-        loaded = load_study(study, asked.settings)
+        loaded = read_study(study, asked.settings)
         key = asked.secret.key(loaded.folder) if asked.secret else None
     except StudyError as error:
         return Job(study, None, error=error)

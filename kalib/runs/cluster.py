@@ -14,7 +14,7 @@ from kalib.errors import KalibError, need
 from kalib.files import report_folder
 from kalib.runs.processes import start
 from kalib.runs.provenance import input_files
-from kalib.study.loading import load_study, study_path
+from kalib.study.loading import read_study, study_path
 from kalib.tables.anonymize import Secret
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run_there(
     file = study_path(study)
     files = {
         f"{STUDY}/{name}": path.read_bytes()
-        for name, path in input_files(load_study(study, asked.settings), file).items()
+        for name, path in input_files(read_study(study, asked.settings), file).items()
     }
     if asked.overrides:
         files[OVERRIDES] = asked.overrides.read_bytes()

@@ -22,7 +22,7 @@ SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
 LARGE = "07-large-tables"  # belongs to no report: its tables may be of any size
 PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
-STUDY_LINE = re.compile(r"(?m)^study = .*$")
+PATHS = re.compile(r"(?m)^(study|overrides) = .*$")  # lines of parameters that name a place
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ORDINARY = "local-provisioner"  # Jupyter's own
 CELL_SECONDS = 3600  # a cell that takes longer hangs
@@ -67,9 +67,8 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
 
 @contextmanager
 def execute_notebooks(
-    study_file: Path,
+    parameters: Mapping[str, object],
     work: Path,
-    settings: Mapping[str, str],
     step: Step,
     workers: int = 2,
     before: Path | None = None,
@@ -77,19 +76,14 @@ def execute_notebooks(
 ) -> Iterator[Callable[[], dict[str, Mapping[str, Any]]]]:
     """Run every notebook into work/notebooks, workers at a time, while the block runs.
 
-    study_file: the study.toml; work: the run's folder; step(name) is entered as a notebook runs;
-    before: the report of an earlier wave, which lies beside work; language: of the prose.
+    parameters: of every notebook; work: the run's folder; step(name) is entered as a notebook
+    runs; before: the report of an earlier wave, which lies beside work; language: of the prose.
     One that is there already, from an interrupted run, is kept. The block gets a function that
     waits for the notebooks: name -> executed notebook; it raises KalibError with the notebook and
     the error of the cell.
     """
     folder = work / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    parameters = {
-        "study": study_file.resolve().as_posix(),
-        "folder": "..",
-        "settings": dict(settings),
-    }
 
     def run(path: Path) -> Mapping[str, Any]:
         target = folder / path.name
@@ -192,9 +186,12 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
     what is stored of it, under random names, is dead."""
     for key in ("papermill", "widgets"):
         notebook["metadata"].pop(key, None)
-    place = str(parameters.get("study", ""))
-    # Not the path as it is: papermill writes quotes and backslashes in it another way.
-    named = f"study = {json.dumps('/'.join(Path(place).parts[-2:]), ensure_ascii=False)}"
+
+    def named(line: re.Match[str]) -> str:
+        # Not the path as it is: papermill writes quotes and backslashes in it another way.
+        parts = Path(str(parameters.get(line[1], ""))).parts[-2:]
+        return f"{line[1]} = {json.dumps('/'.join(parts), ensure_ascii=False)}"
+
     for cell in notebook["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
@@ -202,7 +199,7 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
             shown = [output for output in cell["outputs"] if WIDGET not in output.get("data", {})]
             cell["outputs"] = shown
         if "injected-parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = STUDY_LINE.sub(lambda _: named, cell["source"])
+            cell["source"] = PATHS.sub(named, cell["source"])
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")

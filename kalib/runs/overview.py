@@ -14,7 +14,7 @@ from kalib import __version__
 from kalib.errors import Problem, StudyError
 from kalib.files import ASIDE, MARK, PACKAGE, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
-from kalib.study.loading import load_study
+from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
 
 TEMPLATES = PACKAGE / "report" / "templates"
@@ -77,7 +77,7 @@ def find_page(run: Path, reports: Path) -> Path:
             return page
     name, period = run.name, ""
     if run.suffix == ".toml" or (run / "study.toml").is_file():
-        about = load_study(run).study
+        about = read_study(run).study
         name, period = about.name, about.period
     runs = sorted(file.parent for file in reports.glob(f"{escape(name)}/*/{MARK}"))
     own = [folder for folder in runs if folder.name == period]

@@ -13,7 +13,7 @@ from kalib.errors import Problem, StudyError
 from kalib.files import MARK, read_run
 from kalib.runs.batch import Asked, Job, run_here
 from kalib.runs.provenance import COMPARED, PACKAGES, inputs_of
-from kalib.study.loading import load_study, study_path
+from kalib.study.loading import read_study, study_path
 
 if TYPE_CHECKING:
     from kalib.tables.anonymize import Secret
@@ -63,7 +63,7 @@ def rerun(
         )  # fmt: skip
     settings = before["settings"]
     file = find_study(before, study)
-    loaded = load_study(file, settings)
+    loaded = read_study(file, settings)
     key = secret.key(loaded.folder) if secret else None
     now = inputs_of(loaded, file, settings, overrides, key)
     _refuse_other_inputs(before, now, bool(key))
@@ -90,7 +90,7 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
     for file in [here / "study.toml", *sorted(here.glob("data/*/*.toml")),
                  *sorted(here.glob("*/study.toml"))]:  # fmt: skip
         try:
-            found = load_study(file, before["settings"])
+            found = read_study(file, before["settings"])
             if (found.name, found.period) == (before["study"], before["period"]):
                 return file
         except StudyError:

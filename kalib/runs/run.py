@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from kalib import __version__
-from kalib.analysis import SEED, Analysis
+from kalib.analysis import SEED, Analysis, analyze
 from kalib.errors import StudyError
 from kalib.files import report_folder
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.figures import draw_figures
-from kalib.report.findings import find
+from kalib.report.findings import Findings, find
 from kalib.report.page import build_page
 from kalib.report.template import check_look
 from kalib.report.visit_page import visit_page
@@ -26,7 +25,11 @@ from kalib.runs.execution import SCRATCH, execute_notebooks, notebooks_of_run
 from kalib.runs.leaks import refuse_leaks
 from kalib.runs.outputs import overridden, write_json, write_outputs
 from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, provenance
+from kalib.study.kept import STEPS
+from kalib.study.loading import read_study
 from kalib.tables.anonymize import Secret
+from kalib.tables.tables import clear_names, read_tables
+from kalib.wallet.known import known_potential
 from kalib.waves.waves import Wave, Waves, compare_waves
 
 REPORTS = Path("reports")
@@ -53,58 +56,55 @@ def run_study(
     the run fails; the previous report then stays as it was.
     """
     settings = dict(settings or {})
-    analysis = Analysis(study, settings=settings, overrides=overrides)
-    key = secret.key(analysis.study.folder) if secret else None
-    analysis = Analysis(study, settings=settings, overrides=overrides, key=key)
-    check_look(analysis.study)
-    analysis.potential, analysis.overrides  # noqa: B018  bad data are refused before any writing
-    target = out or REPORTS / analysis.study.name / analysis.study.period
-    earlier = earlier_report(target, analysis.study.name, analysis.study.period)
-    inputs = inputs_of(analysis.study, analysis.file, settings, overrides, key, earlier)
+    asked = read_study(study, settings)
+    key = secret.key(asked.folder) if secret else None
+    check_look(asked)
+    known_potential(read_tables(asked, overrides or "", key))  # bad data are refused first
+    target = out or REPORTS / asked.name / asked.period
+    earlier = earlier_report(target, asked.name, asked.period)
+    inputs = inputs_of(asked, asked.file, settings, overrides, key, earlier)
     clock = _Clock(progress or (lambda *_: None), len(notebooks_of_run(earlier)) + 4)
     with report_folder(target, fingerprint(inputs), force=force) as work:
-        analysis = Analysis(study, work, settings, overrides, key)
-        _make(analysis, inputs, work, clock, workers, earlier)
+        with clock.step("statistics"):
+            analysis = analyze(asked, work, overrides=overrides, key=key)
+            waves = _compared(analysis, earlier)
+        parameters = {
+            "study": asked.file.as_posix(),
+            "folder": "..",
+            "settings": settings,
+            "overrides": overrides.resolve().as_posix() if overrides else "",
+        }
+        with execute_notebooks(
+            parameters, work, clock.step, workers, earlier if waves else None,
+            asked.report.language,
+        ) as executed:  # fmt: skip
+            findings = _documents(analysis, waves, work, clock)
+            notebooks = executed()
+        with clock.step("page"):
+            page = build_page(analysis, findings, notebooks, work / "figures", __version__)
+            (work / "index.html").write_text(page, encoding="utf-8")
+        source = provenance(inputs, asked.folder, overridden(analysis), SEED, clock.seconds)
+        write_outputs(analysis, findings.figures, source, work)
+        if waves:
+            write_json(waves.to_json(), work / "waves.json")
+        shutil.rmtree(work / STEPS)
+        shutil.rmtree(work / SCRATCH, ignore_errors=True)
+        if key:
+            refuse_leaks(work, clear_names(asked, overrides, key), [asked.file])
     return target
 
 
-def _make(
-    analysis: Analysis,
-    inputs: Mapping[str, Any],
-    work: Path,
-    clock: _Clock,
-    workers: int,
-    earlier: Path | None,
-) -> None:
-    """Fill the folder. The notebooks run in processes of their own; figures and documents, which
-    need the statistics alone, are made meanwhile."""
-    with clock.step("statistics"):
-        analysis.plan  # noqa: B018  computes and keeps every step, so that notebooks can share them
-        waves = _compared(analysis, earlier)
-    with execute_notebooks(
-        analysis.file, work, inputs["settings"], clock.step, workers,
-        earlier if waves else None, analysis.study.report.language,
-    ) as executed:  # fmt: skip
-        with clock.step("figures"), _headless():
-            draw_figures(analysis, work / "figures")
-        with clock.step("documents"):
-            findings = find(analysis, waves)
-            write_workbook(analysis, findings, work / "accounts.xlsx")
-            write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
-            write_deck(analysis, findings, work / "deck.pptx")
-            (work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
-        notebooks = executed()
-    with clock.step("page"):
-        page = build_page(analysis, findings, notebooks, work / "figures", __version__)
-        (work / "index.html").write_text(page, encoding="utf-8")
-    source = provenance(inputs, analysis.study.folder, overridden(analysis), SEED, clock.seconds)
-    write_outputs(analysis, findings.figures, source, work)
-    if waves:
-        write_json(waves.to_json(), work / "waves.json")
-    shutil.rmtree(work / "steps")
-    shutil.rmtree(work / SCRATCH, ignore_errors=True)
-    if analysis.anonymous:
-        refuse_leaks(work, analysis.clear_names(), [analysis.file])
+def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Findings:
+    """Charts and documents, which need the statistics alone and are made while notebooks run."""
+    with clock.step("figures"), _headless():
+        draw_figures(analysis, work / "figures")
+    with clock.step("documents"):
+        findings = find(analysis, waves)
+        write_workbook(analysis, findings, work / "accounts.xlsx")
+        write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
+        write_deck(analysis, findings, work / "deck.pptx")
+        (work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
+    return findings
 
 
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:

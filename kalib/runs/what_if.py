@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from kalib.analysis import Analysis
 from kalib.errors import StudyError, install
-from kalib.matrix.matrix import Matrix, build_matrix
-from kalib.plan.plan import Plan, build_plan
+from kalib.matrix.matrix import Matrix, place
+from kalib.plan.plan import Plan, plan_sales
 from kalib.study.loading import problems_of
 from kalib.study.settings import ZONES, Study
 
@@ -61,8 +61,8 @@ def replan(
         },
     )
     same = study.matrix == analysis.study.matrix
-    matrix = analysis.matrix if same else build_matrix(analysis.wallet, study)
-    plan = build_plan(matrix, study)
+    matrix = analysis.matrix if same else place(analysis.wallet, study.matrix)
+    plan = plan_sales(matrix, study)
     comparison = pd.DataFrame(
         {"today": _figures(analysis.matrix, analysis.plan), "what_if": _figures(matrix, plan)}
     )

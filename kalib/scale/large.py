@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from kalib.analysis import SEED, Analysis
+from kalib.analysis import SEED, Judged, judge_study
 from kalib.errors import Problem, StudyError
 from kalib.files import report_folder
 from kalib.formula.formula import Formula, Term
@@ -29,7 +29,7 @@ from kalib.runs.provenance import inputs_of, provenance
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
-from kalib.study.loading import load_study, study_path
+from kalib.study.loading import read_study, study_path
 from kalib.study.settings import Study
 
 SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
@@ -72,7 +72,7 @@ def fit_large(
     whole or not at all; force moves aside what is there and not ours.
     """
     settings = dict(settings or {})
-    study = load_study(study_file, settings)
+    study = read_study(study_file, settings)
     file = study_path(study_file)
     if study.data.visits:
         raise StudyError(
@@ -83,7 +83,7 @@ def fit_large(
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)
         verdict = analysis.verdict
-        surveyed = analysis.screening.values.index.isin(analysis.potential.index)
+        surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
         logged = analysis.fit.formula.form == "log-log"
         design = build_design(analysis.screening, surveyed, logged=logged)
         with _joined(source, survey, study, design).cache() as rows:  # on disk where it must be
@@ -119,7 +119,7 @@ def _survey(source: Source, study: Study) -> Any:
 
 def _sampled(
     source: Source, survey: Any, study: Study, file: Path, settings: Mapping[str, str], size: int
-) -> Analysis:
+) -> Judged:
     """The study of a random sample: some surveyed accounts and as many others."""
     key = known_text(source.table[study.columns.account].cast("string"))
     table = source.table.mutate(kalib_id=key)
@@ -139,9 +139,7 @@ def _sampled(
             part.to_parquet(folder / "survey.parquet", index=False)
             names["data.survey"] = '"survey.parquet"'
         shutil.copy(file, folder / "study.toml")
-        analysis = Analysis(folder, settings=names)
-        analysis.verdict  # noqa: B018  computes all that needs the sample's files
-        return analysis
+        return judge_study(read_study(folder, names))
     finally:
         shutil.rmtree(folder)
 
@@ -168,7 +166,7 @@ def _check_unique(rows: Any, file: str, account: str) -> None:
         )  # fmt: skip
 
 
-def _fit_rows(rows: Any, analysis: Analysis, design: Design) -> LargeFit:
+def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     """Selection, fit and smearing over all surveyed accounts."""
     study, sampled = analysis.study, analysis.fit
     form = sampled.formula.form
@@ -248,7 +246,7 @@ def _formula(
     )
 
 
-def _smeared(rows: Any, formula: Formula, analysis: Analysis) -> Formula:
+def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     """The formula with Duan's factor over all believed accounts; those of levels keep the sample's
     relation to it."""
     both = fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)

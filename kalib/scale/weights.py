@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kalib.analysis import Analysis
+from kalib.analysis import Judged
 from kalib.formula.formula import Formula
 from kalib.indicators.robust import (
     FACTORS,
@@ -35,7 +35,7 @@ def encoded_column(rows: Any, column: Column) -> Any:
     return value
 
 
-def fitted_line(rows: Any, formula: Formula, analysis: Analysis) -> Any:
+def fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
     """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
     record = formula_record(
         replace(analysis.fit, formula=formula), analysis.screening, analysis.study
@@ -43,7 +43,7 @@ def fitted_line(rows: Any, formula: Formula, analysis: Analysis) -> Any:
     return with_potential(rows, recipe_of(record, analysis.study.model_dump(mode="json"), None))
 
 
-def weighted(rows: Any, analysis: Analysis) -> Any:
+def weighted(rows: Any, analysis: Judged) -> Any:
     """The rows with kalib_weight: 0 where the potential is not believed, else 1, or what makes the
     surveyed accounts stand for those that were not."""
     rows = fitted_line(rows, analysis.fit.formula, analysis)
@@ -51,7 +51,7 @@ def weighted(rows: Any, analysis: Analysis) -> Any:
     return rows.mutate(kalib_weight=kept * _survey_weight(rows, analysis))
 
 
-def _believed(rows: Any, analysis: Analysis) -> Any:
+def _believed(rows: Any, analysis: Judged) -> Any:
     """Whether the potential is not off like a typing error, by the rule of `typing_cause` with the
     sample's spread; rows have the sample's kalib_potential."""
     import ibis
@@ -68,7 +68,7 @@ def _believed(rows: Any, analysis: Analysis) -> Any:
     return ~wrong.fill_null(False)
 
 
-def _survey_weight(rows: Any, analysis: Analysis) -> Any:
+def _survey_weight(rows: Any, analysis: Judged) -> Any:
     """The sample's weights against a survey that own sales decided, for all surveyed accounts.
 
     `survey_bias` makes them inverse odds: their logarithm is linear in the logged design, in
@@ -79,7 +79,7 @@ def _survey_weight(rows: Any, analysis: Analysis) -> Any:
     bias, screening = analysis.fit.bias, analysis.screening
     if not bias.biased:
         return 1.0
-    surveyed = screening.values.index.isin(analysis.potential.index)
+    surveyed = screening.values.index.isin(analysis.potential.frame.index)
     design = build_design(screening, surveyed, logged=True)
     sold = (
         analysis.tables.accounts["sales"].reindex(screening.values.index[surveyed]).to_numpy(float)

@@ -24,11 +24,25 @@ def study_path(study: Path | str) -> Path:
     return Path(study) / "study.toml" if Path(study).is_dir() else Path(study)
 
 
-def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> Study:
+def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> Study:
     """Read and check a study file.
 
-    path: study.toml or its folder; settings: "section.key" -> value as TOML text, laid over the
-    file. Raises StudyError with every problem found.
+    Parameters
+    ----------
+    path : Path or str
+        study.toml or its folder.
+    settings : mapping of str to str, optional
+        "section.key" -> value as TOML text, laid over the file.
+
+    Raises
+    ------
+    StudyError
+        With every problem found.
+
+    Examples
+    --------
+    >>> read_study("data/fmcg-supermarkets", {"matrix.share_cut": "0.35"}).matrix.share_cut
+    0.35
     """
     file = study_path(path)
     if not file.is_file():
@@ -51,6 +65,7 @@ def load_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
         raise StudyError(Problem("unknown key 'folder'", file=file.name, remedy="Remove it"))
     try:
         study = Study.model_validate({**content, "folder": file.resolve().parent})
+        study._file = file.name
     except ValidationError as error:
         raise StudyError(problems_of(error, Study, file.name)) from error
     problems = _missing_files(study, file.name) + _circular(study, file.name)

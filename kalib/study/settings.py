@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     Strict,
     WithJsonSchema,
     field_validator,
@@ -327,6 +328,12 @@ class Study(_Section):
     proof: Proof = Proof()
     report: ReportSettings = ReportSettings()
     folder: SkipJsonSchema[Path] = Path()
+    _file: str = PrivateAttr("study.toml")
+
+    @property
+    def file(self) -> Path:
+        """The study file that was read."""
+        return self.folder / self._file
 
     @property
     def name(self) -> str:

@@ -181,8 +181,9 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
             visits["visitor"] = _codes(visits["visitor"], key, "V")
     notes = tuple(note.without_value() for note in tables.notes)
     return replace(
-        tables, accounts=accounts, candidates=candidates, survey=survey, visits=visits, notes=notes
-    )
+        tables, accounts=accounts, candidates=candidates, survey=survey, visits=visits,
+        notes=notes, anonymous=True,
+    )  # fmt: skip
 
 
 def anonymize_overrides(overrides: Overrides, key: bytes) -> Overrides:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
-from kalib.study.settings import Study
+from kalib.study.settings import Indicators, Study
 from kalib.tables import columns, units
 from kalib.tables.cells import decimal_mark, to_dates
 from kalib.tables.columns import Findings
+from kalib.tables.overrides import Overrides, no_overrides
 from kalib.tables.reading import LISTED, TextTable, read_text_table
 
 FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
@@ -29,6 +30,8 @@ class Tables:
     potential (currency a year) by account, or None. visits: DataFrame (account, date, own,
     total[, visitor]) or None. notes: what was tolerated. All are in the order of the ids, so that
     the order of the client's rows, which `order` (N,) restores, changes no draw and no figure.
+    rules: what the study says of the candidates. overrides: potentials that field experts put in
+    place of estimates. anonymous: codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -37,6 +40,9 @@ class Tables:
     visits: pd.DataFrame | None
     notes: tuple[Problem, ...]
     order: np.ndarray
+    rules: Indicators
+    overrides: Overrides = field(default_factory=no_overrides)
+    anonymous: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ class _Known:
     file: str
 
 
-def read_tables(study: Study) -> Tables:
-    """Read all tables of a study. Raises StudyError with every problem of every file."""
+def read_files(study: Study) -> Tables:
+    """Read all tables of a study, overrides aside. Raises StudyError with every problem."""
     found = Findings()
     read = _read_accounts(study, found)
     accounts, candidates, known = read or (None, None, None)
@@ -70,7 +76,7 @@ def read_tables(study: Study) -> Tables:
     by_id = accounts.index.argsort(kind="stable")
     accounts, candidates = accounts.iloc[by_id], candidates.iloc[by_id]
     order = np.argsort(by_id)
-    return Tables(accounts, candidates, survey, visits, tuple(found.notes), order)
+    return Tables(accounts, candidates, survey, visits, tuple(found.notes), order, study.indicators)
 
 
 def _read_accounts(
@@ -131,7 +137,7 @@ def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known 
 
 def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.DataFrame | None:
     section = study.visits
-    assert section is not None  # load_study refuses a visits table without its section
+    assert section is not None  # read_study refuses a visits table without its section
     wanted = [section.account, section.date, section.own, section.total]
     table = _open(study, str(study.data.visits), wanted, [VISITOR], found)
     if table is None:

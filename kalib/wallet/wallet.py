@@ -10,9 +10,11 @@ import pandas as pd
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.suspicion import STANDS_BELOW
+from kalib.formula.verdict import Verdict
 from kalib.indicators.screening import Screening
-from kalib.tables.overrides import no_overrides
-from kalib.tables.visits import Measured
+from kalib.study.kept import kept
+from kalib.tables.client import Tables
+from kalib.tables.potential import Potential
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.evidence import SalesEvidence, heard, weigh_evidence
 from kalib.wallet.preview import accounts_html
@@ -56,35 +58,38 @@ def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:
     return sales / potential.where(potential > 0)
 
 
-def build_wallet(
-    accounts: pd.DataFrame,
-    potential: pd.Series,
-    log_sd: pd.Series,
-    fit: Fit,
-    screening: Screening,
-    *,
-    usable: bool,
-    confidence: float = 0.9,
-    evidence: str = "auto",
-    overrides: pd.DataFrame | None = None,
-    visits: Measured | None = None,
-) -> Wallet:
-    """Estimate every account's potential.
+@kept
+def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Verdict) -> Wallet:
+    """Estimate every account's potential, and its share of wallet.
 
-    accounts: N rows with sales; potential, log_sd: measured potential of the surveyed accounts
-    (currency a year) and its standard error in logs (0 for a survey answer), by which it is drawn
-    to what is expected of the account; usable: whether the formula may be built on; overrides:
-    potential, by, reason of the accounts that a field expert placed; they are taken as measured,
-    and teach the formula nothing; visits: what store visits counted, where there were any.
+    Parameters
+    ----------
+    tables : Tables
+        Accounts with their sales, currency a year; potentials that a field expert replaced are
+        taken as measured, and teach the formula nothing.
+    potential : Potential
+        Of the surveyed accounts; where it was measured it is drawn, by its error, to what is
+        expected of the account.
+    fit : Fit
+        The formula and its errors.
+    verdict : Verdict
+        Whether the formula may be built on.
+
+    Returns
+    -------
+    Wallet
+        `accounts` holds potential, sow and their intervals, currency a year and fractions.
     """
-    index = accounts.index
-    told = no_overrides().entries if overrides is None else overrides
+    accounts, visits = tables.accounts, potential.visits
+    screening, settings = fit.screening, fit.settings
+    usable, confidence = verdict.verdict != "unusable", settings.confidence
+    index, told = accounts.index, tables.overrides.entries
     sales = accounts["sales"].to_numpy(float)
     # A formula that says nothing can't tell a typing error either.
     believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
-    model = _evidence(fit, accounts["sales"], evidence)
+    model = _evidence(fit, accounts["sales"], settings.evidence)
     found, point = _weigh_doubts(fit, index)
     loadings = fit.loadings.astype(np.float32)
     if usable and model.used:
@@ -96,8 +101,8 @@ def build_wallet(
         found = found.replaced(buys, sharpened)
         source[buys] = "formula+sales"
     expected = expected_without_own(fit) if usable else None
-    error = log_sd.reindex(believed).fillna(0.0)
-    known = composite(potential.reindex(believed).astype(float), error, expected)
+    answers = potential.frame.reindex(believed).astype(float)
+    known = composite(answers["potential"], answers["log_sd"], expected)
     found, point = _with_measured(found, point, measured, known, source == "none")
     visits = with_counts(visits, expected) if visits else None
     frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.errors import Problem, StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
@@ -145,12 +145,23 @@ class Waves:
         }
 
 
-def open_wave(path: Path | str) -> Wave:
-    """The wave of a run's folder, or of a study that has not been run."""
+def read_wave(path: Path | str) -> Wave:
+    """The wave of a run's folder, or of a study that has not been run.
+
+    Parameters
+    ----------
+    path : Path or str
+        A report's folder, a study.toml or its folder.
+
+    Raises
+    ------
+    StudyError
+        Where there is neither.
+    """
     path = Path(path)
     if (path / "run.json").is_file() or not (path / "study.toml").is_file():
         return Wave.read(path)
-    return Wave.of(Analysis(path))
+    return Wave.of(analyze(path))
 
 
 def learned_from(analysis: Analysis) -> pd.DataFrame:
@@ -173,7 +184,23 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
 
 
 def compare_waves(before: Wave, after: Wave) -> Waves:
-    """Compare two waves. Raises StudyError where they share no account."""
+    """Compare two waves of a study: what changed, and what of it is more than noise.
+
+    Parameters
+    ----------
+    before, after : Wave
+        Of `read_wave`.
+
+    Returns
+    -------
+    Waves
+        `moves` says of each account that shows another zone how likely its true one changed.
+
+    Raises
+    ------
+    StudyError
+        Where the waves share no account.
+    """
     common = before.accounts.index.intersection(after.accounts.index)
     if len(common) == 0:
         raise StudyError(

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import Simulated, simulate_world
-from kalib.formula.boosting import boosted_accuracy
-from kalib.formula.checks import run_checks
+from kalib.formula.checks import check_formula
 from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects
-from kalib.formula.verdict import judge
+from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import fit_figures
 from kalib.plots.theme import new_axes
 from kalib.report import exhibits
-from kalib.wallet.wallet import Wallet, build_wallet
+from kalib.wallet.wallet import Wallet, estimate_wallets
+
+USABLE = cast(Verdict, SimpleNamespace(verdict="usable"))
 
 
 def fit_world(world: Simulated, **rules: object) -> tuple[pd.DataFrame, Screening, Fit]:
-    accounts, potential = world.as_read()
-    screening = screen(accounts, potential, world.candidates)
-    return accounts, screening, fit_formula(screening, potential, accounts["sales"], **rules)
+    tables, potential = world.as_read(**rules)
+    fit = fit_formula(screen(tables, potential), potential)
+    return tables.accounts, fit.screening, fit
 
 
 def wallet_of(world: Simulated) -> tuple[Wallet, Fit]:
-    accounts, screening, fit = fit_world(world)
-    _, potential = world.as_read()
-    wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening, usable=True)
-    return wallet, fit
+    (tables, potential), (*_, fit) = world.as_read(), fit_world(world)
+    return estimate_wallets(tables, potential, fit, USABLE), fit
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_form_and_indicators_are_found(kind: str, form: str) -> None:
 def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
     sizes = {}
     for criterion in ("bic", "cv", "one-se"):
-        analysis = Analysis(small_study, settings={"formula.criterion": criterion})
+        analysis = analyze(small_study, settings={"formula.criterion": criterion})
         fit, path = analysis.fit, analysis.fit.path
         sizes[criterion] = len(fit.formula.indicators)
         assert path.loc[path["chosen"], "size"].tolist() == [sizes[criterion]]
@@ -95,9 +96,8 @@ def test_potential_ranks_better_than_sales() -> None:
 
 def test_indicators_that_say_nothing_are_refused() -> None:
     for seed in range(4):
-        _, screening, fit = fit_world(simulate_world("null", seed))
-        boosted = boosted_accuracy(screening, fit)
-        verdict = judge(fit, run_checks(fit.least_squares, term_groups=fit.term_groups), boosted)
+        *_, fit = fit_world(simulate_world("null", seed))
+        verdict = judge(fit, check_formula(fit))
         assert verdict.verdict == "unusable" and verdict.reasons
 
 
@@ -125,10 +125,7 @@ def test_a_crowd_of_wrong_indicator_entries_is_found() -> None:
             rows = rng.choice(600, 10, replace=False)
             world.accounts.loc[rows, name] *= rng.choice([10.0, 0.1], 10)
             spoiled[name] = set(world.accounts["account"].iloc[rows])
-        accounts = world.accounts.set_index("account")
-        assert world.survey is not None
-        potential = world.survey.set_index("account")["potential"]
-        found = screen(accounts, potential, world.candidates).suspects
+        found = screen(*world.as_read()).suspects
         said += len(found)
         wrong += sum(map(len, spoiled.values()))
         right += sum(row.account in spoiled.get(row.entry, ()) for row in found.itertuples())
@@ -150,17 +147,20 @@ def test_screening_says_why() -> None:
     n = 80
     accounts = pd.DataFrame(
         {
+            "account": [str(i) for i in range(n)],
+            "sales": 1.0,
             "good": rng.lognormal(size=n),
             "constant": 7.0,
             "empty": np.where(rng.random(n) < 0.9, np.nan, 1.0),
             "each": [f"v{i}" for i in range(n)],
         },
-        index=pd.Index([str(i) for i in range(n)], name="account"),
     )
     accounts["same"] = accounts["good"]
     accounts["scaled"] = 3 * accounts["good"] + 1
     names = ["good", "constant", "empty", "each", "same", "scaled"]
-    frame = screen(accounts, pd.Series(1.0, index=accounts.index[:50]), names).frame
+    survey = accounts[["account"]][:50].assign(potential=1.0)
+    world = Simulated(accounts, survey, accounts, tuple(names), ())
+    frame = screen(*world.as_read()).frame
     assert list(frame.index[frame["kept"]]) == ["good"]
     assert "constant" in frame.at["constant", "reason"]
     assert "missing" in frame.at["empty", "reason"] or "constant" in frame.at["empty", "reason"]
@@ -171,9 +171,9 @@ def test_screening_says_why() -> None:
 
 def test_required_and_signs_and_max_bind() -> None:
     world = simulate_world("multiplicative", 2)
-    _, _, fit = fit_world(world, required=("indicator_7",), most=2)
+    _, _, fit = fit_world(world, required=("indicator_7",), max=2)
     assert "indicator_7" in fit.formula.indicators and len(fit.formula.indicators) <= 2
-    _, _, signed = fit_world(world, signs={"indicator_1": -1})
+    _, _, signed = fit_world(world, expected_sign={"indicator_1": "-"})
     assert "indicator_1" not in signed.formula.indicators
 
 

@@ -43,7 +43,7 @@ def misses(worlds: list[tuple[Simulated, Wallet]], width: float) -> np.ndarray:
             cut = potential_cut(potential.to_numpy(), STUDY.matrix.potential_cut)
             share = sales.sum() / potential.sum()
             zones.append(assign_zones(potential, sales / potential, cut, share))
-        chances = zone_probabilities(wallet, STUDY, draws=400)
+        chances = zone_probabilities(wallet, STUDY.matrix, draws=400)
         position = zones[0].map({zone: k for k, zone in enumerate(ZONES)}).to_numpy(int)
         said = chances[[f"p_{zone}" for zone in ZONES]].to_numpy()
         said = said[np.arange(len(position)), position]

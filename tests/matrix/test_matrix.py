@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.matrix.matrix import assign_zones, draw_potential, zone_probabilities
 from kalib.study.settings import ZONES
 
@@ -41,7 +41,7 @@ def test_zone_probabilities_equal_brute_force(phones: Analysis) -> None:
         zones = assign_zones(pd.Series(draw), pd.Series(sales / draw), cut, share).to_numpy()
         for zone in ZONES:
             counts[zone] += zones == zone
-    found = zone_probabilities(wallet, study, draws=500)
+    found = zone_probabilities(wallet, study.matrix, draws=500)
     for zone in ZONES:
         np.testing.assert_allclose(found[f"p_{zone}"], counts[zone] / 500, atol=0.01)
 
@@ -77,12 +77,12 @@ def test_unusable_formula_places_measured_accounts_only(nothing: Analysis) -> No
 
 
 def test_currency_scales_potential_and_leaves_zones(small_study) -> None:
-    before = Analysis(small_study).matrix
+    before = analyze(small_study).matrix
     for file, column in (("accounts.csv", "sales"), ("survey.csv", "potential")):
         table = pd.read_csv(small_study / file, dtype={"id": str})
         table[column] *= 1024.0
         table.to_csv(small_study / file, index=False)
-    after = Analysis(small_study).matrix
+    after = analyze(small_study).matrix
     assert (after.accounts["zone"] == before.accounts["zone"]).all()
     np.testing.assert_allclose(
         after.accounts["potential"], 1024 * before.accounts["potential"], rtol=1e-6

@@ -9,24 +9,24 @@ import pandas as pd
 import pytest
 from conftest import columns_shown
 from scipy.special import ndtr, ndtri
-from test_wallet_by_hand import accounts, fit, screening
+from test_wallet_by_hand import estimated
 
 from kalib.formula import distribution
 from kalib.matrix import matrix
 from kalib.matrix.matrix import (
     _ordered,
     assign_zones,
-    build_matrix,
     compare_rankings,
     cut_of_draws,
     draw_potential,
     key_accounts,
+    place,
     potential_cut,
     sales_ranking,
     zone_probabilities,
 )
-from kalib.study.settings import ZONES, Cut, MatrixSettings, Study
-from kalib.wallet.wallet import Wallet, build_wallet
+from kalib.study.settings import ZONES, Cut, MatrixSettings
+from kalib.wallet.wallet import Wallet
 
 LEVELS = (np.arange(64) + 0.5) / 64
 QUANTILE = Cut(kind="quantile", value=0.8)
@@ -35,9 +35,7 @@ QUANTILE = Cut(kind="quantile", value=0.8)
 @cache
 def made_up() -> Wallet:
     """60 accounts, of some of which no potential is known, some listed as key today."""
-    potential = fit().oof["observed"]
-    wallet = build_wallet(accounts(), potential, pd.Series(dtype=float), fit(), screening(),
-                          usable=True)  # fmt: skip
+    wallet = estimated(log_sd=pd.Series(dtype=float))
     frame = wallet.accounts
     frame.loc[["a11", "a44"], ["potential", "sow", "potential_low", "potential_high"]] = np.nan
     wallet.distribution.table[[11, 44]] = np.nan
@@ -45,8 +43,8 @@ def made_up() -> Wallet:
     return wallet
 
 
-def study_of(cut: Cut = QUANTILE, share: str | float = "market") -> Study:
-    return Study.model_construct(matrix=MatrixSettings(potential_cut=cut, share_cut=share))
+def study_of(cut: Cut = QUANTILE, share: str | float = "market") -> MatrixSettings:
+    return MatrixSettings(potential_cut=cut, share_cut=share)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +213,7 @@ def test_nothing_known_places_nobody() -> None:
     blank = made_up().accounts.assign(potential=np.nan, sow=np.nan)
     none = Wallet(blank, np.nan, np.nan, np.nan, wallet.distribution, wallet.loadings,
                   wallet.evidence)  # fmt: skip
-    empty = build_matrix(none, study)
+    empty = place(none, study)
     assert (empty.accounts["zone"] == "").all() and np.isnan(empty.potential_cut)
     assert empty.accounts["zone_probability"].isna().all()
 
@@ -240,7 +238,7 @@ def placed_by_hand(accounts: pd.DataFrame, size: int, sow_cut: float) -> dict[st
                                  Cut(kind="value", value=320), Cut(kind="pareto", value=0.6)])  # fmt: skip
 def test_key_accounts_are_those_most_likely_high(cut: Cut, share: str | float) -> None:
     wallet = made_up()
-    found = build_matrix(wallet, study_of(cut, share), 200)
+    found = place(wallet, study_of(cut, share), 200)
     accounts = found.accounts
     high = accounts["p_attack"] + accounts["p_defense"]
     np.testing.assert_allclose(high, accounts["top_probability"])
@@ -277,7 +275,7 @@ def test_as_many_are_key_as_lie_at_or_above_the_quantile(cut: float) -> None:
 @pytest.mark.parametrize("share", ["market", 0.25])
 def test_matrix_by_hand(share: str | float) -> None:
     wallet, study = made_up(), study_of(Cut(kind="top", value=12), share)
-    found = build_matrix(wallet, study, 200)
+    found = place(wallet, study, 200)
     accounts, before = found.accounts, wallet.accounts
     known = before["potential"].notna()
     assert found.potential_cut == before["potential"].nlargest(12).iloc[-1]
@@ -308,12 +306,12 @@ def test_matrix_by_hand(share: str | float) -> None:
 
 
 def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
-    listed = build_matrix(made_up(), study_of(), 50).accounts
+    listed = place(made_up(), study_of(), 50).accounts
     nobody = made_up().accounts.assign(current_ka=None)
     wallet = made_up()
     without = Wallet(nobody, wallet.market_share, 0, 1, wallet.distribution, wallet.loadings,
                      wallet.evidence)  # fmt: skip
-    ranked = build_matrix(without, study_of(), 50).accounts
+    ranked = place(without, study_of(), 50).accounts
     seen = set()
     for frame, before in (
         (listed, [bool(i % 9) and i % 4 == 0 for i in range(60)]),
@@ -330,7 +328,7 @@ def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
 
 
 def test_a_notebook_shows_counts_and_ten_accounts() -> None:
-    found = build_matrix(made_up(), study_of(), 50)
+    found = place(made_up(), study_of(), 50)
     counts = found.counts
     assert repr(found) == (f"attack: {counts['attack']}, defense: {counts['defense']}, "
                            f"maintenance: {counts['maintenance']}, watch: {counts['watch']}")  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world, write_study
 from kalib.matrix.matrix import assign_zones
 from kalib.matrix.survey_next import _learned, _put_right
@@ -59,7 +59,7 @@ def test_what_is_expected_to_be_put_right_is(tmp_path: Path) -> None:
     for seed in (1, 2, 3):
         world = simulate_world("multiplicative", seed)
         write_study(world, tmp_path / f"{seed}")
-        analysis = Analysis(tmp_path / f"{seed}")
+        analysis = analyze(tmp_path / f"{seed}")
         accounts, ranked = analysis.matrix.accounts, analysis.next_survey
         told = accounts.loc[ranked.index]
         width = told["potential_high"] / told["potential_low"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.formula.distribution import Distribution
 from kalib.plan.gain import (
     Attainment,
@@ -126,8 +126,8 @@ def test_attainment_of_the_shipped_waves_is_small() -> None:
     """Nothing was done to the simulated stores between the waves: what came is drift."""
     from conftest import ROOT
 
-    earlier = Analysis(ROOT / "data/fmcg-supermarkets-2025")
-    sales = Analysis(ROOT / "data/fmcg-supermarkets").tables.accounts["sales"]
+    earlier = analyze(ROOT / "data/fmcg-supermarkets-2025")
+    sales = analyze(ROOT / "data/fmcg-supermarkets").tables.accounts["sales"]
     found = learn_attainment(earlier.plan.accounts, sales, 0.5)
     assert found.learned and found.mean < 0.2
     assert found.came / found.asked < 0.1

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import columns_shown
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.plan.plan import SUMMED
 from kalib.plan.territories import assign_reps
 
@@ -67,7 +67,7 @@ def test_growth_that_cannot_be_reached_is_said() -> None:
     path = "data/phones-retail"
     from conftest import ROOT
 
-    plan = Analysis(ROOT / path, settings={"targets.company_growth": "9.0"}).plan
+    plan = analyze(ROOT / path, settings={"targets.company_growth": "9.0"}).plan
     wanted = 9.0 * plan.accounts["sales"].sum()
     assert plan.accounts["target_growth"].sum() < wanted
     assert any("short" in note or "reach" in note for note in plan.notes)
@@ -159,7 +159,7 @@ def test_reps_add_up_to_teams_to_the_cent(stores: Analysis, phones: Analysis) ->
 def test_odd_settings_leave_a_plan_within_its_limits(
     small_study: Path, settings: dict[str, str]
 ) -> None:
-    plan = Analysis(small_study, settings=settings).plan
+    plan = analyze(small_study, settings=settings).plan
     accounts = plan.accounts
     limit = np.maximum(accounts["potential_low"], accounts["sales"])
     assert (accounts["target_sales"] <= limit + 0.005).all()
@@ -188,7 +188,7 @@ def test_odd_accounts_leave_a_plan(small_study: Path, spoil: str) -> None:
     else:
         table = table[:40]
     table.to_csv(file, index=False)
-    plan = Analysis(small_study, settings=settings).plan
+    plan = analyze(small_study, settings=settings).plan
     assert plan.targets["accounts"].sum() == len(table)
     assert plan.accounts["target_growth"].ge(0).all()
     if spoil == "margins":

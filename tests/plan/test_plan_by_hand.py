@@ -21,7 +21,7 @@ from kalib.plan.plan import (
     _fill_up,
     _raked,
     _round_to_total,
-    build_plan,
+    plan_sales,
     set_targets,
 )
 from kalib.plan.territories import assign_reps
@@ -87,7 +87,7 @@ def with_gains(close_gap: float) -> pd.DataFrame:
 
 
 def plan_of(**more: object) -> Plan:
-    return build_plan(matrix_of(accounts()), study_of(**more))
+    return plan_sales(matrix_of(accounts()), study_of(**more))
 
 
 def test_peers_by_hand() -> None:
@@ -350,7 +350,7 @@ def test_work_of_each_rep_by_hand() -> None:
 
 def test_nobody_is_key() -> None:
     frame = accounts().assign(zone="watch")
-    plan = build_plan(matrix_of(frame), study_of())
+    plan = plan_sales(matrix_of(frame), study_of())
     assert len(plan.reps) == 0 == len(plan.handover) and plan.owner_changes == 0
     assert list(plan.reps.columns)[:3] == ["team", "rep", "region"]
     assert plan.teams["people"].tolist() == [0, 0]

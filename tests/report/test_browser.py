@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.report.findings import find
 from kalib.report.page import build_page
 from kalib.study.settings import ZONES
@@ -82,7 +82,7 @@ def reader(
 
 @pytest.fixture(scope="module")
 def phones_in_chinese() -> Analysis:
-    return Analysis(ROOT / "data/phones-retail", settings={"report.language": "zh"})
+    return analyze(ROOT / "data/phones-retail", settings={"report.language": "zh"})
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +273,7 @@ def test_client_text_is_inert(
     book.active.append(["account", "override potential", "override by", "override reason"])
     book.active.append(["007", 9e9, "Ana", EVIL])
     book.save(small_study / "overrides.xlsx")
-    analysis = Analysis(small_study, settings={"report.language": "zh"},
+    analysis = analyze(small_study, settings={"report.language": "zh"},
                         overrides=small_study / "overrides.xlsx")  # fmt: skip
     opened = Reader(browser, write_page(analysis, tmp_path_factory.mktemp("evil")))
     title = opened.page.title()

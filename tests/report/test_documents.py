@@ -17,7 +17,7 @@ from pptx import Presentation
 from pypdf import PdfReader
 from test_words import in_chinese
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.report.deck import write_deck
 from kalib.report.document import _broken, write_document
@@ -187,7 +187,7 @@ def test_client_text_is_inert_in_the_document(
     small_study: Path, figures: Path, tmp_path: Path
 ) -> None:
     evil = '#read("/etc/passwd") $x^2$ *bold* ]'
-    analysis = Analysis(small_study, settings={"report.client": f"'{evil}'"})
+    analysis = analyze(small_study, settings={"report.client": f"'{evil}'"})
     assert squeezed("#read") in pdf_of(analysis, figures, tmp_path / "r.pdf")
 
 
@@ -274,7 +274,7 @@ def test_deck_takes_the_clients_template(small_study: Path, tmp_path: Path, layo
     client_template(small_study / "client.potx", layouts)
     Image.new("RGB", (300, 100), "navy").save(small_study / "logo.png")
     settings = {"report.template": "client.potx", "report.logo": "logo.png"}
-    analysis = Analysis(small_study, settings=settings)
+    analysis = analyze(small_study, settings=settings)
     check_look(analysis.study)
     write_deck(analysis, find(analysis), tmp_path / "d.pptx")
     deck = Presentation(str(tmp_path / "d.pptx"))
@@ -299,14 +299,14 @@ def test_a_template_or_logo_that_is_none_is_refused(small_study: Path) -> None:
     (small_study / "logo.png").write_text("no picture")
     settings = {"report.template": "client.potx", "report.logo": "logo.png"}
     with pytest.raises(StudyError) as error:
-        check_look(Analysis(small_study, settings=settings).study)
+        check_look(analyze(small_study, settings=settings).study)
     assert {problem.file for problem in error.value.problems} == {"client.potx", "logo.png"}
     with pytest.raises(StudyError, match=r"'report\.template': no file other\.potx"):
-        Analysis(small_study, settings={"report.template": "other.potx"})
+        analyze(small_study, settings={"report.template": "other.potx"})
     with pytest.raises(StudyError, match="leaves the study's folder"):
-        Analysis(small_study, settings={"report.logo": "../logo.png"})
+        analyze(small_study, settings={"report.logo": "../logo.png"})
     with pytest.raises(StudyError, match=r"report\.colors"):
-        Analysis(small_study, settings={"report.colors": '["blue"]'})
+        analyze(small_study, settings={"report.colors": '["blue"]'})
 
 
 def test_the_clients_logo_and_color_are_in_the_document(
@@ -314,7 +314,7 @@ def test_the_clients_logo_and_color_are_in_the_document(
 ) -> None:
     Image.new("RGB", (300, 100), "navy").save(small_study / "logo.png")
     settings = {"report.colors": '["#7a003c"]', "report.logo": "logo.png"}
-    analysis = Analysis(small_study, settings=settings)
+    analysis = analyze(small_study, settings=settings)
     write_document(analysis, find(analysis), figures, "1", tmp_path / "r.pdf")
     assert len(PdfReader(tmp_path / "r.pdf").pages[0].images) == 1
     write_deck(analysis, find(analysis), tmp_path / "d.pptx")

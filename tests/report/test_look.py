@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from PIL import Image
 from pptx import Presentation
 
-from kalib.analysis import Analysis
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.report.template import check_look
+from kalib.study.loading import read_study
 
 
 def refusal(study: Path, **look: str) -> str:
     settings = {f"report.{name}": file for name, file in look.items()}
     began = time.perf_counter()
     with pytest.raises(StudyError) as error:
-        check_look(Analysis(study, settings=settings).study)
+        check_look(read_study(study, settings))
     assert time.perf_counter() - began < 5
     (problem,) = error.value.problems
     assert problem.file in look.values()

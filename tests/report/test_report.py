@@ -13,7 +13,7 @@ import pytest
 from conftest import readable
 from lxml import html
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.report import exhibits, rosters
 from kalib.report.accounts_sheet import COLUMNS
 from kalib.report.exhibit import words_of
@@ -167,7 +167,7 @@ def test_client_text_is_escaped_in_tables() -> None:
 def test_client_text_is_escaped_in_the_page(small_study: Path, picture: Path) -> None:
     evil = "<script>alert(1)</script>{{7*7}}"
     settings = {"study.title": f"'{evil}'", "report.client": f"'{evil}'"}
-    analysis = Analysis(small_study, settings=settings)
+    analysis = analyze(small_study, settings=settings)
     page = build_page(analysis, find(analysis), {}, picture, "1")
     tree = html.fromstring(page)
     assert evil not in page and "&lt;script&gt;" in page and "{{7*7}}" in page
@@ -311,7 +311,7 @@ def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Pat
     cells = text[1].split(",")
     cells[1] = "=HYPERLINK(1)"
     file.write_text("\n".join([text[0], ",".join(cells), *text[2:]]))
-    analysis = Analysis(small_study)
+    analysis = analyze(small_study)
     write_workbook(analysis, find(analysis), tmp_path / "a.xlsx")
     cell = openpyxl.load_workbook(tmp_path / "a.xlsx")["Accounts"]["C2"]
     assert cell.value == "=HYPERLINK(1)" and cell.data_type == "s"

@@ -21,7 +21,7 @@ from conftest import ROOT, write_small_study
 from lxml import html
 from pptx import Presentation
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.tables import packed
 
@@ -170,7 +170,7 @@ def test_study_stays_in_its_folder(small_study: Path, path: str) -> None:
     file = small_study / "study.toml"
     file.write_text(file.read_text().replace('survey = "survey.csv"', f'survey = "{path}"'))
     with pytest.raises(StudyError, match="leaves the study's folder"):
-        Analysis(small_study)
+        analyze(small_study)
 
 
 def test_codebook_outside_is_not_shown(
@@ -179,7 +179,7 @@ def test_codebook_outside_is_not_shown(
     secret = tmp_path_factory.mktemp("secret") / "codebook.md"
     secret.write_text("secret")
     (small_study / "codebook.md").symlink_to(secret)
-    assert Analysis(small_study).codebook == ""
+    assert analyze(small_study).codebook == ""
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_study_file_holds_no_tricks(small_study: Path, text: str) -> None:
     file = small_study / "study.toml"
     file.write_text(file.read_text().replace('title = "Small"', text))
     with pytest.raises(StudyError):
-        Analysis(small_study)
+        analyze(small_study)
 
 
 def refusal(folder: Path, file: str = "accounts.csv") -> str:
@@ -198,7 +198,7 @@ def refusal(folder: Path, file: str = "accounts.csv") -> str:
     study.write_text(study.read_text().replace("accounts.csv", file))
     began = time.process_time()
     with pytest.raises(StudyError) as error:
-        _ = Analysis(folder).tables
+        _ = analyze(folder).tables
     assert time.process_time() - began < 20
     return str(error.value)
 
@@ -259,7 +259,7 @@ def test_table_of_10000_columns_is_read_for_the_few_that_are_asked(small_study: 
     more = pd.DataFrame({f"x{i}": ["1"] * len(table) for i in range(10_000)})
     pd.concat([table, more], axis=1).to_csv(small_study / "accounts.csv", index=False)
     began = time.process_time()
-    assert list(Analysis(small_study).tables.candidates) == ["area", "staff", "format"]
+    assert list(analyze(small_study).tables.candidates) == ["area", "staff", "format"]
     assert time.process_time() - began < 10
 
 
@@ -271,7 +271,7 @@ def test_formula_in_sql_quotes_what_the_client_named(small_study: Path) -> None:
     table.to_csv(small_study / "accounts.csv", index=False)
     file = small_study / "study.toml"
     file.write_text(file.read_text().replace('"area"', '"' + name.replace('"', '\\"') + '"'))
-    formula = Analysis(small_study).fit.formula
+    formula = analyze(small_study).fit.formula
     assert name in formula.indicators
     values = pd.DataFrame({name: [100.0, 200.0], "staff": [1.0, 2.0], "format": ["big", "small"]})
     with duckdb.connect() as connection:

@@ -14,7 +14,7 @@ import xlsxwriter
 from conftest import write_small_study
 from pptx import Presentation
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.runs import run
 from kalib.runs.leaks import refuse_leaks
@@ -130,7 +130,7 @@ def test_phrases_are_whole_words() -> None:
 
 def test_words_that_name_someone_are_coded(tmp_path: Path) -> None:
     """A region called after its representative, the id of a head office as a segment."""
-    tables = Analysis(write_small_study(tmp_path)).tables
+    tables = analyze(write_small_study(tmp_path)).tables
     accounts = tables.accounts.copy()
     accounts.index = accounts.index.map("K{}".format)
     accounts["rep"] = ["Ana Quirós", "Team 1", "Team 2"] * (len(accounts) // 3)

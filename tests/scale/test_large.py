@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import KalibError, StudyError
 from kalib.formula.checks import generalized_vif
@@ -122,7 +122,7 @@ def test_a_survey_that_own_sales_decided_is_weighted_as_in_a_run(tmp_path: Path)
     world = simulate_world("biased", 5, n=4000, surveyed=1000)
     write_study(world, tmp_path)
     found = fit_large(tmp_path, tmp_path / "run", sample=700)
-    analysis = Analysis(tmp_path)
+    analysis = analyze(tmp_path)
     assert world.survey is not None and analysis.fit.bias.biased
     values = analysis.screening.values
     values = values[~values.index.isin(world.survey["account"])]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import StudyError
 from kalib.matrix.matrix import assign_zones, potential_cut
@@ -31,7 +31,7 @@ from kalib.study.settings import ZONES
 
 def finished(analysis: Analysis, folder: Path) -> Path:
     write_outputs(
-        analysis, find(analysis).figures, inputs_of(analysis.study, analysis.file, {}), folder
+        analysis, find(analysis).figures, inputs_of(analysis.study, analysis.study.file, {}), folder
     )
     return folder
 
@@ -41,7 +41,7 @@ def levels(tmp_path_factory) -> Analysis:
     """A study whose errors scatter by the levels of a text indicator."""
     folder = tmp_path_factory.mktemp("levels")
     write_study(simulate_world("spread", 1), folder)
-    analysis = Analysis(folder)
+    analysis = analyze(folder)
     assert analysis.fit.formula.spread and analysis.fit.formula.spread.indicator == "format"
     return analysis
 
@@ -155,7 +155,7 @@ def test_extrapolated_is_that_of_the_run(case, tmp_path: Path) -> None:
     "cut", ["{ top = 10 }", "{ pareto = 0.6 }", "{ value = 60000 }", "{ quantile = 0.5 }"]
 )
 def test_every_kind_of_cut_equals_python(small_study: Path, tmp_path: Path, cut: str) -> None:
-    analysis = Analysis(small_study, settings={"matrix.potential_cut": cut})
+    analysis = analyze(small_study, settings={"matrix.potential_cut": cut})
     (tmp_path / "run").mkdir()
     run = finished(analysis, tmp_path / "run")
     scored = score_table(run, small_study / "accounts.csv", tmp_path / "s.csv")

@@ -12,7 +12,7 @@ from settings_table import page, sections
 
 from kalib.cli import main
 from kalib.errors import StudyError
-from kalib.study.loading import load_study, study_path
+from kalib.study.loading import read_study, study_path
 
 
 def replace(folder: Path, old: str, new: str) -> None:
@@ -23,7 +23,7 @@ def replace(folder: Path, old: str, new: str) -> None:
 
 
 def test_defaults_are_those_of_the_contract(small_study: Path) -> None:
-    study = load_study(small_study)
+    study = read_study(small_study)
     assert study.formula.confidence == 0.9 and study.formula.form == "auto"
     assert study.matrix.potential_cut.kind == "quantile"
     assert study.matrix.potential_cut.value == 0.8
@@ -37,7 +37,7 @@ def test_defaults_are_those_of_the_contract(small_study: Path) -> None:
 
 def test_shipped_studies_are_read() -> None:
     for file in sorted((ROOT / "data").glob("*/study.toml")):
-        study = load_study(file)
+        study = read_study(file)
         assert file.parent.name in (study.name, f"{study.name}-{study.period}")
 
 
@@ -47,7 +47,7 @@ def test_every_problem_is_listed_at_once(small_study: Path) -> None:
         small_study, 'survey = "survey.csv"', 'survey = "absent.csv"\n[formula]\nform = "cubic"'
     )
     with pytest.raises(StudyError) as caught:
-        load_study(small_study)
+        read_study(small_study)
     text = str(caught.value)
     assert "study.curency" in text and "Did you mean 'currency'?" in text
     assert "study.name" in text and "formula.form" in text
@@ -85,25 +85,25 @@ def test_every_problem_is_listed_at_once(small_study: Path) -> None:
 def test_bad_study_is_refused(small_study: Path, old: str, new: str, message: str) -> None:
     replace(small_study, old, new)
     with pytest.raises(StudyError) as caught:
-        load_study(small_study)
+        read_study(small_study)
     assert message in str(caught.value)
 
 
 def test_settings_lie_over_the_file(small_study: Path) -> None:
     settings = {"matrix.share_cut": "0.35", "report.client": "Müller & Co"}
-    study = load_study(small_study, settings)
+    study = read_study(small_study, settings)
     assert study.matrix.share_cut == 0.35 and study.report.client == "Müller & Co"
 
 
 @pytest.mark.parametrize("key", ["share_cut", "matrix.", ".share_cut", "matrix.share-cut"])
 def test_setting_that_names_no_key_is_refused(small_study: Path, key: str) -> None:
     with pytest.raises(StudyError, match=r"section\.key"):
-        load_study(small_study, {key: "1"})
+        read_study(small_study, {key: "1"})
 
 
 def test_missing_study_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"Give a study\.toml or its folder"):
-        load_study(tmp_path)
+        read_study(tmp_path)
 
 
 @pytest.mark.parametrize("line", ['account = "id"', 'sales = "sales"', 'potential = "potential"'])
@@ -112,7 +112,7 @@ def test_blank_column_name_is_refused(line: str, small_study: Path) -> None:
     term = line.split()[0]
     file.write_text(file.read_text().replace(line, f'{term} = ""'))
     with pytest.raises(StudyError, match=rf"study.toml: 'columns.{term}'"):
-        load_study(small_study)
+        read_study(small_study)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_setting_out_of_range_is_refused_in_words(
     small_study: Path, setting: str, value: str, said: str
 ) -> None:
     with pytest.raises(StudyError) as caught:
-        load_study(small_study, {setting: value})
+        read_study(small_study, {setting: value})
     text = str(caught.value)
     assert said in text and setting.partition(".")[0] in text
     assert len(caught.value.problems) == 1 and caught.value.problems[0].remedy
@@ -183,7 +183,7 @@ def test_new_sections_are_read(small_study: Path) -> None:
     text = file.read_text().replace("[indicators]", 'parent = "region"\n[indicators]')
     file.write_text(text + '[indicators.labels]\narea = "floor area (m²)"\n')
     (small_study / "market.csv").write_text("region,total\nN,5\n")
-    study = load_study(
+    study = read_study(
         small_study,
         {"market.total": "market.csv", "market.error": "0.1", "survey.error": "0.2",
          "survey.understated": "0.1", "proof.holdout": "0.15", "indicators.allow": '["staff"]'},
@@ -192,7 +192,7 @@ def test_new_sections_are_read(small_study: Path) -> None:
     assert study.label("area") == "floor area (m²)" and study.label("staff") == "staff"
     assert (study.survey.error, study.survey.understated) == (0.2, 0.1)
     assert study.proof.holdout == 0.15 and study.indicators.allow == ("staff",)
-    plain = load_study(small_study)
+    plain = read_study(small_study)
     assert plain.market.total is None and plain.survey.error == "auto" and plain.proof.holdout == 0
 
 

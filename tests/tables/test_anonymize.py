@@ -16,7 +16,7 @@ import pypdf
 import pytest
 from conftest import ROOT, write_small_study
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.tables.anonymize import KEY_FILE, KEY_VARIABLE, Secret, code
 
@@ -104,7 +104,7 @@ def parts_of(path: Path) -> dict[str, bytes]:
 
 
 def test_codes_change_nothing_but_names(named_study: Path) -> None:
-    open_, coded = Analysis(named_study), Analysis(named_study, key=KEY)
+    open_, coded = analyze(named_study), analyze(named_study, key=KEY)
     assert coded.fit.formula.indicators == open_.fit.formula.indicators
     for name in ("sales", "potential", "potential_low", "sow"):
         np.testing.assert_allclose(
@@ -118,11 +118,11 @@ def test_overrides_name_accounts_by_id_or_by_code(named_study: Path, tmp_path: P
     coded = code(KEY, "A", "Kunde041")
     for account in ("Kunde041", coded):
         file.write_text(f"{head}{account},99000,Cy,moves in\n")
-        analysis = Analysis(named_study, overrides=file, key=KEY)
+        analysis = analyze(named_study, overrides=file, key=KEY)
         assert analysis.overrides.entries["potential"].to_dict() == {coded: 99_000}
     file.write_text(f"{head}Kunde041,99000,Cy,x\n{coded},98000,Cy,x\nKunde999,5,Cy,x\n")
     with pytest.raises(StudyError) as error:
-        _ = Analysis(named_study, overrides=file, key=KEY).overrides
+        _ = analyze(named_study, overrides=file, key=KEY).overrides
     assert [p.message for p in error.value.problems] == [
         "is not among the accounts",
         "stands above too",
@@ -163,7 +163,7 @@ def test_problems_name_rows_and_no_values(named_study: Path) -> None:
         survey.read_text().replace("Kunde003,", "kunde003,").replace("Kunde004,", "Geheim,")
     )
     with pytest.raises(StudyError) as caught:
-        _ = Analysis(named_study, key=KEY).tables
+        _ = analyze(named_study, key=KEY).tables
     text = str(caught.value)
     assert "row 5" in text and "row 6" in text
     assert "unde003" not in text and "Geheim" not in text
@@ -174,6 +174,6 @@ def test_notes_name_rows_and_no_values(named_study: Path) -> None:
     lines = survey.read_text().splitlines()
     lines[1] = "Kunde000,0.0321"
     survey.write_text("\n".join(lines))
-    notes = "\n".join(map(str, Analysis(named_study, key=KEY).tables.notes))
+    notes = "\n".join(map(str, analyze(named_study, key=KEY).tables.notes))
     assert "row 2: is below our own sales" in notes
     assert "Kunde" not in notes and "0.03" not in notes

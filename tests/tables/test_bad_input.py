@@ -10,7 +10,7 @@ import pytest
 from bad_input import CASES, NOTED, REFUSED, SAME, Case, summary
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.errors import StudyError
 
 NAMES = [f"{case.family}: {case.name}" for case in CASES]
@@ -18,16 +18,16 @@ NAMES = [f"{case.family}: {case.name}" for case in CASES]
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_bad_input(case: Case, small_study: Path) -> None:
-    meant = Analysis(small_study).tables
+    meant = analyze(small_study).tables
     case.spoil(small_study)
     if case.fate == REFUSED:
         with pytest.raises(StudyError) as caught:
-            _ = Analysis(small_study).tables
+            _ = analyze(small_study).tables
         text = str(caught.value)
         for problem in caught.value.problems:
             assert problem.file and (problem.remedy or "study.toml" in problem.file), text
     else:
-        tables = Analysis(small_study).tables
+        tables = analyze(small_study).tables
         text = "\n".join(map(str, tables.notes))
         assert bool(text) == (case.fate == NOTED), text
         assert set(tables.accounts.index) >= set(meant.accounts.index)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.matrix.matrix import assign_zones
@@ -187,7 +187,7 @@ def test_overrides_survive_libreoffice_and_its_own_format(
 @pytest.fixture(scope="module")
 def again(stores: Analysis, filled: tuple[Path, list[str]]) -> Analysis:
     """The study with the overrides; what they must not touch is taken from the run before."""
-    analysis = Analysis(stores.study.folder, overrides=filled[0])
+    analysis = analyze(stores.study.folder, overrides=filled[0])
     kept = ("tables", "screening", "fit", "checks", "verdict")
     analysis._steps.update({name: stores._steps[name] for name in kept})
     return analysis
@@ -250,7 +250,7 @@ def test_the_command_refuses_bad_overrides_and_writes_nothing(
 def test_a_run_keeps_who_and_why(small_study: Path, tmp_path: Path) -> None:
     path = sheet_of(tmp_path / "o.xlsx", [["041", 99_000, "Ana", "new wing"]])
     out = tmp_path / "out"
-    text = Analysis(small_study).fit.formula.text
+    text = analyze(small_study).fit.formula.text
     args = ["run", str(small_study), "--out", str(out), "--overrides", str(path)]
     done = CliRunner().invoke(main, args)
     assert done.exit_code == 0, done.output

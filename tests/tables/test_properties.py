@@ -13,9 +13,9 @@ import pytest
 from hypothesis import event, given, settings
 from strategies import STUDIES, ClientStudy, SmallStudy, client_studies, small_studies
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.errors import StudyError
-from kalib.study.loading import load_study
+from kalib.study.loading import read_study
 from kalib.tables.client import Tables, read_tables
 
 
@@ -24,7 +24,7 @@ def test_any_table_is_read_or_refused_with_its_file(study: ClientStudy) -> None:
     with tempfile.TemporaryDirectory() as folder:
         study.write(Path(folder))
         try:
-            tables = read_tables(load_study(Path(folder)))
+            tables = read_tables(read_study(Path(folder)))
         except StudyError as error:
             event(f"refused: {error.problems[0].file}")
             assert error.problems
@@ -91,7 +91,7 @@ def outcome(study: SmallStudy) -> pd.DataFrame | list[str]:
     """The plan's accounts in the order of their ids, or what is refused."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            accounts = Analysis(study.write(Path(folder)), settings=study.settings).plan.accounts
+            accounts = analyze(study.write(Path(folder)), settings=study.settings).plan.accounts
         except StudyError as error:
             return sorted(problem.message for problem in error.problems)
     return accounts.sort_index()

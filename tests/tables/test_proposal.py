@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from kalib.errors import StudyError
-from kalib.study.loading import load_study
+from kalib.study.loading import read_study
 from kalib.tables.client import read_tables
 from kalib.tables.proposal import propose_study
 from kalib.tables.roles import expected_sign, unit_of
@@ -64,7 +64,7 @@ def test_proposal_is_read_without_editing(style: str, shape: str, tmp_path: Path
         table.drop(columns=potential).to_excel(tmp_path / "accounts.xlsx", index=False)
         files = [tmp_path / "survey.csv", tmp_path / "accounts.xlsx"]
     proposal = propose_study("found", files, tmp_path / "data")
-    study = load_study(proposal.folder)
+    study = read_study(proposal.folder)
     tables = read_tables(study)
     assert study.columns.account == key and study.columns.sales == table.columns[2]
     assert study.columns.potential == potential and study.columns.name == table.columns[1]
@@ -78,7 +78,7 @@ def test_proposal_is_read_without_editing(style: str, shape: str, tmp_path: Path
 def test_shipped_tables_are_proposed_as_they_are_described(name: str, tmp_path: Path) -> None:
     files = [p for p in sorted((ROOT / "data" / name).glob("*.csv")) if p.stem != "truth"]
     proposal = propose_study("again", files, tmp_path)
-    found, shipped = load_study(proposal.folder), load_study(ROOT / "data" / name)
+    found, shipped = read_study(proposal.folder), read_study(ROOT / "data" / name)
     for role in ("account", "name", "region", "segment", "sales", "current_ka", "rep", "margin"):
         assert getattr(found.columns, role) == getattr(shipped.columns, role), role
     assert set(found.indicators.candidates) == set(shipped.indicators.candidates)
@@ -88,7 +88,7 @@ def test_shipped_tables_are_proposed_as_they_are_described(name: str, tmp_path: 
 
 def test_distance_is_expected_to_lower_potential(tmp_path: Path) -> None:
     files = [ROOT / f"data/fmcg-supermarkets/{n}.csv" for n in ("accounts", "survey")]
-    signs = load_study(propose_study("x", files, tmp_path).folder).indicators.expected_sign
+    signs = read_study(propose_study("x", files, tmp_path).folder).indicators.expected_sign
     assert signs["distance_to_center_km"] == "-" and signs["floor_area_m2"] == "+"
     assert "years_open" not in signs and "parking_spaces" in signs
     doubts = propose_study("y", files, tmp_path).doubts
@@ -99,7 +99,7 @@ def test_headers_that_are_code_stay_text(tmp_path: Path) -> None:
     table = base(1).rename(columns={"area": 'a"]\nname = "evil', "staff": "=cmd|x"})
     table.to_csv(tmp_path / "accounts.csv", index=False)
     proposal = propose_study("evil", [tmp_path / "accounts.csv"], tmp_path / "data")
-    assert load_study(proposal.folder).name == "evil"
+    assert read_study(proposal.folder).name == "evil"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_sheets_of_a_workbook_are_tables(tmp_path: Path) -> None:
         Stores=table.drop(columns="potential"),
     )
     proposal = propose_study("sheets", [file], tmp_path / "data")
-    study = load_study(proposal.folder)
+    study = read_study(proposal.folder)
     tables = read_tables(study)
     assert study.data.accounts == study.data.survey == "client.xlsx"
     assert tables.survey is not None and len(tables.survey) == 30 and len(tables.accounts) == N
@@ -157,7 +157,7 @@ def test_sheets_of_a_workbook_are_tables(tmp_path: Path) -> None:
 def test_potential_among_the_accounts_needs_no_other_sheet(tmp_path: Path) -> None:
     table = base(5)
     file = workbook(tmp_path / "c.xlsx", Stores=table, Contacts=table[["id"]].assign(phone="1"))
-    study = load_study(propose_study("one", [file], tmp_path / "data").folder)
+    study = read_study(propose_study("one", [file], tmp_path / "data").folder)
     assert study.data.survey is None and study.columns.potential == "potential"
 
 
@@ -182,7 +182,7 @@ def test_a_survey_sheet_with_another_id_is_refused(tmp_path: Path) -> None:
 def test_a_sheet_name_stays_a_comment(tmp_path: Path) -> None:
     table = base(8)
     file = workbook(tmp_path / "c.xlsx", **{'a" \ntargets': table, "b": table[["id"]]})
-    study = load_study(propose_study("name", [file], tmp_path / "data").folder)
+    study = read_study(propose_study("name", [file], tmp_path / "data").folder)
     assert study.name == "name"
 
 
@@ -223,5 +223,5 @@ def test_headers_tell_the_currency(
 ) -> None:
     base(9).rename(columns={"sales": sales, "potential": potential}).to_csv(tmp_path / "a.csv")
     proposal = propose_study("c", [tmp_path / "a.csv"], tmp_path / "data")
-    assert load_study(proposal.folder).currency == currency
+    assert read_study(proposal.folder).currency == currency
     assert any(doubt in said for said in proposal.doubts)

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from kalib.errors import StudyError
-from kalib.study.loading import load_study
+from kalib.study.loading import read_study
 from kalib.tables.client import Tables, read_tables
 
 
 def read(folder: Path) -> Tables:
-    return read_tables(load_study(folder))
+    return read_tables(read_study(folder))
 
 
 def problems(folder: Path) -> str:

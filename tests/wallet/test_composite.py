@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_phones
 from kalib.formula.linear import least_squares
 from kalib.tables.visits import measure_potential
@@ -152,7 +152,7 @@ def test_a_thin_poll_does_not_flatten_the_formula() -> None:
             simulated.accounts.to_csv(Path(folder) / "accounts.csv", index=False)
             simulated.visits[few].to_csv(Path(folder) / "visits.csv", index=False)
             (Path(folder) / "study.toml").write_text(study, encoding="utf-8")
-            fit = Analysis(folder, settings={"formula.form": "log", "indicators.max": "3"}).fit
+            fit = analyze(folder, settings={"formula.form": "log", "indicators.max": "3"}).fit
         working = pd.Series(fit.working)
         slopes.append(float(working.quantile(0.9) - working.quantile(0.1)))
     assert slopes[1] == pytest.approx(slopes[0], rel=0.15)

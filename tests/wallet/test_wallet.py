@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from test_formula import fit_world, wallet_of
+from test_formula import USABLE, fit_world, wallet_of
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world
 from kalib.formula.distribution import Distribution
+from kalib.study.settings import FormulaSettings
 from kalib.wallet.evidence import heard, weigh_evidence
-from kalib.wallet.wallet import build_wallet, share_of_wallet
+from kalib.wallet.wallet import estimate_wallets, share_of_wallet
 
 
 def test_share_of_wallet_is_not_clipped_and_missing_where_unknown() -> None:
@@ -48,7 +51,7 @@ def test_sow_interval_is_that_of_potential_turned_round(stores: Analysis) -> Non
 def test_measured_accounts_keep_their_measurement(stores: Analysis) -> None:
     accounts = stores.wallet.accounts
     measured = accounts[accounts["potential_source"] == "measured"]
-    survey = stores.potential.reindex(measured.index)
+    survey = stores.potential.frame["potential"].reindex(measured.index)
     for name in ("potential", "potential_low", "potential_high"):  # an answer has no interval
         assert (measured[name] == survey).all()
     assert len(measured) == len(survey) == 219  # the 220th is a suspected entry
@@ -67,7 +70,7 @@ def test_imputed_and_extrapolated_accounts_are_flagged(stores: Analysis) -> None
 
 def test_unusable_formula_gives_no_potential(nothing: Analysis) -> None:
     accounts = nothing.wallet.accounts
-    asked = accounts.index.isin(nothing.potential.index)
+    asked = accounts.index.isin(nothing.potential.frame.index)
     assert nothing.verdict.verdict == "unusable"
     assert accounts.loc[~asked, "potential"].isna().all()
     assert (accounts.loc[~asked, "potential_source"] == "none").all()
@@ -119,15 +122,14 @@ def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
     rows = []
     for seed in range(2300, 2306):
         world = simulate_world("dependent", seed)
-        accounts, screening, fit = fit_world(world)
-        _, potential = world.as_read()
+        (tables, potential), (*_, fit) = world.as_read(), fit_world(world)
         truth = world.truth.set_index("account")["potential"]
         top = truth.nlargest(len(truth) // 5).index
         for mode in ("formula", "auto"):
-            wallet = build_wallet(accounts, potential, pd.Series(dtype=float), fit, screening,
-                                  usable=True, evidence=mode)  # fmt: skip
+            asked = replace(fit, settings=FormulaSettings(evidence=mode))
+            wallet = estimate_wallets(tables, potential, asked, USABLE)
             frame = wallet.accounts
-            rest = frame[~frame.index.isin(potential.index)]
+            rest = frame[~frame.index.isin(potential.frame.index)]
             true = truth.reindex(rest.index)
             inside = rest["potential_low"].le(true) & true.le(rest["potential_high"])
             hit = top.isin(frame["potential"].nlargest(len(top)).index).mean()
@@ -140,5 +142,5 @@ def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
 
 
 def test_evidence_formula_asks_for_the_formula_alone(small_study) -> None:
-    analysis = Analysis(small_study, settings={"formula.evidence": "formula"})
+    analysis = analyze(small_study, settings={"formula.evidence": "formula"})
     assert set(analysis.wallet.accounts["potential_source"]) <= {"measured", "formula", "none"}

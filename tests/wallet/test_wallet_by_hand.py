@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -17,13 +17,16 @@ from kalib.formula.fitting import Fit
 from kalib.formula.formula import Formula, Term
 from kalib.formula.predictive import Predictive
 from kalib.indicators.screening import Column, Screening
+from kalib.study.settings import FormulaSettings, Indicators
+from kalib.tables.overrides import Overrides, no_overrides
+from kalib.tables.potential import Potential
 from kalib.tables.visits import Measured, measure_potential
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.evidence import heard, weigh_evidence
 from kalib.wallet.visit_list import below_beyond_noise, below_p_values, counted_tails
 from kalib.wallet.wallet import (
     Wallet,
-    build_wallet,
+    estimate_wallets,
     outside_survey,
     share_of_wallet,
     surveyed_range,
@@ -54,6 +57,7 @@ def fit() -> Fit:
     working = 5 + 0.8 * made_up("working")
     observed = np.exp(working[:SURVEYED] + 0.3 * made_up("observed")[:SURVEYED])
     given = {
+        "screening": screening(), "settings": FormulaSettings(),
         "formula": Formula("log-log", 1.0, terms, 1.1, 0.3, SURVEYED, 1.0),
         "predictive": Predictive(
             LEVELS, 1.2 * ndtri(LEVELS) + 0.1, 0.3, 0.0, 1.0, 0.0, True, 1.0
@@ -89,7 +93,8 @@ def screening() -> Screening:
     imputed = pd.DataFrame(False, index=IDS, columns=["area", "unused", "kind"])
     imputed.loc["a33", "area"] = imputed.loc["a34", "unused"] = True
     nothing = pd.DataFrame()
-    return Screening(nothing, nothing, nothing, values, imputed, {})
+    sales, rules = pd.Series(dtype=float), Indicators(candidates=("area", "unused", "kind"))
+    return Screening(nothing, nothing, nothing, values, imputed, {}, sales, rules)
 
 
 @cache
@@ -109,11 +114,33 @@ LOG_SD = pd.Series({"a00": 0.1, "a04": 0.25, "a40": 9.0})
 def wallet(
     usable: bool = True, evidence: str = "formula+sales", told: bool = True, visited: bool = False
 ) -> Wallet:
-    potential = fit().oof["observed"].rename("potential")
-    return build_wallet(
-        accounts(), potential, LOG_SD, fit(), screening(), usable=usable, confidence=0.8,
-        evidence=evidence, overrides=TOLD if told else None, visits=visits() if visited else None,
+    return estimated(
+        usable=usable, told=told, visits=visits() if visited else None, confidence=0.8,
+        evidence=evidence,
     )  # fmt: skip
+
+
+def estimated(
+    frame: pd.DataFrame | None = None,
+    log_sd: pd.Series = LOG_SD,
+    *,
+    usable: bool = True,
+    told: bool = False,
+    visits: Measured | None = None,
+    **settings: object,
+) -> Wallet:
+    """The wallet of the fit that is made up, under some settings of its formula."""
+    observed = fit().oof["observed"]
+    known = pd.DataFrame(
+        {"potential": observed, "log_sd": log_sd.reindex(observed.index, fill_value=0.0)}
+    )
+    tables = SimpleNamespace(
+        accounts=accounts() if frame is None else frame,
+        overrides=Overrides(TOLD) if told else no_overrides(),
+    )
+    verdict = SimpleNamespace(verdict="usable" if usable else "unusable")
+    asked = replace(fit(), settings=FormulaSettings(**settings))
+    return estimate_wallets(tables, Potential(known, visits), asked, verdict)  # type: ignore[arg-type]
 
 
 @cache
@@ -265,7 +292,7 @@ def test_counts_are_drawn_to_what_the_formula_expects(usable: bool) -> None:
     """To the mean of all where nothing can be built on it; and no answer lies outside the survey."""
     potential = fit().oof["observed"].rename("potential")
     log_sd = pd.Series(0.4, index=IDS[10:20])
-    frame = build_wallet(accounts(), potential, log_sd, fit(), screening(), usable=usable).accounts
+    frame = estimated(log_sd=log_sd, usable=usable).accounts
     asked = IDS[:SURVEYED] if not usable else IDS[:SURVEYED].delete(SUSPECT)
     expected = expected_without_own(fit()) if usable else None
     known = composite(potential[asked], log_sd.reindex(asked).fillna(0.0), expected)
@@ -345,17 +372,14 @@ def test_sales_that_are_not_asked_for_are_not_used() -> None:
 
 
 def test_intervals_hold_90_percent_and_sales_are_weighed_unless_told() -> None:
-    arguments = accounts(), fit().oof["observed"], LOG_SD, fit(), screening()
-    plain = build_wallet(*arguments, usable=True)
-    told = build_wallet(*arguments, usable=True, confidence=0.9, evidence="auto")
+    plain, told = estimated(), estimated(confidence=0.9, evidence="auto")
     pd.testing.assert_frame_equal(plain.accounts, told.accounts)
     assert plain.evidence == told.evidence and plain.market_share_low == told.market_share_low
 
 
 def test_nothing_sold_leaves_no_market_share() -> None:
     nothing = accounts().assign(sales=0.0)
-    potential = fit().oof["observed"]
-    found = build_wallet(nothing, potential, LOG_SD, fit(), screening(), usable=True)
+    found = estimated(nothing)
     assert found.market_share == 0.0 == found.market_share_low == found.market_share_high
     assert found.accounts["below_p"].isna().all() and not found.accounts["below_market"].any()
 

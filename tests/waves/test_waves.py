@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from conftest import ROOT
 from pypdf import PdfReader
 
-from kalib.analysis import Analysis
+from kalib.analysis import analyze
 from kalib.cli import main
 from kalib.datasets.simulate import write_study
 from kalib.datasets.waves import simulate_pair
@@ -29,7 +29,7 @@ from kalib.runs.provenance import earlier_report, inputs_of
 from kalib.study.settings import Cut
 from kalib.waves.drift import measure_drift
 from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
-from kalib.waves.waves import REAL, Wave, Waves, compare_waves, open_wave
+from kalib.waves.waves import REAL, Wave, Waves, compare_waves, read_wave
 
 R = ROOT / "tests/reference/r"
 
@@ -40,14 +40,14 @@ def wave_pair(folder: Path, seed: int, **world: float) -> tuple[Wave, Wave, pd.S
     waves = []
     for name, wave in (("before", pair.before), ("after", pair.after)):
         write_study(wave, folder / name, "wave")
-        waves.append(open_wave(folder / name))
+        waves.append(read_wave(folder / name))
     return waves[0], waves[1], pair.moved
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Waves:
     names = ("fmcg-supermarkets-2025", "fmcg-supermarkets")
-    before, after = (open_wave(ROOT / "data" / name) for name in names)
+    before, after = (read_wave(ROOT / "data" / name) for name in names)
     return compare_waves(before, after)
 
 
@@ -163,7 +163,7 @@ def test_share_change_is_split_exactly(shipped: Waves) -> None:
 
 
 def test_the_same_wave_twice_shows_no_change() -> None:
-    wave = open_wave(ROOT / "data/computers-university")
+    wave = read_wave(ROOT / "data/computers-university")
     waves = compare_waves(wave, wave)
     assert len(waves.moves) == 0 and waves.turnover["gained"] == waves.turnover["lost"] == 0
     assert waves.drift.terms["z"].abs().max() < 1e-9
@@ -179,26 +179,28 @@ def test_accounts_without_a_formula_are_compared_as_measured(tmp_path: Path) -> 
 def test_command_writes_waves_json(tmp_path: Path) -> None:
     runs = []
     for name in ("fmcg-supermarkets-2025", "fmcg-supermarkets"):
-        analysis = Analysis(ROOT / "data" / name)
+        analysis = analyze(ROOT / "data" / name)
         runs.append(tmp_path / name)
         runs[-1].mkdir()
         figures = find(analysis).figures
-        write_outputs(analysis, figures, inputs_of(analysis.study, analysis.file, {}), runs[-1])
+        write_outputs(
+            analysis, figures, inputs_of(analysis.study, analysis.study.file, {}), runs[-1]
+        )
     done = CliRunner().invoke(main, ["compare", *map(str, runs)])
     assert done.exit_code == 0, done.stderr
     content = json.loads((runs[1] / "waves.json").read_text())
     assert f"{content['moved']:,} accounts show another zone" in done.stdout
     assert content["turnover"]["kept"] > 0
     # A run's files hold the wave whole.
-    again = compare_waves(open_wave(runs[0]), open_wave(runs[1]))
-    direct = compare_waves(*(Wave.of(Analysis(ROOT / "data" / run.name)) for run in runs))
+    again = compare_waves(read_wave(runs[0]), read_wave(runs[1]))
+    direct = compare_waves(*(Wave.of(analyze(ROOT / "data" / run.name)) for run in runs))
     pd.testing.assert_frame_equal(again.moves, direct.moves, atol=0.02, check_dtype=False)
     assert again.share == pytest.approx(direct.share, abs=1e-6)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no finished run"):
-        open_wave(tmp_path)
+        read_wave(tmp_path)
 
 
 def test_waves_of_one_study_run_in_order(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_earlier_report_is_the_latest_before(tmp_path: Path) -> None:
 
 
 def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> None:
-    analysis = Analysis(ROOT / "data/fmcg-supermarkets")
+    analysis = analyze(ROOT / "data/fmcg-supermarkets")
     findings = find(analysis, shipped)
     assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in findings.found[-1]
     draw_figures(analysis, tmp_path)

@@ -14,13 +14,13 @@ from conftest import ROOT
 from matplotlib.text import Text
 from test_report import all_exhibits
 
-from kalib.analysis import Analysis
+from kalib.analysis import Analysis, analyze
 from kalib.plots import set_theme
 from kalib.report import wave_tables
 from kalib.report.figures import charts, figure_titles
 from kalib.report.findings import find
 from kalib.runs.execution import notebooks_of_run
-from kalib.waves.waves import Wave, compare_waves, open_wave
+from kalib.waves.waves import Wave, compare_waves, read_wave
 from kalib.words.catalogue import Words, _sentences
 from kalib.words.chapters import _chinese, in_language
 
@@ -31,7 +31,7 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,:;]+[a-z]{2,})+|\b[a-z]{4,}\b")
 
 def in_chinese(analysis: Analysis) -> Analysis:
     """The study in Chinese, its statistics taken from the one in English."""
-    chinese = Analysis(analysis.file, settings={"report.language": "zh"})
+    chinese = analyze(analysis.study.file, settings={"report.language": "zh"})
     analysis.plan  # noqa: B018
     chinese._steps.update(analysis._steps)
     return chinese
@@ -175,7 +175,7 @@ def test_chinese_prose_keeps_marks_links_and_code() -> None:
 
 
 def test_waves_are_told_in_chinese(stores: Analysis) -> None:
-    before = open_wave(ROOT / "data/fmcg-supermarkets-2025")
+    before = read_wave(ROOT / "data/fmcg-supermarkets-2025")
     waves = compare_waves(before, Wave.of(stores))
     tables = wave_tables.all_tables(waves, CHINESE)
     texts = {text for table in tables for text in (table.title, *table.frame.columns)}

@@ -1,0 +1,113 @@
+"""Steps of an analysis, each computed once for what it was given, over the notebooks of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from kalib.files import PACKAGE, whole
+
+STEPS = "steps"  # the folder of kept steps, below a run's
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+_folder: Path | None = None  # of the kept steps; None keeps nothing
+
+
+class keep(AbstractContextManager[None]):
+    """Keep the steps computed from here on below a folder, and take those kept there.
+
+    A step is taken where the same version of the kit was given the same input before, so that what
+    follows from a change is computed and nothing else is. `kalib.keep(folder)` holds until the next
+    call, `with kalib.keep(folder):` for the block.
+
+    Parameters
+    ----------
+    folder : Path or str
+        A run's folder; "" keeps nothing.
+
+    Examples
+    --------
+    >>> with keep(""):
+    ...     kept_in()
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        global _folder
+        self._before = _folder
+        _folder = Path(folder).resolve() / STEPS if folder else None
+
+    def __exit__(self, *_: object) -> None:
+        global _folder
+        _folder = self._before
+
+
+def kept_in() -> Path | None:
+    """Where steps are kept; None where they are not."""
+    return _folder
+
+
+def kept(step: Callable[P, Result]) -> Callable[P, Result]:
+    """A step whose results are kept: a pure function of its arguments."""
+    signature = inspect.signature(step)
+
+    @wraps(step)
+    def run(*args: P.args, **given: P.kwargs) -> Result:
+        bound = signature.bind(*args, **given)
+        bound.apply_defaults()
+        return kept_result(step.__name__, bound.arguments, lambda: step(*args, **given))
+
+    return run
+
+
+def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]) -> Result:
+    """The result kept of a step for these inputs; else computed, kept, and read back.
+
+    Always the stored copy: a fresh one may share parts with others, and would hash differently.
+    """
+    if _folder is None:
+        with one_thread():
+            return compute()
+    file = _folder / f"{name}-{_key(inputs)}.pkl"
+    if not file.exists():
+        with one_thread():
+            result = compute()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), whole(file, str(os.getpid())) as part:
+            part.write_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
+    found: Result = pickle.loads(file.read_bytes())
+    return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for linear algebra: on tables this small threads wait for one another, and a
+    screening takes five times as long."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+def _key(inputs: dict[str, Any]) -> str:
+    """Of inputs, each hashed alone, and of the kit's code."""
+    import joblib
+
+    parts = [f"{name}={joblib.hash(value)}" for name, value in inputs.items()]
+    return hashlib.sha256("\n".join([_code(), *parts]).encode()).hexdigest()[:24]
+
+
+@cache
+def _code() -> str:
+    """A fingerprint of the kit's own code."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()

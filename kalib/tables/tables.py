@@ -1,0 +1,107 @@
+"""Everything a client gave of a study, read once and, where asked for, with codes for names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kalib.errors import StudyError
+from kalib.study.kept import kept_in, kept_result
+from kalib.study.settings import Study
+from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code, names_of
+from kalib.tables.client import Tables, read_files
+from kalib.tables.overrides import Overrides, read_overrides
+
+# Sections that only later steps read.
+LATER = {"study", "formula", "matrix", "teams", "targets", "proof", "report"}
+CODED = "coded"  # in the folder of kept steps: names and ids must not come in
+
+
+def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = None) -> Tables:
+    """Read all tables of a study.
+
+    Parameters
+    ----------
+    study : Study
+        Of `read_study`.
+    overrides : Path or str, optional
+        A workbook in which field experts replaced potentials.
+    key : bytes, optional
+        Of the codes that stand for names and ids; without it these stay.
+
+    Returns
+    -------
+    Tables
+        `accounts` and `candidates` are data frames indexed by account.
+
+    Raises
+    ------
+    StudyError
+        With every problem of every file.
+
+    Examples
+    --------
+    >>> tables = read_tables(read_study("data/fmcg-supermarkets"))
+    >>> tables.accounts.shape, len(tables.survey)
+    ((1200, 7), 220)
+    """
+    data, folder = study.data, kept_in()
+    files = [study.folder / name for name in (data.accounts, data.survey, data.visits) if name]
+    stamps = [_stamp(file) for file in [*files, *([Path(overrides)] if overrides else [])]]
+    if key and folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CODED).touch()
+
+    def read() -> Tables:
+        if key is None and folder and (folder / CODED).exists():
+            raise StudyError("names are hidden here: tables other than the run's are not read")
+        with _values_hidden(key is not None):
+            tables = read_files(study)
+            given = _overrides(Path(overrides), tables, key) if overrides else tables.overrides
+        if key:
+            tables = anonymize_tables(tables, key)
+            given = anonymize_overrides(given, key) if overrides else given
+        return replace(tables, overrides=given)
+
+    # The key is no part of what is kept: the run codes the names, its notebooks take the codes.
+    asked = study.model_dump(exclude=LATER)
+    return kept_result("read_tables", {"study": asked, "files": stamps}, read)
+
+
+def clear_names(study: Study, overrides: Path | None, key: bytes) -> dict[str, set[str]]:
+    """What codes stand for, by kind: for the search of the deliverables, never kept."""
+    tables = read_files(study)
+    return names_of(tables, _overrides(overrides, tables, key) if overrides else None)
+
+
+def _overrides(workbook: Path, tables: Tables, key: bytes | None) -> Overrides:
+    """An expert's potentials, by codes with a key: the workbook of a run that coded names has
+    these, others have ids."""
+    sales = tables.accounts["sales"]
+    if key is None:
+        return read_overrides(workbook, sales)
+    by_code = sales.set_axis([code(key, "A", account) for account in sales.index])
+    return read_overrides(
+        workbook, by_code, lambda name: name if name in by_code.index else code(key, "A", name)
+    )
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    """What tells that a file has changed."""
+    if not file.is_file():
+        return str(file), 0, 0  # told where it is read
+    about = file.stat()
+    return str(file.resolve()), about.st_size, about.st_mtime_ns
+
+
+@contextmanager
+def _values_hidden(hidden: bool) -> Iterator[None]:
+    """Where hidden, problems name rows, not what stands in them."""
+    try:
+        yield
+    except StudyError as error:
+        if not hidden:
+            raise
+        raise StudyError([problem.without_value() for problem in error.problems]) from None

@@ -1,0 +1,53 @@
+"""Known potential of the accounts that were visited or surveyed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kalib.errors import Problem, StudyError
+from kalib.study.kept import kept
+from kalib.tables.client import FEWEST_SURVEYED, Tables
+from kalib.tables.potential import Potential
+from kalib.tables.visits import measure_potential
+from kalib.wallet.composite import with_books
+
+
+@kept
+def known_potential(tables: Tables) -> Potential:
+    """Known potential of the accounts that were visited, of the surveyed ones for the rest.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of `read_tables`.
+
+    Returns
+    -------
+    Potential
+        `frame` has potential (currency a year) and log_sd (its standard error in logs) by account.
+
+    Raises
+    ------
+    StudyError
+        Where potential is known of too few accounts.
+
+    Examples
+    --------
+    >>> known_potential(read_tables(read_study("data/fmcg-supermarkets"))).frame.shape
+    (220, 2)
+    """
+    sales, visits = tables.accounts["sales"], None
+    parts, survey = [], tables.survey
+    if tables.visits is not None:
+        visits = with_books(measure_potential(tables.visits, sales), sales)
+        parts.append(visits.frame[["potential", "log_sd"]])
+    if survey is not None:
+        answers = survey if visits is None else survey[~survey.index.isin(visits.frame.index)]
+        parts.append(pd.DataFrame({"potential": answers, "log_sd": 0.0}))
+    found = pd.concat(parts)
+    if len(found) < FEWEST_SURVEYED:
+        raise StudyError(
+            Problem(f"potential is known of {len(found)} accounts only",
+                    remedy=f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator")
+        )  # fmt: skip
+    return Potential(found, visits)
