@@ -11,6 +11,7 @@ import numpy as np
 from kalib.formula.fitting import Fit
 from kalib.formula.linear import RANK_TOLERANCE, LeastSquares
 from kalib.study.kept import kept
+from kalib.words.catalogue import Message
 
 LEVEL = 0.05  # significance of the assumption tests, as R's lmtest and car print them
 VIF_HIGH = 10.0  # O'Brien 2007, Quality & Quantity 41: the rule of ten and its limits
@@ -253,8 +254,7 @@ def _inflation(fit: LeastSquares, groups: Mapping[str, Sequence[int]]) -> Check:
         bool(good),
         "The indicators say different things; each coefficient can be read on its own."
         if good
-        else f"{name} largely repeats other indicators: trust the estimate of potential, "
-        "not the single coefficient.",
+        else Message("r_repeats", name=name),
         "Fox & Monette 1992; O'Brien 2007",
     )
 

@@ -12,6 +12,7 @@ from kalib.formula.boosting import boosted_accuracy
 from kalib.formula.checks import Check
 from kalib.formula.fitting import Fit
 from kalib.study.kept import kept
+from kalib.words.catalogue import Message
 
 # Below a tenth of the variance explained out of sample there is nothing to build on (Falk &
 # Miller 1992, A Primer for Soft Modeling).
@@ -94,8 +95,7 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
         warn += [check for check in checks if check.key in WEIGHTY and not check.passed]
         verdict = "caution" if warn else "usable"
         reasons = [check.meaning for check in warn] or [
-            f"Out of sample the formula explains {fit.r2_predicted:.0%} of the variance and is "
-            f"typically {fit.error_median:.0%} off for one account."
+            Message("r_explains", share=fit.r2_predicted, off=fit.error_median)
         ]
     return Verdict(
         verdict=verdict,
@@ -150,8 +150,9 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             None,
             R2_LEAST,
             explained >= R2_LEAST,
-            f"Out of sample the formula explains {max(explained, 0):.0%} of the differences "
-            "between accounts" + (", too little to build on." if explained < R2_LEAST else "."),
+            Message(
+                "r_too_little" if explained < R2_LEAST else "r_explained", share=max(explained, 0)
+            ),
             "Falk & Miller 1992; cross-validation with selection repeated in each fold",
         ),
         Check(
@@ -162,8 +163,9 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             None,
             R2_MODERATE,
             explained >= R2_MODERATE,
-            f"The formula explains {max(explained, 0):.0%} of the differences between accounts: "
-            + ("a sound basis." if explained >= R2_MODERATE else "use it to rank, not to budget."),
+            Message(
+                "r_sound" if explained >= R2_MODERATE else "r_rank_only", share=max(explained, 0)
+            ),
             "Hair, Ringle & Sarstedt 2011",
         ),
         Check(
@@ -174,7 +176,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             None,
             ERROR_LARGE,
             fit.error_median <= ERROR_LARGE,
-            f"For a typical account the estimate is {fit.error_median:.0%} off.",
+            Message("r_typical_error", share=fit.error_median),
             "Median absolute percentage error, out of fold",
         ),
         Check(
@@ -185,12 +187,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             None,
             STABILITY_LOW,
             weakest >= STABILITY_LOW,
-            f"The least stable indicator is chosen in {weakest:.0%} of half samples"
-            + (
-                "."
-                if weakest >= STABILITY_LOW
-                else ": another survey might choose another in its place."
-            ),
+            Message("r_stable" if weakest >= STABILITY_LOW else "r_unstable", share=weakest),
             "Meinshausen & Buehlmann 2010; Shah & Samworth 2013",
         ),
         Check(
@@ -201,8 +198,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             None,
             SAMPLE_PER_INDICATOR,
             per >= SAMPLE_PER_INDICATOR,
-            f"{per:.0f} surveyed accounts stand behind each indicator"
-            + ("." if per >= SAMPLE_PER_INDICATOR else "; at least 10 are advised."),
+            Message("r_sample" if per >= SAMPLE_PER_INDICATOR else "r_sample_small", n=per),
             "Harrell 2015",
         ),
         Check(
@@ -215,8 +211,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             not fit.bias.biased,
             "The survey does not lean toward our own customers."
             if not fit.bias.biased
-            else "The survey leans toward our own customers; it was weighted and counts for "
-            f"{fit.bias.effective:.0f} accounts.",
+            else Message("r_leans", n=fit.bias.effective),
             "Likelihood-ratio test of a logistic regression; weights by inverse odds",
         ),
     )

@@ -15,6 +15,7 @@ from kalib.study.kept import kept
 from kalib.study.settings import Indicators
 from kalib.tables.client import Tables
 from kalib.tables.potential import Potential
+from kalib.words.catalogue import Message
 
 # An indicator more than half missing says more about who answered than about potential.
 MISSING_MOST = 0.5
@@ -146,6 +147,8 @@ def screen(tables: Tables, potential: Potential) -> Screening:
         )
     columns = ["indicator", "kind", "missing", "distinct", "kept", "reason"]
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
+    # Messages stay messages, which a column of text would forget.
+    frame["reason"] = pd.Series([row["reason"] for row in rows], index=frame.index, dtype=object)
     entries = judge_entries(accounts[kept])
     values, imputed, spread = fill_gaps(entries.values)
     return Screening(
@@ -178,14 +181,11 @@ def _why_not(column: pd.Series, known: pd.Series, numeric: bool) -> str:
     if known.nunique() < 2:
         return "constant among the surveyed accounts"
     if column.isna().mean() > MISSING_MOST:
-        return f"missing for {column.isna().mean():.0%} of the accounts"
+        return Message("i_missing", share=float(column.isna().mean()))
     if not numeric:
         counts = known.value_counts()
         if (counts >= RARE_LEVEL).sum() < 2:
-            return (
-                f"text with {len(counts)} values, fewer than two of them in "
-                f"{RARE_LEVEL} surveyed accounts"
-            )
+            return Message("i_rare", n=len(counts), count=RARE_LEVEL)
     return ""
 
 
@@ -197,13 +197,13 @@ def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
         if column.dtype != twin.dtype:
             continue
         if column.equals(twin.rename(name)):
-            return f"the same as {other}"
+            return Message("i_same", other=other)
         if pd.api.types.is_numeric_dtype(column):
             both = (column.notna() & twin.notna()).to_numpy()
             x, y = column.to_numpy()[both], twin.to_numpy()[both]
             if len(x) > 2 and x.std() > 0 and y.std() > 0:
                 if abs(np.corrcoef(x, y)[0, 1]) > SAME_CORRELATION:
-                    return f"says the same as {other}"
+                    return Message("i_says_same", other=other)
     return ""
 
 

@@ -22,6 +22,7 @@ from kalib.plan.territories import assign_reps
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Study
 from kalib.wallet.preview import accounts_html
+from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 SUMMED = (
@@ -191,14 +192,8 @@ def _ambition(accounts: pd.DataFrame, study: Study, points: Mapping[float, float
         return []
     gaps = float(accounts.loc[accounts["zone"] == "attack", "winnable"].sum())
     if gaps <= 0 or wanted > gaps:
-        return [
-            f"Company growth of {asked:.0%} is {wanted:,.0f}; the attack accounts' gaps are "
-            f"{gaps:,.0f} in all."
-        ]
-    return [
-        f"Company growth of {asked:.0%} needs {wanted / gaps:.0%} of all gaps of the attack "
-        f"accounts closed; nine chances in ten say that less comes."
-    ]
+        return [Message("p_above_gaps", asked=asked, wanted=float(wanted), gaps=gaps)]
+    return [Message("p_ambitious", asked=asked, part=float(wanted / gaps))]
 
 
 def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.DataFrame:
@@ -222,10 +217,7 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
     growth = pd.Series(cents / 100, index=accounts.index).where(known)
     years = study.targets.horizon_years
     if years != 1 and growth.sum() > 0:
-        notes.append(
-            f"Targets are for the end of {years:g} years; a year's step is "
-            f"{growth.sum() / years:,.0f}."
-        )
+        notes.append(Message("p_horizon", years=float(years), step=float(growth.sum() / years)))
     target = (sales.round(2) + growth).round(2)
     low = accounts["potential_low"] / potential
     high = accounts["potential_high"] / potential
@@ -255,14 +247,19 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
         people[team] = given or needed
         if given and given < needed:
             notes.append(
-                f"{given} {team}s can make {given * study.teams.visits_per_rep:,.0f} of "
-                f"{visits:,.0f} visits; {needed} are needed."
+                Message(
+                    "p_capacity",
+                    n=given,
+                    team=f"{team}s",
+                    needed=needed,
+                    visits=float(visits),
+                    done=given * study.teams.visits_per_rep,
+                )
             )
     rest = accounts.loc[accounts["team"] == "", "visits_per_year"].sum()
     if rest > 0:
         notes.append(
-            f"Accounts that are not key need {rest:,.0f} visits a year, the work of "
-            f"{rest / study.teams.visits_per_rep:.1f} people."
+            Message("p_rest", n=float(rest), people=float(rest / study.teams.visits_per_rep))
         )
     return people
 
@@ -290,10 +287,7 @@ def _raked(
         base = base + _fill_up(share, share, left)
         left = wanted - base.sum()
     if left > 0.5:
-        notes.append(
-            f"Growth of {wanted:,.0f} can't be reached within what accounts surely buy: "
-            f"{left:,.0f} is missing."
-        )
+        notes.append(Message("p_beyond", wanted=float(wanted), left=float(left)))
     return pd.Series(base, index=growth.index)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kalib.words.catalogue import Message
+
 BALANCE = 0.10  # workload may differ from the mean by this fraction
 AWAY = 1000.0  # an account outside its rep's region costs more than so many changes of owner
 TEAMS = ("hunter", "farmer")
@@ -54,8 +56,7 @@ def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
         off = float((load / load.mean() - 1).abs().max())
         if off > BALANCE + 1e-9 and len(names) > 1:
             notes.append(
-                f"{team.capitalize()}s {', '.join(names[:4])}: workload differs by {off:.0%} "
-                f"from the mean, since {len(part)} accounts can't be divided more evenly."
+                Message("p_uneven", team=f"{team}s", names=names[:4], share=off, n=len(part))
             )
     home = {name: region for name, (_, region) in seats.items()}
     return Assigned(owner, home, naive, tuple(notes))

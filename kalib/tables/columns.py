@@ -12,6 +12,7 @@ import pandas as pd
 from kalib.errors import Problem
 from kalib.tables.cells import EXCEL_ERROR, Numbers, is_missing, to_flags, to_numbers
 from kalib.tables.reading import LISTED, TextTable
+from kalib.words.catalogue import Message
 
 NUMERIC_SHARE = 0.8  # a column in which fewer cells are numbers is text
 MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
@@ -181,7 +182,7 @@ def indicator(table: TextTable, name: str, decimal: str, found: Findings) -> np.
     filled = int((~missing).sum())
     if missing.any():
         found.note(
-            f"{int(missing.sum())} of {len(cells)} values are missing and will be filled",
+            Message("n_missing", n=int(missing.sum()), count=len(cells)),
             table,
             name,
         )
@@ -194,7 +195,7 @@ def indicator(table: TextTable, name: str, decimal: str, found: Findings) -> np.
         _tell(table, name, numbers, found, "Write a number, or leave it blank")
         return numbers.values.to_numpy()
     if good:
-        found.note(f"{good} of {filled} cells are numbers; it was read as text", table, name)
+        found.note(Message("n_as_text", n=int(good), count=int(filled)), table, name)
     elif filled and cells[~missing].str.match(r"\d{4}-\d\d-\d\d").all():
         found.note("holds dates, read as text; as a number, write the years since", table, name)
     _length(table, name, found)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from kalib.errors import Problem, StudyError
+from kalib.words.catalogue import Message
 
 SEPARATORS = (",", ";", "\t", "|")
 HEAD = 65_536  # bytes and characters in which encoding and separator show
@@ -22,7 +23,7 @@ def csv_rows(raw: bytes, file: str, notes: list[Problem]) -> Iterator[list[str]]
     coding = _encoding(raw, file)
     if coding in ("gb18030", "cp1252", "latin-1"):
         notes.append(
-            Problem(f"was read as {coding}", file=file,
+            Problem(Message("n_coding", coding=coding), file=file,
                     remedy="Save it as UTF-8 if names look wrong")
         )  # fmt: skip
     text = io.TextIOWrapper(io.BytesIO(raw), encoding=coding, newline="")

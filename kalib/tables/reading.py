@@ -21,6 +21,7 @@ from kalib.tables.packed import (
     sheet_rows,
     too_large,
 )
+from kalib.words.catalogue import Message
 
 TOP = 20  # rows in which the header is looked for
 BLOCK = 50_000  # rows held as Python text at a time
@@ -136,7 +137,7 @@ def _read(path: Path, asked: _Asked) -> TextTable:
     notes: list[Problem] = []
     kind = _kind(path)
     if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
-        notes.append(Problem(f"is a file of {kind}, whatever its name says", file=path.name))
+        notes.append(Problem(Message("n_kind", kind=kind), file=path.name))
     if kind == "Parquet":
         return _from_parquet(path, asked, notes)
     if kind == "Excel":
@@ -168,7 +169,7 @@ def _from_rows(
     if width == 0:
         raise StudyError(Problem("the file is empty", file=file, remedy="Export it again"))
     if start and any(map(_filled, top[:start])):
-        notes.append(Problem(f"the header was found in row {start + 1}", file=file))
+        notes.append(Problem(Message("n_header", n=start + 1), file=file))
     places = _places(names, file, asked, start + 1)
     problems: list[Problem] = []
     parts: list[pd.DataFrame] = []
@@ -192,7 +193,7 @@ def _from_rows(
     if problems:
         raise StudyError(problems)
     if short:
-        notes.append(Problem(f"{short} rows are short; what lacks was taken as blank", file=file))
+        notes.append(Problem(Message("n_short", n=short), file=file))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(places))
     headers = tuple(name for name in names if name)
     return TextTable(_inert(frame), file, np.array(numbers, dtype=int), headers, tuple(notes))

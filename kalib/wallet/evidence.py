@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kalib.formula.distribution import Distribution
+from kalib.words.catalogue import Message
 
 FEWEST = 15  # surveyed buyers needed before a distribution of SOW is learned
 # A share that goes with potential unnoticed moves the total; one refused in vain costs little.
@@ -53,10 +54,10 @@ def weigh_evidence(
     buys = (sales > 0) & (sales < potential) & (weights > 0)
     zero = float(np.average(sales == 0, weights=weights)) if weights.sum() > 0 else 0.0
     if mode == "formula" or buys.sum() < FEWEST:
-        reason = (
+        reason: str = (
             "the study asks for the formula alone"
             if mode == "formula"
-            else f"only {int(buys.sum())} surveyed accounts buy from us; {FEWEST} are needed"
+            else Message("e_few", n=int(buys.sum()), needed=FEWEST)
         )
         return SalesEvidence(np.nan, np.nan, zero, np.nan, np.nan, np.nan, np.nan, False, reason)
     share = sales[buys] / potential[buys]
@@ -72,14 +73,9 @@ def weigh_evidence(
     # A formula without any error leaves nothing to sharpen.
     used = not depends and before > 0 and (mode == "formula+sales" or after < before)
     if depends:
-        reason = (
-            f"SOW goes with potential among surveyed accounts (rank correlation "
-            f"{correlation:.2f}), so sales would mislead"
-        )
+        reason = Message("e_depends", r=correlation)
     elif used:
-        reason = (
-            f"out of fold, own sales change the error of log potential by {after / before - 1:+.0%}"
-        )
+        reason = Message("e_sharpens", change=after / before - 1)
     else:
         reason = "out of fold, own sales do not sharpen the formula"
     return SalesEvidence(a, b, zero, correlation, p_value, before, after, used, reason)

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -42,6 +42,12 @@ def phrases(language: str) -> dict[str, str]:
 def _file(language: str) -> dict[str, dict[str, str]]:
     file = Path(__file__).parent / f"{language}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _keys() -> dict[str, str]:
+    """English -> key, of the phrases without figures."""
+    return {text: key for key, text in reversed(phrases("en").items()) if "{" not in text}
 
 
 def in_every_language(key: str) -> set[str]:
@@ -108,7 +114,8 @@ class Words:
         """A result's sentence in the language; other text, such as a client's, as it is."""
         if isinstance(text, Message):
             return self.say(text.key, **text.figures)
-        return _in_chinese(text) if self.language == "zh" else text
+        key = _keys().get(text) if self.language != "en" else None
+        return self.say(key) if key else text
 
     def word(self, key: object) -> str:
         """The word of a code, such as a zone; the code itself where it has none."""
@@ -250,6 +257,8 @@ class _Filler(Formatter):
             return words.number(value, int(spec[6:]))
         if spec == "str":
             return str(value)
+        if spec == "list":
+            return words.names(value)
         if spec == "title":
             said = words.word(value)
             return said[:1].upper() + said[1:]
@@ -261,39 +270,3 @@ class _Filler(Formatter):
 
 def _finite(value: Any) -> bool:
     return value is not None and math.isfinite(float(value))
-
-
-@lru_cache(4096)
-def _in_chinese(text: str) -> str:
-    if text in _sentences():
-        return _sentences()[text]
-    for pattern, chinese in _patterns():
-        found = pattern.fullmatch(text)
-        if found:
-            return chinese.format(**{k: _in_chinese(v) for k, v in found.groupdict().items()})
-    return text
-
-
-@cache
-def _sentences() -> dict[str, str]:
-    file = Path(__file__).parent / "sentences.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))["sentences"]
-
-
-# What a placeholder stands for, where it is less than any text.
-_HOLES = {"n": r"[\d.,]+", "count": r"[\d.,]+", "share": r"-?[\d.,]+%"}
-
-
-@cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The sentences with placeholders as patterns, those with most words of their own first."""
-    found = []
-    for english, chinese in _sentences().items():
-        parts = re.split(r"\{(\w+)\}", english)
-        if len(parts) > 1:
-            text = "".join(
-                f"(?P<{part}>{_HOLES.get(part, '.+?')})" if i % 2 else re.escape(part)
-                for i, part in enumerate(parts)
-            )
-            found.append((re.compile(text, re.DOTALL), chinese, sum(map(len, parts[::2]))))
-    return tuple((p, zh) for p, zh, _ in sorted(found, key=lambda item: -item[2]))
