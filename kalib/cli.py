@@ -211,20 +211,27 @@ def schema() -> None:
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help=FORCE)
 def compare(before: Path, after: Path, force: bool) -> None:
-    """What changed between two waves, and what of it is more than noise."""
+    """What changed between two waves, and what of it is more than noise.
+
+    The earlier period comes first, however the two are given; waves.json goes into the later's
+    report.
+    """
     from kalib.files import add_to_report
     from kalib.report import wave_tables
     from kalib.runs.outputs import to_json
-    from kalib.waves.waves import Wave, compare_waves
+    from kalib.waves.waves import compare_waves, read_in_order
     from kalib.words.catalogue import Words
 
-    waves = compare_waves(Wave.read(before), Wave.read(after))
-    add_to_report(after, "waves.json", to_json(waves.to_json()), force=force)
+    earlier, later, report = read_in_order(before, after)
+    if report != after:
+        click.echo(f"compared by period: {earlier.period}, then {later.period}", err=True)
+    waves = compare_waves(earlier, later)
+    add_to_report(report, "waves.json", to_json(waves.to_json()), force=force)
     words = Words("en", "")
     click.echo(f"{wave_tables.summary(waves, words)}\n")
     for table in wave_tables.all_tables(waves, words):
         click.echo(f"{table!r}\n")
-    click.echo(f"{after / 'waves.json'}")
+    click.echo(f"{report / 'waves.json'}")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -112,7 +113,8 @@ def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
     accounts, names coded with another key, a report of an earlier version of the kit."""
     try:
         return compare_waves(Wave.read(earlier), Wave.of(analysis)) if earlier else None
-    except StudyError:
+    except StudyError as error:
+        print(f"not compared with {earlier}: {error}", file=sys.stderr, flush=True)
         return None
 
 

@@ -54,43 +54,38 @@ def measure_drift(
     as equal (Long & Ervin 2000). Accounts surveyed twice make the tests careful: their errors go
     together.
     """
-    from scipy.special import fdtrc, ndtr
+    from scipy.special import ndtr
 
     columns = [term.column for term in formula.terms]
     names = [column.name for column in columns]
-    parts = [encode(survey, columns) for survey in surveys]
     linear = formula.form == "linear"
-    aims = [aim if linear else np.log(aim) for aim in observed]
+    x = np.vstack([encode(survey, columns) for survey in surveys])
+    aim = np.concatenate(observed)
     # In a linear formula the error is about the same fraction of every account's potential.
-    weights = [
-        formula.potential(s).to_numpy() ** -2.0 if linear else np.ones(len(s)) for s in surveys
-    ]
-    wave = np.repeat([0.0, 1.0], [len(part) for part in parts])
+    sure = [formula.potential(s).to_numpy() ** -2.0 if linear else np.ones(len(s)) for s in surveys]
+    pooled, each = np.concatenate(sure), np.concatenate([part / part.mean() for part in sure])
+    wave = np.repeat([[0.0], [1.0]], [len(survey) for survey in surveys], axis=0)
+    y, shifts = aim if linear else np.log(aim), ["wave", *(f"wave {name}" for name in names)]
     try:
-        first, second = (
-            least_squares(x, y, names, weights=w / w.mean())
-            for x, y, w in zip(parts, aims, weights, strict=True)
+        apart = least_squares(np.hstack([x, wave, wave * x]), y, [*names, *shifts], weights=each)
+        shifted = least_squares(
+            np.hstack([x, wave]), y, [*names, "wave"], weights=pooled / pooled.mean()
         )
-        pooled = np.concatenate(weights)
-        both = least_squares(
-            np.column_stack([np.vstack(parts), wave]), np.concatenate(aims), [*names, "wave"],
-            weights=pooled / pooled.mean(),
-        )  # fmt: skip
     except KalibError:
         return NO_DRIFT
-    freedom = first.df_residual + second.df_residual
-    change = second.coef - first.coef
-    spread = first.results.cov_HC3 + second.results.cov_HC3  # MacKinnon & White 1985
+    robust = apart.results.get_robustcov_results("HC3", use_t=True)  # MacKinnon & White 1985
+    before, change = np.split(apart.coef, 2)
+    select = np.eye(len(apart.coef))[len(before) :]
     rows: list[dict[str, float | str]] = []
-    for name, keep in (("whole formula", slice(0, None)), ("slopes", slice(1, None))):
-        part = change[keep]
-        f = float(part @ np.linalg.solve(spread[keep, keep], part)) / len(part)
-        p = float(fdtrc(len(part), freedom, f))
-        rows.append({"test": name, "f": f, "df": len(part), "df_residual": freedom, "p_value": p})
-    rows[1] |= {"level": float(both.coef[-1]), "level_error": float(both.results.HC3_se.iloc[-1])}
-    z = change / np.sqrt(np.diag(spread))
+    for name, held in (("whole formula", select), ("slopes", select[1:])):
+        test = robust.f_test(held)
+        rows.append({"test": name, "f": float(test.fvalue), "df": len(held),
+                     "df_residual": apart.df_residual, "p_value": float(test.pvalue)})  # fmt: skip
+    level_error = float(np.asarray(shifted.results.HC3_se)[-1])
+    rows[1] |= {"level": float(shifted.coef[-1]), "level_error": level_error}
+    z = change / np.asarray(robust.bse)[len(before) :]
     terms = pd.DataFrame(
-        {"term": ["intercept", *names], "before": first.coef, "after": second.coef, "z": z,
+        {"term": ["intercept", *names], "before": before, "after": before + change, "z": z,
          "p_value": 2 * ndtr(-np.abs(z))}
     )  # fmt: skip
     return Drift(pd.DataFrame(rows, columns=TESTS), terms)

@@ -26,6 +26,7 @@ from kalib.waves.moves import (
 )
 
 REAL = 0.9  # probability from which a move between zones is called real
+MOST_GROWTH = 3.0  # of the middle account in a wave; beyond it the unit is another
 CHANCES = [f"p_{zone}" for zone in ZONES]
 LEARNED = "learning.parquet"  # in a run's folder: what the formula was learned from
 SHARED = "shared "  # before the number of a common factor of the errors
@@ -39,10 +40,11 @@ class Wave:
     accounts: as accounts.csv, by account; learned: by account observed potential, error of the
     formula (standardized, out of fold), mean and sd of log potential, prior_mean and prior_sd by
     the formula alone, loadings of what accounts' errors share, and the indicators; settings: of
-    the matrix.
+    the matrix; currency: unit of sales and potential, "" where the study does not say.
     """
 
     period: str
+    currency: str
     accounts: pd.DataFrame
     formula: Formula
     learned: pd.DataFrame
@@ -53,8 +55,9 @@ class Wave:
     def of(cls, analysis: Analysis) -> Wave:
         """The wave of a study being analyzed."""
         return cls(
-            analysis.study.period, analysis.plan.accounts, analysis.fit.formula,
-            learned_from(analysis), analysis.matrix.market_share, analysis.study.matrix,
+            analysis.study.period, analysis.study.currency, analysis.plan.accounts,
+            analysis.fit.formula, learned_from(analysis), analysis.matrix.market_share,
+            analysis.study.matrix,
         )  # fmt: skip
 
     @classmethod
@@ -76,8 +79,8 @@ class Wave:
         share, matrix = summary["market_share"], dict(about["parameters"]["matrix"])
         matrix["potential_cut"] = Cut(**matrix["potential_cut"])
         return cls(
-            about["period"], accounts, Formula.from_json(formula), learned,
-            float("nan") if share is None else share,
+            about["period"], about["parameters"]["study"]["currency"], accounts,
+            Formula.from_json(formula), learned, float("nan") if share is None else share,
             MatrixSettings.model_validate(matrix),
         )  # fmt: skip
 
@@ -183,6 +186,22 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
     return pd.concat([frame, shared, analysis.screening.values.add_prefix(INDICATOR)], axis=1)
 
 
+def read_in_order(one: Path, other: Path) -> tuple[Wave, Wave, Path]:
+    """The waves of two runs, the earlier first, and the folder of the later.
+
+    Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2. Raises StudyError where
+    they are the same.
+    """
+    first, second = ((Wave.read(run), run) for run in (one, other))
+    if first[0].period == second[0].period:
+        raise StudyError(
+            Problem(f"both runs are of the period {first[0].period}", file="study.toml",
+                    remedy="Give each wave a [study] period of its own and run it again")
+        )  # fmt: skip
+    (earlier, _), (later, folder) = sorted((first, second), key=lambda wave: wave[0].period)
+    return earlier, later, folder
+
+
 def compare_waves(before: Wave, after: Wave) -> Waves:
     """Compare two waves of a study: what changed, and what of it is more than noise.
 
@@ -199,7 +218,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     Raises
     ------
     StudyError
-        Where the waves share no account.
+        Where the waves share no account, or have other units.
     """
     common = before.accounts.index.intersection(after.accounts.index)
     if len(common) == 0:
@@ -208,6 +227,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
                     remedy="Compare two waves of the same study")
         )  # fmt: skip
     first, second = before.accounts.loc[common], after.accounts.loc[common]
+    _refuse_other_units(before, after, first, second)
     placed = common[(first["zone"] != "") & (second["zone"] != "")]
     rho = persistence(*(w.learned.loc[placed, "error"].to_numpy(float) for w in (before, after)))
     moves = pd.DataFrame(
@@ -237,6 +257,30 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
         targets=_targets_met(first, second),
         persistence=rho,
     )  # fmt: skip
+
+
+def _refuse_other_units(
+    before: Wave, after: Wave, first: pd.DataFrame, second: pd.DataFrame
+) -> None:
+    """Refuse waves in two currencies, or whose figures say so: sales and potential of the middle
+    account (first, second: those in both waves) have grown or shrunk together beyond belief."""
+    remedy = "Give both waves in one currency and unit, for one length of time, and run them again"
+    units = [wave.currency.strip().casefold() for wave in (before, after)]
+    if all(units) and units[0] != units[1]:
+        raise StudyError(
+            Problem(f"{before.period} is in {before.currency}, {after.period} in {after.currency}",
+                    file="study.toml", remedy=remedy)
+        )  # fmt: skip
+    growth = [
+        float(np.median(ratios))
+        for name in ("sales", "potential")
+        if len(ratios := (second[name] / first[name])[(first[name] > 0) & (second[name] > 0)])
+    ]
+    if growth and (min(growth) > MOST_GROWTH or max(growth) < 1 / MOST_GROWTH):
+        raise StudyError(
+            Problem(f"the middle account's figures of {after.period} are {growth[0]:.3g} times "
+                    f"those of {before.period}: another unit", file="accounts.csv", remedy=remedy)
+        )  # fmt: skip
 
 
 def _probabilities(before: Wave, after: Wave, placed: pd.Index, rho: float | None) -> np.ndarray:

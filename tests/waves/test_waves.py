@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +46,15 @@ def wave_pair(folder: Path, seed: int, **world: float) -> tuple[Wave, Wave, pd.S
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Waves:
+def pair() -> tuple[Wave, Wave]:
     names = ("fmcg-supermarkets-2025", "fmcg-supermarkets")
     before, after = (read_wave(ROOT / "data" / name) for name in names)
-    return compare_waves(before, after)
+    return before, after
+
+
+@pytest.fixture(scope="module")
+def shipped(pair: tuple[Wave, Wave]) -> Waves:
+    return compare_waves(*pair)
 
 
 def test_real_moves_are_told_from_noise(tmp_path: Path) -> None:
@@ -186,9 +192,17 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
         write_outputs(
             analysis, figures, inputs_of(analysis.study, analysis.study.file, {}), runs[-1]
         )
+    # In the order of their periods, however they are given; the earlier report stays as it was.
+    swapped = CliRunner().invoke(main, ["compare", *map(str, reversed(runs))])
+    assert swapped.exit_code == 0 and "by period: 2025, then 2026" in swapped.stderr
+    (runs[1] / "waves.json").unlink()
     done = CliRunner().invoke(main, ["compare", *map(str, runs)])
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 0 and not done.stderr and done.stdout == swapped.stdout
+    assert not (runs[0] / "waves.json").exists()
     content = json.loads((runs[1] / "waves.json").read_text())
+    assert (content["before"], content["after"]) == ("2025", "2026")
+    same = CliRunner().invoke(main, ["compare", str(runs[0]), str(runs[0])])
+    assert same.exit_code == 2 and "both runs are of the period 2025" in same.stderr
     assert f"{content['moved']:,} accounts show another zone" in done.stdout
     assert content["turnover"]["kept"] > 0
     # A run's files hold the wave whole.
@@ -196,6 +210,17 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
     direct = compare_waves(*(Wave.of(analyze(ROOT / "data" / run.name)) for run in runs))
     pd.testing.assert_frame_equal(again.moves, direct.moves, atol=0.02, check_dtype=False)
     assert again.share == pytest.approx(direct.share, abs=1e-6)
+
+
+def test_waves_in_other_units_are_refused(pair: tuple[Wave, Wave]) -> None:
+    before, after = pair
+    with pytest.raises(StudyError, match=r"2025 is in USD, 2026 in EUR\. Give both waves in one"):
+        compare_waves(replace(before, currency="USD"), replace(after, currency="EUR"))
+    for factor, said in ((1000, "1.0[0-9]e"), (1 / 12, "0.08")):
+        amounts = {name: after.accounts[name] * factor for name in ("sales", "potential")}
+        other = replace(after, accounts=after.accounts.assign(**amounts))
+        with pytest.raises(StudyError, match=f"2026 are {said}.* those of 2025: another unit"):
+            compare_waves(before, other)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
