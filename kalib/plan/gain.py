@@ -24,8 +24,8 @@ class Attainment:
     """Which part of the gap to comparable accounts is closed in a year.
 
     mean, sd: of its distribution, a fraction; prior: what the study says, `close_gap`; asked,
-    came: currency a year, of the accounts that an earlier wave asked for growth, NaN without one,
-    came beyond what accounts of the same gap gained unasked; accounts: how many they were.
+    came: currency a year, of the accounts that an earlier wave asked for growth, NaN without one;
+    accounts: how many they were; sow_sd: standard deviation of a year's change of SOW among them.
     """
 
     mean: float
@@ -34,6 +34,7 @@ class Attainment:
     asked: float = float("nan")
     came: float = float("nan")
     accounts: int = 0
+    sow_sd: float | None = None
 
     @property
     def learned(self) -> bool:
@@ -79,6 +80,7 @@ def learn_attainment(before: pd.DataFrame, sales: pd.Series, close_gap: float) -
         asked=float(asked[use].sum()),
         came=float(came[use].sum()),
         accounts=int(use.sum()),
+        sow_sd=float((came[use] / frame["potential"].to_numpy(float)[use]).std(ddof=1)),
     )
 
 

@@ -18,6 +18,8 @@ from kalib.plan.gain import (
     gain_points,
     prior_attainment,
 )
+from kalib.plan.parents import SUMMED, plan_parents
+from kalib.plan.proof import Design, design_of, hold_out
 from kalib.plan.territories import assign_reps
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Study
@@ -25,10 +27,6 @@ from kalib.wallet.preview import accounts_html
 from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
-SUMMED = (
-    "sales", "expected_gain", "target_sales", "target_growth", "target_floor", "target_stretch",
-    "target_profit",
-)  # fmt: skip
 ACTIONS = ("go now", "measure first", "defend")
 
 
@@ -46,7 +44,9 @@ class Plan:
     (accounts, growth_rate and sums). handover: DataFrame (account, name, zone, from, to, sales: at
     risk in the change). bridge: DataFrame (step, amount) from today's sales to the target.
     attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of what
-    the attack zone brings, currency a year. Sums agree to the cent. notes: sentences.
+    the attack zone brings, currency a year. proof: the test that a holdout makes, None without
+    one; accounts held out (column holdout) have no team and no growth. parents: see
+    `plan_parents`. Sums agree to the cent. notes: sentences.
     """
 
     accounts: pd.DataFrame
@@ -59,6 +59,8 @@ class Plan:
     bridge: pd.DataFrame
     attainment: Attainment
     growth_points: Mapping[float, float]
+    proof: Design | None
+    parents: pd.DataFrame
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -95,6 +97,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     accounts["team"] = accounts["zone"].map(TEAM_OF_ZONE).fillna("").astype("str")
     accounts["visits_per_year"] = [study.teams.visits(zone) for zone in accounts["zone"]]
     accounts["attack_rank"] = attack_ranks(accounts)
+    accounts["holdout"] = hold_out(accounts["attack_rank"], study.proof.holdout)
+    accounts.loc[accounts["holdout"], "team"] = ""
     accounts["action"] = actions(accounts)
     people = _people(accounts, study, notes)
     accounts["rep_before"] = accounts["rep"]
@@ -102,10 +106,11 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     accounts["rep"] = assigned.owner
     notes += assigned.notes
     accounts = accounts.join(set_targets(accounts, study, notes))
-    attack = accounts["zone"] == "attack"
+    attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
     notes += _ambition(accounts, study, points)
     handover = _handover(accounts)
+    held = accounts["holdout"].any()
     return Plan(
         accounts=accounts,
         teams=_teams(accounts, people, study.teams.visits_per_rep),
@@ -119,6 +124,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
         bridge=_bridge(accounts, study),
         attainment=attainment,
         growth_points=points,
+        proof=design_of(accounts, study.proof.holdout, attainment.sow_sd) if held else None,
+        parents=plan_parents(accounts, matrix.wallet, study),
         notes=tuple(notes),
     )  # fmt: skip
 
@@ -137,7 +144,7 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     something to win (SURE_TO_WIN); "measure first": the other attack accounts, where a measurement
     says whether a visit pays; "defend": the defense zone.
     """
-    attack = accounts["zone"] == "attack"
+    attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     chosen = np.select(
         [attack & sure, attack & ~sure, accounts["zone"] == "defense"], ACTIONS, ""
@@ -204,7 +211,8 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
     are. With company_growth the growth of attack, then defense, is raked to the total; sentences
     that need saying are appended to notes.
     """
-    zone, sales, potential = accounts["zone"], accounts["sales"], accounts["potential"]
+    sales, potential = accounts["sales"], accounts["potential"]
+    zone = accounts["zone"].where(~accounts["holdout"], "held out")
     attack, known = zone == "attack", zone != ""
     room = (accounts["potential_low"] - sales).clip(lower=0).where(known, 0.0).fillna(0.0)
     growth = np.minimum(accounts["expected_gain"], room).where(attack, 0.0).fillna(0.0)

@@ -26,10 +26,10 @@ CONTRACT = (
     "target_sow", "target_growth", "flags",
 )  # fmt: skip
 FURTHER = (
-    "attack_rank", "expected_gain", "action", "growth_rate", "winnable", "win_chance", "at_risk",
-    "peer_sow", "current_ka", "rep_before", "visits_per_year", "target_floor", "target_stretch",
-    "target_profit", "target_source", "top_probability", "margin", "sales_lost", "below_p",
-    "override_by", "override_reason", "survey_rank", "survey_benefit",
+    "parent", "attack_rank", "expected_gain", "holdout", "action", "growth_rate", "winnable",
+    "win_chance", "at_risk", "peer_sow", "current_ka", "rep_before", "visits_per_year",
+    "target_floor", "target_stretch", "target_profit", "target_source", "top_probability",
+    "margin", "sales_lost", "below_p", "override_by", "override_reason", "survey_rank", "survey_benefit",
 )  # fmt: skip
 FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
 MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
@@ -42,6 +42,12 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
     after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
     frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
+    return _rounded(frame)
+
+
+def _rounded(accounts: pd.DataFrame) -> pd.DataFrame:
+    """Amounts to cents, shares to six digits."""
+    frame = accounts.copy()
     for name in frame.select_dtypes("number"):
         money = name.startswith(MONEY) and name[-3:] != "sow"
         frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
@@ -73,6 +79,12 @@ def write_outputs(
     write_json(record, folder / "formula.json")
     write_json(analysis.verdict.to_json(), folder / "verdict.json")
     write_json(figures, folder / "summary.json")
+    plan = analysis.plan
+    if plan.proof:
+        write_json(plan.proof.to_json(), folder / "proof.json")
+    if len(plan.parents):
+        parents = _rounded(plan.parents.reset_index())
+        _no_formulas(parents).to_csv(folder / "parents.csv", index=False, lineterminator="\n")
     write_json(source, folder / "run.json")
 
 

@@ -284,10 +284,11 @@ class Targets(_Section):
 
 
 class Proof(_Section):
-    """[proof]: what attacking brings. Checked; nothing is computed of it yet."""
+    """[proof]: a test of what attacking brings."""
 
     holdout: Number = Field(default=0.0, ge=0, le=0.5)
-    """Fraction of the attack accounts that are kept as they are."""
+    """Fraction of the attack accounts that are left as they are, chosen by chance; 0 for none. They
+    prove, a wave later, what attacking the others brought."""
 
 
 class ReportSettings(_Section):

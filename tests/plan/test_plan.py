@@ -12,7 +12,7 @@ import pytest
 from conftest import columns_shown
 
 from kalib.analysis import Analysis, analyze
-from kalib.plan.plan import SUMMED
+from kalib.plan.parents import SUMMED
 from kalib.plan.territories import assign_reps
 
 

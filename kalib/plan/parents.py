@@ -1,0 +1,92 @@
+"""Chains as they buy: potential, share, zone and target of parents, from their accounts' draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.distribution import Distribution
+from kalib.matrix.matrix import place
+from kalib.study.settings import Study
+from kalib.wallet.wallet import Wallet, share_of_wallet
+
+DRAWS, SEED = 4000, 23
+CELLS = 16_000_000  # draws x accounts held at once: 64 MB of 32-bit numbers
+SUMMED = (
+    "sales", "expected_gain", "target_sales", "target_growth", "target_floor", "target_stretch",
+    "target_profit",
+)  # fmt: skip
+TOTALS = ("potential", "winnable", "at_risk", "visits_per_year", *SUMMED)
+
+
+def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.DataFrame:
+    """One row per parent, with the columns of the accounts.
+
+    accounts: of the plan (N rows), in the wallet's order, with `parent`, "" where there is none.
+
+    Sales, potential, gains and targets are the sums of the parent's accounts, exactly; intervals
+    and zones come from joint draws of their potentials, so that what accounts' errors share is in
+    them. Parents are placed among parents by the study's cuts. Empty without parents.
+    """
+    given = accounts["parent"] if "parent" in accounts else pd.Series("", accounts.index)
+    known = accounts[(given != "") & accounts["potential"].notna()]
+    if known.empty:
+        return accounts.iloc[:0].rename_axis("parent")
+    code, names = pd.factorize(known["parent"], sort=True)
+    rows = accounts.index.get_indexer(known.index)
+    sums = known.groupby("parent")[list(TOTALS)].sum()
+    frame = sums.join(_described(known)).assign(accounts=known.groupby("parent").size())
+    potential, loadings = _together(wallet, rows, code, len(names))
+    tail = (1 - study.formula.confidence) / 2
+    low, high = potential.quantile(tail), potential.quantile(1 - tail)
+    frame["potential_low"], frame["potential_high"] = low, high
+    frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
+    frame["sow_low"], frame["sow_high"] = frame["sales"] / high, frame["sales"] / low
+    frame["below_market"] = (frame["sow_high"] < wallet.market_share).to_numpy()
+    whole = replace(wallet, accounts=frame, distribution=potential, loadings=loadings)
+    placed = place(whole, study.matrix).accounts
+    placed["target_sow"] = placed["target_sales"] / placed["potential"]
+    placed["growth_rate"] = placed["target_growth"] / placed["sales"].where(placed["sales"] > 0)
+    return placed
+
+
+def _described(known: pd.DataFrame) -> pd.DataFrame:
+    """What is said of a parent: the source of most of its potential, and whether any account of it
+    is extrapolated or a key account today."""
+    groups = known.groupby("parent")
+    by_source = (
+        known.groupby(["parent", "potential_source"])["potential"].sum().unstack(fill_value=0)
+    )
+    return pd.DataFrame(
+        {
+            "name": list(groups.groups),
+            "region": "", "segment": "", "rep": "", "flags": "",
+            "potential_source": by_source.idxmax(axis=1),
+            "extrapolated": groups["extrapolated"].any(),
+            "current_ka": groups["current_ka"].max(),
+        }
+    )  # fmt: skip
+
+
+def _together(
+    wallet: Wallet, rows: np.ndarray, code: np.ndarray, count: int
+) -> tuple[Distribution, np.ndarray]:
+    """The distribution of each parent's potential, and the loadings of what parents share.
+
+    rows: accounts (n,); code: (n,) the parent of each, below count.
+    """
+    from scipy.sparse import csr_array
+
+    member = csr_array((np.ones(len(rows), np.float32), (np.arange(len(rows)), code)))
+    each = wallet.distribution[rows]
+    shared = wallet.loadings[rows]
+    size = max(1, min(DRAWS, CELLS // len(rows)))
+    drawn = np.concatenate(
+        [each.draws(size, shared, SEED + k) @ member for k in range(-(-DRAWS // size))]
+    )
+    levels = each.levels
+    sums = Distribution(levels, np.quantile(drawn, levels, axis=0).T.astype(np.float32))
+    parts = member.T @ (shared * each.sd()[:, None])
+    return sums, (parts / np.maximum(drawn.std(axis=0), 1e-12)[:, None]).astype(np.float32)

@@ -1,0 +1,68 @@
+"""Chains as they buy: sums to the cent, intervals and zones from the accounts' joint draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kalib.analysis import Analysis
+from kalib.matrix.matrix import place
+from kalib.plan.plan import Plan, plan_sales
+
+
+def with_parents(analysis: Analysis) -> Plan:
+    """The plan of a study, its accounts given to a few parents and some to none."""
+    wallet = analysis.wallet
+    rng = np.random.default_rng(6)
+    names = np.array(["", *(f"chain {k}" for k in range(8))])
+    accounts = wallet.accounts.assign(parent=names[rng.integers(0, 9, len(wallet.accounts))])
+    study = analysis.study
+    return plan_sales(place(replace(wallet, accounts=accounts), study.matrix), study)
+
+
+@pytest.fixture(scope="module")
+def plan(phones: Analysis) -> Plan:
+    return with_parents(phones)
+
+
+def test_parents_add_up_to_the_cent(plan: Plan) -> None:
+    own = plan.accounts[plan.accounts["parent"] != ""]
+    sums = own.groupby("parent")
+    assert plan.parents.index.tolist() == [f"chain {k}" for k in range(8)]
+    for name in ("sales", "potential", "expected_gain", "target_sales", "target_growth"):
+        pd.testing.assert_series_equal(
+            plan.parents[name].round(2), sums[name].sum().round(2), check_names=False
+        )
+    assert plan.parents["accounts"].sum() == len(own)
+    assert plan.parents["zone"].isin(["attack", "defense", "maintenance", "watch"]).all()
+
+
+def test_intervals_come_from_joint_draws(phones: Analysis, plan: Plan) -> None:
+    wallet = phones.wallet
+    drawn = wallet.distribution.draws(4000, wallet.loadings, seed=99)
+    for parent, row in plan.parents.iterrows():
+        mine = (plan.accounts["parent"] == parent).to_numpy()
+        low, high = np.quantile(drawn[:, mine].sum(axis=1), [0.05, 0.95])
+        assert row["potential_low"] == pytest.approx(low, rel=0.02)
+        assert row["potential_high"] == pytest.approx(high, rel=0.02)
+        assert row["potential_low"] <= row["potential"] <= row["potential_high"]
+        assert row["sow"] == pytest.approx(row["sales"] / row["potential"])
+
+
+def test_without_parents_there_are_none(phones: Analysis) -> None:
+    assert phones.plan.parents.empty
+
+
+def test_accounts_held_out_are_left_as_they_are(phones: Analysis) -> None:
+    study = phones.study.model_copy(
+        update={"proof": phones.study.proof.model_copy(update={"holdout": 0.2})}
+    )
+    plan = plan_sales(phones.matrix, study)
+    held = plan.accounts[plan.accounts["holdout"]]
+    assert len(held) == plan.proof.held == 2 and set(held["zone"]) == {"attack"}
+    assert (held["target_growth"] == 0).all() and (held["team"] == "").all()
+    assert (held["rep"] == held["rep_before"]).all() and held["attack_rank"].notna().all()
+    assert phones.plan.proof is None and not phones.plan.accounts["holdout"].any()
