@@ -30,8 +30,7 @@ def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.Dat
     and zones come from joint draws of their potentials, so that what accounts' errors share is in
     them. Parents are placed among parents by the study's cuts. Empty without parents.
     """
-    given = accounts["parent"] if "parent" in accounts else pd.Series("", accounts.index)
-    known = accounts[(given != "") & accounts["potential"].notna()]
+    known = accounts[(accounts["parent"] != "") & accounts["potential"].notna()]
     if known.empty:
         return accounts.iloc[:0].rename_axis("parent")
     code, names = pd.factorize(known["parent"], sort=True)

@@ -29,7 +29,8 @@ FURTHER = (
     "parent", "attack_rank", "expected_gain", "holdout", "action", "growth_rate", "winnable",
     "win_chance", "at_risk", "peer_sow", "current_ka", "rep_before", "visits_per_year",
     "target_floor", "target_stretch", "target_profit", "target_source", "top_probability",
-    "margin", "sales_lost", "below_p", "override_by", "override_reason", "survey_rank", "survey_benefit",
+    "margin", "sales_lost", "below_p", "override_by", "override_reason", "survey_rank",
+    "survey_benefit",
 )  # fmt: skip
 FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
 MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
