@@ -254,7 +254,7 @@ class _Filler(Formatter):
             return words.say("interval", value=words.share(value), low=words.share(low),
                              high=words.share(high))  # fmt: skip
         if spec.startswith("number"):
-            return words.number(value, int(spec[6:]))
+            return words.number(value, int(spec[6:] or not float(value).is_integer()))
         if spec == "str":
             return str(value)
         if spec == "list":
