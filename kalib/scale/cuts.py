@@ -7,98 +7,148 @@ from typing import Any
 import numpy as np
 
 from kalib.errors import Problem, StudyError
-from kalib.scale.recipe import Recipe
+from kalib.scale.expression import Cuts, chance_below, place_of
+from kalib.scale.recipe import Recipe, RunCuts
 from kalib.scale.sources import fetched
 
-BUCKETS = 1024  # per unit of log potential: few rows share a bucket, however many the table has
+BUCKETS = 1024  # per unit of what is ordered: few rows share one, however many the table has
 
 
-def compute_cuts(staged: Any, recipe: Recipe, file: str) -> tuple[float, float]:
-    """Potential cut (currency a year) and SOW cut (fraction) of rows staged for scoring.
+class Order:
+    """The values of a column from the largest down, of a table of any size.
 
-    file: what messages call the table.
-
-    Counts and sums by bucket of log potential, then the values of the bucket that the cut falls in:
-    memory does not grow with the rows, and the result is that of sorting them all. Raises
-    StudyError where no row has a potential.
+    rows: their number; sum: of the values; along: sum of another column. Counts and sums by bucket,
+    then the values of the bucket that is asked for: memory does not grow with the rows, and the
+    result is that of sorting them.
     """
-    known = staged.filter(staged.kalib_potential.notnull())
-    known = known.mutate(
-        kalib_bucket=(known.kalib_potential.ln() * BUCKETS).floor().cast("int64"),
-        kalib_both=known.kalib_sales.notnull().ifelse(known.kalib_potential, None),
-    )
-    buckets = _arrays(
-        known.group_by("kalib_bucket").aggregate(
-            count=known.count(),
-            potential=known.kalib_potential.sum(),
-            sales=known.kalib_sales.sum(),
-            both=known.kalib_both.sum(),
-        ),
-        by="kalib_bucket",
-    )
-    if not len(buckets["count"]):
+
+    def __init__(self, table: Any, value: Any, scale: Any, along: Any) -> None:
+        """value: what is ordered; scale: an expression in the same order, which is cut into
+        buckets."""
+        bucket = (scale * BUCKETS).floor().cast("int64")
+        self.table = table.select(value=value, bucket=bucket, along=along)
+        found = _arrays(
+            self.table.group_by("bucket").aggregate(
+                n=self.table.count(), sum=self.table.value.sum(), along=self.table.along.sum()
+            )
+        )
+        self.buckets, self.above, self.sums = (
+            found["bucket"],
+            *(found[c].cumsum() for c in ("n", "sum")),
+        )
+        self.rows = int(self.above[-1]) if len(self.above) else 0
+        self.sum = float(self.sums[-1]) if self.rows else 0.0
+        self.along = float(np.nansum(found["along"]))
+        self.seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def at(self, rank: int) -> tuple[float, int, int]:
+        """The value at a rank, 0 for the largest; how many lie above it, and how many are it."""
+        k = int(np.searchsorted(self.above, rank, side="right"))
+        values, counts = self._inside(k)
+        first = (self.above[k - 1] if k else 0) + counts.cumsum() - counts
+        i = int(np.searchsorted(first, rank, side="right")) - 1
+        return float(values[i]), int(first[i]), int(counts[i])
+
+    def reaching(self, part: float) -> float:
+        """The value at which the sum from the largest down reaches a part of the whole."""
+        goal = part * self.sum * (1 - 1e-12)
+        k = min(int(np.searchsorted(self.sums, goal)), len(self.sums) - 1)
+        values, counts = self._inside(k)
+        running = (self.sums[k - 1] if k else 0.0) + (values * counts).cumsum()
+        return float(values[min(int(np.searchsorted(running, goal)), len(values) - 1)])
+
+    def _inside(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The values in a bucket and how often each is there."""
+        if k not in self.seen:
+            inside = self.table.filter(self.table.bucket == int(self.buckets[k]))
+            found = _arrays(inside.group_by("value").aggregate(n=inside.count()))
+            self.seen[k] = found["value"], found["n"]
+        return self.seen[k]
+
+
+def compute_cuts(staged: Any, decisive: Any, recipe: Recipe, file: str) -> Cuts:
+    """The cuts of rows staged for scoring.
+
+    decisive: the same rows without what is only shown, which may be held where all can't; file:
+    what messages call the table. Raises StudyError where no row has a potential.
+    """
+    known = decisive.filter(decisive.kalib_potential.notnull())
+    potential, sales = known.kalib_potential, known.kalib_sales
+    order = Order(known, potential, potential.ln(), sales)
+    if not order.rows:
         raise StudyError(
             Problem("no row has all indicators of the formula", file=file,
                     column=", ".join(recipe.surveyed), remedy="Fill them in")
         )  # fmt: skip
-    share = _share(recipe, file, np.nansum(buckets["sales"]), np.nansum(buckets["both"]))
-    if recipe.cut_kind == "value":
-        return recipe.cut_value, share
-    return _ordered_cut(known, recipe, buckets), share
-
-
-def _share(recipe: Recipe, file: str, sales: float, potential: float) -> float:
-    if recipe.share_cut != "market":
-        share = float(recipe.share_cut)
-    elif potential:
-        share = float(sales / potential)
+    share = _share(recipe, order.along, order.sum, file)
+    line = _line(recipe, order)
+    size = _key_number(known, recipe, line, order.rows)
+    if not size:
+        return Cuts(line, share, -np.inf)
+    place = place_of(known, recipe, line)
+    if recipe.spread is None:  # the larger the potential, the likelier it is high
+        value, before, tied = order.at(size - 1)
+        last = known.filter(potential == value)
+        worst = float(fetched(last.aggregate(place=place_of(last, recipe, line).max()))[0]["place"])
     else:
-        share = 0.0
-    if share <= 0:
+        scale = -place if recipe.form == "linear" else -place.ln()
+        value, before, tied = Order(known, -place, scale, sales).at(size - 1)
+        worst = -value
+    if before + tied == size:
+        return Cuts(line, share, worst)
+    # More accounts are as likely as the last key one: the smaller ids are key.
+    alike = staged.filter(place_of(staged, recipe, line) == worst).order_by("kalib_account")
+    ids = fetched(alike.select("kalib_account").limit(1, offset=size - before - 1))
+    return Cuts(line, share, worst, str(ids[0]["kalib_account"]))
+
+
+def run_cuts(recipe: Recipe, cuts: RunCuts) -> Cuts:
+    """The cuts of the run, the last key account as likely to be high as the run's."""
+    points, chances, _, _ = recipe.knots
+    place = np.interp(1 - cuts.key_probability, chances, points)
+    return Cuts(cuts.potential_cut, cuts.sow_cut, float(place))
+
+
+def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
+    if recipe.study.matrix.share_cut != "market":
+        return float(recipe.study.matrix.share_cut)
+    if sales <= 0:
         raise StudyError(
             Problem("sales add up to nothing where potential is known, so that there is no market "
                     "share", file=file, column=recipe.sales,
                     remedy="Give our sales, or take the run's cuts with --cuts run")
         )  # fmt: skip
-    return share
+    return sales / potential
 
 
-def _ordered_cut(known: Any, recipe: Recipe, buckets: dict[str, np.ndarray]) -> float:
-    """The cut that depends on the order of potential; buckets from the largest down."""
-    above, sums = np.cumsum(buckets["count"]), np.cumsum(buckets["potential"])
-    rows = int(above[-1])
-    if recipe.cut_kind == "pareto":
-        goal = recipe.cut_value * sums[-1] * (1 - 1e-12)
-        first = last = min(int(np.searchsorted(sums, goal)), len(sums) - 1)
-        places = []
-    else:
-        if recipe.cut_kind == "top":
-            places = [min(int(recipe.cut_value), rows) - 1]
-        else:  # numpy's linear quantile, counted from the largest
-            place = (1 - recipe.cut_value) * (rows - 1)
-            places = [int(np.floor(place)), min(int(np.floor(place)) + 1, rows - 1)]
-        first, last = (
-            int(np.searchsorted(above, p, side="right")) for p in (places[0], places[-1])
-        )
-    chosen = buckets["kalib_bucket"][first : last + 1].astype(int).tolist()
-    inside = known.filter(known.kalib_bucket.isin(chosen))
-    values = inside.group_by(value=inside.kalib_potential).aggregate(count=inside.count())
-    found = _arrays(values, by="value")
-    value, count = found["value"], found["count"]
-    if recipe.cut_kind == "pareto":
-        before = sums[first - 1] if first else 0.0
-        running = before + np.cumsum(value * count)
-        return float(value[min(int(np.searchsorted(running, goal)), len(value) - 1)])
-    before = above[first - 1] if first else 0
-    ranks = np.searchsorted(np.cumsum(count), np.array(places) - before, side="right")
-    ordered = value[np.minimum(ranks, len(value) - 1)]
-    if recipe.cut_kind == "top":
-        return float(ordered[0])
-    fraction = (1 - recipe.cut_value) * (rows - 1) - places[0]
-    return float(ordered[0] + fraction * (ordered[1] - ordered[0]))
+def _line(recipe: Recipe, order: Order) -> float:
+    """The potential cut, as `kalib.matrix.matrix.potential_cut` of all potentials."""
+    cut, rows = recipe.study.matrix.potential_cut, order.rows
+    value = cut.value
+    if cut.kind == "value":
+        return value
+    if cut.kind == "top":
+        return order.at(min(int(value), rows) - 1)[0]
+    if cut.kind == "pareto":
+        return order.reaching(value)
+    place = (1 - value) * (rows - 1)  # numpy's linear quantile, counted from the largest
+    above, below = (order.at(min(int(place) + k, rows - 1))[0] for k in (0, 1))
+    return above + (place - int(place)) * (below - above)
 
 
-def _arrays(expression: Any, by: str) -> dict[str, np.ndarray]:
-    """The columns of a small table (n,), NaN for NULL, rows in falling order of one of them."""
-    rows = sorted(fetched(expression), key=lambda row: -row[by])
+def _key_number(known: Any, recipe: Recipe, line: float, rows: int) -> int:
+    """How many accounts are key, as `kalib.matrix.matrix.key_accounts` counts them."""
+    cut = recipe.study.matrix.potential_cut
+    if cut.kind == "quantile":
+        return rows - int(np.ceil(cut.value * (rows - 1) - 1e-9))
+    if cut.kind == "top":
+        return min(int(cut.value), rows)
+    below = chance_below(place_of(known, recipe, line), recipe)
+    return int(np.floor(rows - fetched(known.aggregate(below=below.sum()))[0]["below"] + 0.5))
+
+
+def _arrays(expression: Any) -> dict[str, np.ndarray]:
+    """The columns of a small table (n,), NaN for NULL, rows in falling order of the first."""
+    first = expression.columns[0]
+    rows = sorted(fetched(expression), key=lambda row: -row[first])
     return {name: np.array([row[name] for row in rows], dtype=float) for name in expression.columns}

@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kalib.errors import Problem, StudyError, need
-from kalib.formula.predictive import real
 from kalib.indicators.terms import LEAST_LOGGED
-from kalib.scale.recipe import Recipe, Step, read_recipe, read_record
+from kalib.scale.cuts import run_cuts
+from kalib.scale.expression import score, stage
+from kalib.scale.recipe import Recipe, RunCuts, Term, read_recipe
+
+SHOWN = ("account", "sales", "potential", "potential_low", "potential_high")
+PLACED = (*SHOWN, "sow", "zone", "team")
+# What ibis calls a dialect, "" where it changes names or needs the engine: sqlglot then translates.
+IBIS_NAMES = {"tsql": "mssql", "bigquery": ""}
 
 
 def export_formula(run: Path, dialect: str) -> str:
@@ -24,38 +30,34 @@ def export_formula(run: Path, dialect: str) -> str:
         "text": as_text,
     }
     recipe = read_recipe(run)
-    return writers[dialect](recipe) if dialect in writers else as_select(run, recipe, dialect)
+    return writers[dialect](recipe) if dialect in writers else as_select(recipe, dialect)
 
 
-def as_select(run: Path, recipe: Recipe, dialect: str) -> str:
-    """The scoring SELECT over a table named accounts."""
+def as_select(recipe: Recipe, dialect: str) -> str:
+    """The scoring SELECT over a table named accounts: what `kalib score` runs, with the run's cuts.
+
+    A run without cuts (of `kalib fit`) has no zones.
+    """
     need("scale")
+    import ibis
     import sqlglot
+    from ibis.backends.sql import compilers
 
     known = sorted(name for name in sqlglot.Dialect.classes if name)
     if dialect not in known:
         others = ", ".join(["excel", "python", "text", *known])
         raise StudyError(Problem(f"unknown dialect {dialect!r}", remedy=f"One of {others}"))
-    formula = read_record(run, "formula")
-    account, sales = (f'"{name.replace(chr(34), chr(34) * 2)}"'
-                      for name in (recipe.account, recipe.sales))  # fmt: skip
-    query = (
-        f"SELECT {account} AS account, {sales} AS sales, {formula['sql']} AS potential, "
-        f"{formula['sql_low']} AS potential_low, {formula['sql_high']} AS potential_high "
-        "FROM accounts"
-    )
-    if recipe.run_cuts:
-        high = f"potential >= {real(recipe.run_cuts[0])}"
-        loyal = f"sales / potential >= {real(recipe.run_cuts[1])}"
-        rest = ((f"NOT {high}", loyal, "maintenance"), (f"NOT {high}", f"NOT {loyal}", "watch"))
-        zones = ((high, f"NOT {loyal}", "attack"), (high, loyal, "defense"), *rest)
-        zone = " ".join(f"WHEN {a} AND {b} THEN '{name}'" for a, b, name in zones)
-        team = f"WHEN {high} AND NOT {loyal} THEN 'hunter' WHEN {high} THEN 'farmer'"
-        query = (
-            f"SELECT scored.*, sales / potential AS sow, CASE {zone} END AS zone, "
-            f"CASE {team} END AS team FROM ({query}) AS scored"
-        )
-    return sqlglot.transpile(query, write=dialect, pretty=True)[0] + ";"
+    kinds = dict.fromkeys((recipe.account, *recipe.textual), "string")
+    kinds |= dict.fromkeys((recipe.sales, *recipe.numeric), "float64")
+    columns = PLACED if recipe.run_cuts else SHOWN
+    cuts = run_cuts(recipe, recipe.run_cuts or RunCuts(potential_cut=1, sow_cut=1))
+    staged = stage(ibis.table(kinds, name="accounts"), recipe, columns)
+    query = score(staged, recipe, cuts, columns)
+    name = IBIS_NAMES.get(dialect, dialect)
+    if name and hasattr(compilers, name):
+        return f"{ibis.to_sql(query, name)};"
+    text = str(ibis.to_sql(query, "postgres"))
+    return sqlglot.transpile(text, read="postgres", write=dialect, pretty=True)[0] + ";"
 
 
 def as_excel(recipe: Recipe) -> str:
@@ -70,17 +72,17 @@ def as_excel(recipe: Recipe) -> str:
     def quoted(text: str) -> str:
         return '"' + text.replace('"', '""') + '"'
 
-    def term(step: Step) -> str:
+    def term(step: Term) -> str:
         factor = f"({number(step.coefficient)})"
         if step.transform == "level":
             # Excel's own = takes "Mall" for "mall".
-            return f"IF(EXACT({cell(step.indicator)},{quoted(step.level)}),{factor},0)"
+            return f"IF(EXACT({cell(step.indicator)},{quoted(step.level or '')}),{factor},0)"
         if step.transform == "log":
             inside = f"{cell(step.indicator)}+{number(step.shift)}"
             return f"{factor}*LN(MAX({inside},{number(LEAST_LOGGED)}))"
         return f"{factor}*{cell(step.indicator)}"
 
-    line = "+".join([f"({number(recipe.intercept)})", *map(term, recipe.steps)])
+    line = "+".join([f"({number(recipe.intercept)})", *map(term, recipe.terms)])
     factor = number(recipe.smearing)
     for level, own in _factors(recipe).items():
         factor = f"IF(EXACT({cell(_indicator(recipe))},{quoted(level)}),{number(own)},{factor})"
@@ -89,7 +91,7 @@ def as_excel(recipe: Recipe) -> str:
         if recipe.form == "linear"
         else f"EXP({line})*{factor}"
     )
-    names = dict.fromkeys(step.indicator for step in recipe.steps)
+    names = dict.fromkeys(step.indicator for step in recipe.terms)
     blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
     return f'=IF(OR({blank}),"",{value})'
 
@@ -97,7 +99,7 @@ def as_excel(recipe: Recipe) -> str:
 def as_python(recipe: Recipe) -> str:
     """A function of one row, a mapping of column to value."""
 
-    def term(step: Step) -> str:
+    def term(step: Term) -> str:
         value = f"row[{step.indicator!r}]"
         if step.transform == "level":
             return f"({step.coefficient!r} if {value} == {step.level!r} else 0.0)"
@@ -106,7 +108,7 @@ def as_python(recipe: Recipe) -> str:
             return f"{step.coefficient!r} * math.log(max({inside}, {LEAST_LOGGED!r}))"
         return f"{step.coefficient!r} * {value}"
 
-    lines = [f"        {recipe.intercept!r}", *(f"        + {term(s)}" for s in recipe.steps)]
+    lines = [f"        {recipe.intercept!r}", *(f"        + {term(s)}" for s in recipe.terms)]
     factors = _factors(recipe)
     own = f"row[{_indicator(recipe)!r}], {recipe.smearing!r}" if factors else ""
     factor = f"{dict(factors)!r}.get({own})" if factors else repr(recipe.smearing)
@@ -124,14 +126,14 @@ def as_python(recipe: Recipe) -> str:
 def as_text(recipe: Recipe) -> str:
     """The formula in words, in full precision."""
 
-    def term(step: Step) -> str:
+    def term(step: Term) -> str:
         if step.transform == "level":
             return f"{step.coefficient!r} where {step.indicator} is {step.level!r}"
         inside = step.indicator + (f" + {step.shift!r}" if step.shift else "")
         shown = f"ln({inside})" if step.transform == "log" else inside
         return f"{step.coefficient!r} × {shown}"
 
-    lines = [f"  {recipe.intercept!r}", *(f"  + {term(step)}" for step in recipe.steps)]
+    lines = [f"  {recipe.intercept!r}", *(f"  + {term(step)}" for step in recipe.terms)]
     if recipe.form == "linear":
         return "\n".join(["potential =", *lines, f"and at least {recipe.floor!r}"])
     factors = _factors(recipe)
@@ -147,7 +149,8 @@ def as_text(recipe: Recipe) -> str:
 
 def _factors(recipe: Recipe) -> Mapping[str, float]:
     """Smearing factors of the levels that have their own."""
-    return recipe.spread.smearing if recipe.spread and recipe.form != "linear" else {}
+    levels = recipe.spread.levels if recipe.spread and recipe.form != "linear" else ()
+    return {of.level: of.smearing for of in levels}
 
 
 def _indicator(recipe: Recipe) -> str:

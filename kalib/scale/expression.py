@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,21 @@ NO_LIMIT = 2**62
 LARGEST = 1e300  # a potential beyond it is a slip of the data: unknown, as if not a number
 
 
+class Cuts(NamedTuple):
+    """The lines between the zones.
+
+    potential: currency a year; sow: fraction; place: where in the distribution of its error the
+    potential cut lies for the last of the key accounts (see `place_of`), which are sure to be high
+    with the probability beyond it; last: the last id that is key among accounts for which it lies
+    just there, None where they all are.
+    """
+
+    potential: float
+    sow: float
+    place: float
+    last: str | None = None
+
+
 def with_potential(table: Any, recipe: Recipe) -> Any:
     """The table with kalib_line (fitted working value), kalib_sales and kalib_potential.
 
@@ -32,15 +47,15 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
     import ibis
 
     line: Any = ibis.literal(1).cast("float64") * recipe.intercept  # alone it were a DECIMAL
-    for step in recipe.steps:
+    for step in recipe.terms:
         if step.transform == "identity":
             line = line + step.coefficient * table[step.indicator]
         elif step.transform == "log":
             inside = table[step.indicator] + step.shift if step.shift else table[step.indicator]
             inside = (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside)
             line = line + step.coefficient * inside.ln()
-    for name in dict.fromkeys(s.indicator for s in recipe.steps if s.transform == "level"):
-        steps = [s for s in recipe.steps if s.transform == "level" and s.indicator == name]
+    for name in dict.fromkeys(s.indicator for s in recipe.terms if s.transform == "level"):
+        steps = [s for s in recipe.terms if s.transform == "level" and s.indicator == name]
         branches = [(table[name] == s.level, s.coefficient) for s in steps]
         line = line + table[name].notnull().ifelse(ibis.cases(*branches, else_=0.0), ibis.null())
     table = table.mutate(kalib_line=line, kalib_sales=table[recipe.sales])
@@ -64,17 +79,18 @@ def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = Fal
     formula hundreds of times a row (PostgreSQL).
     """
     t = with_potential(table, recipe)
-    kept = {name: t[name] for name in columns if name not in OUTPUT}
-    if recipe.spread:
-        kept[recipe.spread.indicator] = t[recipe.spread.indicator]
-    if recipe.form == "linear":
-        kept["kalib_line"] = t.kalib_line
-    if "account" in columns:
-        kept["kalib_account"] = t[recipe.account].cast("string")
+    kept = {name: t[name] for name in (*columns, *decisive_columns(recipe)) if name not in OUTPUT}
+    kept["kalib_account"] = t[recipe.account].cast("string")
     if "extrapolated" in columns:
         kept["kalib_outside"] = _outside(t, recipe)
-    staged = t.select(**kept, kalib_sales=t.kalib_sales, kalib_potential=t.kalib_potential)
-    return _settled(staged, fenced)
+    return _settled(t.select(**kept), fenced)
+
+
+def decisive_columns(recipe: Recipe) -> tuple[str, ...]:
+    """What the cuts are computed from."""
+    line = ["kalib_line"] if recipe.form == "linear" else []
+    level = [recipe.spread.indicator] if recipe.spread else []
+    return ("kalib_sales", "kalib_potential", *line, *level)
 
 
 def _settled(table: Any, fenced: bool) -> Any:
@@ -84,14 +100,14 @@ def _settled(table: Any, fenced: bool) -> Any:
 def score(
     staged: Any,
     recipe: Recipe,
-    cuts: tuple[float, float],
+    cuts: Cuts,
     columns: Sequence[str] = USUAL,
     fenced: bool = False,
 ) -> Any:
     """Every row with its potential, SOW, zone and their probabilities.
 
-    staged: rows of `stage`; cuts: potential (currency a year) and SOW (fraction), taken as fixed;
-    columns, fenced: as there.
+    staged: rows of `stage`; cuts: taken as fixed; columns, fenced: as there. The zone is as
+    `kalib.matrix.matrix.place_accounts` has it, the probabilities in closed form.
     """
     import ibis
 
@@ -100,21 +116,26 @@ def score(
         kalib_low=low,
         kalib_high=high,
         kalib_sow=staged.kalib_sales / staged.kalib_potential,
-        kalib_cut=_place(staged, recipe, ibis.literal(1).cast("float64") * cuts[0]),
-        kalib_due=_place(staged, recipe, staged.kalib_sales * (1 / cuts[1])),
+        kalib_cut=place_of(staged, recipe, cuts.potential),
+        kalib_due=place_of(staged, recipe, staged.kalib_sales * (1 / cuts.sow)),
     )
     t = _settled(t, fenced)
     # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
     t = t.mutate(
-        kalib_at_cut=_distribution(t.kalib_cut, recipe),
-        kalib_at_share=_distribution(t.kalib_due, recipe),
-        kalib_is_high=t.kalib_potential >= cuts[0],
-        kalib_is_loyal=t.kalib_sow >= cuts[1],
+        kalib_at_cut=chance_below(t.kalib_cut, recipe),
+        kalib_at_share=chance_below(t.kalib_due, recipe),
+        kalib_is_high=_is_key(t, cuts).ifelse(1, 0),  # T-SQL has no columns of true and false
     )
     t = _settled(t, fenced)
+    # Attack is likelier than defense where less than half of what lies above the potential cut is
+    # less than what the sales make up, watch than maintenance where less than half below it is.
+    half = (t.kalib_at_cut + t.kalib_is_high) * 0.5
+    even = (t.kalib_at_share == half) & (t.kalib_sow >= cuts.sow)
+    loyal = (t.kalib_at_share > half) | even
+    t = _settled(t.mutate(kalib_is_loyal=loyal.ifelse(1, 0)), fenced)
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
-    is_high, is_loyal = t.kalib_is_high, t.kalib_is_loyal
+    is_high, is_loyal = t.kalib_is_high == 1, t.kalib_is_loyal == 1
 
     def by_zone(
         attack: Any, defense: Any, maintenance: Any, watch: Any, *, unknown: Any = ""
@@ -164,8 +185,8 @@ def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float
         return common
     level, one = table[recipe.spread.indicator], ibis.literal(1).cast("float64")  # no DECIMALs
     own = [
-        (level == name, one * float(number(ratio, recipe.spread.smearing[name])))
-        for name, ratio in recipe.spread.ratio.items()
+        (level == of.level, one * float(number(of.ratio, of.smearing)))
+        for of in recipe.spread.levels
     ]
     return ibis.cases(*own, else_=one * common)
 
@@ -181,22 +202,22 @@ def _ratio(table: Any, recipe: Recipe) -> Any:
 def _spread(t: Any, recipe: Recipe) -> Any:
     """Scale of the error of a linear form: a number, or an expression of fitted value and level."""
     ratio = _ratio(t, recipe)
-    if not recipe.power:
-        return recipe.size * ratio
-    low = recipe.low_fitted
+    if not recipe.error.power:
+        return recipe.error.size * ratio
+    low = recipe.error.low_fitted
     base = (t.kalib_line < low).ifelse(low, t.kalib_line)
-    return recipe.size * ratio * base.pow(recipe.power)
+    return recipe.error.size * ratio * base.pow(recipe.error.power)
 
 
 def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
     """Ends of the interval of potential, currency a year."""
     if recipe.form != "linear":
         low, high = (
-            t.kalib_potential * _by_level(t, recipe, partial(_factor, z * recipe.size))
-            for z in (recipe.low, recipe.high)
+            t.kalib_potential * _by_level(t, recipe, partial(_factor, z * recipe.error.size))
+            for z in (recipe.knots.low, recipe.knots.high)
         )
         return low, high
-    ends = [t.kalib_line + z * _spread(t, recipe) for z in (recipe.low, recipe.high)]
+    ends = [t.kalib_line + z * _spread(t, recipe) for z in (recipe.knots.low, recipe.knots.high)]
     known = t.kalib_potential.notnull()
     low, high = (known.ifelse((end < recipe.floor).ifelse(recipe.floor, end), None) for end in ends)
     return low, high
@@ -207,21 +228,33 @@ def _factor(error: float, ratio: float, smearing: float) -> float:
     return float(np.exp(error * ratio)) / smearing
 
 
-def _place(t: Any, recipe: Recipe, amount: Any) -> Any:
-    """Where in the distribution of the error a potential of that amount lies."""
+def _is_key(t: Any, cuts: Cuts) -> Any:
+    if cuts.last is None:
+        return t.kalib_cut <= cuts.place
+    tied = (t.kalib_cut == cuts.place) & (t.kalib_account <= cuts.last)
+    return (t.kalib_cut < cuts.place) | tied
+
+
+def place_of(t: Any, recipe: Recipe, amount: Any) -> Any:
+    """Where in the distribution of the error a potential of that amount lies: the lower, the
+    likelier is more."""
+    import ibis
+
+    if isinstance(amount, float):
+        amount = ibis.literal(1).cast("float64") * amount  # alone it were a DECIMAL
     if recipe.form != "linear":
         place = amount * _smearing(t, recipe) / t.kalib_potential
         # Where the error is wider its factors are powers of the common one's.
         return place.pow(1 / _ratio(t, recipe)) if recipe.spread else place
     place = (amount - t.kalib_line) / _spread(t, recipe)
     # The formula never gives less than its floor: whatever lies below it lies at it.
-    place = (amount > recipe.floor).ifelse(place, float(recipe.knots[0]))
+    place = (amount > recipe.floor).ifelse(place, float(recipe.knots.points[0]))
     return t.kalib_potential.notnull().ifelse(place, None)
 
 
-def _distribution(place: Any, recipe: Recipe) -> Any:
+def chance_below(place: Any, recipe: Recipe) -> Any:
     """The distribution function of the error at a place, by halving: few comparisons a row."""
-    knots, chances = recipe.knots, recipe.chances
+    knots, chances, _, _ = recipe.knots
 
     def between(left: int, right: int) -> Any:
         if right - left == 1:
@@ -241,13 +274,9 @@ def _outside(t: Any, recipe: Recipe) -> Any:
 
     parts: list[Any] = []
     for name, seen in recipe.surveyed.items():
-        if isinstance(seen, dict):
-            parts.append((t[name] < seen["low"]) | (t[name] > seen["high"]))
-        else:
+        if isinstance(seen, tuple):
             parts.append(t[name].notin(seen))
-    if not parts:
-        return ibis.literal(False)
-    outside = parts[0]
-    for part in parts[1:]:
-        outside = outside | part
+        else:
+            parts.append((t[name] < seen.low) | (t[name] > seen.high))
+    outside = ibis.or_(*parts) if parts else ibis.literal(False)
     return (outside & t.kalib_potential.notnull()).fill_null(False)

@@ -4,132 +4,187 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kalib.errors import Problem, StudyError
-from kalib.indicators.terms import LevelSpread
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.
 CDF_ERROR = 0.002
 
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
-@dataclass(frozen=True)
-class Step:
-    """One term: coefficient times the encoded indicator, as in formula.json."""
+
+class _Record(BaseModel):
+    """Part of a JSON file of a run; what else stands in it is not needed here."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+_Any = TypeVar("_Any", bound=_Record)
+
+
+class Term(_Record):
+    """Coefficient times the encoded indicator."""
 
     indicator: str
     coefficient: float
-    transform: str
-    level: str
+    transform: Literal["identity", "log", "level"]
+    level: str | None
     shift: float
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A formula ready to be applied to rows.
+class _Error(_Record):
+    levels: Annotated[list[Fraction], Field(min_length=2)]
+    quantiles: Annotated[list[float], Field(min_length=2)]
+    size: Positive
+    power: float
+    low_fitted: float
 
-    error: knots (K,) of the standardized error and its distribution function there (K,), linear
-    between; low, high: standardized error at the interval's ends; size, power, low_fitted: as in
-    `Predictive`; spread: the indicator whose levels have a smearing factor and a ratio to that
-    scale of their own; surveyed: indicator -> (low, high) or the levels seen; cut_kind, cut_value,
-    share_cut: the study's; run_cuts: potential and SOW cut of the run, None where it has none.
-    """
 
+class _Level(_Record):
+    level: str
+    ratio: Positive
+    smearing: Positive
+
+
+class _Spread(_Record):
+    indicator: str
+    levels: tuple[_Level, ...]
+
+
+class _Range(_Record):
+    low: float
+    high: float
+
+
+class _Columns(_Record):
     account: str
     sales: str
-    form: str
-    intercept: float
-    steps: tuple[Step, ...]
-    smearing: float
-    floor: float
-    knots: np.ndarray
+
+
+class _Cut(_Record):
+    kind: Literal["quantile", "pareto", "top", "value"]
+    value: Positive
+
+
+class _Matrix(_Record):
+    potential_cut: _Cut
+    share_cut: Literal["market"] | Positive
+
+
+class _Data(_Record):
+    negative_sales: str = "refuse"
+    missing: tuple[str, ...] = ()
+
+
+class _Study(_Record):
+    columns: _Columns
+    matrix: _Matrix
+    data: _Data = _Data()
+
+
+class RunCuts(_Record):
+    """The cuts of a run, from its summary.json: currency a year, a fraction, and how likely the
+    least likely key account is to have high potential."""
+
+    potential_cut: Positive
+    sow_cut: Positive
+    key_probability: Fraction | Literal[1] = 0.5
+
+
+class Knots(NamedTuple):
+    """Points (K,) of the distribution function of an error, linear between, and the error at the
+    ends of the interval, standardized."""
+
+    points: np.ndarray
     chances: np.ndarray
     low: float
     high: float
-    size: float
-    power: float
-    low_fitted: float
-    spread: LevelSpread | None
-    surveyed: Mapping[str, Any]
-    cut_kind: str
-    cut_value: float
-    share_cut: str | float
-    run_cuts: tuple[float, float] | None
+
+
+class Recipe(_Record):
+    """A formula ready to be applied to rows: formula.json, the study's columns and cuts, and the
+    cuts of the run, None where it has none."""
+
+    form: Literal["linear", "log-log", "log-linear"]
+    intercept: float
+    terms: tuple[Term, ...]
+    smearing: Positive
+    floor: float
+    confidence: Fraction
+    error: _Error
+    spread: _Spread | None
+    surveyed: Mapping[str, _Range | tuple[str, ...]]
+    study: _Study
+    run_cuts: RunCuts | None = None
+
+    @property
+    def account(self) -> str:
+        """The client's column of ids."""
+        return self.study.columns.account
+
+    @property
+    def sales(self) -> str:
+        """The client's column of sales."""
+        return self.study.columns.sales
 
     @property
     def numeric(self) -> tuple[str, ...]:
-        """Columns that must hold numbers."""
-        found = [step.indicator for step in self.steps if step.transform != "level"]
-        return tuple(dict.fromkeys([self.sales, *found]))
+        """Indicators that must hold numbers."""
+        return tuple(dict.fromkeys(t.indicator for t in self.terms if t.transform != "level"))
 
     @property
     def textual(self) -> tuple[str, ...]:
-        """Columns that must hold text."""
-        found = [step.indicator for step in self.steps if step.transform == "level"]
+        """Indicators that must hold text."""
+        found = [term.indicator for term in self.terms if term.transform == "level"]
         return tuple(dict.fromkeys([*found, *([self.spread.indicator] if self.spread else [])]))
+
+    @cached_property
+    def knots(self) -> Knots:
+        """The distribution of the error, see `distribution_knots`."""
+        levels, quantiles = np.array(self.error.levels), np.array(self.error.quantiles)
+        points, chances = distribution_knots(quantiles, levels, self.error.size, self.form)
+        tail = (1 - self.confidence) / 2
+        low, high = (float(np.interp(p, levels, quantiles)) for p in (tail, 1 - tail))
+        return Knots(points, chances, low, high)
 
 
 def read_recipe(run: Path) -> Recipe:
     """The recipe of a report's folder. Raises StudyError where there is none to apply."""
     formula, verdict, about = (read_record(run, name) for name in ("formula", "verdict", "run"))
-    if verdict["verdict"] == "unusable":
+    if verdict.get("verdict") == "unusable":
         raise StudyError(
             Problem("the run's formula is unusable", file="verdict.json",
                     remedy="Score with a formula that says something")
         )  # fmt: skip
-    if "error" not in formula:
-        raise StudyError(
-            Problem("an older run, without the distribution of its errors", file="formula.json",
-                    remedy="Run the study again")
-        )  # fmt: skip
-    return recipe_of(formula, about["parameters"], _run_cuts(run))
+    study = _checked(_Study, about.get("parameters"), "run.json")
+    cuts = None
+    if (run / "summary.json").is_file():  # a formula fitted on a large table has no zones
+        summary = read_record(run, "summary")
+        if summary.get("potential_cut") is not None:
+            cuts = _checked(RunCuts, summary, "summary.json")
+    return _checked(Recipe, {**formula, "study": study, "run_cuts": cuts}, "formula.json")
 
 
-def recipe_of(
-    formula: Mapping[str, Any], study: Mapping[str, Any], run_cuts: tuple[float, float] | None
-) -> Recipe:
+def recipe_of(formula: Mapping[str, Any], study: Mapping[str, Any]) -> Recipe:
     """The recipe of formula.json's content and a study's parameters."""
-    error = formula["error"]
-    levels, quantiles = np.array(error["levels"]), np.array(error["quantiles"])
-    tail = (1 - formula["confidence"]) / 2
-    knots, chances = distribution_knots(quantiles, levels, error["size"], formula["form"])
-    return Recipe(
-        account=study["columns"]["account"],
-        sales=study["columns"]["sales"],
-        form=formula["form"],
-        intercept=formula["intercept"],
-        steps=tuple(
-            Step(t["indicator"], t["coefficient"], t["transform"], t["level"] or "", t["shift"])
-            for t in formula["terms"]
-        ),
-        smearing=formula["smearing"],
-        floor=formula["floor"],
-        knots=knots,
-        chances=chances,
-        low=float(np.interp(tail, levels, quantiles)),
-        high=float(np.interp(1 - tail, levels, quantiles)),
-        size=error["size"],
-        power=error["power"],
-        low_fitted=error["low_fitted"],
-        spread=LevelSpread.from_json(formula.get("spread")),
-        surveyed=formula["surveyed"],
-        cut_kind=study["matrix"]["potential_cut"]["kind"],
-        cut_value=float(study["matrix"]["potential_cut"]["value"]),
-        share_cut=study["matrix"]["share_cut"],
-        run_cuts=run_cuts,
-    )
+    return Recipe.model_validate({**formula, "study": study})
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
     """One of a run's JSON files."""
     try:
         content: dict[str, Any] = json.loads((run / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(content, dict):
+            raise ValueError
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyError(
             Problem("there is no finished run here", file=str(run / f"{name}.json"),
                     remedy="Give the folder of a report")
@@ -137,11 +192,17 @@ def read_record(run: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _run_cuts(run: Path) -> tuple[float, float] | None:
-    if not (run / "summary.json").is_file():  # a formula fitted on a large table has no zones
-        return None
-    summary = read_record(run, "summary")
-    return float(summary["potential_cut"]), float(summary["sow_cut"])
+def _checked(kind: type[_Any], content: object, file: str) -> _Any:
+    """A record of a file that only a run writes; refused in words where it has been changed."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        names = ".".join(str(part) for part in first["loc"]) or "its content"
+        what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
+        raise StudyError(
+            Problem(f"{names} {what}", file=file, remedy="Run the study again")
+        ) from error
 
 
 def distribution_knots(

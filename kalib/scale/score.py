@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import Problem, StudyError
-from kalib.scale.cuts import compute_cuts
-from kalib.scale.expression import OUTPUT, OWN, USUAL, score, stage
+from kalib.scale.cuts import compute_cuts, run_cuts
+from kalib.scale.expression import OUTPUT, OWN, USUAL, decisive_columns, score, stage
 from kalib.scale.recipe import Recipe, read_recipe
 from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
 from kalib.scale.targets import check_target, write_table
@@ -66,7 +66,7 @@ def score_table(
     check_target(to, accounts)
     tell = progress or (lambda *_: None)
     with open_source(accounts, engine, memory, writes="://" in to) as source:
-        table = typed(source, recipe.numeric, recipe.textual, recipe.account)
+        table = typed(source, (recipe.sales, *recipe.numeric), recipe.textual, recipe.account)
         _check_columns(columns, recipe, source)
         rows = int(fetched(source.table.aggregate(rows=source.table.count()))[0]["rows"])
         if not rows:
@@ -74,20 +74,20 @@ def score_table(
         fenced = source.connection.name == "postgres"
         staged = stage(table, recipe, columns, fenced)
         if cuts == "run" and recipe.run_cuts:
-            found = recipe.run_cuts
+            found = run_cuts(recipe, recipe.run_cuts)
         else:
             with _watched(source, "cuts", tell):
                 held = _held(source, staged, rows)
                 if held is None:
-                    decisive = staged.select("kalib_sales", "kalib_potential")
+                    decisive = staged.select(*decisive_columns(recipe))
                     slim = _held(source, decisive, rows)
-                    found = compute_cuts(decisive if slim is None else slim, recipe, source.name)
+                    decisive = decisive if slim is None else slim
                 else:
-                    staged = held
-                    found = compute_cuts(staged, recipe, source.name)
+                    staged = decisive = held
+                found = compute_cuts(staged, decisive, recipe, source.name)
         with _watched(source, "scores", tell):
             write_table(source, score(staged, recipe, found, columns, fenced), to)
-    return Scored(rows, *found)
+    return Scored(rows, found.potential, found.sow)
 
 
 def _held(source: Source, staged: Any, rows: int) -> Any | None:
@@ -110,7 +110,7 @@ def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> No
                 remedy=f"Name columns of the table, or of {', '.join(OUTPUT)}")
         for name in columns if name not in known
     ]  # fmt: skip
-    read = (recipe.account, *recipe.numeric, *recipe.textual, *columns)
+    read = (recipe.account, recipe.sales, *recipe.numeric, *recipe.textual, *columns)
     problems += [
         Problem("a name that kalib needs itself", file=source.name, column=name,
                 remedy="Rename the column")

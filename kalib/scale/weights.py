@@ -40,7 +40,7 @@ def fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
     record = formula_record(
         replace(analysis.fit, formula=formula), analysis.screening, analysis.study
     )
-    return with_potential(rows, recipe_of(record, analysis.study.model_dump(mode="json"), None))
+    return with_potential(rows, recipe_of(record, analysis.study.model_dump(mode="json")))
 
 
 def weighted(rows: Any, analysis: Judged) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -85,11 +86,18 @@ def test_sql_equals_python(exported) -> None:
     accounts = values.assign(**{'the "id"': values.index, "own sales": 0.25 * expected})
     with duckdb.connect() as connection:
         connection.register("accounts", accounts)
-        found = connection.execute(export_formula(run, "duckdb")).df().set_index("account")
-    np.testing.assert_allclose(found["potential"].sort_index(), expected, rtol=1e-9)
-    high = found["potential"] >= 2e4
-    assert (found["zone"] == np.where(high, "attack", "watch")).all()
-    assert ((found["team"] == "hunter") == high).all()
+        found = connection.execute(export_formula(run, "duckdb")).df()
+    found = found.set_index(found["account"].astype(int)).sort_index()
+    np.testing.assert_allclose(found["potential"], expected, rtol=1e-9)
+    # Key is what is as likely to be high as the run's least likely key account: by half.
+    formula = Formula.from_json(json.loads((run / "formula.json").read_text()))
+    factor = formula.factors(values) if formula.form != "linear" else 1
+    high = found["potential"] >= 2e4 * factor
+    assert (found["zone"].isin(["attack", "defense"]) == high).all()
+    assert ((found["team"] == "hunter") == (found["zone"] == "attack")).all()
+    # The share is 0.25 at a cut of 0.3: where errors are narrow, it is surely below.
+    narrow = ~values[KIND].isin(LEVELS[1:]) if formula.spread else expected > 0
+    assert (found["zone"].isin(["attack", "watch"]) | ~narrow).all()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import StudyError
-from kalib.matrix.matrix import assign_zones, potential_cut
+from kalib.matrix.matrix import place_accounts, potential_cut
 from kalib.report.findings import find
 from kalib.runs.outputs import write_outputs
 from kalib.runs.provenance import inputs_of
@@ -84,9 +84,12 @@ def test_engine_gives_the_same_number_and_zone(case, kind: str, tmp_path: Path) 
     share = sales.sum() / expected.sum()
     assert scored.potential_cut == pytest.approx(cut, rel=1e-12)
     assert scored.sow_cut == pytest.approx(share, rel=1e-12)
-    zones = assign_zones(expected, sales / expected, scored.potential_cut, scored.sow_cut)
-    assert (found["zone"] == zones).all()
-    assert ((found["team"] == "hunter") == (zones == "attack")).all()
+    assert found["key_account"].sum() == (expected >= cut).sum()
+    key = found["zone"].isin(["attack", "defense"])
+    assert (found["key_account"] == key).all()
+    assert ((found["team"] == "hunter") == (found["zone"] == "attack")).all()
+    if not analysis.fit.formula.spread:  # the larger the potential, the likelier it is high
+        assert (key == (expected >= cut)).all()
 
 
 def test_interval_is_close_to_that_of_the_run(case, tmp_path: Path) -> None:
@@ -120,6 +123,13 @@ def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> 
         expected = [part.mean() for part in parts]
         np.testing.assert_allclose(found[columns].iloc[row], expected, atol=2 * CDF_ERROR + 1e-4)
     np.testing.assert_allclose(found[columns].sum(axis=1), 1, atol=1e-6)
+    chance = found[columns].assign(
+        potential=found["potential"], sow=found["sow"],
+        top_probability=found["p_attack"].astype(float) + found["p_defense"],
+    )  # fmt: skip
+    zones = place_accounts(chance, analysis.study.matrix.potential_cut, scored.sow_cut)
+    # Seven digits of a probability leave a handful of ties open.
+    assert (found["zone"] != zones).sum() <= 2
     own = [found.at[a, f"p_{z}"] for a, z in found["zone"].items()]
     np.testing.assert_allclose(found["zone_probability"], own)
     assert (found["key_account"] == found["zone"].isin(["attack", "defense"])).all()
@@ -405,3 +415,33 @@ def test_progress_is_told(case, tmp_path: Path) -> None:
     score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet",
                 progress=lambda step, percent: told.append((step, percent)))  # fmt: skip
     assert told[0] == ("cuts", 0.0) and told[-1] == ("scores", 100.0)
+
+
+def test_as_many_are_key_as_asked_though_accounts_are_alike(
+    small_study: Path, tmp_path: Path
+) -> None:
+    """Three of each account, and a cut that parts them: the smaller ids are key."""
+    analysis = analyze(small_study, settings={"matrix.potential_cut": "{ top = 10 }"})
+    (tmp_path / "run").mkdir()
+    run, table = finished(analysis, tmp_path / "run"), table_of(analysis)
+    account = analysis.study.columns.account
+    copies = [table.assign(**{account: table[account] + part}) for part in "cab"]
+    pd.concat(copies).to_parquet(tmp_path / "a.parquet", index=False)
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account")
+    key = found.index[found["key_account"]]
+    order = found["potential"].round(6).sort_index().sort_values(ascending=False, kind="stable")
+    assert set(key) == set(order.index[:10]) and len(key) == 10
+
+
+@pytest.mark.parametrize("cut", ["{ value = 60000 }", "{ pareto = 0.6 }"])
+def test_the_expected_number_is_key_where_the_cut_gives_none(
+    small_study: Path, tmp_path: Path, cut: str
+) -> None:
+    analysis = analyze(small_study, settings={"matrix.potential_cut": cut})
+    (tmp_path / "run").mkdir()
+    run = finished(analysis, tmp_path / "run")
+    score_table(run, small_study / "accounts.csv", tmp_path / "s.parquet", columns=OUTPUT)
+    found = pd.read_parquet(tmp_path / "s.parquet")
+    high = (found["p_attack"].astype(float) + found["p_defense"]).sum()
+    assert found["key_account"].sum() == round(high) > 0
