@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,16 @@ MULTIPLES = {
 PLAIN = str.maketrans("０１２３４５６７８９，．％－＋（）￥−’`\u00a0\u2007\u2009\u202f\u3000",
                       "0123456789,.%-+()¥-''     ")  # fmt: skip
 EXCEL_DAY_0 = pd.Timestamp("1899-12-30")
+FIRST_DAY, LAST_DAY = pd.Timestamp("1990-01-01"), pd.Timestamp("2100-01-01")  # of visits
+DATE_FORMS = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y",
+    "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d-%b-%Y",
+    "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "serial",
+)  # fmt: skip
+DATE_PARTS = {
+    "%Y": r"\d{4}", "%y": r"\d\d", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,9}",
+}  # fmt: skip
 EXCEL_ERROR = r"#(?:REF|VALUE|DIV/0|NAME|NUM|NULL)[!?]"
 # Cells that only one of the two decimal marks explains, the signs and units taken off.
 ONLY_COMMA = (
@@ -45,21 +56,13 @@ WITH_COMMA = r"[-+]?(?:\d+|\d{1,3}(?:[ .']\d{3})+)?(?:,\d+)?(?:[eE][-+]?\d+)?"
 WITH_POINT = r"[-+]?(?:\d+|\d{1,3}(?:[ ,']\d{2,3})*[ ,']\d{3})?(?:\.\d*)?(?:[eE][-+]?\d+)?"
 
 
-class Numbers(NamedTuple):
-    """A column as numbers: values float, NaN where missing or faulty; faults: why a cell is not
-    understood, "" elsewhere; doubt: what may be read another way, "" where nothing."""
+class Parsed(NamedTuple):
+    """A column as numbers or dates: values, NaN or NaT where missing or faulty; faults: why a cell
+    is not understood, "" elsewhere; doubt: what may be read another way, "" where nothing."""
 
     values: pd.Series
     faults: pd.Series
-    doubt: str
-
-
-class Dates(NamedTuple):
-    """A column as dates: values datetime64, faults and doubt as in `Numbers`."""
-
-    values: pd.Series
-    faults: pd.Series
-    doubt: str
+    doubt: str = ""
 
 
 def is_missing(cells: pd.Series) -> pd.Series:
@@ -67,7 +70,7 @@ def is_missing(cells: pd.Series) -> pd.Series:
     return cells.str.strip().str.lower().isin(MISSING)
 
 
-def to_numbers(cells: pd.Series, decimal: str = "") -> Numbers:
+def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     """Text cells as numbers.
 
     Thousands separators, currency signs and codes, percent signs, units such as 万, accounting
@@ -81,10 +84,10 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Numbers:
     faults = pd.Series("", index=cells.index, dtype="str")
     either = text.str.fullmatch(EITHER)
     if not (values.isna() & ~missing).any() and not either.any():
-        return Numbers(values, faults, "")
+        return Parsed(values, faults)
     if not text[~missing].str.contains(r"\d", regex=True).any():
         faults[~missing] = "is not a number"
-        return Numbers(values, faults, "")
+        return Parsed(values, faults)
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
     found = _parsed(bare, mark) * factor
@@ -100,7 +103,7 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Numbers:
         wrong[bare.str.fullmatch(EITHER)] = "can be 1.5 or 1,500: the column writes both"
     faults[~missing] = wrong
     values[~missing] = found.where(wrong == "")
-    return Numbers(values, faults, doubt)
+    return Parsed(values, faults, doubt)
 
 
 def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
@@ -114,34 +117,50 @@ def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
 
 
 def to_flags(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Text cells as flags: (values object True/False/None, faults as in `Numbers`)."""
+    """Text cells as flags: (values object True/False/None, faults as in `Parsed`)."""
     values = cells.str.strip().str.lower().map(FLAGS).astype(object)
     bad = values.isna() & ~is_missing(cells)
     faults = pd.Series(np.where(bad, "is neither yes nor no", ""), index=cells.index, dtype="str")
     return values.where(values.notna(), None), faults
 
 
-def to_dates(cells: pd.Series) -> Dates:
-    """Text cells as dates: ISO, day first or month first as the column shows, 年月日, and the
-    serial numbers of Excel."""
-    text = cells.str.strip().str.replace(r"\s*[年月]\s*", "-", regex=True)
-    text = text.str.replace(r"日.*$", "", regex=True)
-    text = text.str.replace(r"(:\d\d.*?)(?:Z|[+-]\d\d:?\d\d)$", r"\1", regex=True)
-    serial = pd.to_numeric(text.where(text.str.fullmatch(r"\d{5}(?:\.\d+)?")), errors="coerce")
-    parts = text.str.extract(r"^(\d{1,2})[./-](\d{1,2})[./-]\d{2,4}").astype(float)
-    dotted = text.str.match(r"\d{1,2}\.\d{1,2}\.").any()
-    first, second = (parts[0] > 12).any(), (parts[1] > 12).any()
-    day_first = bool(first or (dotted and not second))
-    values = pd.to_datetime(
-        text.where(serial.isna()), errors="coerce", format="mixed", dayfirst=day_first
-    )
-    values = values.where(serial.isna(), EXCEL_DAY_0 + pd.to_timedelta(serial, unit="D"))
-    wrong = values.isna() | (bool(first and second) & parts[0].notna())
-    faults = pd.Series(np.where(wrong, "is not a date", ""), index=cells.index, dtype="str")
-    faults[wrong & parts[0].notna() & values.notna()] = "has day and month in either order"
-    open_ = parts[0].notna().any() and not (first or second or dotted)
-    doubt = f"{text[parts[0].notna()].iloc[0]} was read as month, day, year" if open_ else ""
-    return Dates(values, faults, doubt)
+def to_dates(cells: pd.Series) -> Parsed:
+    """Text cells as days, all in the one format that explains most of the column.
+
+    ISO, day or month first, month names, 年月日, eight digits, and the serial numbers of Excel; a
+    time of day is left off. Cells in another format are faulty, and all that are open where two
+    formats explain as many and differ.
+    """
+    codes, names = pd.factorize(cells)
+    counts = np.bincount(codes, minlength=len(names))
+    words = pd.Series(names, dtype="str").str.strip()
+    words = words.str.replace(r"\s*[年月]\s*", "-", regex=True)
+    words = words.str.replace(r"日.*$|[T ]\s*\d{1,2}:\d\d.*$", "", regex=True)
+    read = {form: _days(words, form) for form in DATE_FORMS}
+    fits = {form: int(counts[days.notna()].sum()) for form, days in read.items()}
+    best = max(fits, key=lambda form: fits[form])  # the first of equals
+    days, open_ = read[best], pd.Series(False, index=words.index)
+    for form, others in read.items():
+        if fits[form] == fits[best] > 0:
+            open_ |= others.notna() & (others != days)
+    others = "is not a date as the others of the column are"
+    faults = np.where(days.isna(), others if fits[best] else "is not a date", "")
+    faults = np.where(open_, "may have day or month first: the column does not tell", faults)
+    faults = np.where(words == "", "is blank", faults)
+    values = days.where(faults == "").iloc[codes].set_axis(cells.index)
+    return Parsed(values, pd.Series(faults[codes], cells.index, dtype="str"))
+
+
+def _days(words: pd.Series, form: str) -> pd.Series:
+    """Words as days in one format, NaT where they are none or no visit's."""
+    if form == "serial":
+        serial = pd.to_numeric(words.where(words.str.fullmatch(r"\d{5}(?:\.\d+)?")))
+        days = EXCEL_DAY_0 + pd.to_timedelta(serial // 1, unit="D")
+    else:
+        # Two digits of a year would also be taken from four, and one of a day from none.
+        shape = "".join(DATE_PARTS.get(part, re.escape(part)) for part in re.split(r"(%.)", form))
+        days = pd.to_datetime(words.where(words.str.fullmatch(shape)), format=form, errors="coerce")
+    return days.where((days >= FIRST_DAY) & (days < LAST_DAY)).astype("datetime64[us]")
 
 
 def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:

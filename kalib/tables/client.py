@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,11 @@ from kalib.tables import columns, units
 from kalib.tables.cells import decimal_mark, to_dates
 from kalib.tables.columns import Findings
 from kalib.tables.overrides import Overrides, no_overrides
-from kalib.tables.reading import LISTED, TextTable, read_text_table
+from kalib.tables.reading import TextTable, read_text_table
 
 FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
+TEXTS = ("name", "region", "segment", "rep", "parent")  # terms that are text
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Tables:
     """The study's tables.
 
     accounts: DataFrame indexed by account (text), columns name, region, segment, sales (currency
-    a year), current_ka (True, False or None), rep, margin (fraction). candidates: DataFrame of the
-    same index, a column for each candidate: float with NaN, or text with None. survey: Series of
-    potential (currency a year) by account, or None. visits: DataFrame (account, date, own,
-    total[, visitor]) or None. notes: what was tolerated. All are in the order of the ids, so that
-    the order of the client's rows, which `order` (N,) restores, changes no draw and no figure.
-    rules: what the study says of the candidates. overrides: potentials that field experts put in
-    place of estimates. anonymous: codes stand for names and ids.
+    a year), current_ka (True, False or None), rep, margin (fraction), parent, returns (True where
+    sales were negative and are read as 0). candidates: DataFrame of the same index, a column for
+    each candidate: float with NaN, or text with None. survey: Series of potential (currency a
+    year) by account, or None. visits: DataFrame (account, date, own, total[, visitor]) or None.
+    notes: what was tolerated. All are in the order of the ids, so that the order of the client's
+    rows, which `order` (N,) restores, changes no draw and no figure. rules: what the study says of
+    the candidates. overrides: potentials that field experts put in place of estimates. anonymous:
+    codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -47,12 +49,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class _Known:
-    """Potential as it was read: values (currency a year, NaN where blank) by account, the row of
-    each in the file, and the file."""
+    """Potential as it was read: values (currency a year, NaN where blank) by account, and the
+    table and column that they stand in."""
 
     values: pd.Series
-    rows: np.ndarray
-    file: str
+    table: TextTable
+    column: str
 
 
 def read_files(study: Study) -> Tables:
@@ -65,48 +67,52 @@ def read_files(study: Study) -> Tables:
         known = _read_survey(study, ids, found)
     visits = _read_visits(study, ids, found) if study.data.visits else None
     if known is not None and visits is None and not found.problems:
-        _refuse_few(study, int(known.values.notna().sum()), found)
+        count = int(known.values.notna().sum())
+        if count < FEWEST_SURVEYED:
+            remedy = f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator"
+            found.problems.append(
+                Problem(f"potential is known of {count} accounts only", known.table.file,
+                        remedy=remedy)
+            )  # fmt: skip
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
     survey = known.values.dropna().sort_index() if known is not None else None
-    if visits is not None:
-        visits = visits.sort_values(["account", "date"], kind="stable", ignore_index=True)
     by_id = accounts.index.argsort(kind="stable")
     accounts, candidates = accounts.iloc[by_id], candidates.iloc[by_id]
-    order = np.argsort(by_id)
-    return Tables(accounts, candidates, survey, visits, tuple(found.notes), order, study.indicators)
+    order, rules = np.argsort(by_id), study.indicators
+    return Tables(accounts, candidates, survey, visits, tuple(found.notes), order, rules)
 
 
 def _read_accounts(
     study: Study, found: Findings
 ) -> tuple[pd.DataFrame, pd.DataFrame, _Known | None] | None:
-    names = study.columns
-    own_potential = names.potential if not study.data.survey else None
-    needs_potential = own_potential if not study.data.visits else None
+    names, dirt = study.columns, study.data
+    own_potential = names.potential if not dirt.survey else None
     wanted = [
-        names.account, names.sales, names.name, names.region, names.segment, names.current_ka,
-        names.rep, names.margin, needs_potential, *study.indicators.candidates,
+        names.account, names.sales, *(getattr(names, term) for term in TEXTS), names.current_ka,
+        names.margin, own_potential if not dirt.visits else None, *study.indicators.candidates,
     ]  # fmt: skip
-    table = _open(study, study.data.accounts, wanted, [own_potential], found)
+    table = _open(study, dirt.accounts, wanted, [own_potential], found)
     if table is None:
         return None
-    table = columns.without_totals(table, names.account, names.name, found)
+    table = columns.without_dirt(
+        table, names.account, dirt, found, figure=names.sales, name=names.name or ""
+    )
     columns.refuse_errors(table, found)
     decimal = decimal_mark(table.frame)
-    ids = columns.identify(table, names.account, found)
+    table, ids = columns.identify(table, names.account, dirt, found)
     frame = pd.DataFrame(index=ids)
-    for term in ("name", "region", "segment"):
+    for term in TEXTS:
         frame[term] = columns.texts(table, getattr(names, term), found)
     frame["name"] = frame["name"].where(frame["name"] != "", ids.to_numpy())
-    sales = columns.amounts(table, names.sales, "sales", decimal, found)
-    frame["sales"] = sales.to_numpy()
+    sales = columns.amounts(table, names.sales, "sales", decimal, found, dirt).to_numpy()
+    frame["sales"], frame["returns"] = np.where(sales < 0, 0.0, sales), sales < 0
     if len(sales) and (sales == 0).all():
-        found.problems.append(Problem("all sales are zero", file=table.file, column=names.sales,
-                                      remedy="Give what each account buys from us"))  # fmt: skip
+        remedy = "Give what each account buys from us"
+        found.problems.append(Problem("all sales are zero", table.file, names.sales, remedy=remedy))
     frame["current_ka"] = columns.flags(table, names.current_ka, found)
-    frame["rep"] = columns.texts(table, names.rep, found)
     frame["margin"] = columns.margins(table, names.margin, decimal, found)
     candidates = pd.DataFrame(
         {n: columns.indicator(table, n, decimal, found) for n in study.indicators.candidates},
@@ -114,9 +120,7 @@ def _read_accounts(
     )
     known = None
     if own_potential and own_potential in table.frame:
-        values = columns.amounts(table, own_potential, "potential", decimal, found, blank=True)
-        known = _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), table.rows,
-                       table.file)  # fmt: skip
+        known = _known(table, own_potential, ids, study, found)
     return frame, candidates, known
 
 
@@ -125,14 +129,18 @@ def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known 
     table = _open(study, str(study.data.survey), [account, column], [], found)
     if table is None:
         return None
-    table = columns.without_totals(table, account, None, found)
+    table = columns.without_dirt(table, account, study.data, found, figure=column, known=ids)
     columns.refuse_errors(table, found)
-    own = columns.identify(table, account, found)
-    decimal = decimal_mark(table.frame)
-    values = columns.amounts(table, column, "potential", decimal, found, blank=True)
+    table, own = columns.identify(table, account, study.data, found)
     if ids is not None:
         columns.refuse_unknown(table, account, ids, study.data.accounts, found)
-    return _Known(pd.Series(values.to_numpy(), index=own, name="potential"), table.rows, table.file)
+    return _known(table, column, own, study, found)
+
+
+def _known(table: TextTable, column: str, ids: pd.Index, study: Study, found: Findings) -> _Known:
+    decimal = decimal_mark(table.frame)
+    values = columns.amounts(table, column, "potential", decimal, found, study.data, blank=True)
+    return _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), table, column)
 
 
 def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.DataFrame | None:
@@ -142,24 +150,26 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     table = _open(study, str(study.data.visits), wanted, [VISITOR], found)
     if table is None:
         return None
-    table = columns.without_totals(table, section.account, None, found)
+    table = columns.without_dirt(table, section.account, study.data, found, known=ids)
     columns.refuse_errors(table, found)
-    decimal = decimal_mark(table.frame[[section.own, section.total]])
+    twice = table.frame.duplicated()
+    found.tell("visit double", table, section.account, twice)
+    table = table.keep(~twice.to_numpy())
     if ids is not None:
         columns.refuse_unknown(table, section.account, ids, study.data.accounts, found)
-    blank = table.frame[section.account] == ""
-    found.cells(table, section.account, blank, "Say which account was visited", "is blank")
+    found.tell("visit blank", table, section.account, table.frame[section.account] == "")
     dates = to_dates(table.frame[section.date])
-    found.cells(table, section.date, dates.faults, "Write 2026-03-31")
-    if dates.doubt:
-        found.note("holds dates that can be read in two ways", table, section.date,
-                   example=dates.doubt)  # fmt: skip
+    found.faults(table, section.date, dates.faults, "Write all dates as 2026-03-31")
+    decimal = decimal_mark(table.frame[[section.own, section.total]])
     frame = pd.DataFrame({"account": table.frame[section.account], "date": dates.values})
     for term, column in (("own", section.own), ("total", section.total)):
-        frame[term] = columns.amounts(table, column, "units", decimal, found, blank=True)
+        frame[term] = columns.amounts(
+            table, column, "units", decimal, found, study.data, blank=True
+        )
     if VISITOR in table.frame:
         frame[VISITOR] = table.frame[VISITOR]
-    return frame.dropna(subset=["own", "total"]).reset_index(drop=True)
+    frame = frame.dropna(subset=["own", "total"])
+    return frame.sort_values(["account", "date"], kind="stable", ignore_index=True)
 
 
 def _open(
@@ -179,27 +189,13 @@ def _open(
         found.problems.extend(error.problems)
         return None
     found.notes.extend(table.notes)
+    remedy = f"The table has {', '.join(table.headers[:12])}"[:400]
     lacking = [name for name in needed if name not in table.frame.columns]
-    for name in lacking:
-        has = ", ".join(table.headers[:12])
-        found.problems.append(
-            Problem("there is no such column", file=table.file, column=name, row=1,
-                    remedy=f"The table has {has}"[:400])
-        )  # fmt: skip
+    told = [Problem("there is no such column", table.file, n, 1, remedy) for n in lacking]
     if len(table.frame) == 0 and not lacking:
-        found.problems.append(
-            Problem("the table has no rows", file=table.file, remedy="Export it again")
-        )
-    return None if lacking or len(table.frame) == 0 else table
-
-
-def _refuse_few(study: Study, count: int, found: Findings) -> None:
-    if count < FEWEST_SURVEYED:
-        found.problems.append(
-            Problem(f"potential is known of {count} accounts only",
-                    file=study.data.survey or study.data.accounts,
-                    remedy=f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator")
-        )  # fmt: skip
+        told.append(Problem("the table has no rows", table.file, remedy="Export it again"))
+    found.problems.extend(told)
+    return None if told else table
 
 
 def _compare(
@@ -215,50 +211,26 @@ def _compare(
         for term in ("region", "segment")
         if (column := getattr(study.columns, term))
     }
+    files = {study.columns.sales: study.data.accounts}
     figures: dict[str, pd.Series] = {study.columns.sales: accounts["sales"]}
     if known is not None:
-        figures[str(study.columns.potential)] = known.values.dropna()
-        _below_sales(study, accounts["sales"], known, groups, found)
-    shared = {**figures, **candidates.select_dtypes("number")}
+        files[known.column] = known.table.file
+        figures[known.column] = known.values.dropna()
+        own = accounts["sales"].reindex(known.values.index)
+        told = units.impossible(figures[known.column], own[known.values.notna()], groups)
+        if told:
+            remedy = "Give sales and potential in one unit and both for a year"
+            found.problems.append(
+                Problem(told[0], known.table.file, known.column, remedy=remedy, example=told[1])
+            )
+        else:
+            below = (known.values < own).to_numpy()
+            found.tell("below sales", known.table, known.column, below, own.map("{:,.0f}".format))
     remedy = "Give the whole column in one unit"
-    told = units.group_mix_ups(groups, shared)
-    for column, sentence, group in told:
-        file = _file_of(study, column, known)
-        found.problems.append(
-            Problem(sentence, file=file, column=column, remedy=remedy, example=group)
-        )
+    mixed = units.group_mix_ups(groups, {**figures, **candidates.select_dtypes("number")})
+    for column, sentence, group in mixed:
+        file = files.get(column, study.data.accounts)
+        found.problems.append(Problem(sentence, file, column, remedy=remedy, example=group))
     for column, sentence in units.gaps(figures):
-        if column not in {name for name, *_ in told}:
-            file = _file_of(study, column, known)
-            found.notes.append(Problem(sentence, file=file, column=column, remedy=remedy))
-
-
-def _below_sales(
-    study: Study,
-    sales: pd.Series,
-    known: _Known,
-    groups: Mapping[str, pd.Series],
-    found: Findings,
-) -> None:
-    column = str(study.columns.potential)
-    own = sales.reindex(known.values.index)
-    told = units.impossible(known.values.dropna(), own[known.values.notna()], groups)
-    if told:
-        found.problems.append(
-            Problem(told[0], file=known.file, column=column, example=told[1],
-                    remedy="Give sales and potential in one unit and both for a year")
-        )  # fmt: skip
-        return
-    below = (known.values < own).to_numpy()
-    for i in np.flatnonzero(below)[:LISTED]:
-        found.notes.append(
-            Problem("is below our own sales", file=known.file, column=column,
-                    row=int(known.rows[i]), value=f"{known.values.iloc[i]:,.0f}",
-                    example=f"{own.iloc[i]:,.0f}",
-                    remedy="Ask again: it buys at least what it buys from us")
-        )  # fmt: skip
-
-
-def _file_of(study: Study, column: str, known: _Known | None) -> str:
-    of_survey = known is not None and column == study.columns.potential
-    return known.file if known is not None and of_survey else study.data.accounts
+        if column not in {name for name, *_ in mixed}:
+            found.notes.append(Problem(sentence, files[column], column, remedy=remedy))

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
-from kalib.tables.cells import to_numbers
-from kalib.tables.packed import cell_text, measure
-from kalib.tables.reading import read_text_table
-from kalib.words.catalogue import in_every_language, phrases
+from kalib.study.settings import Data
+from kalib.tables.columns import Findings, amounts
+from kalib.tables.reading import TextTable, read_text_table
+from kalib.words.catalogue import LANGUAGES, phrases
 
-HEADER_ROWS = 20  # the header is looked for in the first rows: an expert may write above it
 TERMS = ("account", "override_potential", "override_by", "override_reason")
+REMEDY = "Use the accounts sheet of a run's accounts.xlsx"
 
 
 @dataclass(frozen=True)
@@ -75,52 +75,25 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
         raise StudyError(
             Problem("no such file", file=str(path), remedy="Give --overrides accounts.xlsx")
         )
-    table, rows = _table(path)
-    filled = (table[list(TERMS[1:])] != "").any(axis=1).to_numpy()
-    table, rows = table[filled].reset_index(drop=True), rows[filled]
-    values, faults, _ = to_numbers(table["override_potential"])
-    bad = faults != ""
-    ids, columns = table["account"].map(called), {term: phrases("en")[term] for term in TERMS}
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-
-    def tell(to: list[Problem], where: pd.Series, term: str, message: str, remedy: str) -> None:
-        for i in np.flatnonzero(where):
-            cell = table[term][i] or ids[i]
-            amount = f"{sales[ids[i]]:,.0f}" if message.endswith("own sales") else ""
-            to.append(
-                Problem(message, path.name, columns[term], int(rows[i]), remedy, cell, amount)
-            )
-
-    given = table["override_potential"] != ""
-    known = ids.isin(sales.index)
-    tell(problems, ids == "", "account", "the account's id is missing", "Write it again")
-    tell(problems, (ids != "") & ~known, "account", "is not among the accounts",
-         "Take the id from the accounts table")  # fmt: skip
-    tell(problems, given & ids.duplicated() & (ids != ""), "account", "stands above too",
-         "Keep one row for each account")  # fmt: skip
-    tell(problems, bad, "override_potential", "is not a number", "Write a plain number")
-    tell(problems, values <= 0, "override_potential", "is not above zero",
-         "Potential is above zero; leave it blank to keep the estimate")  # fmt: skip
-    tell(problems, given & (table["override_reason"] == ""), "override_reason",
-         "has no reason", "Say why the estimate is wrong")  # fmt: skip
-    if problems:
-        raise StudyError(problems)
-    tell(notes, ~given, "override_potential", "has no potential; left out",
-         "Write one, or clear the row")  # fmt: skip
-    tell(notes, given & (table["override_by"] == ""), "override_by",
-         "it is not said who knows", "Write the expert's name")  # fmt: skip
-    tell(notes, values < ids.map(sales), "override_potential",
-         "is below our own sales",
-         "Ask again: it buys at least what it buys from us")  # fmt: skip
-    entries = pd.DataFrame(
-        {"potential": values[given].to_numpy(), "by": table["override_by"][given].to_numpy(),
-         "reason": table["override_reason"][given].to_numpy()},
-        index=pd.Index(ids[given], name="account", dtype="str"),
-    )  # fmt: skip
-    return Overrides(
-        entries, path.name, hashlib.sha256(path.read_bytes()).hexdigest(), tuple(notes)
-    )
+    table, (account, potential, by, reason) = _table(path)
+    table = table.keep((table.frame[[potential, by, reason]] != "").any(axis=1).to_numpy())
+    found, frame = Findings(), table.frame
+    ids, given = frame[account].map(called), frame[potential] != ""
+    values = amounts(table, potential, "potential", "", found, Data(accounts=""), blank=True)
+    found.tell("id missing", table, account, ids == "")
+    found.tell("id unknown", table, account, (ids != "") & ~ids.isin(sales.index))
+    found.tell("id above", table, account, given & ids.duplicated() & (ids != ""))
+    found.tell("reason", table, reason, given & (frame[reason] == ""))
+    if found.problems:
+        raise StudyError(found.problems)
+    found.tell("no potential", table, potential, ~given)
+    found.tell("no expert", table, by, given & (frame[by] == ""))
+    own = ids.map(sales)
+    found.tell("below sales", table, potential, values < own, own.map("{:,.0f}".format))
+    entries = pd.DataFrame({"potential": values, "by": frame[by], "reason": frame[reason]})[given]
+    entries.index = pd.Index(ids[given], name="account", dtype="str")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Overrides(entries, path.name, digest, tuple(found.notes))
 
 
 def expert_bias(
@@ -154,57 +127,18 @@ def expert_bias(
     )
 
 
-def _table(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """The cells of TERMS as text, and the file row of each."""
-    if path.suffix.lower() in (".csv", ".txt", ".tsv"):
-        text = read_text_table(path)
-        header, cells, rows = list(text.frame.columns), text.frame.to_numpy(), text.rows
-    else:
-        header, cells, rows = _sheet(path)
-    place = {term: _place(header, term) for term in TERMS}
-    lacking = [term for term in TERMS if place[term] is None]
-    if lacking:
-        raise StudyError(
-            [
-                Problem("there is no such column", path.name, phrases("en")[term], int(rows[0]) - 1,
-                        "Use the accounts sheet of a run's accounts.xlsx")
-                for term in lacking
-            ]
-        )  # fmt: skip
-    frame = pd.DataFrame({t: cells[:, place[t]] for t in TERMS}, dtype=object)
-    text = frame.map(cell_text).astype("str")
-    return text.apply(lambda column: column.str.strip()), rows
-
-
-def _sheet(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Header, cells and file rows of the sheet that has accounts and overrides."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        measure(path)
-        book = CalamineWorkbook.from_path(path)
-        for name in book.sheet_names:
-            sheet = book.get_sheet_by_name(name)
-            for i, row in enumerate(sheet.to_python(skip_empty_area=False, nrows=HEADER_ROWS)):
-                header = [str(cell).strip() for cell in row]
-                found = [_place(header, term) is not None for term in TERMS[:2]]
-                if all(found):
-                    body = sheet.to_python(skip_empty_area=False)[i + 1 :]
-                    cells = np.array(body, dtype=object).reshape(len(body), len(header))
-                    return header, cells, np.arange(i + 2, i + 2 + len(body))
-    except (CalamineError, OSError) as error:
-        raise StudyError(
-            Problem(f"can't be read ({str(error)[:120]})", path.name,
-                    remedy="Save it again as .xlsx")
-        ) from error  # fmt: skip
-    names = [phrases("en")[term] for term in TERMS[:2]]
-    raise StudyError(
-        Problem(f"no sheet has the columns {names[0]!r} and {names[1]!r}", path.name,
-                remedy="Use the accounts sheet of a run's accounts.xlsx")
-    )  # fmt: skip
-
-
-def _place(header: list[str], term: str) -> int | None:
-    """The column of a term, whose header is in either language."""
-    said = {phrase.lower() for phrase in in_every_language(term)}
-    return next((j for j, text in enumerate(header) if text.strip().lower() in said), None)
+def _table(path: Path) -> tuple[TextTable, list[str]]:
+    """The table of overrides, and what its header calls each of TERMS, in either language."""
+    for language in LANGUAGES:
+        names = [phrases(language)[term] for term in TERMS]
+        table = read_text_table(path, names[:2], names[2:])
+        if set(names[:2]) <= set(table.frame):
+            lacking = [name for name in names if name not in table.frame]
+            row = int(table.rows.min(initial=2)) - 1
+            if lacking:
+                raise StudyError([Problem("there is no such column", path.name, name, row, REMEDY)
+                                  for name in lacking])  # fmt: skip
+            return table, names
+    first, second = (phrases("en")[term] for term in TERMS[:2])
+    said = f"no sheet has the columns {first!r} and {second!r}"
+    raise StudyError(Problem(said, path.name, remedy=REMEDY))

@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+import unicodedata
+import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
-from kalib.tables.delimited import csv_rows
-from kalib.tables.packed import (
-    LARGEST,
-    MOST_ROWS,
-    all_sheets,
-    parquet_columns,
-    sheet_rows,
-    too_large,
-)
 from kalib.words.catalogue import Message
 
+LARGEST = 1_000_000_000  # bytes; larger tables are scored where they lie, not read here
+MOST_ROWS = 5_000_000
+MOST_CELLS = 50_000_000  # of a sheet's used rectangle, blank ones too; they all take memory
+LONGEST = 1_000_000  # characters of a cell; more is a quotation mark that was never closed
 TOP = 20  # rows in which the header is looked for
 BLOCK = 50_000  # rows held as Python text at a time
-LISTED = 50  # cells listed one by one for one fault of one column; the rest are counted
+CHUNK = 1 << 20
+HEAD = 65_536  # bytes and characters in which encoding and separator show
+SEPARATORS = (",", ";", "\t", "|")
 # What no cell needs and no deliverable can show: control characters become blanks, invisible
-# marks and changes of writing direction vanish.
+# marks, soft hyphens and changes of writing direction vanish.
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
-INVISIBLE = "[\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
-HEAD = 200  # bytes in which a web page shows that it is one
+INVISIBLE = "[\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 MAGIC = {b"PK\x03\x04": "Excel", b"\xd0\xcf\x11\xe0": "Excel", b"PAR1": "Parquet"}
 SUFFIX = {"Excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "Parquet": (".parquet",)}
+CELL = re.compile(rb'<(?:\w+:)?c [^<>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+# What a file can't be read for, and what to do.
+REFUSED = {
+    "large": ("{} more than is read into memory",
+              "Keep the columns and rows the study needs, or score it with kalib score"),
+    "far": ("a sheet reaches to row {:,} and column {:,}",
+            "Delete what stands far outside the table"),
+    "unreadable": ("can't be read ({})",
+                   "Open it and save it again as .xlsx, or as CSV in UTF-8"),
+    "empty": ("the file is empty", "Export it again"),
+    "no Parquet": ("is no Parquet file, though its name says so", "Export it again"),
+    "web page": ("is a web page or XML, no table",
+                 "Open it in a spreadsheet program and save it as .xlsx"),
+    "NUL": ("holds NUL bytes: it is damaged, or no table", "Export it again"),
+    "quote": ("a quotation mark is not closed, or stands inside a quoted cell",
+              'Write "" for a quotation mark inside a quoted cell'),
+    "ragged": ("{} cells under {} headers",
+               "Put quotes around a cell that holds the separator"),
+    "twice": ("the header stands twice", "Rename one of them"),
+    "nested": ("holds {}, not one figure or text a row", "Store it as text or number"),
+}  # fmt: skip
+
+
+def refusal(
+    key: str, file: str, *said: object, column: str = "", row: int | None = None
+) -> Problem:
+    """The problem of a key, said in its gaps."""
+    message, remedy = REFUSED[key]
+    return Problem(message.format(*said), file, column, row, remedy)
+
+
+def listed(message: str, rows: Sequence[int] | np.ndarray) -> Message:
+    """What is wrong, and in which more rows: "...; the same in 40 rows more: 2, 5, 9, ..."."""
+    shown = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+    return Message("n_more", message=message, n=len(rows), rows=shown)
 
 
 @dataclass(frozen=True)
@@ -52,19 +89,22 @@ class TextTable:
         """The file, and the sheet of it."""
         return f"{self.file}, sheet {self.sheet}" if self.sheet else self.file
 
-    def keep(self, where: np.ndarray, *notes: Problem) -> TextTable:
-        """The lines where a (rows,) bool array is True, with further notes."""
+    def keep(self, where: np.ndarray) -> TextTable:
+        """The lines where a (rows,) bool array is True."""
         frame = self.frame[where].reset_index(drop=True)
-        notes = (*self.notes, *notes)
-        return replace(self, frame=frame, rows=self.rows[where], notes=notes)
+        return replace(self, frame=frame, rows=self.rows[where])
+
+    def holding(self, frame: pd.DataFrame) -> TextTable:
+        """The table with other cells."""
+        return replace(self, frame=frame)
 
 
 @dataclass(frozen=True)
 class _Asked:
     """Columns that are asked for, and those that are welcome; all, where none is asked for."""
 
-    wanted: tuple[str, ...]
-    welcome: tuple[str, ...]
+    wanted: tuple[str, ...] = ()
+    welcome: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,8 +120,17 @@ def read_text_table(
     where they are there. The content decides what kind of file it is. Raises StudyError where it
     can't be read, with every problem found.
     """
+    notes: list[Problem] = []
+    asked = _Asked(tuple(wanted), tuple(welcome))
     with _readable(path):
-        return _read(path, _Asked(tuple(wanted), tuple(welcome)))
+        kind = _kind(path)
+        if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
+            notes.append(Problem(Message("n_kind", kind=kind), path.name))
+        if kind == "Parquet":
+            return _from_parquet(path, asked, notes)
+        if kind == "Excel":
+            return _from_rows(iter(_sheet_rows(path, asked, notes)), path.name, asked, notes)
+        return _from_rows(_csv_rows(path, notes), path.name, asked, notes)
 
 
 def read_every_table(path: Path) -> list[TextTable]:
@@ -94,68 +143,39 @@ def read_every_table(path: Path) -> list[TextTable]:
     tables: list[TextTable] = []
     problems: list[Problem] = []
     with _readable(path):
-        sheets = all_sheets(path)
+        book, visible = _workbook(path)
+        sheets = {name: _cells(book, name, path.name) for name, seen in visible.items() if seen}
+        sheets = {name: rows for name, rows in sheets.items() if rows}
     for name, rows in sheets.items():
         try:
-            table = _from_rows(iter(rows), path.name, _Asked((), ()), [])
+            table = _from_rows(iter(rows), path.name, _Asked(), [])
             tables.append(replace(table, sheet=name if len(sheets) > 1 else ""))
         except StudyError as error:
             problems += error.problems
     if not tables:
-        empty = Problem("the file is empty", file=path.name, remedy="Export it again")
-        raise StudyError(problems or empty)
+        raise StudyError(problems or refusal("empty", path.name))
     return tables
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Refuse a file that is too large, and tell what keeps another from being read."""
-    if path.stat().st_size > LARGEST:
-        raise too_large(f"its {path.stat().st_size / 1e9:.1f} GB are", path.name)
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise StudyError(refusal("large", path.name, f"its {size / 1e9:.1f} GB are"))
     try:
         yield
     except (StudyError, MemoryError):
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0][:120]
-        raise StudyError(
-            Problem(
-                f"can't be read ({type(error).__name__}: {reason})",
-                file=path.name,
-                remedy="Open it and save it again as .xlsx, or as CSV in UTF-8",
-            )
-        ) from error
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
+        raise StudyError(refusal("unreadable", path.name, reason)) from error
 
 
 def _kind(path: Path) -> str:
     """Excel, Parquet or CSV, by content."""
     with path.open("rb") as file:
         return MAGIC.get(file.read(4), "CSV")
-
-
-def _read(path: Path, asked: _Asked) -> TextTable:
-    notes: list[Problem] = []
-    kind = _kind(path)
-    if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
-        notes.append(Problem(Message("n_kind", kind=kind), file=path.name))
-    if kind == "Parquet":
-        return _from_parquet(path, asked, notes)
-    if kind == "Excel":
-        return _from_rows(iter(sheet_rows(path, asked.wanted, notes)), path.name, asked, notes)
-    if path.suffix.lower() in SUFFIX["Parquet"]:
-        raise StudyError(Problem("is no Parquet file, though its name says so", file=path.name,
-                                 remedy="Export it again"))  # fmt: skip
-    raw = path.read_bytes()
-    if not raw.strip(b"\xef\xbb\xbf \r\n\t\0"):
-        raise StudyError(Problem("the file is empty", file=path.name, remedy="Export it again"))
-    if raw[:HEAD].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
-        raise StudyError(
-            Problem("is a web page or XML, no table", file=path.name,
-                    remedy="Open it in a spreadsheet program and save it as .xlsx")
-        )  # fmt: skip
-    if path.suffix.lower() in SUFFIX["Excel"]:
-        notes.append(Problem("is a text file, whatever its name says", file=path.name))
-    return _from_rows(csv_rows(raw, path.name, notes), path.name, asked, notes)
 
 
 def _from_rows(
@@ -167,56 +187,46 @@ def _from_rows(
     names = [_plain(cell) for cell in top[start]] if top else []
     width = max((i + 1 for i, name in enumerate(names) if name), default=0)
     if width == 0:
-        raise StudyError(Problem("the file is empty", file=file, remedy="Export it again"))
+        raise StudyError(refusal("empty", file))
     if start and any(map(_filled, top[:start])):
-        notes.append(Problem(Message("n_header", n=start + 1), file=file))
+        notes.append(Problem(Message("n_header", n=start + 1), file))
     places = _places(names, file, asked, start + 1)
-    problems: list[Problem] = []
     parts: list[pd.DataFrame] = []
     numbers: list[int] = []
+    ragged: list[tuple[int, int]] = []
     number, short = start + 1, 0
     for block in _blocks(top[start + 1 :], rows):
         kept = []
         for row in block:
             number += 1
             if len(row) != width:
-                if any(cell.strip() for cell in row[width:]) and len(problems) < LISTED:
-                    problems.append(_ragged(row, width, file, number))
+                if any(cell.strip() for cell in row[width:]):
+                    ragged.append((number, len(row)))
                 short += 0 < len(row) < width and _filled(row)
                 row = row + [""] * (width - len(row))
             if _filled(row):
                 kept.append([row[place] for place in places.values()])
                 numbers.append(number)
         if number > MOST_ROWS:
-            raise too_large(f"its more than {MOST_ROWS:,} rows are", file)
+            raise StudyError(refusal("large", file, f"its more than {MOST_ROWS:,} rows are"))
         parts.append(pd.DataFrame(kept, columns=list(places), dtype="str"))
-    if problems:
-        raise StudyError(problems)
+    if ragged:
+        told = [refusal("ragged", file, cells, width, row=row) for row, cells in ragged[:3]]
+        if len(ragged) > len(told):
+            message = listed(told[0].message, [row for row, _ in ragged[1:]])
+            told = [replace(told[0], message=message)]
+        raise StudyError(told)
     if short:
-        notes.append(Problem(Message("n_short", n=short), file=file))
+        notes.append(Problem(Message("n_short", n=short), file))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(places))
     headers = tuple(name for name in names if name)
     return TextTable(_inert(frame), file, np.array(numbers, dtype=int), headers, tuple(notes))
 
 
-def _from_parquet(path: Path, asked: _Asked, notes: list[Problem]) -> TextTable:
-    problems: list[Problem] = []
-    headers, columns = parquet_columns(path, asked.names, problems)
-    places = _places([_plain(name) for name in columns], path.name, asked, 1)
-    if problems:
-        raise StudyError(problems)
-    cells = list(columns.values())
-    frame = pd.DataFrame({name: pd.Series(cells[i], dtype="str") for name, i in places.items()})
-    rows = np.arange(2, len(frame) + 2)
-    table = TextTable(_inert(frame), path.name, rows, headers, tuple(notes))
-    return table.keep((table.frame != "").any(axis=1).to_numpy())
-
-
 def _header_row(top: list[list[str]], wanted: Collection[str]) -> int:
     """The row of the header: the one with all wanted names, or the first that is no title."""
-    names = {_plain(name) for name in wanted}
     for i, row in enumerate(top):
-        if names and names <= {_plain(cell) for cell in row}:
+        if wanted and _has(row, wanted):
             return i
     # A title, alone in its row or merged across it, says one thing.
     said = [len({cell.strip() for cell in row} - {""}) for row in top]
@@ -230,13 +240,7 @@ def _places(names: list[str], file: str, asked: _Asked, row: int) -> dict[str, i
     found = [name for name in names if name and (not spelling or name in spelling)]
     double = sorted({name for name in found if found.count(name) > 1})
     if double:
-        raise StudyError(
-            [
-                Problem("the header stands twice", file=file, column=name, row=row,
-                        remedy="Rename one of them")
-                for name in double
-            ]
-        )  # fmt: skip
+        raise StudyError([refusal("twice", file, column=name, row=row) for name in double])
     return {spelling.get(name, name): names.index(name) for name in found}
 
 
@@ -247,30 +251,217 @@ def _blocks(first: list[list[str]], rows: Iterator[list[str]]) -> Iterator[list[
         yield block
 
 
-def _ragged(row: list[str], width: int, file: str, number: int) -> Problem:
-    return Problem(
-        f"{len(row)} cells under {width} headers",
-        file=file,
-        row=number,
-        remedy="Put quotes around a cell that holds the separator",
-    )
-
-
 def _filled(row: list[str]) -> bool:
     return any(cell and not cell.isspace() for cell in row)
 
 
 def _plain(name: str) -> str:
-    """A header as it is compared: blanks and line breaks in it count alike."""
-    return " ".join(str(name).split())
+    """A header as it is compared: blanks, line breaks and normal forms of it count alike."""
+    return unicodedata.normalize("NFC", " ".join(str(name).split()))
+
+
+def _has(row: Sequence[str], wanted: Collection[str]) -> bool:
+    return {_plain(name) for name in wanted} <= {_plain(cell) for cell in row}
 
 
 def _inert(frame: pd.DataFrame) -> pd.DataFrame:
     """Cells without characters that no deliverable can show, and without blanks around them."""
-    return frame.apply(
-        lambda cells: (
-            cells.str.replace(CONTROL, " ", regex=True)
-            .str.replace(INVISIBLE, "", regex=True)
-            .str.strip()
-        )
-    )
+
+    def cleaned(cells: pd.Series) -> pd.Series:
+        cells = cells.str.replace(CONTROL, " ", regex=True).str.replace(INVISIBLE, "", regex=True)
+        return (cells if cells.str.isascii().all() else cells.str.normalize("NFC")).str.strip()
+
+    return frame.apply(cleaned)
+
+
+def _csv_rows(path: Path, notes: list[Problem]) -> Iterator[list[str]]:
+    """Rows of text, one for each row that a spreadsheet would show, blank ones too.
+
+    Raises StudyError, also while it is read, where the file is none or a quote is not closed.
+    """
+    file, raw = path.name, path.read_bytes()
+    if path.suffix.lower() in SUFFIX["Parquet"]:
+        raise StudyError(refusal("no Parquet", file))
+    head = raw.lstrip(b"\xef\xbb\xbf \r\n\t\0")[:1]
+    if head in (b"", b"<"):
+        raise StudyError(refusal("web page" if head else "empty", file))
+    if path.suffix.lower() in SUFFIX["Excel"]:
+        notes.append(Problem("is a text file, whatever its name says", file))
+    coding = _encoding(raw, file)
+    if coding in ("gb18030", "cp1252", "latin-1"):
+        remedy = "Save it as UTF-8 if names look wrong"
+        notes.append(Problem(Message("n_coding", coding=coding), file, remedy=remedy))
+    text = io.TextIOWrapper(io.BytesIO(raw), encoding=coding, newline="")
+    separator = _separator(text.read(HEAD))
+    text.seek(0)
+    return _split(text, separator, file)
+
+
+def _split(text: io.TextIOWrapper, separator: str, file: str) -> Iterator[list[str]]:
+    csv.field_size_limit(LONGEST)
+    number = 1
+    try:
+        for row in csv.reader(text, delimiter=separator, strict=True):
+            # A cell that holds what looks like whole rows stands between two stray quotes.
+            broken = [cell for cell in row if "\n" in cell]
+            lines = [line for cell in broken for line in cell.splitlines()[1:]]
+            if any(line.count(separator) >= max(len(row) - 1, 2) for line in lines):
+                raise csv.Error
+            yield row
+            number += 1
+    except csv.Error as error:
+        raise StudyError(refusal("quote", file, row=number)) from error
+
+
+def _separator(head: str) -> str:
+    """The separator that stands equally often in most of the first lines; the commonest of them."""
+    lines = [line for line in re.sub(r'"[^"]*"', "", head).splitlines()[:50] if line.strip()]
+
+    def agreement(separator: str) -> tuple[int, int]:
+        counts = [line.count(separator) for line in lines]
+        usual = max(set(counts), key=lambda count: (count > 0, counts.count(count), count))
+        return (counts.count(usual) if usual else 0, usual)
+
+    return max(SEPARATORS, key=agreement) if lines else ","
+
+
+def _encoding(raw: bytes, file: str) -> str:
+    """The encoding a file's bytes are written in.
+
+    Latin text often is valid GB 18030 as well. In Chinese text the high bytes stand in pairs; in
+    Latin text an accented letter stands among plain ones.
+    """
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    head = raw[:HEAD]
+    for coding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if zeros.count(0) > 0.1 * len(zeros):
+            return coding
+    if b"\0" in raw:
+        row = raw[: raw.index(b"\0")].count(b"\n") + 1
+        raise StudyError(refusal("NUL", file, row=row))
+    high = re.findall(rb"[\x80-\xff]+", raw)
+    paired = sum(len(run) for run in high if len(run) > 1)
+    chinese = paired >= 0.5 * sum(map(len, high))
+    order = ["utf-8-sig", "gb18030", "cp1252"] if chinese else ["utf-8-sig", "cp1252", "gb18030"]
+    for coding in order:
+        try:
+            raw.decode(coding)
+            return coding
+        except UnicodeDecodeError:
+            continue
+    return "latin-1"
+
+
+def _workbook(path: Path) -> tuple[Any, dict[str, bool]]:
+    """A workbook, not larger than is read, and whether each of its sheets is visible."""
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    _measure(path)
+    book = CalamineWorkbook.from_path(path)
+    return book, {s.name: s.visible == SheetVisibleEnum.Visible for s in book.sheets_metadata}
+
+
+def _sheet_rows(path: Path, asked: _Asked, notes: list[Problem]) -> list[list[str]]:
+    """Rows of the sheet that holds the wanted columns, else of the first visible one."""
+    book, visible = _workbook(path)
+    chosen, best = "", []
+    for name in sorted(visible, key=lambda sheet: not visible[sheet]):
+        if chosen and not visible[name]:
+            break
+        rows = _cells(book, name, path.name)
+        fits = bool(asked.wanted) and any(_has(row, asked.wanted) for row in rows[:TOP])
+        if rows and (fits or not chosen):
+            chosen, best = name, rows
+        if fits:
+            break
+    if not chosen:
+        raise StudyError(refusal("empty", path.name))
+    others = [name if seen else f"{name} (hidden)"
+              for name, seen in visible.items() if name != chosen]  # fmt: skip
+    if others:
+        example = f"{chosen}, not {', '.join(others)}"
+        notes.append(Problem("one sheet was read of several", path.name, example=example))
+    return best
+
+
+def _cells(book: Any, name: str, file: str) -> list[list[str]]:
+    """A sheet's rows as text, from its row 1 on; merged cells are filled with their value."""
+    sheet = book.get_sheet_by_name(name)
+    if sheet.total_height * sheet.total_width > MOST_CELLS:
+        said = f"the {sheet.total_height:,} rows of its sheet {name} are"
+        raise StudyError(refusal("large", file, said))
+    rows = [[cell_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        for row in rows[top : bottom + 1]:
+            row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
+    return rows
+
+
+def cell_text(value: object) -> str:
+    """A cell's value as it would stand in a CSV file."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _measure(path: Path) -> None:
+    """Unpack a zip file into nothing, counting: its own word on its sizes may be false."""
+    if not zipfile.is_zipfile(path):
+        return
+    unpacked, last_row, last_column = 0, 0, 0
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            info.file_size, info.CRC = LARGEST + 1, None  # type: ignore[assignment]
+            rest = b""
+            with archive.open(info) as part:
+                while chunk := part.read(CHUNK):
+                    unpacked += len(chunk)
+                    if unpacked > LARGEST:
+                        raise StudyError(refusal("large", path.name, "it unpacks to"))
+                    if not info.filename.startswith("xl/worksheets/"):
+                        continue
+                    for letters, digits in CELL.findall(rest + chunk):
+                        last_row = max(last_row, int(digits))
+                        column = sum(26**i * (c - 64) for i, c in enumerate(reversed(letters)))
+                        last_column = max(last_column, column)
+                    rest = chunk[-200:]
+    if last_row * last_column > MOST_CELLS:
+        raise StudyError(refusal("far", path.name, last_row, last_column))
+
+
+def _from_parquet(path: Path, asked: _Asked, notes: list[Problem]) -> TextTable:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        headers = tuple(file.schema_arrow.names)
+        wanted = {_plain(name) for name in asked.names}
+        names = [name for name in headers if not wanted or _plain(name) in wanted]
+        rows = file.metadata.num_rows
+        if rows > MOST_ROWS:
+            raise StudyError(refusal("large", path.name, f"its {rows:,} rows are"))
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        parts = [group.column(j) for group in groups for j in range(group.num_columns)]
+        size = sum(part.total_uncompressed_size for part in parts
+                   if part.path_in_schema.split(".")[0] in names)  # fmt: skip
+        if size > LARGEST:
+            raise StudyError(refusal("large", path.name, f"it unpacks to {size / 1e9:.1f} GB,"))
+        table = file.read(columns=names)
+    problems: list[Problem] = []
+    cells: dict[str, pd.Series] = {}
+    for name, place in _places([_plain(name) for name in names], path.name, asked, 1).items():
+        column = table.column(place)
+        try:
+            text = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype("str")
+            cells[name] = (
+                text.mask(text == "nan", "") if pa.types.is_floating(column.type) else text
+            )
+        except pa.ArrowException:
+            problems.append(refusal("nested", path.name, column.type, column=name))
+    if problems:
+        raise StudyError(problems)
+    frame = pd.DataFrame(cells)
+    table = TextTable(_inert(frame), path.name, np.arange(2, len(frame) + 2), headers, tuple(notes))
+    return table.keep((table.frame != "").any(axis=1).to_numpy())

@@ -28,15 +28,14 @@ def group_mix_ups(
     logs = {name: _log10(values) for name, values in figures.items()}
     found = []
     for column, labels in groups.items():
-        for group in labels[labels != ""].unique():
-            inside = labels.index[labels == group]
-            shifts = {name: _shift(values, inside) for name, values in logs.items()}
-            known = {name: shift for name, shift in shifts.items() if shift is not None}
+        shifts = pd.DataFrame({name: _shifts(values, labels) for name, values in logs.items()})
+        for group, known in shifts.iterrows():
+            known = known.dropna()
             for name, shift in known.items():
-                others = [abs(other) for key, other in known.items() if key != name]
-                if SHIFT[0] <= abs(shift) <= SHIFT[1] and others and np.median(others) < UNSHIFTED:
+                others = known.drop(name).abs()
+                if SHIFT[0] <= abs(shift) <= SHIFT[1] and others.median() < UNSHIFTED:
                     sentence = f"is {_times(shift)} in one {column}, while no other figure is"
-                    found.append((name, sentence, str(group)))
+                    found.append((str(name), sentence, str(group)))
     return found
 
 
@@ -87,16 +86,27 @@ def _log10(values: pd.Series) -> pd.Series:
     return np.log10(positive)
 
 
-def _shift(logs: pd.Series, inside: pd.Index) -> float | None:
-    """Powers of ten between the medians of a group and of the rest; None where they overlap too
-    much, or are too few, to be told apart."""
-    within = logs.index.isin(inside)
-    own, rest = logs[within].to_numpy(), logs[~within].to_numpy()
-    if min(len(own), len(rest)) < FEWEST:
-        return None
-    shift = float(np.median(own) - np.median(rest))
-    if abs(shift) >= SHIFT[0]:
-        low, high = (own, rest) if shift < 0 else (rest, own)
-        if np.quantile(low, 0.9) > np.quantile(high, 0.1):
-            return None
-    return shift
+def _shifts(logs: pd.Series, labels: pd.Series) -> pd.Series:
+    """Powers of ten between the median of each group and that of the rest, by group; NaN where
+    they overlap too much, or are too few, to be told apart."""
+    ordered = logs.sort_values()
+    codes, names = pd.factorize(labels.reindex(ordered.index))
+    values, shifts = ordered.to_numpy(), {}
+    by_group = np.argsort(codes, kind="stable")  # places in the order, group by group
+    ends = np.searchsorted(codes[by_group], np.arange(len(names) + 1))
+    for k, group in enumerate(names):
+        places = by_group[ends[k] : ends[k + 1]]
+        rest = len(values) - len(places)
+        if not group or min(len(places), rest) < FEWEST:
+            continue
+        # The k-th value of the rest stands as many places later as group members stand before it.
+        ranks = np.array([(rest - 1) // 2, rest // 2])
+        ranks += np.searchsorted(places - np.arange(len(places)), ranks, side="right")
+        shift = float(np.median(values[places]) - values[ranks].mean())
+        if abs(shift) >= SHIFT[0]:
+            own, others = values[places], np.delete(values, places)
+            low, high = (own, others) if shift < 0 else (others, own)
+            if np.quantile(low, 0.9) > np.quantile(high, 0.1):
+                continue
+        shifts[group] = shift
+    return pd.Series(shifts, dtype=float)

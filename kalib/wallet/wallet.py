@@ -29,7 +29,8 @@ class Wallet:
     """Potential and share of wallet of all N accounts.
 
     accounts: DataFrame indexed by account: name, region, segment, sales, current_ka, rep, margin,
-    potential, potential_low, potential_high (currency a year), potential_source, extrapolated,
+    parent, returns (sales were negative and are read as 0), potential, potential_low,
+    potential_high (currency a year), potential_source, extrapolated,
     sow, sow_low, sow_high (fractions), below_market (below market share beyond noise), below_p
     (its p-value), sales_lost (to the gap, currency a year, of those below), flags, estimate and
     estimate_source (potential and its source before a field expert replaced it), override_by,
@@ -105,7 +106,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     known = composite(answers["potential"], answers["log_sd"], expected)
     found, point = _with_measured(found, point, measured, known, source == "none")
     visits = with_counts(visits, expected) if visits else None
-    frame = accounts[["name", "region", "segment", "sales", "current_ka", "rep", "margin"]].copy()
+    carried = ["name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent"]
+    frame = accounts[[*carried, "returns"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
     placed = index.get_indexer(told.index)
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
@@ -277,6 +279,7 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
         "imputed": filled.reindex(frame.index),
         "extrapolated": frame["extrapolated"],
         "override": frame["override_reason"] != "",
+        "returns": frame["returns"],
     }
     table = pd.DataFrame(marks, index=frame.index).fillna(False).astype(bool)
     codes = np.array(list(marks))

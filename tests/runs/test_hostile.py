@@ -23,7 +23,7 @@ from pptx import Presentation
 
 from kalib.analysis import analyze
 from kalib.errors import StudyError
-from kalib.tables import packed
+from kalib.tables import reading
 
 TEXTS = (
     "<script>alert('x')</script>", '=HYPERLINK("http://evil.example")', "+cmd|' /C calc'!A0",
@@ -213,7 +213,7 @@ def test_file_of_5_gb_is_refused_by_its_size(small_study: Path) -> None:
 def test_zip_bomb_is_refused(
     small_study: Path, honest: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packed, "LARGEST", 50_000_000)
+    monkeypatch.setattr(reading, "LARGEST", 50_000_000)
     path, size = small_study / "bomb.xlsx", 60_000_000
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b" " * size)

@@ -270,6 +270,57 @@ def indian(value: float) -> str:
     return ",".join([*groups, tail]) + "." + cents
 
 
+def setting(line: str, section: str = "data") -> Spoil:
+    """One more setting."""
+    return toml(f"[{section}]", f"[{section}]\n{line}")
+
+
+def returns(folder: Path) -> None:
+    """Every sixth account sent back more than it bought."""
+    frame = table(folder)
+    frame.loc[::6, "sales"] = "-5"
+    save(folder, frame)
+
+
+def visits(form: Callable[[int], str], more: str = "") -> Spoil:
+    """Visits to 40 stores on ten days, whose dates are written in a form."""
+
+    def spoil(folder: Path) -> None:
+        lines = [
+            f"{i:03d},{form(day)},{i % 4 + 1},{i % 7 + 5}" for i in range(40) for day in range(10)
+        ]
+        text = "id,day,ours,all\n" + "\n".join(lines) + "\n" + more
+        (folder / "visits.csv").write_text(text, encoding="utf-8")
+        columns = "[visits]\naccount = 'id'\ndate = 'day'\nown = 'ours'\ntotal = 'all'\n"
+        toml("[columns]", f"visits = 'visits.csv'\n{columns}[columns]")(folder)
+
+    return spoil
+
+
+def a_total(position: str, **cells: str) -> Spoil:
+    """A row called TOTAL at the end; position: what of it is filled."""
+
+    def spoil(folder: Path) -> None:
+        frame = table(folder)
+        last = dict.fromkeys(frame, "") if position == "thin" else frame.iloc[3].to_dict()
+        frame.loc[len(frame)] = {**last, "id": "TOTAL", **cells}
+        save(folder, frame)
+
+    return spoil
+
+
+def sum_of(column: str) -> Spoil:
+    def spoil(folder: Path) -> None:
+        whole = f"{table(folder)[column].astype(float).sum():.2f}"
+        a_total("full", **{column: whole})(folder)
+
+    return spoil
+
+
+def day(form: str, first: str = "2026-03-01") -> Callable[[int], str]:
+    return lambda k: (pd.Timestamp(first) + pd.Timedelta(days=k)).strftime(form)
+
+
 def quoted_break(folder: Path) -> None:
     """A line break inside a cell, and a fault below it."""
     frame = table(folder)
@@ -329,6 +380,7 @@ CASES: tuple[Case, ...] = (
           ("text", "sales", "many"), ("negative", "sales", "-3"), ("accounting negative", "sales", "(3)"),
           ("infinite", "sales", "inf"), ("past a float", "sales", "1e999"), ("past belief", "sales", "1e17"),
           ("with unit", "area", "12 m2"), ("superscript", "area", "10²"), ("hexadecimal", "sales", "0x10"),
+          ("percent", "sales", "38.3%"), ("full-width percent", "sales", "38.3％"),
           ("two numbers", "area", "12 14"), ("date", "area", "2026-05-03"),
           ("Excel error", "area", "#REF!"), ("Excel division", "sales", "#DIV/0!"))),
     Case("numbers that are none", "blank sales", cell("sales", ""), REFUSED, ("row 9: is blank",)),
@@ -345,13 +397,56 @@ CASES: tuple[Case, ...] = (
     Case("ids", "duplicated", cell("id", "001"), REFUSED, ("'001' stands in row 3 already",)),
     Case("ids", "shortened by Excel", cell("id", "1.23E+11"), REFUSED, ("Excel has shortened",)),
     Case("ids", "numbers in a workbook, text in the survey", excel(numeric_ids), REFUSED,
-         ("'000' is not among the accounts as it is written", "('0' is)", "no zero is lost")),
+         ("'000' is not among the accounts as it is written", "('0' is;", "no zero is lost", "id_width = 3")),
     Case("ids", "zeros lost in the survey", column("id", lambda v: v.lstrip("0") or "0", "survey.csv"),
-         REFUSED, ("('007' is)",)),
+         REFUSED, ("'0' is not among the accounts as it is written; the same in 39 rows more: 3, 4,",
+                   "('000' is; '1', '2')", "[data] id_width = 3")),
     Case("ids", "unknown", cell("id", "999", file="survey.csv"), REFUSED,
          ("row 9: '999' is not among the accounts",)),
     Case("ids", "a zero-width space", column("id", lambda v: v + "\u200b", "survey.csv"), SAME),
     Case("ids", "very long", cell("id", "x" * 300), REFUSED, ("too long",)),
+    Case("ids", "differing in capitals", both(
+        cell("id", "ab-1", 60), cell("id", "AB-1", 61)), NOTED, ("in capitals or width only (AB-1 and ab-1)",)),
+    Case("ids", "differing in width", both(
+        cell("id", "X9", 60), cell("id", "X９", 61)), NOTED, ("in capitals or width only",)),
+    Case("ids", "differing in a soft hyphen", both(
+        cell("id", "XY", 60), cell("id", "X\u00adY", 61)), REFUSED, ("'XY' stands in row 60 already",)),
+    Case("ids", "another normal form in the survey", both(
+        cell("id", "Bü1", 60), cell("id", "Bu\u03081", 9, "survey.csv")), SAME),
+    Case("ids", "a soft hyphen in the survey", column("id", lambda v: v[0] + "\u00ad" + v[1:], "survey.csv"), SAME),
+    Case("ids", "zeros lost, and [data] id_width", both(
+        column("id", lambda v: v.lstrip("0") or "0", "survey.csv"), setting("id_width = 3")), SAME),
+    Case("ids", "duplicated, and [data] duplicates", both(
+        below("008,N,1,1,1,big\n009,S,1,1,1,big\n"), setting('duplicates = "first"')), NOTED,
+        ("row 62: '008' stands above already; left out (row 10)", "row 63")),
+    Case("ids", "duplicated in many rows", content(lambda raw: raw + b"".join(raw.splitlines(True)[1:41])),
+         REFUSED, ("row 62: '000' stands in row 2 already; the same in 39 rows more: 63, 64, 65, 66, 67, …",
+                   "('001', '002')", '[data] duplicates = "first"')),
+    Case("returns", "negative sales", returns, REFUSED,
+         ("row 2: '-5' is negative; the same in 9 rows more: 8, 14,", '[data] negative_sales = "zero"')),
+    Case("returns", "negative sales, and [data] negative_sales", both(
+        returns, setting('negative_sales = "zero"')), NOTED, ("row 2: '-5' is negative; taken as 0; the same in 9",)),
+    Case("words for nothing", "k.A. in a number", cell("area", "k.A."), REFUSED, ("name the word in [data] missing",)),
+    Case("words for nothing", "k.A., and [data] missing", both(
+        cell("area", "k.A."), cell("potential", "K.A.", 9, "survey.csv"), setting('missing = ["k.A."]')), NOTED,
+        ("1 of 60 values",)),
+    Case("visits", "ISO dates", visits(day("%Y-%m-%d")), SAME),
+    Case("visits", "German dates", visits(day("%d.%m.%Y")), SAME),
+    Case("visits", "day first", visits(day("%d/%m/%Y", "2026-03-08")), SAME),
+    Case("visits", "serial numbers of Excel", visits(lambda k: str(46000 + k)), SAME),
+    Case("visits", "month names", visits(day("%d %b %Y")), SAME),
+    Case("visits", "one of another format", visits(day("%Y-%m-%d"), "007,31/03/2026,1,5\n"), REFUSED,
+         ("visits.csv, column day, row 402: '31/03/2026' is not a date as the others",)),
+    *(Case("visits", f"{word!r} as a date", visits(day("%Y-%m-%d"), f"007,{word},1,5\n"), REFUSED,
+           (f"row 402: {word!r} is not a date as the others", "Write all dates as 2026-03-31"))
+      for word in ("now", "today", "10:30", "March", "03/04/2026", "0001-03-04")),
+    Case("visits", "day or month first", visits(day("%d/%m/%Y", "2026-03-01")), REFUSED,
+         ("row 2: '01/03/2026' may have day or month first", "the same in 359 rows more")),
+    Case("visits", "exported twice", visits(day("%Y-%m-%d"), "007,2026-03-02,4,5\n007,2026-03-01,4,12\n"), NOTED,
+         ("row 402: '007' the same visit stands above; counted once",)),
+    Case("visits", "many exported twice", visits(day("%Y-%m-%d"), "".join(
+        f"{i:03d},2026-03-01,{i % 4 + 1},{i % 7 + 5}\n" for i in range(40))), NOTED,
+        ("counted once; the same in 39 rows more: 403,",)),
     Case("headers", "a title above", above("Stores 2026\n\n"), NOTED, ("header was found in row 3",)),
     Case("headers", "a title with separators above", above("Stores 2026,,,,,\n"), NOTED,
          ("header was found in row 2",)),
@@ -375,6 +470,10 @@ CASES: tuple[Case, ...] = (
     Case("rows", "subtotals and a footnote", below("小计,,5,,,\n合计:,,5,,,\n\nSource: ERP,,,,,\n"), NOTED,
          ("totals row",)),
     Case("rows", "a totals row in the survey", below("Total,1\n", "survey.csv"), NOTED, ("totals row",)),
+    Case("rows", "an account called TOTAL", a_total("full"), NOTED,
+         ("row 62: 'TOTAL' is called a total, but is a row like the others: taken as an account",)),
+    Case("rows", "a row TOTAL that is the sum", sum_of("sales"), NOTED, ("row 62: a totals row",)),
+    Case("rows", "a row TOTAL, mostly blank", a_total("thin", sales="5"), NOTED, ("row 62: a totals row",)),
     Case("rows", "blank rows", content(lambda raw: raw.replace(b"\n", b"\n\n,,,,,\n", 5)), SAME),
     Case("rows", "too many cells", content(lambda raw: raw.replace(b"008,", b"008,x,", 1)), REFUSED,
          ("7 cells under 6 headers", "row 10")),
@@ -435,7 +534,7 @@ CASES: tuple[Case, ...] = (
     Case("units", "every tenth account in thousands", column(
         "sales", lambda v: f"{float(v) / 1e3:.6f}", every=10), NOTED, ("6 values are about 1,000 times smaller",)),
     Case("units", "one potential below own sales", cell("potential", "0.01", 2, "survey.csv"), NOTED,
-         ("row 2: '0' is below our own sales",)),
+         ("row 2: '0.01' is below our own sales",)),
     Case("candidates", "constant", extra("flat", lambda f: "1"), SAME),
     Case("candidates", "doubled", extra("twin", lambda f: f["area"]), SAME),
     Case("candidates", "perfectly collinear", extra(

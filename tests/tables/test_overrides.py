@@ -99,7 +99,7 @@ def test_reading_survives_another_order_and_a_title(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no workbook"])
 def test_a_file_that_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.xlsx").write_bytes(content)
-    with pytest.raises(StudyError, match=r"a\.xlsx: can't be read"):
+    with pytest.raises(StudyError, match=r"a\.xlsx: (the file is empty|no sheet has)"):
         read_overrides(tmp_path / "a.xlsx", SALES)
 
 

@@ -16,7 +16,8 @@ from strategies import STUDIES, ClientStudy, SmallStudy, client_studies, small_s
 from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
-from kalib.tables.client import Tables, read_tables
+from kalib.tables.client import Tables
+from kalib.tables.tables import read_tables
 
 
 @given(client_studies())

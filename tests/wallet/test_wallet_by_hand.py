@@ -105,7 +105,8 @@ def accounts() -> pd.DataFrame:
     sales[7] = 10 * fit().oof["observed"].iloc[7]
     return pd.DataFrame(
         {"name": [f"name {i}" for i in range(N)], "region": "r", "segment": "s", "sales": sales,
-         "current_ka": None, "rep": "x", "margin": 0.2, "unused": 1.0}, index=IDS)  # fmt: skip
+         "current_ka": None, "rep": "x", "margin": 0.2, "parent": "", "returns": False,
+         "unused": 1.0}, index=IDS)  # fmt: skip
 
 
 LOG_SD = pd.Series({"a00": 0.1, "a04": 0.25, "a40": 9.0})
@@ -226,7 +227,8 @@ def test_estimates_equal_those_of_one_account_at_a_time() -> None:
 def test_columns_are_the_clients_and_then_ours() -> None:
     found = wallet().accounts
     assert list(found.columns) == [
-        "name", "region", "segment", "sales", "current_ka", "rep", "margin", "estimate",
+        "name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent",
+        "returns", "estimate",
         "estimate_source", "potential", "potential_low", "potential_high", "sow", "sow_low",
         "sow_high", "potential_source", "extrapolated", "override_by", "override_reason",
         "below_p", "below_market", "sales_lost", "flags",
