@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kalib.formula.predictive import real
 from kalib.indicators.screening import Column, encode
 from kalib.indicators.terms import LEAST_LOGGED, LevelSpread
 
@@ -106,56 +105,39 @@ class Formula:
         return f"potential = s × exp({line}), s = {own}, else {self.smearing:.4f}"
 
     @property
-    def sql_line(self) -> str:
-        """The fitted value on the working scale as an ANSI SQL expression, in full precision."""
-        parts = [real(self.intercept)]
-        levels: dict[str, list[str]] = {}
+    def sql(self) -> str:
+        """The formula as an ANSI SQL expression over the client's columns, in full precision.
+
+        Every installation writes it into formula.json; the SELECT of `kalib export`, with interval
+        and zones, comes from the expression of `kalib.scale`, in any dialect.
+        """
+        parts = [_real(self.intercept)]
+        levels: dict[str, dict[str, float]] = {}
         for term in self.terms:
             name = _quoted(term.column.indicator)
-            number = f"({real(term.coefficient)})"
+            number = f"({_real(term.coefficient)})"
             if term.column.transform == "level":
-                case = f"WHEN {name} = {_literal(term.column.level)} THEN {number}"
-                levels.setdefault(name, []).append(case)
+                levels.setdefault(name, {})[term.column.level] = term.coefficient
             elif term.column.transform == "log":
-                inside = f"{name} + {real(term.column.shift)}"
-                least = real(LEAST_LOGGED)
+                inside = f"{name} + {_real(term.column.shift)}"
+                least = _real(LEAST_LOGGED)
                 clamped = f"CASE WHEN {inside} <= {least} THEN {least} ELSE {inside} END"
                 parts.append(f"{number} * LN({clamped})")
             else:
                 parts.append(f"{number} * {name}")
         parts += [
-            f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE 0 END"
-            for name, cases in levels.items()
+            f"CASE WHEN {name} IS NULL THEN NULL {_by_level(name, of)} ELSE 0 END"
+            for name, of in levels.items()
         ]
-        return " + ".join(parts)
-
-    @property
-    def sql(self) -> str:
-        """The formula as an ANSI SQL expression over the client's columns, in full precision."""
-        return self.sql_at(self.sql_line)
-
-    def sql_at(self, line: str) -> str:
-        """Potential as SQL for an expression of the fitted value on the working scale."""
+        line = " + ".join(parts)
         if self.form == "linear":
-            floor = real(self.floor)
+            floor = _real(self.floor)
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
-        return f"EXP({line}) * {self._sql_by_level('smearing', self.smearing)}"
-
-    @property
-    def sql_ratio(self) -> str:
-        """A level's spread of errors over the common one as SQL; "" where all scatter alike."""
-        return self._sql_by_level("ratio", 1.0) if self.spread else ""
-
-    def _sql_by_level(self, of: str, common: float) -> str:
-        """A number that depends on the level, as SQL."""
-        if self.spread is None:
-            return real(common)
-        name = _quoted(self.spread.indicator)
-        cases = [
-            f"WHEN {name} = {_literal(level)} THEN {real(value)}"
-            for level, value in getattr(self.spread, of).items()
-        ]
-        return f"CASE {' '.join(cases)} ELSE {real(common)} END"
+        factor = _real(self.smearing)
+        if self.spread:
+            own = _by_level(_quoted(self.spread.indicator), self.spread.smearing)
+            factor = f"CASE {own} ELSE {factor} END"
+        return f"EXP({line}) * {factor}"
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
@@ -216,9 +198,18 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+def _by_level(name: str, numbers: Mapping[str, float]) -> str:
+    """The branches of a CASE by the levels of a quoted column."""
+    return " ".join(
+        "WHEN {} = '{}' THEN ({})".format(name, level.replace("'", "''"), _real(number))
+        for level, number in numbers.items()
+    )
+
+
+def _real(value: float) -> str:
+    """A number in full precision that SQL reads as DOUBLE, where 0.1 would be a DECIMAL."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
 
 
 def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:

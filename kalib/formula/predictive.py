@@ -53,40 +53,11 @@ class Predictive:
             "low_fitted": float(self.low_fitted),
         }
 
-    def sql_bounds(self, line: str, confidence: float, ratio: str = "") -> tuple[str, str]:
-        """Interval of potential as SQL, for expressions of the fitted working value and of the
-        ratio of its spread to the common one.
-
-        The error of the coefficients is taken as its mean over the surveyed accounts.
-        """
-        spread = real(self.size)
-        if self.power:
-            low = real(self.low_fitted)
-            base = f"CASE WHEN {line} < {low} THEN {low} ELSE {line} END"
-            spread = f"{spread} * POWER({base}, {real(self.power)})"
-        spread = f"{spread} * {ratio}" if ratio else spread
-        ends = []
-        for level in ((1 - confidence) / 2, (1 + confidence) / 2):
-            z = float(np.interp(level, self.levels, self.quantiles))
-            value = f"({line}) + ({real(z)}) * {spread}"
-            floor = real(self.floor)
-            ends.append(
-                f"EXP({value})" if self.logged
-                else f"CASE WHEN {value} < {floor} THEN {floor} ELSE {value} END"
-            )  # fmt: skip
-        return ends[0], ends[1]
-
     def potential(self, working: np.ndarray, spread: np.ndarray) -> Distribution:
         """Potential of N accounts, currency a year, for working values and spreads (N,)."""
         values = working[:, None] + spread[:, None] * self.quantiles[None, :]
         table = np.exp(np.minimum(values, 700.0)) if self.logged else np.maximum(values, self.floor)
         return Distribution(self.levels, table)
-
-
-def real(value: float) -> str:
-    """A number in full precision that SQL reads as DOUBLE, where 0.1 would be a DECIMAL."""
-    text = repr(float(value))
-    return text if "e" in text else f"{text}e0"
 
 
 def fit_predictive(

@@ -92,13 +92,10 @@ def write_outputs(
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
     formula, confidence = fit.formula, study.formula.confidence
-    low, high = fit.predictive.sql_bounds(formula.sql_line, confidence, formula.sql_ratio)
     return {
         **formula.to_json(),
         "currency": study.currency,
         "confidence": confidence,
-        "sql_low": low,
-        "sql_high": high,
         "error": fit.predictive.to_json(),
         "surveyed": surveyed_range(fit, screening),
     }

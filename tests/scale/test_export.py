@@ -62,10 +62,8 @@ def run_of(form: str, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
     logged = formula.form != "linear"
     error = Predictive(levels, 4 * (levels - 0.5), 0.3 if logged else 900.0, 0.0, 1.0, 0.0, logged,
                        formula.floor)  # fmt: skip
-    low, high = error.sql_bounds(formula.sql_line, 0.9, formula.sql_ratio)
     record = {"confidence": 0.9, "error": error.to_json(), "surveyed": {}}
-    write_json({**formula.to_json(), **record, "sql_low": low, "sql_high": high},
-               tmp_path / "formula.json")  # fmt: skip
+    write_json({**formula.to_json(), **record}, tmp_path / "formula.json")  # fmt: skip
     write_json({"verdict": "usable"}, tmp_path / "verdict.json")
     write_json({"potential_cut": 2e4, "sow_cut": 0.3}, tmp_path / "summary.json")
     study = {"columns": {"account": 'the "id"', "sales": "own sales"},
@@ -79,6 +77,10 @@ def exported(request, tmp_path: Path) -> tuple[Path, pd.DataFrame, pd.Series]:
     return run_of(request.param, tmp_path)
 
 
+def formula_at(run: Path) -> Formula:
+    return Formula.from_json(json.loads((run / "formula.json").read_text()))
+
+
 def test_sql_equals_python(exported) -> None:
     import duckdb
 
@@ -86,11 +88,13 @@ def test_sql_equals_python(exported) -> None:
     accounts = values.assign(**{'the "id"': values.index, "own sales": 0.25 * expected})
     with duckdb.connect() as connection:
         connection.register("accounts", accounts)
+        plain = connection.sql(f"SELECT {formula_at(run).sql} AS potential FROM accounts").df()
         found = connection.execute(export_formula(run, "duckdb")).df()
     found = found.set_index(found["account"].astype(int)).sort_index()
     np.testing.assert_allclose(found["potential"], expected, rtol=1e-9)
+    np.testing.assert_allclose(plain["potential"], expected, rtol=1e-9)
     # Key is what is as likely to be high as the run's least likely key account: by half.
-    formula = Formula.from_json(json.loads((run / "formula.json").read_text()))
+    formula = formula_at(run)
     factor = formula.factors(values) if formula.form != "linear" else 1
     high = found["potential"] >= 2e4 * factor
     assert (found["zone"].isin(["attack", "defense"]) == high).all()
