@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark requirements clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark requirements lowest clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -71,8 +71,17 @@ requirements:
 	$(COMPILE) --extra test -o requirements-test.txt
 	$(COMPILE) --extra lab --extra scale -c requirements-test.txt -o requirements.txt
 
+# The oldest releases that pyproject.toml allows: the main job, and the tests of the statistics.
+LOWEST := .venv-lowest
+lowest:
+	uv venv --quiet --clear --python $(PYTHON) $(LOWEST)
+	uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e ".[scale]"
+	uv pip install --quiet --python $(LOWEST)/bin/python lxml pytest
+	$(LOWEST)/bin/kalib run $(STUDY) --out $(LOWEST)/report
+	$(LOWEST)/bin/python -m pytest -o addopts= -q tests/formula tests/wallet
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache mutants .coverage*
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache mutants .coverage*
 
 # uv where it is at hand, for speed; pip otherwise.
 define install
