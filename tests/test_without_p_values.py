@@ -16,7 +16,7 @@ from kalib.formula.linear import least_squares
 from kalib.formula.validation import survey_bias
 from kalib.report import wave_tables
 from kalib.tables.overrides import expert_bias
-from kalib.wallet.visit_list import below_beyond_noise, benjamini_hochberg
+from kalib.wallet.visit_list import below_beyond_noise
 from kalib.waves.drift import TERMS, TESTS, Drift
 from kalib.waves.moves import persistence
 from kalib.words.catalogue import Words
@@ -48,7 +48,6 @@ def test_a_fit_without_errors_has_p_values_and_no_influential_account(slope: flo
 def test_levels_without_errors_have_one_spread() -> None:
     texts = pd.DataFrame({"kind": ["a", "b"] * 20})
     assert spread.find_level_spread(texts, np.zeros(40), np.arange(40) % 5, np.ones(40)) is None
-    assert (spread.robust_scales(np.zeros(40), [np.arange(40) % 2]) == 0).all()
 
 
 def test_waves_that_can_not_be_compared_are_said_to_be_so() -> None:
@@ -63,7 +62,6 @@ def test_waves_that_can_not_be_compared_are_said_to_be_so() -> None:
 
 def test_what_has_no_p_value_is_not_listed() -> None:
     p = np.array([0.001, np.nan, np.nan])
-    assert benjamini_hochberg(p, 0.05).tolist() == [True, False, False]
     posterior = pd.Series([False, False, True])
     assert below_beyond_noise(pd.Series(p), posterior, 0.05).tolist() == [True, False, False]
     assert persistence(np.ones(50), np.ones(50)) is None

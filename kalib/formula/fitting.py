@@ -14,7 +14,13 @@ from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
 from kalib.formula.predictive import Predictive, account_spread, fit_predictive
-from kalib.formula.suspicion import Answers, account_doubts, all_suspects, answers_wrong
+from kalib.formula.suspicion import (
+    Answers,
+    Suspicion,
+    account_doubts,
+    all_suspects,
+    suspect_answers,
+)
 from kalib.formula.validation import (
     SurveyBias,
     Validation,
@@ -29,7 +35,6 @@ from kalib.formula.working import (
     Rules,
     WorkingFit,
     fit_working,
-    suspect_potentials,
 )
 from kalib.indicators.screening import Design, Screening, build_design
 from kalib.indicators.terms import LevelSpread
@@ -47,9 +52,8 @@ class Fit:
     least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
     indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
     DataFrame (form, mae, chosen).
-    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect, answer_wrong),
-    potential out of fold, currency a year; suspect accounts are left out of the fit and its
-    judgment, answer_wrong is how likely the answer itself is a typing error. contributions:
+    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
+    of fold, currency a year; suspect answers are left out of fit and judgment. contributions:
     DataFrame indexed by indicator (gain: R² lost without it). effects: what moves a typical
     account, see `partial_effects`. stability: Series per candidate.
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause). r2: in the
@@ -146,18 +150,22 @@ def fit_formula(
     surveyed = screening.values.index.isin(potential.frame.index)
     rules = _rules(screening, criterion, indicators)
     by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
-    answers = _look_at(potential, by_scale[True], screening.values.index, rules)
-    rows, observed = answers.rows, answers.observed.to_numpy()
-    sold = sales.reindex(screening.values.index)
-    bias = survey_bias(by_scale[True].matrix, sold.to_numpy(float), surveyed)
-    exact, own_share = answer_weights(answers.log_sd, float(np.median(answers.scale)))
+    rows = np.flatnonzero(surveyed)
+    index = screening.values.index[rows]
+    sold = sales.reindex(screening.values.index).to_numpy(float)
+    known, log_sd = potential.frame.reindex(index)[["potential", "log_sd"]].to_numpy(float).T
+    answers = Answers(rows, known, log_sd, sold[rows])
+    found = suspect_answers(by_scale[True], answers, rules)
+    believed = found.believed
+    bias = survey_bias(by_scale[True].matrix, sold, surveyed)
+    exact, own_share = answer_weights(log_sd, found.scale)
     told = bias.weights * exact
     designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
-    checked = cross_validate(designs, rows, observed, rules, told, answers.believed, rng)
+    checked = cross_validate(designs, answers, rules, told, believed, rng)
     chosen = min(designs, key=lambda name: checked.errors[name])
-    design, weights = designs[chosen], told * answers.believed
-    final = fit_working(design, rows, observed, chosen, rules, weights)
-    response, use = np.log(observed) if final.logged else observed, final.weights > 0
+    design, weights = designs[chosen], told * found.weight
+    final = fit_working(design, rows, known, chosen, rules, weights)
+    response, use = np.log(known) if final.logged else known, final.weights > 0
     stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
     predictive, by_level = fit_predictive(
@@ -167,21 +175,20 @@ def fit_formula(
     formula = _formula(final, design, linear, stability, settings.confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
     inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
-    wrong = answers_wrong(answers, inside, doubts, sold)
     return Fit(
         formula=formula,
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=_forms(checked.errors, chosen),
-        oof=_out_of_fold(answers, checked, chosen, wrong),
+        oof=_out_of_fold(index, answers, found, checked, chosen),
         contributions=contributions(linear, final, design, response),
         effects=partial_effects(formula, screening.values),
         stability=stability,
-        suspects=all_suspects(screening, answers, wrong, doubts),
+        suspects=all_suspects(screening, index, answers, found),
         bias=bias,
         predictive=predictive,
         r2=float(linear.results.rsquared),
-        **_accuracy(answers, checked, chosen, inside, bias.weights),
+        **_accuracy(known, believed, checked, chosen, inside, bias.weights),
         working=final.working(design.matrix),
         spread=spread,
         smearing=formula.factors(screening.values),
@@ -211,28 +218,17 @@ def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | Non
     return Rules(rules.signs, tuple(indicators), len(indicators), criterion)
 
 
-def _look_at(potential: Potential, design: Design, index: pd.Index, rules: Rules) -> Answers:
-    """The answers in the order of all accounts, and which look like typing errors; design: the
-    log-log one."""
-    rows = np.flatnonzero(index.isin(potential.frame.index))
-    known = potential.frame.reindex(index[rows]).astype(float)
-    observed, log_sd = known["potential"], known["log_sd"].to_numpy()
-    shift, scale, causes = suspect_potentials(design, rows, observed.to_numpy(), rules)
-    return Answers(rows, observed, log_sd, shift, scale, tuple(causes))
-
-
 def _out_of_fold(
-    answers: Answers, checked: Validation, chosen: str, wrong: pd.Series
+    index: pd.Index, answers: Answers, found: Suspicion, checked: Validation, chosen: str
 ) -> pd.DataFrame:
-    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect, answer_wrong."""
+    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect."""
     columns = {
-        "observed": answers.observed.to_numpy(),
+        "observed": answers.potential,
         "predicted": checked.predicted[chosen].mean(axis=0),
         "fold": checked.fold[0],
-        "suspect": ~answers.believed,
-        "answer_wrong": wrong.to_numpy(),
+        "suspect": ~found.believed,
     }
-    return pd.DataFrame(columns, index=wrong.index)
+    return pd.DataFrame(columns, index=index)
 
 
 def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
@@ -242,7 +238,12 @@ def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
 
 
 def _accuracy(
-    answers: Answers, checked: Validation, chosen: str, inside: np.ndarray, weights: np.ndarray
+    observed: np.ndarray,
+    use: np.ndarray,
+    checked: Validation,
+    chosen: str,
+    inside: np.ndarray,
+    weights: np.ndarray,
 ) -> dict[str, float]:
     """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
     form, and in the sample; inside (n,): potential expected there, weights (n,).
@@ -250,8 +251,7 @@ def _accuracy(
     Judged in logs whatever the form: a miss by half counts alike for large and small accounts, and
     one wrong entry of a large account does not decide the verdict.
     """
-    use = answers.believed
-    observed, weights = answers.observed.to_numpy()[use], weights[use]
+    observed, weights = observed[use], weights[use]
     honest, logs = checked.honest[:, use], np.log(observed)
     predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
     return {

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from kalib.indicators.robust import robust_scale
 from kalib.indicators.screening import RARE_LEVEL
 from kalib.indicators.terms import LevelSpread
 
 # Two-sided level of the test, over all text indicators together (Bonferroni).
 SPREAD_LEVEL = 0.01
 NORMAL_KURTOSIS = 3.0  # a log variance of n errors has variance (kurtosis - 1) / n
-# That of twice the log of n errors' median size: 2 / n over its efficiency, 0.37 (Rousseeuw & Croux
-# 1993, J. American Statistical Association 88).
-MAD_VARIANCE = 5.4
 LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nought
 
 
@@ -59,31 +54,6 @@ def smear(
         for level, ratio in spread.ratio.items()
     }
     return replace(spread, smearing=factor)
-
-
-def robust_scales(shift: np.ndarray, levels: Sequence[np.ndarray]) -> np.ndarray:
-    """Spread (n,) of each of n shifts, which few wrong entries among them do not move.
-
-    levels: of each text indicator, (n,) codes. By level where the ranks of the sizes differ
-    between those of an indicator (Kruskal & Wallis 1952), one for all elsewhere.
-    """
-    from scipy.stats import kruskal
-
-    scales, least = np.full(len(shift), robust_scale(shift)), SPREAD_LEVEL
-    for codes in levels:
-        names, counts = np.unique(codes, return_counts=True)
-        parts = [codes == name for name in names[counts >= RARE_LEVEL]]
-        middle = [robust_scale(shift[part]) for part in parts]
-        if len(parts) < 2 or min(middle) <= 0:
-            continue
-        p_value = float(kruskal(*(np.abs(shift[part]) for part in parts)).pvalue) * len(levels)
-        if p_value < least:
-            least, scales = p_value, np.full(len(shift), robust_scale(shift))
-            chance = MAD_VARIANCE / np.array([part.sum() for part in parts])
-            variance = np.exp(_shrunk(2 * np.log(middle), chance))
-            for part, own in zip(parts, np.sqrt(variance), strict=True):
-                scales[part] = own
-    return scales
 
 
 def _brown_forsythe(level: np.ndarray, residual: np.ndarray) -> float:

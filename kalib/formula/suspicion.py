@@ -1,56 +1,156 @@
-"""Which entry of an account is wrong: its answer, or one of its indicators."""
+"""Answers of the survey that look like typing errors, and what an entry in doubt would change."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from kalib.formula.working import WorkingFit
-from kalib.indicators.robust import FACTORS, factor_cause
+from kalib.formula.working import Rules, WorkingFit, columns_of, search
+from kalib.indicators.robust import (
+    FACTORS,
+    LEAST_SHIFT,
+    SUSPECT_Z,
+    factor_cause,
+    factor_reach,
+    robust_line,
+    robust_scale,
+)
 from kalib.indicators.screening import Design, Screening
-from kalib.indicators.typos import PRIOR_ENTRIES, PRIOR_WRONG, SET_ASIDE, SUSPECT_COLUMNS
+from kalib.indicators.typos import SUSPECT_COLUMNS, error_chances
 
-ANSWER_WRONG = PRIOR_WRONG / PRIOR_ENTRIES  # chance of a wrong answer before it is looked at
-# An answer ten times too large misplaces nine potentials, a right one set aside a fraction of one:
-# it stands only where it is wrong in less than one of five such cases.
-STANDS_BELOW = 0.2
-FREEDOM = 5.0  # of the t distribution of right answers: tails longer than the normal's
+# A right answer set aside is lost, a wrong one that stands is one among many: only an answer
+# this likely wrong is set aside.
+SURE = 0.9
+ROUNDS = 3
+# An answer counts in full up to the first of these spreads, and least from the second on.
+FAR, LEAST_WEIGHT = (4.0, 8.0), 0.05
+FREEDOM = 5.0  # of the t distribution of log SOW: tails longer than the normal's
+FEWEST_BUYERS = 15  # below which no answer is held against sales
+STRONG = 20.0  # ratio of likelihoods (Kass & Raftery 1995, J. American Statistical Association 90)
+IMPOSSIBLE = 0.01  # what is left of the chance of an error that would put an answer below our sales
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known of the n surveyed accounts' answers before a formula is chosen.
+    """What n surveyed accounts told.
 
-    rows: (n,) their places among all accounts; observed: potential by account, currency a year;
-    log_sd: (n,) standard errors in logs of those that were measured, 0 for a survey's answer;
-    shift: (n,) log distances from a robust formula, scale: (n,) their spread; causes: what may have
-    made an answer wrong, "" where it is not suspect.
+    rows: (n,) their places among all accounts; potential, sales: (n,) currency a year; log_sd:
+    (n,) standard errors in logs of those that visits measured, 0 for a survey's answer.
     """
 
     rows: np.ndarray
-    observed: pd.Series
+    potential: np.ndarray
     log_sd: np.ndarray
+    sales: np.ndarray
+
+    def __getitem__(self, which: np.ndarray) -> Answers:
+        return Answers(*(part[which] for part in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How likely each of n answers is a typing error.
+
+    shift: (n,) log distances from a robust formula; scale: their spread; chance (n,).
+    """
+
     shift: np.ndarray
-    scale: np.ndarray
-    causes: tuple[str, ...]
+    scale: float
+    chance: np.ndarray
 
     @property
     def believed(self) -> np.ndarray:
-        """Answers (n,) bool that are not suspect."""
-        return np.array([not cause for cause in self.causes])
+        """Answers (n,) bool that are not set aside."""
+        return self.chance <= SURE
+
+    @property
+    def weight(self) -> np.ndarray:
+        """What each answer counts in the fit (n,): 0 where it is set aside, less than 1 where it is
+        far from its peers, so that no single one decides the formula."""
+        size = np.abs(self.shift) / max(self.scale, 1e-9)
+        return self.believed * np.clip((FAR[1] - size) / (FAR[1] - FAR[0]), LEAST_WEIGHT, 1.0)
+
+
+def suspect_answers(design: Design, answers: Answers, rules: Rules) -> Suspicion:
+    """Look for answers that are off by a factor of ten, a hundred or a thousand.
+
+    design: the log-log design. A line that few errors do not move is laid through the answers;
+    what stands apart from it, where errors would lie, is held against own sales.
+    """
+    # A line to look along, not the formula: the quick criterion serves.
+    rules = replace(rules, criterion="bic")
+    matrix, response = design.matrix[answers.rows], np.log(answers.potential)
+    middle = np.median(response)
+    reach = 3 * robust_scale(response - middle)
+    aim = np.clip(response, middle - reach, middle + reach)  # only for the first selection
+    chance = np.zeros(len(response))
+    for _ in range(ROUNDS):
+        clean = chance <= SURE
+        chosen = search(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
+        used = columns_of(design, chosen)
+        line = robust_line(matrix[:, used], response)
+        shift = response - line[0] - matrix[:, used] @ line[1:]
+        scale = robust_scale(shift, len(line))
+        # What is sure by now, by own sales above all, is no crowd that explains the rest.
+        chance = chance.copy()
+        chance[clean] = typing_chances(shift[clean], scale, answers[clean])
+        aim = response
+    return Suspicion(shift, scale, chance)
+
+
+def typing_chances(shift: np.ndarray, scale: float, answers: Answers) -> np.ndarray:
+    """How likely each of n answers is a typing error.
+
+    shift: (n,) log distances from a robust formula, which scatter by scale. A long tail, a second
+    mode or a few unlike accounts explain themselves (`error_chances`): an answer is in question
+    only where it stands apart, just where an error would lie. Bayes' rule then hears what we sell:
+    the share of wallet of a right answer is one like others. Visits are no typing.
+    """
+    from scipy.stats import t as student
+
+    chance, size = error_chances(shift)
+    buys = answers.sales > 0
+    if buys.sum() >= FEWEST_BUYERS:
+        many, at = error_chances(shift, np.full(len(FACTORS), 0.5))
+        share = np.log(np.where(buys, answers.potential / np.where(buys, answers.sales, 1), 1))
+        off = share - np.median(share[buys])
+        spread = max(robust_scale(off[buys]), 1e-6)
+        heard = student.pdf((off - at) / spread, FREEDOM) / student.pdf(off / spread, FREEDOM)
+        heard = np.where(share < at, IMPOSSIBLE * np.minimum(heard, 1.0), heard)
+        # Sales that say so strongly tell errors from a second mode, however many there are.
+        chance, size = np.where(buys & (heard > STRONG), (many, at), (chance, size))
+        odds = chance / np.maximum(1 - chance, 1e-9) * np.where(buys, heard, 1.0)
+        chance = odds / (1 + odds)
+    miss = np.abs(np.abs(shift) - np.abs(size))
+    apart = (np.abs(shift) > max(SUSPECT_Z * scale, LEAST_SHIFT)) & (miss < factor_reach(scale))
+    return np.where(apart & (answers.log_sd == 0), chance, 0.0)
+
+
+def all_suspects(
+    screening: Screening, accounts: pd.Index, answers: Answers, found: Suspicion
+) -> pd.DataFrame:
+    """Indicator entries and answers set aside, in one table; accounts: (n,) of the answers."""
+    margin = np.exp(1.645 * found.scale)
+    rows = []
+    for i in np.flatnonzero(~found.believed):
+        middle = answers.potential[i] / np.exp(found.shift[i])
+        rows.append((accounts[i], "potential", answers.potential[i], middle / margin,
+                     middle * margin, factor_cause(found.shift[i])))  # fmt: skip
+    table = pd.DataFrame(rows, columns=SUSPECT_COLUMNS)
+    parts = [part for part in (screening.suspects, table) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else table
 
 
 def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> pd.DataFrame:
-    """Accounts an indicator of which may be a typing error: probability, working value and ratio
-    of expected potential then, and the entry, its value and what was meant instead.
+    """Accounts an indicator of which may be a typing error: probability, and working value then.
 
     Of several such entries of an account, the one that would move it most counts.
     """
     working = pd.Series(final.working(design.matrix), screening.values.index)
     slopes = dict(zip(final.used, final.coef[1:], strict=True))
-    found: dict[str, tuple[float, float, str, float, float]] = {}
+    found: dict[str, tuple[float, float]] = {}
     for row in screening.doubts.itertuples():
         for number, slope in slopes.items():
             column = design.columns[number]
@@ -60,96 +160,7 @@ def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> p
             move = slope * (meant - stands)
             before = found.get(row.account, (0.0, 0.0))
             if abs(move) * row.probability > abs(before[1]) * before[0]:
-                found[row.account] = (row.probability, move, row.entry, row.value, row.instead)
-    names = ["probability", "move", "entry", "value", "instead"]
-    frame = pd.DataFrame.from_dict(found, orient="index", columns=names)
+                found[row.account] = (row.probability, move)
+    frame = pd.DataFrame.from_dict(found, orient="index", columns=["probability", "move"])
     stands = working.reindex(frame.index).to_numpy(float)
-    frame["working"] = stands + frame.pop("move").to_numpy(float)
-    meant = final.to_potential(frame["working"].to_numpy(float))
-    frame["ratio"] = meant / final.to_potential(stands)
-    return frame
-
-
-def answers_wrong(
-    answers: Answers, expected: np.ndarray, doubts: pd.DataFrame, sales: pd.Series
-) -> pd.Series:
-    """How likely each answer (n,) is a typing error; expected: (n,) potential by the formula,
-    doubts: of `account_doubts`, sales: of all accounts, currency a year."""
-    miss = np.log(answers.observed / expected)
-    own = sales.reindex(answers.observed.index)
-    # What many days of visits add up to is no typing error.
-    proved = (answers.log_sd > 0) | borne_out(answers.observed, own, miss, answers.scale)
-    return answer_wrong(~(proved | answers.believed), miss, doubts, answers.scale)
-
-
-def borne_out(
-    answers: pd.Series, sales: pd.Series, miss: pd.Series, scale: np.ndarray
-) -> pd.Series:
-    """Answers (n,) bool above the formula that own sales bear out: what they would be without the
-    typing error is less than the account buys from us alone.
-
-    answers, sales: (n,) currency a year; miss: (n,) log answer less log expected potential; scale:
-    (n,) spread of right answers' misses.
-    """
-    high = answers / np.exp(miss) * np.exp(1.645 * scale)
-    return (miss > 0) & (sales > high) & (sales <= answers)
-
-
-def answer_wrong(
-    suspect: pd.Series, miss: pd.Series, doubts: pd.DataFrame, spread: np.ndarray
-) -> pd.Series:
-    """How likely each answer (n,) is a typing error, 0 where it is not suspect.
-
-    suspect: (n,) bool, answers far from the formula; miss: (n,) log answer less log expected
-    potential; doubts: of `account_doubts`; spread: (n,) of right answers' misses. A suspect answer
-    of an account without a doubtful indicator is wrong. With one, three stories are weighed by
-    Bayes' rule: answer wrong (by a factor of ten, a hundred, a thousand or anything between),
-    indicator wrong (as likely as the other indicators say), neither.
-    """
-    from scipy.stats import t as student
-
-    wrong = suspect.astype(float)
-    both = suspect.index[suspect].intersection(doubts.index)
-    if len(both) == 0 or (spread <= 0).any():
-        return wrong
-    spread = spread[suspect.index.get_indexer(both)]
-    chance, ratio = (doubts.loc[both, name].to_numpy(float) for name in ("probability", "ratio"))
-    size = miss[both].to_numpy(float)
-    shifts = np.sign(size)[:, None] * np.log(FACTORS)
-    by_factor = student.pdf((size[:, None] - shifts) / spread[:, None], FREEDOM).sum(axis=1)
-    anything = spread / np.log(FACTORS[-1])
-    answer = ANSWER_WRONG * (1 - chance) * (by_factor + anything) / (len(FACTORS) + 1)
-    indicator = chance * student.pdf((size - np.log(ratio)) / spread, FREEDOM)
-    neither = (1 - chance) * student.pdf(size / spread, FREEDOM)
-    wrong[both] = answer / (answer + indicator + neither)
-    return wrong
-
-
-def all_suspects(
-    screening: Screening, answers: Answers, wrong: pd.Series, doubts: pd.DataFrame
-) -> pd.DataFrame:
-    """Suspected indicator entries and suspected answers in one table.
-
-    wrong: (n,) how likely each answer is a typing error. Where answer and indicator can't be told
-    apart, both are listed.
-    """
-    margin = np.exp(1.645 * answers.scale)
-    middle = answers.observed.to_numpy() / np.exp(answers.shift)
-    rows: list[tuple[object, ...]] = []
-    for i in np.flatnonzero(~answers.believed):
-        account, chance = answers.observed.index[i], wrong.iloc[i]
-        if chance >= STANDS_BELOW:
-            rows.append((account, "potential", answers.observed.iloc[i], middle[i] / margin[i],
-                         middle[i] * margin[i], answers.causes[i]))  # fmt: skip
-        if account in doubts.index and 0 < chance <= SET_ASIDE:
-            rows.append(_indicator(account, doubts.loc[account]))
-    found = pd.DataFrame(rows, columns=SUSPECT_COLUMNS)
-    parts = [part for part in (screening.suspects, found) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else found
-
-
-def _indicator(account: object, doubt: pd.Series) -> tuple[object, ...]:
-    """One row of the suspects for an indicator's entry, expected within a factor of two."""
-    value, instead = float(doubt["value"]), float(doubt["instead"])
-    cause = factor_cause(np.log(value / instead))
-    return (account, doubt["entry"], value, instead / 2, instead * 2, cause)
+    return frame.assign(working=stands + frame.pop("move").to_numpy(float))

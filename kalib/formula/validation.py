@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from kalib.formula.subsets.search import batch_grams, select_subsets
+from kalib.formula.suspicion import Answers, suspect_answers
 from kalib.formula.working import (
     ACCOUNTS_PER_INDICATOR,
     Rules,
     column_signs,
     fit_working,
     screen_groups,
-    suspect_potentials,
 )
 from kalib.indicators.screening import Design
 
@@ -62,8 +62,7 @@ class SurveyBias:
 
 def cross_validate(
     designs: Mapping[str, Design],
-    rows: np.ndarray,
-    potential: np.ndarray,
+    answers: Answers,
     rules: Rules,
     weights: np.ndarray,
     scored: np.ndarray,
@@ -71,9 +70,10 @@ def cross_validate(
 ) -> Validation:
     """Repeated cross-validation of every form in designs.
 
-    rows, potential, weights: (n,) of the surveyed accounts; scored (n,) bool: accounts whose
-    observed potential is believed (a typing error is not a miss of the formula).
+    weights: (n,) of the surveyed accounts; scored (n,) bool: accounts whose observed potential is
+    believed (a typing error is not a miss of the formula).
     """
+    rows, potential = answers.rows, answers.potential
     n = len(rows)
     repeats = 5 if n <= 100 else 3 if n <= 400 else 1
     shape = (repeats, n)
@@ -86,8 +86,7 @@ def cross_validate(
         for k in range(fold[r].max() + 1):
             test = fold[r] == k
             train = ~test
-            _, _, causes = suspect_potentials(screen_design, rows[train], potential[train], rules)
-            clean = weights[train] * np.array([not cause for cause in causes])
+            clean = weights[train] * suspect_answers(screen_design, answers[train], rules).weight
             best = np.inf
             for form, design in designs.items():
                 fit = fit_working(design, rows[train], potential[train], form, rules, clean)

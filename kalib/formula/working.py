@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from kalib.formula.spread import robust_scales
 from kalib.formula.subsets.search import gram_matrix, select_subsets
-from kalib.indicators.robust import robust_line, robust_scale, typing_cause
 from kalib.indicators.screening import Design
 
 FORMS = ("linear", "log-log", "log-linear")
@@ -120,41 +118,7 @@ def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> f
     return float(np.clip(slope, 0.0, 1.0)) if slope > 2.5 * error else 0.0
 
 
-def suspect_potentials(
-    design: Design, rows: np.ndarray, potential: np.ndarray, rules: Rules
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Potentials that look like typing errors.
-
-    design: the log-log design. Returns log shifts (n,) from a robust formula, their robust scales
-    (n,), and the cause per account ("" where it is not suspect).
-    """
-    # A line to look along, not the formula: the quick criterion serves.
-    rules = replace(rules, criterion="bic")
-    matrix, response = design.matrix[rows], np.log(potential)
-    middle = np.median(response)
-    reach = 3 * robust_scale(response - middle)
-    aim = np.clip(response, middle - reach, middle + reach)  # only for the first selection
-    clean = np.ones(len(rows), dtype=bool)
-    shift, spread, causes = np.zeros(len(rows)), np.zeros(len(rows)), [""] * len(rows)
-    levels = [
-        matrix[:, g] @ np.arange(1, len(g) + 1)
-        for g in design.groups
-        if g and design.columns[g[0]].transform == "level"
-    ]
-    for _ in range(2):
-        chosen = _search(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
-        used = _columns(design, chosen)
-        line = robust_line(matrix[:, used], response)
-        shift = response - line[0] - matrix[:, used] @ line[1:]
-        freedom = max(len(shift) - len(line), 1)
-        spread = robust_scales(shift, levels) * np.sqrt(len(shift) / freedom)
-        causes = [typing_cause(s, own) for s, own in zip(shift, spread, strict=True)]
-        clean = np.array([not cause for cause in causes])
-        aim = response
-    return shift, spread, causes
-
-
-def _search(
+def search(
     design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
 ) -> np.ndarray:
     """The groups (G,) bool that the criterion chooses."""
@@ -217,7 +181,7 @@ def column_signs(design: Design, rules: Rules) -> np.ndarray:
     )
 
 
-def _columns(design: Design, chosen: np.ndarray) -> np.ndarray:
+def columns_of(design: Design, chosen: np.ndarray) -> np.ndarray:
     """Design column numbers of the chosen groups."""
     return np.array([c for g in np.flatnonzero(chosen) for c in design.groups[g]], dtype=int)
 
@@ -233,8 +197,8 @@ def _select_and_fit(
     power: float,
 ) -> WorkingFit:
     use = weights > 0
-    chosen = _search(design, matrix[use], response[use], rules, weights[use])
-    used = _columns(design, chosen)
+    chosen = search(design, matrix[use], response[use], rules, weights[use])
+    used = columns_of(design, chosen)
     root = np.sqrt(weights)
     full = np.column_stack([np.ones(len(response)), matrix[:, used]])
     # Columns are scaled so that the least-squares rank rule sees comparable lengths; a level

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# Robust z beyond which an entry with a typing error's size (a factor of ten) is suspected, and
-# beyond which any entry is: two-sided normal tails of 5e-4 and 6e-7.
+# Robust z beyond which an entry with a typing error's size (a factor of ten) is suspected: a
+# two-sided normal tail of 5e-4.
 SUSPECT_Z = 3.5
-SUSPECT_Z_ANY = 5.0
 LEAST_SHIFT = float(np.log(3))  # an entry off by less is taken for an unusual account
 # A digit or a decimal mark too many; two; and a unit swapped for its thousand.
 FACTORS = (10.0, 100.0, 1000.0)
@@ -45,16 +44,6 @@ def robust_scale(residual: np.ndarray, parameters: int = 0) -> float:
     """Median absolute deviation of residuals (n,), as a normal standard deviation."""
     freedom = max(len(residual) - parameters, 1)
     return float(1.4826 * np.median(np.abs(residual)) * np.sqrt(len(residual) / freedom))
-
-
-def typing_cause(shift: float, spread: float) -> str:
-    """The likely cause of an entry off by exp(shift) where shifts scatter by spread (both in
-    natural log units); "" if the entry is not suspect."""
-    if spread <= 0 or abs(shift) <= max(SUSPECT_Z * spread, LEAST_SHIFT):
-        return ""
-    if min(abs(abs(shift) - np.log(factor)) for factor in FACTORS) < factor_reach(spread):
-        return factor_cause(shift)
-    return "far from its peers" if abs(shift) > SUSPECT_Z_ANY * spread else ""
 
 
 def factor_reach(spread: float) -> float:

@@ -23,6 +23,8 @@ WORTH_A_DOUBT = 0.01  # one less likely wrong than this is taken as it stands
 SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
 DOUBT_COLUMNS = ["account", "entry", "value", "instead", "probability"]
 EM_ROUNDS = 60
+LARGEST_CODE = 100.0
+PRECEDENT = 3  # accounts that have the very value: it is no slip
 FEWEST = 20  # accounts below which no pattern of errors can be told
 
 
@@ -45,14 +47,22 @@ def judge_entries(values: pd.DataFrame) -> Entries:
     """Set the entries aside that are almost surely typing errors; name those that may be.
 
     values: N accounts x indicators. One entry an account and round, the worst first: a wrong
-    entry spoils the expectation of the account's other entries too.
+    entry spoils the expectation of the account's other entries too. Columns that end at a hundred
+    are percentages, codes or counts and stand, and so does a 1, and what other accounts have, too.
     """
     scale, logged = working_scale(values)
-    names = [n for n in scale.columns if n in logged and values[n].nunique() > 5]
+    names = [
+        n
+        for n in scale.columns
+        if n in logged and values[n].nunique() > 5 and values[n].max() > LARGEST_CODE
+    ]
     nothing = pd.DataFrame(columns=SUSPECT_COLUMNS), pd.DataFrame(columns=DOUBT_COLUMNS)
     if len(names) < 2 or len(values) < FEWEST:
         return Entries(values, *nothing)
     given, own = values, scale[names].to_numpy()
+    stands = np.column_stack(
+        [values[n].eq(1) | (values.groupby(n)[n].transform("size") >= PRECEDENT) for n in names]
+    )
     removed = np.zeros(own.shape, dtype=bool)
     for _ in range(3):
         residual, spread = _residuals(values, names, own)
@@ -60,6 +70,7 @@ def judge_entries(values: pd.DataFrame) -> Entries:
         for j in range(len(names)):
             known = np.isfinite(residual[:, j])
             chance[known, j], shift[known, j] = error_chances(residual[known, j])
+        chance = np.where(stands, 0.0, chance)
         sure = np.where(removed, 0.0, chance)
         worst = sure.argmax(axis=1)
         new = np.flatnonzero(sure.max(axis=1) > SET_ASIDE)
@@ -85,10 +96,13 @@ def judge_entries(values: pd.DataFrame) -> Entries:
     )
 
 
-def error_chances(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def error_chances(
+    residual: np.ndarray, most: np.ndarray = MOST_ERRORS
+) -> tuple[np.ndarray, np.ndarray]:
     """How likely each entry is wrong by a factor of ten, a hundred or a thousand.
 
-    residual: (n,) log entry less its expectation. Returns the probability (n,) and the log shift
+    residual: (n,) log entry less its expectation; most: share of one side that may be wrong by each
+    factor, beyond which it is a feature. Returns the probability (n,) and the log shift
     (n,) of the likeliest error, 0 where there is none.
 
     Each side of the residuals is a mixture: right entries about nought, and wrong
@@ -102,14 +116,14 @@ def error_chances(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(centered * side > 0)
         if len(rows) < FEWEST // 2:
             continue
-        wrong = _mixture(centered[rows] * side)
+        wrong = _mixture(centered[rows] * side, most)
         best = wrong.argmax(axis=1)
         chance[rows] = wrong.sum(axis=1)
         shift[rows] = side * np.log(FACTORS)[best]
     return chance, np.where(chance > WORTH_A_DOUBT, shift, 0.0)
 
 
-def _mixture(size: np.ndarray) -> np.ndarray:
+def _mixture(size: np.ndarray, most: np.ndarray) -> np.ndarray:
     """Probability (m, 3) of each factor for residuals of one side (m,), all above nought."""
     factors = np.log(FACTORS)
     scores, chances = [], []
@@ -130,7 +144,7 @@ def _mixture(size: np.ndarray) -> np.ndarray:
         likelihood = np.log(total).sum() + np.log((1 - share.sum()) * right[~near]).sum()
         scores.append(float(likelihood + prior))
         crowd = found / len(size)
-        few = crowd + np.sqrt(crowd * (1 - crowd) / len(size)) <= MOST_ERRORS
+        few = crowd + np.sqrt(crowd * (1 - crowd) / len(size)) <= most
         chance = np.zeros(wrong.shape)
         chance[near] = np.where(few, some * used / total[:, None], 0.0)
         chances.append(chance)

@@ -13,7 +13,6 @@ from kalib.indicators.robust import (
     FACTORS,
     LEAST_SHIFT,
     SUSPECT_Z,
-    SUSPECT_Z_ANY,
     factor_reach,
     robust_scale,
 )
@@ -52,8 +51,8 @@ def weighted(rows: Any, analysis: Judged) -> Any:
 
 
 def _believed(rows: Any, analysis: Judged) -> Any:
-    """Whether the potential is not off like a typing error, by the rule of `typing_cause` with the
-    sample's spread; rows have the sample's kalib_potential."""
+    """Whether the potential is not off like a typing error, by the sample's spread; rows have
+    the sample's kalib_potential."""
     import ibis
 
     oof = analysis.fit.oof
@@ -62,9 +61,7 @@ def _believed(rows: Any, analysis: Judged) -> Any:
     off = (rows.kalib_observed / rows.kalib_potential).ln() - float(np.median(shift))
     size, reach = off.abs(), factor_reach(spread)
     like_typing = ibis.or_(*((size - float(np.log(f))).abs() < reach for f in FACTORS))
-    wrong = (size > max(SUSPECT_Z * spread, LEAST_SHIFT)) & (
-        like_typing | (size > SUSPECT_Z_ANY * spread)
-    )
+    wrong = (size > max(SUSPECT_Z * spread, LEAST_SHIFT)) & like_typing
     return ~wrong.fill_null(False)
 
 

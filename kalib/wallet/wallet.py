@@ -9,7 +9,6 @@ import pandas as pd
 
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
-from kalib.formula.suspicion import STANDS_BELOW
 from kalib.formula.verdict import Verdict
 from kalib.indicators.screening import Screening
 from kalib.study.kept import kept
@@ -87,7 +86,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     index, told = accounts.index, tables.overrides.entries
     sales = accounts["sales"].to_numpy(float)
     # A formula that says nothing can't tell a typing error either.
-    believed = fit.oof.index[(fit.oof["answer_wrong"] < STANDS_BELOW) | (not usable)]
+    believed = fit.oof.index[~fit.oof["suspect"] | (not usable)]
     measured = index.isin(believed)
     source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
     model = _evidence(fit, accounts["sales"], settings.evidence)

@@ -18,8 +18,7 @@ from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects
 from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
-from kalib.plots import fit_figures
-from kalib.plots.theme import new_axes
+from kalib.plots import formula as charts
 from kalib.report import exhibits
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
@@ -61,7 +60,7 @@ def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
         sizes[criterion] = len(fit.formula.indicators)
         assert path.loc[path["chosen"], "size"].tolist() == [sizes[criterion]]
         assert fit.formula.to_json()["criterion"] == criterion
-        axes = fit_figures.draw_path(fit, analysis.study, new_axes())
+        axes = charts.path(fit)
         assert ("BIC" in axes.get_ylabel()) == (criterion == "bic")
         shown = exhibits.best_of_size(analysis).frame
         assert ("unexplained out of sample" in shown) == (criterion != "bic")

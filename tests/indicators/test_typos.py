@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ from test_formula import wallet_of
 
 from kalib.datasets.simulate import simulate_world
 from kalib.formula.distribution import Distribution
-from kalib.formula.suspicion import answer_wrong
+from kalib.formula.suspicion import SURE, Answers, Suspicion, typing_chances
+from kalib.indicators.robust import robust_scale
 from kalib.indicators.typos import error_chances, judge_entries
 
 
@@ -61,19 +64,72 @@ def test_an_entry_in_doubt_makes_a_mixture() -> None:
     np.testing.assert_allclose(stands.mix(meant, np.array([0.0])).table, high, rtol=0.01)
 
 
-def test_blame_goes_to_the_entry_that_explains_the_miss() -> None:
-    """All four answers lie a factor of ten above the formula."""
-    accounts = pd.Index(["answer", "indicator", "no doubt", "visited"])
-    miss = pd.Series(np.log(10.0), accounts)
-    doubts = pd.DataFrame(
-        {"probability": [0.3, 0.3, 0.3], "ratio": [0.1, 10.0, 10.0]},
-        index=["answer", "indicator", "visited"],
-    )
-    suspect = pd.Series([True, True, True, False], accounts)
-    wrong = answer_wrong(suspect, miss, doubts, np.full(4, 0.35))
-    assert wrong["answer"] > 0.6  # the other indicator makes the miss worse
-    assert wrong["indicator"] < 0.1
-    assert wrong["no doubt"] == 1.0 and wrong["visited"] == 0.0
+def told(shift: np.ndarray, sales: np.ndarray | float, base: float = 1000.0) -> Answers:
+    """Answers off by exp(shift) from what is expected of accounts that buy so much from us."""
+    n = len(shift)
+    return Answers(np.arange(n), base * np.exp(shift), np.zeros(n), np.broadcast_to(sales, n))
+
+
+@pytest.mark.parametrize("sold", [False, True])
+@pytest.mark.parametrize("shape", ["t", "laplace", "skewed", "two modes", "a few of another trade"])
+def test_right_answers_are_hardly_ever_called_wrong(shape: str, sold: bool) -> None:
+    """By a rule of five robust deviations 24 to 140 of a thousand were."""
+    called = count = 0
+    for seed in range(20):
+        rng = np.random.default_rng([4, seed])
+        shift = {
+            "t": 0.35 * rng.standard_t(3, 150),
+            "laplace": rng.laplace(0, 0.4, 150),
+            "skewed": rng.exponential(0.6, 150),
+            "two modes": 0.3 * rng.standard_normal(150) + 1.8 * (rng.random(150) < 0.15),
+            "a few of another trade": 0.3 * rng.standard_normal(150)
+            + 1.6 * (rng.random(150) < 0.05),
+        }[shape]
+        sales = 1000 * np.exp(shift) * rng.beta(2, 4, 150) if sold else 0.0
+        scale = robust_scale(shift - np.median(shift))
+        called += int((typing_chances(shift, scale, told(shift, sales)) > SURE).sum())
+        count += 150
+    assert called <= 0.004 * count
+
+
+def test_own_sales_are_heard() -> None:
+    """Of two answers alike a factor of ten above the formula, one is borne out by what it buys."""
+    rng = np.random.default_rng(5)
+    shift = 0.35 * rng.standard_normal(200)
+    sales = 1000 * np.exp(shift) * rng.beta(4, 8, 200)
+    shift[:3] = np.log(10)
+    shift[3] = -np.log(10)
+    sales[:4] = [3000, 300, 1500, 300]  # a third of ten times as much, and of as much; impossible
+    chance = typing_chances(shift, 0.35, told(shift, sales))
+    assert chance[0] < 0.1 and chance[2] < 0.1 and chance[1] > SURE and chance[3] > SURE
+
+
+def test_what_visits_measured_is_no_typing_error() -> None:
+    shift = 0.2 * np.random.default_rng(6).standard_normal(100)
+    shift[0] = np.log(10)
+    answers = told(shift, 0.0)
+    assert typing_chances(shift, 0.2, answers)[0] > 0.5
+    assert typing_chances(shift, 0.2, replace(answers, log_sd=np.full(100, 0.1)))[0] == 0
+
+
+def test_far_answers_stand_but_count_less() -> None:
+    found = Suspicion(np.array([0.1, 2.0, 4.0, 2.3]), 0.4, np.array([0, 0, 0, 0.99]))
+    np.testing.assert_allclose(found.weight, [1, 0.75, 0.05, 0])
+    assert list(found.believed) == [True, True, True, False]
+
+
+def test_codes_percentages_and_ones_are_no_typing_errors() -> None:
+    rng = np.random.default_rng(8)
+    size = rng.standard_normal(300)
+    table = pd.DataFrame({f"x{j}": np.exp(6 + 0.8 * size + 0.1 * rng.standard_normal(300))
+                          for j in range(3)})  # fmt: skip
+    table["percent"] = (50 * np.exp(0.1 * size)).clip(1, 100)
+    table["code"] = np.where(size > 0, 9010.0, 1010.0) + rng.integers(0, 9, 300)
+    table["count"] = np.maximum(np.round(20 * np.exp(0.8 * size)), 1) + 100.0
+    table.loc[:1, "percent"], table.loc[2:6, "code"], table.loc[7, "count"] = 1.0, 101.0, 1.0
+    table.loc[8, "x0"] *= 10
+    suspects = judge_entries(table).suspects
+    assert list(zip(suspects["account"], suspects["entry"], strict=True)) == [(8, "x0")]
 
 
 def test_right_answers_of_accounts_with_a_wrong_indicator_stand() -> None:
@@ -88,5 +144,5 @@ def test_right_answers_of_accounts_with_a_wrong_indicator_stand() -> None:
         kept += int(wrong[called].sum())
         stands = wallet.accounts.loc[fit.oof.index, "potential_source"] == "measured"
         lost += int((~stands & ~wrong).sum())
-    assert kept >= 0.9 * errors and kept >= 0.85 * listed
-    assert lost <= 4  # of some 570 right answers
+    assert kept >= 0.8 * errors and kept >= 0.9 * listed
+    assert lost <= 2  # of some 570 right answers

@@ -104,7 +104,6 @@ def sentences(module: str) -> Iterator[str]:
             yield from expanded(node.value)
         elif isinstance(node, ast.FunctionDef) and node.name in (
             "_why_not",
-            "typing_cause",
             "factor_cause",
         ):
             for inner in ast.walk(node):
