@@ -146,7 +146,7 @@ def targets_met(waves: Waves, words: Words) -> Exhibit:
         [
             [words.say(str(zone)), words.whole(row["accounts"]), words.money(row["target_sales"]),
              words.money(row["sales"]),
-             words.percent(np.nan if row["attained"] is None else row["attained"])]
+             words.percent(row["attained"])]
             for zone, row in waves.targets.iterrows()
         ],
         columns=["zone", "accounts", "target sales", "sales", "attained"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,9 +162,3 @@ def estimate_transitions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndar
             break
         joint = update
     return joint, posterior
-
-
-def turnover(before: Sequence[str], after: Sequence[str]) -> dict[str, int]:
-    """Key accounts kept, gained and lost."""
-    old, new = set(before), set(after)
-    return {"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)}

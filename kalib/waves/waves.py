@@ -17,13 +17,7 @@ from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
 from kalib.study.settings import ZONES, Cut, MatrixSettings
 from kalib.waves.drift import NO_DRIFT, Drift, measure_drift, split_share_change
-from kalib.waves.moves import (
-    Knowledge,
-    estimate_transitions,
-    move_probability,
-    persistence,
-    turnover,
-)
+from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
 
 REAL = 0.9  # probability from which a move between zones is called real
 MOST_GROWTH = 3.0  # of the middle account in a wave; beyond it the unit is another
@@ -243,7 +237,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     counts = pd.crosstab(moves["before"], moves["after"])
     moves = moves[moves["before"] != moves["after"]]
     drift = _drift(before, after)
-    key = (wave.accounts.index[wave.accounts["key_account"]] for wave in (before, after))
+    old, new = (set(w.accounts.index[w.accounts["key_account"]]) for w in (before, after))
     return Waves(
         periods=(before.period, after.period),
         moves=moves.sort_values("probability", ascending=False, kind="stable"),
@@ -253,7 +247,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
             (first.loc[placed], second.loc[placed]), (before.market_share, after.market_share),
             _growth(before, after, placed, drift.level),
         ),
-        turnover=turnover(*key),
+        turnover={"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)},
         targets=_targets_met(first, second),
         persistence=rho,
     )  # fmt: skip
@@ -326,15 +320,10 @@ def _growth(before: Wave, after: Wave, placed: pd.Index, level: float) -> dict[s
 
 def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Last wave's targets against this wave's sales, by last wave's zone."""
-    rows = []
-    for zone in ZONES:
-        part = first[first["zone"] == zone]
-        aim, got = part["target_sales"].sum(), second.loc[part.index, "sales"].sum()
-        rows.append(
-            {"zone": zone, "accounts": len(part), "target_sales": float(aim), "sales": float(got),
-             "attained": float(got / aim) if aim > 0 else None}
-        )  # fmt: skip
-    return pd.DataFrame(rows).set_index("zone")
+    each = pd.DataFrame({"accounts": 1, "target_sales": first["target_sales"].fillna(0.0),
+                         "sales": second["sales"]})  # fmt: skip
+    met = each.groupby(first["zone"]).sum().reindex(list(ZONES), fill_value=0)
+    return met.assign(attained=met["sales"] / met["target_sales"].where(met["target_sales"] > 0))
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:
