@@ -50,6 +50,7 @@ class Slides:
         """Write the file."""
         properties = self.deck.core_properties
         properties.title, properties.author = self.study.title, self.study.report.author
+        properties.last_modified_by = properties.author  # else a stranger's, of the empty deck
         self.deck.save(str(path))
 
     def cover(self, title: str, lines: Sequence[str], notes: str) -> None:

@@ -134,7 +134,7 @@ def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, se
         "a representative": set(tables.accounts["rep"].astype(str)),
     }
     if "parent" in tables.accounts:
-        found["a parent"] = set(tables.accounts["parent"].astype(str))
+        found["a chain or head office"] = set(tables.accounts["parent"].astype(str))
     if tables.visits is not None and "visitor" in tables.visits:
         found["a visitor"] = set(tables.visits["visitor"].astype(str))
     if overrides is not None:
@@ -204,7 +204,7 @@ def _told_words(
 ) -> dict[str, str]:
     """Code of each word of the columns that names someone."""
     reps, ids = names["a representative"], names["an account's id"]
-    parents = names.get("a parent", set())
+    parents = names.get("a chain or head office", set())
     whole = {name: code(key, "P", name) for name in parents}
     whole |= {name: code(key, "R", name) for name in reps}
     whole |= {name: code(key, "A", name) for name in ids if distinctive(name)}

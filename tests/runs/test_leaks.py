@@ -139,6 +139,7 @@ def test_words_that_name_someone_are_coded(tmp_path: Path) -> None:
         len(accounts) // 3
     )
     accounts["name"] = "Markt " + accounts.index
+    accounts["parent"] = ["Bio", accounts.index[0], ""] * (len(accounts) // 3)
     candidates = tables.candidates.set_axis(accounts.index).assign(office=accounts.index[0])
     survey = None
     coded = anonymize_tables(
@@ -150,8 +151,9 @@ def test_words_that_name_someone_are_coded(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert coded.accounts["rep"].iloc[0] == coded.accounts["region"].iloc[0]
     assert list(coded.accounts["segment"][:3]) == [
-        code(KEY, "A", first), code(KEY, "W", f"Kette {accounts.index[1]}"), "Bio",
+        code(KEY, "A", first), code(KEY, "W", f"Kette {accounts.index[1]}"), code(KEY, "P", "Bio"),
     ]  # fmt: skip
+    assert list(coded.accounts["parent"][:3]) == [code(KEY, "P", "Bio"), code(KEY, "A", first), ""]
     assert set(coded.candidates["office"]) == {coded.accounts.index[0]}
 
 
