@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small fits lose time to threads
 
@@ -19,6 +19,9 @@ from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
 
 FORCE = "Move into a dated folder what is there and kalib did not write."
+if TYPE_CHECKING:
+    from kalib.tables.anonymize import Secret
+
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -102,21 +105,15 @@ def run(
     """
     from kalib.runs.batch import REPORTS, run_batch
     from kalib.runs.overview import check_overview
+    from kalib.runs.provenance import Options
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
-    secret = None
-    if anonymize:
-        from kalib.tables.anonymize import Secret
-
-        secret = Secret(key)
+    options = Options(read_settings(pairs), overrides, _secret(key) if anonymize else None, force)
     several = len(studies) > 1
     if several or out is None:
         check_overview(out or REPORTS, force=force)
-    outcomes = run_batch(
-        studies, out, read_settings(pairs), jobs=jobs, force=force, scheduler=scheduler,
-        overrides=overrides, secret=secret,
-    )  # fmt: skip
+    outcomes = run_batch(studies, out, options, jobs=jobs, scheduler=scheduler)
     for outcome in outcomes:
         if outcome.unchanged:
             click.echo(f"{outcome.study}: nothing has changed; --force runs it anyway", err=True)
@@ -144,14 +141,11 @@ def run(
 @click.option("--key", type=click.Path(path_type=Path), help="Of the run's codes, if it had them.")
 def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | None) -> None:
     """Repeat a run and say whether its numbers agree; the run is left."""
+    from kalib.runs.provenance import Options
     from kalib.runs.rerun import rerun as repeat
 
-    secret = None
-    if key:
-        from kalib.tables.anonymize import Secret
-
-        secret = Secret(key)
-    repeated = repeat(run, study, overrides, secret)
+    secret = _secret(key) if key else None
+    repeated = repeat(run, study, Options(overrides=overrides, secret=secret))
     click.echo(str(repeated))
     if not repeated.agrees:
         click.echo("the numbers do not agree", err=True)
@@ -357,6 +351,12 @@ def list_studies(data: Path, reports: Path) -> None:
         runs = sorted((reports / study.name).glob("*/run.json"))
         periods = ", ".join(path.parent.name for path in runs) or "not run yet"
         click.echo(f"{study.name}: {study.title} ({file.parent}); runs: {periods}")
+
+
+def _secret(key: Path | None) -> Secret:
+    from kalib.tables.anonymize import Secret
+
+    return Secret(key)
 
 
 def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:

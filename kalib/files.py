@@ -76,6 +76,7 @@ def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -
     at work on it or the system refuses to write.
     """
     shown, target = target, _place(target)
+    absent = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target):
@@ -93,6 +94,10 @@ def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -
                 raise
     except OSError as error:
         raise KalibError(f"the report can't be written to {shown}: {refusal(error)}") from error
+    finally:
+        for folder in absent:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def check_folder(target: Path, *, force: bool = False) -> None:

@@ -26,6 +26,7 @@ COME_WITH = {
     "PIL": "matplotlib",
     "joblib": "scikit-learn",
     "jupyter_client": "ipykernel",
+    "jupyter_core": "ipykernel",
     "nbclient": "papermill",
     "nbformat": "papermill",
     "threadpoolctl": "scikit-learn",

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from conftest import ROOT
 
 from kalib import cli
-from kalib.runs import progress
+from kalib.runs.batch import following
 
 
 def call(*arguments: str) -> Result:
@@ -170,7 +170,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Terminal())
-    with progress.following(["stores [north]", "phones"]) as told:
+    with following(["stores [north]", "phones"]) as told:
         told("stores [north]", "statistics", 0, 9)
         told("phones", "documents", 5, 9)
     shown = sys.stderr.getvalue()
@@ -179,6 +179,6 @@ def test_a_terminal_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_elsewhere_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.following(["stores"]) as told:
+    with following(["stores"]) as told:
         told("stores", "statistics", 0, 9)
     assert capsys.readouterr().err == "stores: statistics (1 of 9)\n"

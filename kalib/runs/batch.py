@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import tempfile
+import signal
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING
+from threading import Event, Thread, local
+from typing import Any
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import check_folder
-from kalib.runs.processes import Child, start, tell
-from kalib.runs.progress import Told, following
-from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, is_current
-from kalib.study.loading import read_study, study_path
-
-if TYPE_CHECKING:
-    from kalib.tables.anonymize import Secret
+from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
+from kalib.study.loading import read_study
 
 REPORTS = Path("reports")
-MOST_WORKERS = 2  # notebooks at a time; with more, the figures drawn meanwhile last longest
+POLL_SECONDS = 0.1
+Told = Callable[[str, str, int, int], None]  # study, step, steps done, steps in all
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,6 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of every run: "section.key" -> value, the workbook of overrides, where the key
-    of the codes is, notebooks at a time, whether what is not ours is moved aside."""
-
-    settings: dict[str, str]
-    overrides: Path | None = None
-    secret: Secret | None = None
-    workers: int = 1
-    force: bool = False
-
-
-@dataclass(frozen=True)
 class Job:
     """One study to run: where its report goes, and whether that is up to date already; error:
     what is wrong with the study file or with that place."""
@@ -78,28 +66,23 @@ Chains = Sequence[Sequence[Job]]
 def run_batch(
     studies: Sequence[str],
     out: Path | None = None,
-    settings: Mapping[str, str] | None = None,
+    options: Options | None = None,
     *,
     jobs: int = 1,
-    force: bool = False,
     scheduler: str = "",
-    overrides: Path | None = None,
-    secret: Secret | None = None,
 ) -> list[Outcome]:
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
-    out: the report's folder; with several studies, the folder of their reports. force: run also
-    what has not changed, and move aside what is not ours in a report's place. scheduler: address
-    of a Dask scheduler whose workers run the studies. overrides: the workbook of the one study;
-    secret: as in `run_study`. Raises StudyError where two studies would write the same report.
+    out: the report's folder; with several studies, the folder of their reports; scheduler: address
+    of a Dask scheduler whose workers run the studies. Raises StudyError where two studies would
+    write the same report.
     """
-    if overrides and len(studies) > 1:
+    options = options or Options()
+    if options.overrides and len(studies) > 1:
         raise StudyError(
             Problem("--overrides belongs to one study", remedy="Run that study by itself")
         )
-    workers = 1 if len(studies) > 1 else MOST_WORKERS
-    asked = Asked(dict(settings or {}), overrides, secret, workers, force)
-    planned = [_plan(study, out, asked, len(studies) > 1) for study in studies]
+    planned = [_plan(study, out, options, len(studies) > 1) for study in studies]
     places = [job.target.resolve() for job in planned if job.target is not None]
     if len(set(places)) < len(places):
         raise StudyError(
@@ -116,29 +99,32 @@ def run_batch(
     if waiting:
         with following([job.study for chain in waiting for job in chain]) as told:
             if scheduler:
-                ended = _run_there(scheduler, waiting, asked, told)
+                from kalib.runs.cluster import run_there
+
+                ended = run_there(scheduler, waiting, options, told)
+            elif len(waiting) == len(waiting[0]) == 1:
+                ended = [outcome(waiting[0][0], partial(_here, options, told))]
             else:
-                ended = run_here(waiting, asked, jobs, told)
+                ended = _in_processes(waiting, options, jobs, told)
         done |= {outcome.study: outcome for outcome in ended}
     return [done[study] for study in studies]
 
 
-def _plan(study: str, out: Path | None, asked: Asked, several: bool) -> Job:
+def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
     try:
-        loaded = read_study(study, asked.settings)
-        key = asked.secret.key(loaded.folder) if asked.secret else None
+        loaded = read_study(study, options.settings)
+        key = options.key(loaded)
     except StudyError as error:
         return Job(study, None, error=error)
     single = out if not several else None
     target = single or (out or REPORTS) / loaded.name / loaded.period
-    file = study_path(study)
     earlier = earlier_report(target, loaded.name, loaded.period)
-    inputs = inputs_of(loaded, file, asked.settings, asked.overrides, key, earlier)
-    current = not asked.force and is_current(target, fingerprint(inputs))
+    inputs = inputs_of(loaded, options, key, earlier)
+    current = not options.force and is_current(target, fingerprint(inputs))
     job = Job(study, target, current, loaded.name, loaded.period)
     try:
         if not current:
-            check_folder(target, force=asked.force)
+            check_folder(target, force=options.force)
     except StudyError as error:
         return replace(job, error=error)
     return job
@@ -159,85 +145,116 @@ def in_order(planned: Sequence[Job]) -> Chains:
     return [chain for chain in found if chain]
 
 
-def run_here(waiting: Chains, asked: Asked, jobs: int, told: Told) -> list[Outcome]:
-    """Run each study in a process of its own, jobs at a time."""
-    os.environ.setdefault("MPLCONFIGDIR", _scratch())
-    children: list[Child] = []
-    stopped = Event()
-
-    def run(job: Job) -> Path:
-        child = start("kalib.runs.batch:work", [job.study, job.target, asked], early=True)
-        children.append(child)
-        if stopped.is_set():
-            child.abandon()
-        return child.result(partial(told, job.study))
-
+def outcome(job: Job, run: Callable[[Job], Path]) -> Outcome:
+    """Run one job; an error is part of the outcome, so that it does not stop the others."""
+    since = time.perf_counter()
     try:
-        return _side_by_side(waiting, jobs, run)
-    except BaseException:
-        stopped.set()
-        for child in children:
-            child.abandon()
-        raise
+        report = run(job)
+    except Exception as error:  # noqa: BLE001  whatever it is
+        return Outcome(job.study, error=error, seconds=time.perf_counter() - since)
+    return Outcome(job.study, report, seconds=time.perf_counter() - since)
 
 
-def _scratch() -> str:
-    """Where matplotlib keeps its list of fonts between runs: neither its files nor its settings
-    are in the home folder, which may be missing or closed."""
-    place = Path(tempfile.gettempdir()) / f"kalib-{os.getuid() if hasattr(os, 'getuid') else ''}"
-    with suppress(FileExistsError):
-        place.mkdir(mode=0o700)
-    if hasattr(os, "getuid") and place.lstat().st_uid != os.getuid():
-        return tempfile.mkdtemp(prefix="kalib-")  # another user took the name
-    return str(place)
-
-
-def _run_there(scheduler: str, waiting: Chains, asked: Asked, told: Told) -> list[Outcome]:
-    """Hand every study to a scheduler, which sends them to its workers."""
-    from kalib.runs.cluster import connected, run_there
-
-    with connected(scheduler) as client:
-
-        def run(job: Job) -> Path:
-            told(job.study, f"sent to {scheduler}", 0, 1)
-            target = job.target or Path()  # a bad study file is refused before it is used
-            folder = Path(job.study) if Path(job.study).is_dir() else Path(job.study).parent
-            key = asked.secret.key(folder) if asked.secret else None
-            return run_there(client, job.study, target, asked, key)
-
-        return _side_by_side(waiting, len(waiting), run)
-
-
-def _side_by_side(waiting: Chains, jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
+def side_by_side(chains: Chains, jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
     """Run every chain of jobs, errors included, so many at a time."""
-
-    def outcome(job: Job) -> Outcome:
-        since = time.perf_counter()
-        try:
-            report = run(job)
-        except Exception as error:  # noqa: BLE001  whatever it is, it must not stop the others
-            return Outcome(job.study, error=error, seconds=time.perf_counter() - since)
-        return Outcome(job.study, report, seconds=time.perf_counter() - since)
-
     pool = ThreadPoolExecutor(jobs)
     try:
-        chains = pool.map(lambda chain: [outcome(job) for job in chain], waiting)
-        return [found for chain in chains for found in chain]
+        found = pool.map(lambda chain: [outcome(job, run) for job in chain], chains)
+        return [one for chain in found for one in chain]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def work(study: str, target: Path | None, asked: Asked) -> Path:
-    """In a process of its own: run a study and tell its steps."""
+def _here(options: Options, told: Told, job: Job) -> Path:
     from kalib.runs.run import run_study
 
-    return run_study(
-        study,
-        target,
-        asked.settings,
-        tell,
-        asked.overrides,
-        asked.secret,
-        asked.workers,
-        asked.force,
-    )
+    return run_study(job.study, job.target, options, partial(told, job.study))
+
+
+def _in_processes(chains: Chains, options: Options, jobs: int, told: Told) -> list[Outcome]:
+    """Run the studies in processes of their own, jobs at a time. One that dies takes its study with
+    it and no other."""
+    stopped, slot, pools = Event(), local(), list[ProcessPoolExecutor]()
+    context = multiprocessing.get_context("spawn")
+
+    def run(job: Job) -> Path:
+        if stopped.is_set():
+            raise KalibError("stopped")
+        if not hasattr(slot, "pool"):
+            slot.heard, said = context.Pipe(duplex=False)
+            slot.pool = ProcessPoolExecutor(1, context, _begin, (said,))
+            pools.append(slot.pool)
+        try:
+            future = slot.pool.submit(_here, options, _tell, job)
+            while not future.done():
+                if slot.heard.poll(POLL_SECONDS):
+                    told(*slot.heard.recv())
+            return future.result()
+        except BrokenProcessPool as error:
+            del slot.pool
+            raise KalibError(
+                "the process of the run died, perhaps for want of memory; close other programs "
+                "and run again"
+            ) from error
+
+    try:
+        return side_by_side(chains, jobs, run)
+    except BaseException:
+        stopped.set()
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise
+    finally:
+        for pool in pools:
+            pool.shutdown()
+
+
+_said: Connection | None = None  # where `_tell` writes, in a process of a batch
+
+
+def _begin(said: Connection) -> None:
+    """In a process of a batch: end with the parent, however that ends; it alone is told to stop."""
+    global _said
+    _said = said
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+def _tell(*step: Any) -> None:
+    if _said is not None:
+        _said.send(step)
+
+
+@contextmanager
+def following(studies: Sequence[str]) -> Iterator[Told]:
+    """A function to call as a study's step begins; it shows the step: in a bar on a terminal, in a
+    plain line elsewhere, always on stderr."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield _line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.fields[study]}", markup=False), BarColumn(),
+        TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        tasks = {study: shown.add_task("waiting", study=study, total=None) for study in studies}
+
+        def told(study: str, step: str, done: int, total: int) -> None:
+            shown.update(tasks[study], description=step, completed=done, total=total)
+
+        yield told
+
+
+def _line(study: str, step: str, done: int, total: int) -> None:
+    if sys.stderr is not None:
+        print(f"{study}: {step} ({done + 1} of {total})", file=sys.stderr, flush=True)

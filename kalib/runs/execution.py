@@ -1,31 +1,32 @@
-"""The notebooks, executed in order with parameters that they know."""
+"""The notebooks of a run, executed in order with parameters that they know."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-import tempfile
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import PACKAGE, whole
-from kalib.runs.processes import start
 from kalib.words.chapters import in_language
+
+if TYPE_CHECKING:
+    from kalib.runs.engine import KeptKernel
 
 SCRATCH = ".scratch"
 WAVES = "06-waves"  # compares with the wave before, where there is one
 LARGE = "07-large-tables"  # belongs to no report: its tables may be of any size
-PROVISIONER = "kalib-forked"  # as registered in pyproject.toml
 PATHS = re.compile(r"(?m)^(study|overrides) = .*$")  # lines of parameters that name a place
 WIDGET = "application/vnd.jupyter.widget-view+json"
-ORDINARY = "local-provisioner"  # Jupyter's own
 CELL_SECONDS = 3600  # a cell that takes longer hangs
+KILL_SECONDS = 0.1
 Step = Callable[[str], AbstractContextManager[None]]
 
 
@@ -49,6 +50,117 @@ def notebooks_of_run(before: Path | None) -> list[Path]:
     return [path for path in notebook_paths() if path.stem not in left_out]
 
 
+class Notebooks(AbstractContextManager["Notebooks"]):
+    """Notebooks executed in the background, one after another in one kept kernel.
+
+    work: the run's folder, below which those from an interrupted run are kept; step(name) is
+    entered as a notebook runs; language: of the prose. The kernel starts at once, and ends with the
+    block.
+    """
+
+    def __init__(self, work: Path, step: Step, language: str = "en") -> None:
+        self._folder, self._step, self._language = work / "notebooks", step, language
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._pool = ThreadPoolExecutor(1)  # the kernel's channels belong to its thread
+        self._started = self._pool.submit(_start, work / SCRATCH)
+        self._jobs: dict[str, Future[dict[str, Any]]] = {}
+
+    def run(self, path: Path, parameters: Mapping[str, object]) -> None:
+        """Run a notebook after those before."""
+        self._jobs[path.stem] = self._pool.submit(self._run, path, parameters)
+
+    def results(self) -> dict[str, Mapping[str, Any]]:
+        """Wait for the notebooks: name -> executed notebook. Raises KalibError with the notebook
+        and what a cell raised."""
+        self._started.result()
+        return {name: job.result() for name, job in self._jobs.items()}
+
+    def __exit__(self, *_: object) -> None:
+        for job in self._jobs.values():
+            job.cancel()
+        stopped = self._pool.submit(lambda: _engine().stop())
+        while wait([stopped], timeout=KILL_SECONDS).not_done:
+            _engine().kill()  # the cell at work, if there is one
+        self._pool.shutdown()
+
+    def _run(self, path: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+        target = self._folder / path.name
+        if not target.exists():
+            with self._step(path.stem):
+                execute(path, target, parameters, self._language)
+        found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+        return found
+
+
+def _start(scratch: Path) -> None:
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the error says it, once
+    _engine().scratch = scratch
+    with _told("the notebooks"):
+        _engine().start()
+
+
+def execute(
+    path: Path, target: Path, parameters: Mapping[str, object], language: str = "en"
+) -> None:
+    """Run one notebook in target's folder and write it there, its prose in the language. Raises
+    StudyError for a parameter it does not know, KalibError where a cell fails or lasts too long,
+    or the kernel dies."""
+    import papermill
+
+    check_parameters(path, parameters)
+    with _told(f"notebook {path.stem}"):
+        notebook = papermill.execute_notebook(
+            str(path), None, parameters=dict(parameters), engine_name=_engine().name,
+            folder=str(target.parent.resolve()), kernel_name="python3", progress_bar=False,
+            execution_timeout=CELL_SECONDS,
+        )  # fmt: skip
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = in_language("".join(cell["source"]), language)
+    _tidy(notebook, target, parameters)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What ends a notebook before its end, in one message."""
+    from nbclient.exceptions import CellTimeoutError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        yield
+    except PapermillExecutionError as error:
+        raise KalibError(f"{what}: {error.ename}: {error.evalue}") from error
+    except CellTimeoutError as error:
+        raise KalibError(
+            f"{what}: a cell had not ended after {CELL_SECONDS:,} s; does it wait for something?"
+        ) from error
+    except RuntimeError as error:
+        raise KalibError(
+            f"{what}: the kernel died, perhaps for want of memory; "
+            "close other programs and run again"
+        ) from error
+
+
+def _engine() -> type[KeptKernel]:
+    """Our engine of papermill, known to it also where the kit was not installed by a wheel.
+
+    jsonschema, which comes with papermill, builds a grammar of international addresses for a format
+    that no notebook has; a second long. Told that there is none, it does without."""
+    warnings.filterwarnings("ignore", module="urllib3")  # of a proxy that nothing here uses
+    absent = "rfc3987_syntax"
+    if absent not in sys.modules:
+        sys.modules[absent] = None  # type: ignore[assignment]
+    try:
+        from papermill.engines import papermill_engines
+
+        from kalib.runs.engine import KeptKernel
+    finally:
+        if sys.modules.get(absent, absent) is None:
+            sys.modules.pop(absent, None)
+    papermill_engines.register(KeptKernel.name, KeptKernel)
+    return KeptKernel
+
+
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
     """Refuse parameters that the notebook has no default for: papermill would only warn."""
     import papermill
@@ -65,119 +177,11 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
         )  # fmt: skip
 
 
-@contextmanager
-def execute_notebooks(
-    parameters: Mapping[str, object],
-    work: Path,
-    step: Step,
-    workers: int = 2,
-    before: Path | None = None,
-    language: str = "en",
-) -> Iterator[Callable[[], dict[str, Mapping[str, Any]]]]:
-    """Run every notebook into work/notebooks, workers at a time, while the block runs.
-
-    parameters: of every notebook; work: the run's folder; step(name) is entered as a notebook
-    runs; before: the report of an earlier wave, which lies beside work; language: of the prose.
-    One that is there already, from an interrupted run, is kept. The block gets a function that
-    waits for the notebooks: name -> executed notebook; it raises KalibError with the notebook and
-    the error of the cell.
-    """
-    folder = work / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def run(path: Path) -> Mapping[str, Any]:
-        target = folder / path.name
-        if not target.exists():
-            with step(path.stem):
-                more = {"before": f"../../{before.name}"} if before and path.stem == WAVES else {}
-                given = {**parameters, **more}
-                arguments = [str(path), str(target), given, language, str(work / SCRATCH)]
-                start("kalib.runs.execution:run_notebook", arguments).result()
-        return json.loads(target.read_text(encoding="utf-8"))
-
-    pool = ThreadPoolExecutor(workers)
-    futures = {path.stem: pool.submit(run, path) for path in notebooks_of_run(before)}
-    try:
-        yield lambda: {name: future.result() for name, future in futures.items()}
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def run_notebook(
-    path: str, target: str, parameters: Mapping[str, object], language: str, scratch: str
-) -> None:
-    """Run one notebook in a process of its own. scratch: for Jupyter's files."""
-    _keep_to(Path(scratch))
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the error says it, once
-    execute(Path(path), Path(target), parameters, language)
-
-
-def _keep_to(scratch: Path) -> None:
-    """Have Jupyter and IPython read no settings of the user's and leave no files elsewhere: the
-    run needs no home folder, and means the same on every machine."""
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "TMPDIR"):
-        place = scratch / name.lower()
-        place.mkdir(parents=True, exist_ok=True)
-        os.environ[name] = str(place)
-    tempfile.tempdir = None
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = PROVISIONER
-
-
 def refresh_notebooks() -> None:
     """Execute the notebooks in place on their default study, as they are committed."""
     for path in notebook_paths():
         execute(path, path, {})
-
-
-def execute(
-    path: Path, target: Path, parameters: Mapping[str, object], language: str = "en"
-) -> None:
-    """Run one notebook in target's folder and write it there, its prose in the language. Raises
-    StudyError for a parameter it does not know, KalibError where a cell fails or its kernel dies
-    twice."""
-    from papermill.exceptions import PapermillExecutionError
-
-    check_parameters(path, parameters)
-    try:
-        notebook = _run_cells(path, target.parent, parameters)
-    except PapermillExecutionError as error:
-        raise KalibError(f"notebook {path.stem}: {error.ename}: {error.evalue}") from error
-    except RuntimeError as error:
-        raise KalibError(
-            f"notebook {path.stem}: its kernel died, perhaps for want of memory; "
-            "close other programs and run again"
-        ) from error
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            cell["source"] = in_language("".join(cell["source"]), language)
-    _tidy(notebook, target, parameters)
-
-
-def _run_cells(path: Path, folder: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Run a notebook's cells. A kernel that dies is followed by one more, an ordinary one: ports
-    are chosen before they are taken, so another program may have come between."""
-    import papermill
-
-    def run() -> dict[str, Any]:
-        return dict(
-            papermill.execute_notebook(
-                str(path),
-                None,
-                parameters=dict(parameters),
-                cwd=str(folder),
-                kernel_name="python3",
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                execution_timeout=CELL_SECONDS,
-                extra_arguments=["--log-level=CRITICAL"],
-            )
-        )
-
-    with suppress(RuntimeError):  # what a dead kernel raises, in a cell or before the first
-        return run()
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = ORDINARY
-    return run()
+    _engine().stop()
 
 
 def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:

@@ -16,7 +16,7 @@ from kalib.formula.fitting import Fit
 from kalib.indicators.screening import Screening
 from kalib.study.settings import Study
 from kalib.wallet.wallet import surveyed_range
-from kalib.waves.waves import LEARNED, learned_from
+from kalib.waves.waves import LEARNED, Waves, learned_from
 
 CONTRACT = (
     "account", "name", "region", "segment", "sales", "potential", "potential_low",
@@ -68,10 +68,14 @@ def _no_formulas(accounts: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_outputs(
-    analysis: Analysis, figures: Mapping[str, object], source: Mapping[str, Any], folder: Path
+    analysis: Analysis,
+    figures: Mapping[str, object],
+    source: Mapping[str, Any],
+    folder: Path,
+    waves: Waves | None = None,
 ) -> None:
     """Write accounts.csv, accounts.parquet and the JSON files. figures: as in summary.json;
-    source: as in run.json."""
+    source: as in run.json; waves: the comparison with the wave before, None without one."""
     accounts = accounts_table(analysis)
     _no_formulas(accounts).to_csv(folder / "accounts.csv", index=False, lineterminator="\n")
     accounts.to_parquet(folder / "accounts.parquet", index=False)
@@ -87,6 +91,8 @@ def write_outputs(
         parents = _rounded(plan.parents.reset_index())
         _no_formulas(parents).to_csv(folder / "parents.csv", index=False, lineterminator="\n")
     write_json(source, folder / "run.json")
+    if waves:
+        write_json(waves.to_json(), folder / "waves.json")
 
 
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:

@@ -6,59 +6,79 @@ import hashlib
 import hmac
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
 from kalib.files import MARK, PACKAGE, file_hash, read_run
 from kalib.study.settings import Study
+
+if TYPE_CHECKING:
+    from kalib.tables.anonymize import Secret
 
 COMPARED = ("accounts.csv", "formula.json", "summary.json")  # the same bytes from the same inputs
 DELIVERED = (
     *COMPARED, "accounts.parquet", "verdict.json", "index.html", "report.pdf", "deck.pptx",
     "accounts.xlsx",
 )  # fmt: skip
-PACKAGES = (
-    "numpy", "pandas", "scipy", "scikit-learn", "seaborn", "matplotlib", "papermill", "nbclient",
-    "ipykernel", "pyarrow", "pydantic",
-)  # fmt: skip
+DISTRIBUTION = "kalib-kit"
+ASIDE = r"extra == .(test|benchmark|docs)"
 GIT_SECONDS = 5
 
 
-def input_files(study: Study, file: Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a run.
+
+    settings: "section.key" -> value, laid over the study file; overrides: a workbook in which field
+    experts replaced potentials; secret: where the key of the codes is that stand for names and ids,
+    None to name them; force: run also what has not changed, and move aside what is not ours in the
+    report's place.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    overrides: Path | None = None
+    secret: Secret | None = None
+    force: bool = False
+
+    def key(self, study: Study) -> bytes | None:
+        """The key of a study's codes."""
+        return self.secret.key(study.folder) if self.secret else None
+
+
+def input_files(study: Study) -> dict[str, Path]:
     """What is read of a study, by its name below the study's folder: the study file, its tables,
     its codebook, the client's template and logo."""
     data, look = study.data, (study.report.template, study.report.logo)
     given = [name for name in (data.accounts, data.survey, data.visits, *look) if name]
-    names = [file.name, *given, "codebook.md"]
+    names = [study.file.name, *given, "codebook.md"]
     return {name: study.folder / name for name in names if (study.folder / name).is_file()}
 
 
 def inputs_of(
-    study: Study,
-    file: Path,
-    settings: Mapping[str, str],
-    overrides: Path | None = None,
-    key: bytes | None = None,
-    earlier: Path | None = None,
+    study: Study, options: Options, key: bytes | None = None, earlier: Path | None = None
 ) -> dict[str, Any]:
     """All that a run's report depends on: data, parameters, code, the packages' versions, the
     earlier wave it is compared with, and a trace of the key that codes names, None where they are
     not coded."""
+    overrides = options.overrides
     return {
         "kalib": __version__,
         "code": code_hash(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": packages(),
         "study": study.name,
         "period": study.period,
-        "data": {name: file_hash(path) for name, path in input_files(study, file).items()},
+        "data": {name: file_hash(path) for name, path in input_files(study).items()},
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
-        "settings": dict(settings),
+        "settings": dict(options.settings),
         "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
         "earlier": read_run(earlier).get("fingerprint") if earlier else None,
         "anonymized": hmac.digest(key, b"run", "sha256").hex()[:12] if key else None,
@@ -100,7 +120,7 @@ def earlier_report(target: Path, study: str, period: str) -> Path | None:
     Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2.
     """
     found = []
-    for mark in target.absolute().parent.glob(f"[!.]*/{MARK}"):
+    for mark in target.resolve().parent.glob(f"[!.]*/{MARK}"):
         run = read_run(mark.parent)
         if run.get("study") == study and str(run.get("period", period)) < period:
             found.append((str(run["period"]), mark.parent))
@@ -148,8 +168,13 @@ def _kit_commit() -> str | None:
     return commit_of(PACKAGE) if (PACKAGE.parent / "notebooks").is_dir() else None
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
+@cache
+def packages() -> dict[str, str]:
+    """Versions of the installed packages that the kit itself asks for, tests' and peers' aside."""
+    found = {}
+    for line in requires(DISTRIBUTION) or []:
+        name = re.match(r"[\w.-]+", line)
+        if name and name[0] != DISTRIBUTION and not re.search(ASIDE, line):
+            with suppress(PackageNotFoundError):
+                found[name[0].lower()] = version(name[0])
+    return dict(sorted(found.items()))

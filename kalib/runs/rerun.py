@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalib.errors import Problem, StudyError
 from kalib.files import MARK, read_run
-from kalib.runs.batch import Asked, Job, run_here
-from kalib.runs.provenance import COMPARED, PACKAGES, inputs_of
+from kalib.runs.provenance import COMPARED, Options, inputs_of
 from kalib.study.loading import read_study, study_path
-
-if TYPE_CHECKING:
-    from kalib.tables.anonymize import Secret
 
 MOST_SHOWN = 20  # differences of one file
 
@@ -43,17 +39,12 @@ class Repeated:
         return "\n".join(lines)
 
 
-def rerun(
-    run: Path,
-    study: Path | None = None,
-    overrides: Path | None = None,
-    secret: Secret | None = None,
-) -> Repeated:
+def rerun(run: Path, study: Path | None = None, options: Options | None = None) -> Repeated:
     """Repeat a run beside it and compare; the run stays as it was.
 
     study: its study.toml or folder, looked for below data/ and here where it is not given;
-    overrides, secret: as the run had. Raises StudyError where the inputs are not those of the run,
-    KalibError where the run fails.
+    options: overrides and secret as the run had them. Raises StudyError where the inputs are not
+    those of the run, KalibError where the run fails.
     """
     before = read_run(run)
     if "fingerprint" not in before:
@@ -61,18 +52,17 @@ def rerun(
             Problem("no run to repeat", file=str(run / MARK),
                     remedy="Give the folder of a report made by this version of kalib")
         )  # fmt: skip
-    settings = before["settings"]
+    from kalib.runs.run import run_study
+
+    options = replace(options or Options(), settings=before["settings"])
     file = find_study(before, study)
-    loaded = read_study(file, settings)
-    key = secret.key(loaded.folder) if secret else None
-    now = inputs_of(loaded, file, settings, overrides, key)
+    loaded = read_study(file, options.settings)
+    key = options.key(loaded)
+    now = inputs_of(loaded, options, key)
     _refuse_other_inputs(before, now, bool(key))
     again = run.absolute().with_name(f".{run.absolute().name}.again")
-    asked = Asked(settings, overrides, secret, workers=2)
-    (outcome,) = run_here([[Job(str(file), again)]], asked, 1, lambda *_: None)
-    if outcome.error:
-        raise outcome.error
     try:
+        run_study(file, again, options)
         found = {name: tuple(differences(run / name, again / name)) for name in COMPARED}
     finally:
         shutil.rmtree(again, ignore_errors=True)
@@ -128,8 +118,8 @@ def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
             yield f"{name} {before[name]} then, {now[name]} now"
     if before["code"] != now["code"]:
         yield "the code of kalib or of its notebooks has changed"
-    for name in PACKAGES:
-        was, is_now = before["packages"].get(name, "absent"), now["packages"][name]
+    for name in sorted({*before["packages"], *now["packages"]}):
+        was, is_now = (about["packages"].get(name, "absent") for about in (before, now))
         if was != is_now:
             yield f"{name} {was} then, {is_now} now"
 

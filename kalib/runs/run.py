@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from kalib import __version__
-from kalib.analysis import SEED, Analysis, analyze
 from kalib.errors import StudyError
 from kalib.files import report_folder
-from kalib.report.deck import write_deck
-from kalib.report.document import write_document
-from kalib.report.figures import draw_figures
-from kalib.report.findings import Findings, find
-from kalib.report.page import build_page
-from kalib.report.template import check_look
-from kalib.report.visit_page import visit_page
-from kalib.report.workbook import write_workbook
-from kalib.runs.execution import SCRATCH, execute_notebooks, notebooks_of_run
-from kalib.runs.leaks import refuse_leaks
-from kalib.runs.outputs import overridden, write_json, write_outputs
-from kalib.runs.provenance import earlier_report, fingerprint, inputs_of, provenance
-from kalib.study.kept import STEPS
+from kalib.runs.execution import SCRATCH, WAVES, Notebooks, notebooks_of_run
+from kalib.runs.provenance import (
+    Options,
+    earlier_report,
+    fingerprint,
+    inputs_of,
+    provenance,
+)
+from kalib.study.kept import STEPS, keep
 from kalib.study.loading import read_study
-from kalib.tables.anonymize import Secret
-from kalib.tables.tables import clear_names, read_tables
-from kalib.wallet.known import known_potential
-from kalib.waves.waves import Wave, Waves, compare_waves
+from kalib.study.settings import Study
+
+if TYPE_CHECKING:
+    from kalib.analysis import Analysis
+    from kalib.report.findings import Findings
+    from kalib.waves.waves import Waves
 
 REPORTS = Path("reports")
 Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
@@ -40,66 +40,83 @@ Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
 def run_study(
     study: Path | str,
     out: Path | None = None,
-    settings: Mapping[str, str] | None = None,
+    options: Options | None = None,
     progress: Progress | None = None,
-    overrides: Path | None = None,
-    secret: Secret | None = None,
-    workers: int = 2,
-    force: bool = False,
 ) -> Path:
     """Run a study and return its report's folder.
 
     study: study.toml or its folder; out: the report's folder (default reports/<name>/<period>);
-    settings: "section.key" -> value; progress: called as each step begins; overrides: a workbook
-    in which field experts replaced potentials; secret: where the key of the codes is that stand
-    for names and ids, None to name them; workers: notebooks at a time; force: what is not ours in
-    the report's place is moved aside, not refused. Raises StudyError for bad data, KalibError where
-    the run fails; the previous report then stays as it was.
+    progress: called as each step begins. Raises StudyError for bad data, KalibError where the run
+    fails; the previous report then stays as it was.
     """
-    settings = dict(settings or {})
-    asked = read_study(study, settings)
-    key = secret.key(asked.folder) if secret else None
-    check_look(asked)
-    known_potential(read_tables(asked, overrides or "", key))  # bad data are refused first
+    options = options or Options()
+    asked = read_study(study, options.settings)
+    key = options.key(asked)
     target = out or REPORTS / asked.name / asked.period
     earlier = earlier_report(target, asked.name, asked.period)
-    inputs = inputs_of(asked, asked.file, settings, overrides, key, earlier)
-    clock = _Clock(progress or (lambda *_: None), len(notebooks_of_run(earlier)) + 4)
-    with report_folder(target, fingerprint(inputs), force=force) as work:
-        with clock.step("statistics"):
-            analysis = analyze(asked, work, overrides=overrides, key=key)
-            waves = _compared(analysis, earlier)
-        parameters = {
-            "study": asked.file.as_posix(),
-            "folder": "..",
-            "settings": settings,
-            "overrides": overrides.resolve().as_posix() if overrides else "",
-        }
-        with execute_notebooks(
-            parameters, work, clock.step, workers, earlier if waves else None,
-            asked.report.language,
-        ) as executed:  # fmt: skip
+    inputs = inputs_of(asked, options, key, earlier)
+    paths = notebooks_of_run(earlier)
+    clock = _Clock(progress or (lambda *_: None), len(paths) + 4)
+    os.environ.setdefault("MPLCONFIGDIR", _fonts())
+    from kalib.tables.tables import clear_names, read_tables
+
+    with report_folder(target, fingerprint(inputs), force=options.force) as work, keep(work):
+        read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
+        with Notebooks(work, clock.step, asked.report.language) as notebooks:
+            with clock.step("statistics"):
+                from kalib.analysis import SEED, analyze
+                from kalib.report.template import check_look
+
+                check_look(asked)
+                analysis = analyze(asked, work, overrides=options.overrides, key=key)
+                waves = _compared(analysis, earlier)
+            for path in paths if waves else notebooks_of_run(None):
+                notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             findings = _documents(analysis, waves, work, clock)
-            notebooks = executed()
+            executed = notebooks.results()
+        from kalib.report.page import build_page
+        from kalib.runs.leaks import refuse_leaks
+        from kalib.runs.outputs import overridden, write_outputs
+
         with clock.step("page"):
-            page = build_page(analysis, findings, notebooks, work / "figures", __version__)
+            page = build_page(analysis, findings, executed, work / "figures", __version__)
             (work / "index.html").write_text(page, encoding="utf-8")
         source = provenance(inputs, asked.folder, overridden(analysis), SEED, clock.seconds)
-        write_outputs(analysis, findings.figures, source, work)
-        if waves:
-            write_json(waves.to_json(), work / "waves.json")
+        write_outputs(analysis, findings.figures, source, work, waves)
         shutil.rmtree(work / STEPS)
         shutil.rmtree(work / SCRATCH, ignore_errors=True)
         if key:
-            refuse_leaks(work, clear_names(asked, overrides, key), [asked.file])
+            refuse_leaks(work, clear_names(asked, options.overrides, key), [asked.file])
     return target
+
+
+def _parameters(
+    study: Study, options: Options, earlier: Path | None, notebook: str
+) -> dict[str, object]:
+    """What a notebook is given; the earlier wave's report lies beside the folder of the run."""
+    overrides = options.overrides.resolve().as_posix() if options.overrides else ""
+    given: dict[str, object] = {
+        "study": study.file.as_posix(),
+        "folder": "..",
+        "settings": dict(options.settings),
+        "overrides": overrides,
+    }
+    return {**given, "before": f"../../{earlier.name}"} if earlier and notebook == WAVES else given
 
 
 def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Findings:
     """Charts and documents, which need the statistics alone and are made while notebooks run."""
     with clock.step("figures"), _headless():
+        from kalib.report.figures import draw_figures
+
         draw_figures(analysis, work / "figures")
     with clock.step("documents"):
+        from kalib.report.deck import write_deck
+        from kalib.report.document import write_document
+        from kalib.report.findings import find
+        from kalib.report.visit_page import visit_page
+        from kalib.report.workbook import write_workbook
+
         findings = find(analysis, waves)
         write_workbook(analysis, findings, work / "accounts.xlsx")
         write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
@@ -111,6 +128,8 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
     """The comparison with the earlier wave; None where there is none, or nothing to compare: other
     accounts, names coded with another key, a report of an earlier version of the kit."""
+    from kalib.waves.waves import Wave, compare_waves
+
     try:
         return compare_waves(Wave.read(earlier), Wave.of(analysis)) if earlier else None
     except StudyError as error:
@@ -129,6 +148,17 @@ def _headless() -> Iterator[None]:
         yield
     finally:
         matplotlib.use(before)
+
+
+def _fonts() -> str:
+    """Where matplotlib keeps its list of fonts between runs: neither its files nor its settings
+    are in the home folder, which may be missing or closed."""
+    place = Path(tempfile.gettempdir()) / f"kalib-{os.getuid() if hasattr(os, 'getuid') else ''}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    if hasattr(os, "getuid") and place.lstat().st_uid != os.getuid():
+        return tempfile.mkdtemp(prefix="kalib-")  # another user took the name
+    return str(place)
 
 
 class _Clock:

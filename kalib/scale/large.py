@@ -25,7 +25,7 @@ from kalib.formula.subsets.search import best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators.screening import Column, Design, build_design
 from kalib.runs.outputs import formula_record, write_json
-from kalib.runs.provenance import inputs_of, provenance
+from kalib.runs.provenance import Options, inputs_of, provenance
 from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
@@ -97,7 +97,7 @@ def fit_large(
             "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
             "r2_folds": found.r2_folds,
         }
-    inputs = inputs_of(study, file, settings)
+    inputs = inputs_of(study, Options(settings))
     with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
         write_json(verdict.to_json(), work / "verdict.json")

@@ -23,8 +23,6 @@ from kalib.errors import KalibError, refusal
 from kalib.files import write_record
 from kalib.report.findings import find
 from kalib.report.workbook import write_workbook
-from kalib.runs import run
-from kalib.runs.execution import PROVISIONER, execute
 from kalib.runs.run import run_study
 
 FAULTS: dict[str, tuple[Callable[[], Exception], str]] = {
@@ -58,13 +56,12 @@ def test_fault_leaves_the_earlier_report(
     before = contents(earlier.parent)
     error, says = FAULTS[fault]
 
-    def make(*arguments: object) -> None:
-        work = arguments[2]
-        assert isinstance(work, Path)
+    def analyze(study: object, work: Path, **_: object) -> None:
         (work / "index.html").write_bytes(b"half of a page")
         raise error()
 
-    monkeypatch.setattr(run, "_make", make)
+    monkeypatch.setattr("kalib.analysis.analyze", analyze)
+    monkeypatch.setattr("kalib.runs.execution._start", lambda _: None)
     with pytest.raises(KalibError, match=says):
         run_study(small_study, earlier)
     assert contents(earlier.parent) == before
@@ -267,32 +264,3 @@ def test_clock_set_back_and_files_of_the_future(spot: Place) -> None:
 def test_readme_lists_the_faults() -> None:
     lines = [f"| {fault} | yes | 0 |" for fault in (*FAULTS, "another run at work", *REAL)]
     assert "\n".join(lines) in (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
-
-
-NOTEBOOK = """{"cells": [
- {"cell_type": "code", "execution_count": null, "id": "a", "metadata": {"tags": ["parameters"]},
-  "outputs": [], "source": "mark = ''"},
- {"cell_type": "code", "execution_count": null, "id": "b", "metadata": {}, "outputs": [],
-  "source": "import os, pathlib\\nfile = pathlib.Path(mark)\\n%s\\nprint('alive')"}],
- "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
- "nbformat": 4, "nbformat_minor": 5}"""
-
-
-def test_kernel_that_dies_is_followed_by_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
-    notebook, target = tmp_path / "once.ipynb", tmp_path / "done.ipynb"
-    dies_once = "if not file.exists(): file.touch(); os._exit(1)"
-    notebook.write_text(NOTEBOOK % dies_once, encoding="utf-8")
-    execute(notebook, target, {"mark": str(tmp_path / "mark")})
-    assert "alive" in target.read_text(encoding="utf-8")
-
-
-def test_kernel_that_dies_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", PROVISIONER)
-    notebook = tmp_path / "always.ipynb"
-    notebook.write_text(NOTEBOOK % "os._exit(1)", encoding="utf-8")
-    with pytest.raises(KalibError, match="always: its kernel died"):
-        execute(notebook, tmp_path / "done.ipynb", {"mark": "x"})
-    assert not (tmp_path / "done.ipynb").exists()

@@ -19,7 +19,7 @@ from kalib.errors import StudyError
 from kalib.matrix.matrix import place_accounts, potential_cut
 from kalib.report.findings import find
 from kalib.runs.outputs import write_outputs
-from kalib.runs.provenance import inputs_of
+from kalib.runs.provenance import Options, inputs_of
 from kalib.scale.export import export_formula
 from kalib.scale.expression import OUTPUT, USUAL
 from kalib.scale.recipe import CDF_ERROR
@@ -30,9 +30,7 @@ from kalib.study.settings import ZONES
 
 
 def finished(analysis: Analysis, folder: Path) -> Path:
-    write_outputs(
-        analysis, find(analysis).figures, inputs_of(analysis.study, analysis.study.file, {}), folder
-    )
+    write_outputs(analysis, find(analysis).figures, inputs_of(analysis.study, Options()), folder)
     return folder
 
 

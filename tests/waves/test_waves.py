@@ -26,7 +26,7 @@ from kalib.report.findings import find
 from kalib.runs.batch import Job, in_order
 from kalib.runs.execution import notebooks_of_run
 from kalib.runs.outputs import write_outputs
-from kalib.runs.provenance import earlier_report, inputs_of
+from kalib.runs.provenance import Options, earlier_report, inputs_of
 from kalib.study.settings import Cut
 from kalib.waves.drift import measure_drift
 from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
@@ -189,9 +189,7 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
         runs.append(tmp_path / name)
         runs[-1].mkdir()
         figures = find(analysis).figures
-        write_outputs(
-            analysis, figures, inputs_of(analysis.study, analysis.study.file, {}), runs[-1]
-        )
+        write_outputs(analysis, figures, inputs_of(analysis.study, Options()), runs[-1])
     # In the order of their periods, however they are given; the earlier report stays as it was.
     swapped = CliRunner().invoke(main, ["compare", *map(str, reversed(runs))])
     assert swapped.exit_code == 0 and "by period: 2025, then 2026" in swapped.stderr
