@@ -48,10 +48,10 @@ def universities() -> Analysis:
 
 @pytest.fixture(scope="session")
 def nothing(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """A study whose indicators say nothing."""
+    """A study whose indicators say nothing, and whose own sales are not heard."""
     folder = tmp_path_factory.mktemp("null")
     write_study(simulate_world("null", 3), folder, "null")
-    return analyze(folder)
+    return analyze(folder, settings={"formula.evidence": "formula"})
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -89,6 +89,13 @@ class Distribution:
         """Standard deviation (N,)."""
         return np.asarray(self.table.std(axis=1))
 
+    def log_spread(self) -> np.ndarray:
+        """Standard deviation (N,) that a normal log would have between the outer sixths."""
+        from scipy.special import ndtri
+
+        width = np.log(self.quantile(0.84) / self.quantile(0.16)) / (ndtri(0.84) - ndtri(0.16))
+        return np.asarray(np.maximum(width, 1e-6))
+
     def below(self, limit: np.ndarray) -> np.ndarray:
         """Probability (N,) of less than limits (N,); 0 and 1 outside the table."""
         rows = zip(limit, self.table, strict=True)
@@ -160,12 +167,26 @@ class Distribution:
         loadings (N, k): the part of each normal score that accounts share, drawn once a draw; the
         rest is an account's own. The score is read off the account's own distribution.
         """
+        drawn = np.empty((size, len(self.table)), dtype=np.float32)
+        for part, block in self._blocks(size, loadings, seed):
+            drawn[:, part] = block
+        return drawn
+
+    def total_draws(self, size: int, loadings: np.ndarray, seed: int) -> np.ndarray:
+        """Sums (size,) over the accounts of the joint draws that `draws` gives."""
+        total = np.zeros(size)
+        for _, block in self._blocks(size, loadings, seed):
+            total += block.sum(axis=1, dtype=float)
+        return total
+
+    def _blocks(
+        self, size: int, loadings: np.ndarray, seed: int
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Joint draws of a few accounts at a time: their tables then stay in the cache."""
         rng = np.random.Generator(np.random.SFC64(seed))
         shared = rng.standard_normal((size, loadings.shape[1]), dtype=np.float32)
         own = np.sqrt(np.clip(1 - (loadings**2).sum(axis=1), 0, None)).astype(np.float32)
         normal = _normal_table()
-        drawn = np.empty((size, len(self.table)), dtype=np.float32)
-        # Few accounts at a time: their tables then stay in the processor's cache.
         for start in range(0, len(self.table), CACHED):
             part = slice(start, start + CACHED)
             table = self[part]._at_even_scores()
@@ -184,8 +205,7 @@ class Distribution:
             high = flat.take(place)
             high -= low
             high *= score
-            np.add(low, high, out=drawn[:, part])
-        return drawn
+            yield part, np.add(low, high)
 
     def _at_even_scores(self) -> np.ndarray:
         """Quantities (N, m) at evenly spaced normal scores, the outer levels beyond them."""

@@ -162,7 +162,7 @@ def fit_formula(
     told = bias.weights * exact
     designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
     checked = cross_validate(designs, answers, rules, told, believed, rng)
-    chosen = min(designs, key=lambda name: checked.errors[name])
+    chosen = max(designs, key=lambda name: checked.scores[name])
     design, weights = designs[chosen], told * found.weight
     final = fit_working(design, rows, known, chosen, rules, weights)
     response, use = np.log(known) if final.logged else known, final.weights > 0
@@ -179,7 +179,7 @@ def fit_formula(
         formula=formula,
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
-        forms=_forms(checked.errors, chosen),
+        forms=_forms(checked, chosen),
         oof=_out_of_fold(index, answers, found, checked, chosen),
         contributions=contributions(linear, final, design, response),
         effects=partial_effects(formula, screening.values),
@@ -231,10 +231,11 @@ def _out_of_fold(
     return pd.DataFrame(columns, index=index)
 
 
-def _forms(errors: Mapping[str, float], chosen: str) -> pd.DataFrame:
-    """The forms compared: form, mae (currency a year), chosen."""
-    rows = [{"form": name, "mae": mae, "chosen": name == chosen} for name, mae in errors.items()]
-    return pd.DataFrame(rows)
+def _forms(checked: Validation, chosen: str) -> pd.DataFrame:
+    """The forms compared: form, mae (currency a year), log_score, chosen."""
+    columns = {"mae": checked.errors, "log_score": checked.scores}
+    forms = pd.DataFrame(columns).rename_axis("form").reset_index()
+    return forms.assign(chosen=forms["form"] == chosen)
 
 
 def _accuracy(

@@ -93,7 +93,7 @@ def fit_predictive(
     size = float(np.sqrt(np.average(standard**2, weights=mass)))
     size = size if size > 0 else 1e-9
     effective = weights[use].sum() ** 2 / (weights[use] ** 2).sum()
-    quantiles = _weighted_quantiles(
+    quantiles = weighted_quantiles(
         (standard / size).ravel(), mass.ravel(), LEVELS, float(effective)
     )
     # Where errors grow with the fitted value there is no one size to take a part of.
@@ -141,7 +141,7 @@ def account_spread(
     return spread, (shared / spread[:, None]).astype(np.float32)
 
 
-def _weighted_quantiles(
+def weighted_quantiles(
     values: np.ndarray, mass: np.ndarray, levels: np.ndarray, count: float
 ) -> np.ndarray:
     """Quantiles (Q,) of weighted values, positions shrunk to count / (count + 1) with normal

@@ -15,7 +15,9 @@ from kalib.formula.working import (
     Rules,
     column_signs,
     fit_working,
+    log_score,
     screen_groups,
+    spread_power,
 )
 from kalib.indicators.screening import Design
 
@@ -34,13 +36,15 @@ class Validation:
     """Out-of-fold results of R repeats over n surveyed accounts.
 
     predicted: form -> (R, n) potential, currency a year; residual: form -> (R, n) on the form's
-    working scale; errors: form -> mean absolute error in currency; honest: (R, n) potential by
-    the form that each training set chose itself; fold: (R, n) fold numbers.
+    working scale; errors: form -> mean absolute error in currency; scores: form -> log score of
+    potential; honest: (R, n) potential by the form that each training set chose itself; fold:
+    (R, n) fold numbers.
     """
 
     predicted: Mapping[str, np.ndarray]
     residual: Mapping[str, np.ndarray]
     errors: Mapping[str, float]
+    scores: Mapping[str, float]
     honest: np.ndarray
     fold: np.ndarray
 
@@ -87,22 +91,36 @@ def cross_validate(
             test = fold[r] == k
             train = ~test
             clean = weights[train] * suspect_answers(screen_design, answers[train], rules).weight
-            best = np.inf
+            best = -np.inf
             for form, design in designs.items():
                 fit = fit_working(design, rows[train], potential[train], form, rules, clean)
                 working = fit.working(design.matrix[rows[test]])
                 predicted[form][r, test] = fit.to_potential(working)
                 aim = np.log(potential[test]) if fit.logged else potential[test]
                 residual[form][r, test] = aim - working
-                if fit.loo_error < best:
-                    best = fit.loo_error
+                if fit.loo_score > best:
+                    best = fit.loo_score
                     honest[r, test] = predicted[form][r, test]
     use = weights * scored
     errors = {
         form: float(np.average(np.abs(values - potential).mean(axis=0), weights=use))
         for form, values in predicted.items()
     }
-    return Validation(predicted, residual, errors, honest, fold)
+    scores = {form: _form_score(form, miss, potential, use) for form, miss in residual.items()}
+    return Validation(predicted, residual, errors, scores, honest, fold)
+
+
+def _form_score(form: str, miss: np.ndarray, potential: np.ndarray, weights: np.ndarray) -> float:
+    """Log score of a form's misses (R, n) out of fold, mean over repeats."""
+    use, logged = weights > 0, form != "linear"
+    aim = (np.log(potential) if logged else potential)[use]
+    parts = []
+    for row in miss[:, use]:
+        fitted, spread = aim - row, np.ones(len(aim))
+        if power := 0.0 if logged else spread_power(fitted, row, np.ones(len(aim), dtype=bool)):
+            spread = np.maximum(fitted, np.quantile(aim, 0.1)) ** power
+        parts.append(log_score(row, aim, weights[use], spread, logged=logged))
+    return float(np.mean(parts))
 
 
 def answer_weights(log_sd: np.ndarray, scale: float) -> tuple[np.ndarray, float]:

@@ -37,7 +37,7 @@ class WorkingFit:
     first; weights (n,), 0 where the account was set aside; leverage (n,); residual (n,) on the
     working scale; smearing: Duan's factor (1 for a linear form); floor: smallest potential the
     formula gives, currency a year; power: growth of the spread with the fitted value (linear);
-    loo_error: mean absolute leave-one-out error in currency, for the choice of the form.
+    loo_score: log score of potential, leave-one-out, for the choice of the form.
     """
 
     form: str
@@ -50,7 +50,7 @@ class WorkingFit:
     smearing: float
     floor: float
     power: float
-    loo_error: float
+    loo_score: float
 
     @property
     def logged(self) -> bool:
@@ -116,6 +116,21 @@ def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> f
     slope = float(x @ y) / total
     error = np.std(y - y.mean() - slope * x) / np.sqrt(total)
     return float(np.clip(slope, 0.0, 1.0)) if slope > 2.5 * error else 0.0
+
+
+def log_score(
+    miss: np.ndarray, response: np.ndarray, weights: np.ndarray, spread: np.ndarray, *, logged: bool
+) -> float:
+    """Mean log density of potential, per currency unit, of errors (n,) on the working scale.
+
+    response (n,): potential, or its log where logged; spread: (n,) scales of the errors up to a
+    factor. The errors are taken as Laplace's, in whose likelihood one far answer counts by its
+    distance and not by the square; the log form pays the Jacobian, 1 / potential.
+    """
+    mass = weights / weights.sum()
+    size = max(float(mass @ (np.abs(miss) / spread)), 1e-300)
+    unit = np.log(spread) + response if logged else np.log(spread)
+    return float(-np.log(2 * size) - 1 - mass @ unit)
 
 
 def search(
@@ -215,8 +230,15 @@ def _select_and_fit(
     mass = weights / weights.sum()
     widen = np.sqrt(use.sum() / freedom)  # in-sample residuals are too short by this much
     smearing = float(mass @ np.exp(np.minimum(residual * widen, 50))) if form != "linear" else 1.0
-    loo = response - residual / np.maximum(1 - leverage, 1e-3)
-    guess = np.exp(np.minimum(loo, 700)) * smearing if form != "linear" else loo
+    loo = residual / np.maximum(1 - leverage, 1e-3)
+    reach = np.maximum(full @ coef, np.quantile(potential, 0.1)) ** power if power else 1.0
+    score = log_score(
+        loo[use],
+        response[use],
+        weights[use],
+        logged=form != "linear",
+        spread=np.broadcast_to(reach, len(loo))[use],
+    )
     return WorkingFit(
         form=form,
         chosen=chosen,
@@ -228,5 +250,5 @@ def _select_and_fit(
         smearing=smearing,
         floor=float(potential[use].min() / 2),
         power=power,
-        loo_error=float(np.mean(np.abs(guess[use] - potential[use]))),
+        loo_score=score,
     )

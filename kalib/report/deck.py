@@ -63,8 +63,8 @@ def write_deck(analysis: Analysis, findings: Findings, path: Path) -> None:
 
 def _headline(findings: Findings, words: Words) -> str:
     figures = findings.figures
-    if not figures["ka_new"] or figures["verdict"] == "unusable":
-        return words.say("t_unusable" if figures["verdict"] == "unusable" else "found")
+    if not figures["ka_new"] or figures["basis"] == "none":
+        return words.say("t_unusable" if figures["basis"] == "none" else "found")
     return words.say(
         "t_found", ka=words.whole(figures["ka_new"]), missed=words.whole(figures["missed_by_sales"])
     )

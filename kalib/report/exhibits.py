@@ -160,10 +160,12 @@ def forms(analysis: Analysis) -> Exhibit:
             f"mean absolute error out of sample ({words.yearly()})": [
                 words.whole(v) for v in frame["mae"]
             ],
+            "log score out of sample": [f"{v:.3f}" for v in frame["log_score"]],
             "chosen": ["yes" if c else "" for c in frame["chosen"]],
         }
     )
-    return told(words, "Linear or logarithmic", rows, (rows.columns[1],), ("form", "chosen"))
+    numbers = tuple(rows.columns[1:3])
+    return told(words, "Linear or logarithmic", rows, numbers, ("form", "chosen"))
 
 
 def terms(analysis: Analysis) -> Exhibit:

@@ -51,7 +51,7 @@ def key_figures(findings: Findings, words: Words) -> list[tuple[str, str]]:
     """The few figures a reader looks for first: (figure, what it is); none of a formula that says
     nothing."""
     figures = findings.figures
-    if not figures["ka_new"] or figures["verdict"] == "unusable":
+    if not figures["ka_new"] or figures["basis"] == "none":
         return []
     return [
         (words.share(figures["market_share"]), words.say("market_share")),
@@ -67,9 +67,12 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
     said = []
     if verdict.verdict == "unusable":
         said.append(words.say("f_unusable", reason=words.join(verdict.reasons)))
-        placed = int(f["accounts_placed"])
+        basis, placed = analysis.wallet.basis, int(f["accounts_placed"])
         rest = words.whole(f["accounts"] - placed)
-        said.append(words.say("f_measured_only", n=words.whole(placed), rest=rest))
+        if basis.basis == "sales":
+            said.append(words.say("f_sales", reason=words.join(basis.reasons)))
+        else:
+            said.append(words.say("f_measured_only", n=words.whole(placed), rest=rest))
     if f["accounts_placed"]:
         said.append(
             words.say(
@@ -114,7 +117,7 @@ def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tupl
 def _do(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
     counts, targets = analysis.matrix.counts, analysis.plan.targets
     said = []
-    if analysis.verdict.verdict == "unusable":
+    if analysis.wallet.basis.basis == "none":
         said.append(words.say("d_unusable"))
     if counts["attack"]:
         said.append(
@@ -199,10 +202,13 @@ def _sure(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple
         effective = words.whole(fit.bias.effective)
         said.append(words.say("s_bias", n=words.whole(len(fit.oof)), effective=effective))
     said += _experts(analysis.expert_bias, words)
-    if verdict.verdict == "unusable":
+    basis = analysis.wallet.basis
+    if basis.basis == "none":
         return tuple(said)
-    if analysis.wallet.evidence.used:
-        said.append(words.say("s_evidence"))
+    if basis.basis != "formula":
+        weights = sorted(basis.weights.items(), key=lambda item: -item[1])
+        parts = [f"{words.word(f'part_{name}')} {words.percent(w)}" for name, w in weights if w]
+        said.append(words.say("s_weights", parts="; ".join(parts), r2=words.percent(basis.r2)))
     flags = analysis.plan.accounts["flags"]
     for code, key in (("imputed", "s_filled"), ("extrapolated", "s_outside")):
         n = int(flags.str.contains(code).sum())

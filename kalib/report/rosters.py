@@ -23,7 +23,11 @@ def market(analysis: Analysis) -> Exhibit:
         ("our sales to them", words.money(float(known["sales"].sum()))),
         ("market share", words.percent(wallet.market_share, 1)),
         ("interval", words.say("between", low=words.percent(low, 1), high=words.percent(high, 1))),
-        ("do own sales sharpen the estimate?", words.tell(wallet.evidence.reason)),
+        *(
+            (words.word(f"part_{name}"), words.percent(weight))
+            for name, weight in wallet.basis.weights.items()
+            if weight
+        ),
     ]
     frame = pd.DataFrame(rows, columns=["", "value"])
     return told(words, "The market and our share", frame, said=("",))

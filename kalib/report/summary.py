@@ -25,6 +25,10 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
     change = accounts["change"].value_counts()
     figures: dict[str, Any] = {
         "verdict": verdict.verdict,
+        "basis": wallet.basis.basis,
+        "estimate_verdict": wallet.basis.verdict,
+        "estimate_r2": _number(wallet.basis.r2),
+        "estimate_weights": dict(wallet.basis.weights),
         "accounts": len(accounts),
         "accounts_placed": len(known),
         "surveyed": len(analysis.potential.frame),
@@ -45,7 +49,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
             ((1 - known["zone_probability"]) * known["potential"]).sum()
         ),
         "below_market": int(accounts["below_market"].sum()),
-        "sow_above_1": int((accounts["sow"] > 1).sum()),
+        "sow_above_1": int(accounts["flags"].str.contains("sow_above_1").sum()),
         "ka_new": len(key),
         "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
         "ka_potential": _amount(key["potential"].sum()),

@@ -82,7 +82,8 @@ def write_outputs(
     learned_from(analysis).reset_index().to_parquet(folder / LEARNED, index=False)
     record = formula_record(analysis.fit, analysis.screening, analysis.study)
     write_json(record, folder / "formula.json")
-    write_json(analysis.verdict.to_json(), folder / "verdict.json")
+    estimate = analysis.wallet.basis.to_json()
+    write_json({**analysis.verdict.to_json(), "estimate": estimate}, folder / "verdict.json")
     write_json(figures, folder / "summary.json")
     plan = analysis.plan
     if plan.proof:

@@ -14,12 +14,13 @@ from kalib.indicators.screening import Screening
 from kalib.study.kept import kept
 from kalib.tables.client import Tables
 from kalib.tables.potential import Potential
+from kalib.wallet.basis import Basis, judge_estimate
 from kalib.wallet.composite import composite, expected_without_own, with_counts
-from kalib.wallet.evidence import SalesEvidence, heard, weigh_evidence
+from kalib.wallet.estimate import estimate
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.visit_list import below_market, counted_tails
 
-TOTAL_DRAWS = 400
+TOTAL_DRAWS, SEED = 400, 7
 ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
 
 
@@ -33,7 +34,8 @@ class Wallet:
     sow, sow_low, sow_high (fractions), below_market (below market share beyond noise), below_p
     (its p-value), sales_lost (to the gap, currency a year, of those below), flags, estimate and
     estimate_source (potential and its source before a field expert replaced it), override_by,
-    override_reason. market_share with its interval.
+    override_reason, expected (currency a year: a measured potential, or what the formula alone
+    says, before own sales are heard). market_share with its interval.
     distribution: each account's of potential, float32. loadings (N, k) float32: the part of its
     error shared with other accounts, in normal scores.
     """
@@ -44,7 +46,7 @@ class Wallet:
     market_share_high: float
     distribution: Distribution
     loadings: np.ndarray
-    evidence: SalesEvidence
+    basis: Basis
 
     def __repr__(self) -> str:
         return f"{len(self.accounts):,} accounts, market share {self.market_share:.1%}"
@@ -84,26 +86,20 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     screening, settings = fit.screening, fit.settings
     usable, confidence = verdict.verdict != "unusable", settings.confidence
     index, told = accounts.index, tables.overrides.entries
-    sales = accounts["sales"].to_numpy(float)
     # A formula that says nothing can't tell a typing error either.
     believed = fit.oof.index[~fit.oof["suspect"] | (not usable)]
     measured = index.isin(believed)
-    source = np.where(measured, "measured", "formula" if usable else "none").astype(object)
-    model = _evidence(fit, accounts["sales"], settings.evidence)
-    found, point = _weigh_doubts(fit, index)
-    loadings = fit.loadings.astype(np.float32)
-    if usable and model.used:
-        buys = ~measured & (sales > 0)
-        sharpened = heard(found[buys], sales[buys], model.a, model.b)
-        # The formula's own mean is kept in its relation to the table: smearing stays in it.
-        point[buys] *= sharpened.mean() / found[buys].mean()
-        loadings[buys] *= np.minimum(_width(sharpened) / _width(found[buys]), 1.0)[:, None]
-        found = found.replaced(buys, sharpened)
-        source[buys] = "formula+sales"
+    answers = potential.frame.reindex(fit.oof.index).astype(float)
+    variance = answers["log_sd"].to_numpy() ** 2
+    hear = settings.evidence != "formula"
+    estimated = estimate(fit, accounts["sales"], variance, usable=usable, hear=hear)
+    basis = judge_estimate(estimated, verdict)
+    source = np.where(measured, "measured", basis.basis).astype(object)
+    found, loadings = estimated.distribution, estimated.loadings
     expected = expected_without_own(fit) if usable else None
-    answers = potential.frame.reindex(believed).astype(float)
+    answers = answers.loc[believed]
     known = composite(answers["potential"], answers["log_sd"], expected)
-    found, point = _with_measured(found, point, measured, known, source == "none")
+    found, point = _with_measured(found, measured, known, source == "none")
     visits = with_counts(visits, expected) if visits else None
     carried = ["name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent"]
     frame = accounts[[*carried, "returns"]].copy()
@@ -116,6 +112,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     frame = frame.assign(**_with_intervals(point, found, tail, frame["sales"]))
     outside = outside_survey(fit, screening, measured) & (source != "measured")
     frame["potential_source"], frame["extrapolated"] = source, outside
+    frame["expected"] = np.where(source == "measured", point, estimated.expected)
     reasons = told[["by", "reason"]].reindex(index).fillna("").astype("str")
     frame = frame.join(reasons.add_prefix("override_"))
     share, low, high, shares = _market(frame, found, loadings, tail)
@@ -131,7 +128,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         market_share_high=high,
         distribution=Distribution(found.levels, found.table.astype(np.float32)),
         loadings=loadings,
-        evidence=model,
+        basis=basis,
     )
 
 
@@ -189,79 +186,36 @@ def outside_survey(fit: Fit, screening: Screening, surveyed: np.ndarray) -> np.n
     return outside
 
 
-def _weigh_doubts(fit: Fit, index: pd.Index) -> tuple[Distribution, np.ndarray]:
-    """Distributions and means (N,) of potential by the formula, entries in doubt weighed: what
-    they say as they stand and as they were meant if they are wrong, by how likely that is."""
-    found, point = fit.predictive.potential(fit.working, fit.spread), fit.expected(fit.working)
-    rows = index.get_indexer(fit.doubts.index)
-    if len(rows):
-        meant, chance = (fit.doubts[name].to_numpy(float) for name in ("working", "probability"))
-        other = fit.predictive.potential(meant, fit.spread[rows])
-        found = found.replaced(rows, found[rows].mix(other, chance))
-        point[rows] = (1 - chance) * point[rows] + chance * fit.expected(meant, rows)
-    return found, point
-
-
-def _evidence(fit: Fit, sales: pd.Series, mode: str) -> SalesEvidence:
-    weights = fit.bias.weights * ~fit.oof["suspect"].to_numpy()
-    predicted = fit.predictive.potential(fit.oof_working, fit.spread[fit.working_rows])
-    own, observed = sales.reindex(fit.oof.index).to_numpy(float), fit.oof["observed"].to_numpy()
-    return weigh_evidence(own, observed, predicted, weights, mode=mode)
-
-
-def _width(found: Distribution) -> np.ndarray:
-    """Spread of log potential (n,) between the outer eighths of the table."""
-    eighth = found.table.shape[1] // 8
-    return np.maximum(np.log(found.table[:, -eighth - 1] / found.table[:, eighth]), 1e-9)
-
-
 def _with_measured(
-    found: Distribution,
-    point: np.ndarray,
-    measured: np.ndarray,
-    known: pd.DataFrame,
-    unknown: np.ndarray,
+    found: Distribution, measured: np.ndarray, known: pd.DataFrame, unknown: np.ndarray
 ) -> tuple[Distribution, np.ndarray]:
-    """The distributions and the point estimate with measured potential in place, NaN where
-    unknown; known: what `composite` makes of the accounts measured."""
+    """The distributions and their means with measured potential in place, NaN where unknown;
+    known: what `composite` makes of the accounts measured."""
     potential, middle, error = (
         known[name].to_numpy(float) for name in ("potential", "log_middle", "log_sd")
     )
     # As factors on the potential: an answer without an error is its own interval to the last bit.
     factors = Distribution.lognormal(middle - np.log(potential), error, found.levels)
     found = found.replaced(measured, factors.scale(potential))
-    point = point.copy()
+    found.table[unknown] = np.nan
+    point = found.mean()
     point[measured] = potential
-    found.table[unknown], point[unknown] = np.nan, np.nan
     return found, point
 
 
 def _market(
     frame: pd.DataFrame, found: Distribution, loadings: np.ndarray, tail: float
 ) -> tuple[float, float, float, np.ndarray]:
-    """Market share over the accounts whose potential is known, its interval, and draws of it."""
+    """Market share over the accounts whose potential is known, its interval, and joint draws of
+    it (TOTAL_DRAWS,); none where nothing is sold."""
     known = frame["potential"].notna().to_numpy()
-    sales, total = frame["sales"].to_numpy(float)[known], frame.loc[known, "potential"].sum()
-    share = float(sales.sum() / total) if total > 0 else float("nan")
-    draws = _market_share_draws(found[known], loadings[known], sales)
-    low, high = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (np.nan, np.nan)
-    return share, float(np.fmin(low, share)), float(np.fmax(high, share)), draws
-
-
-def _market_share_draws(
-    potential: Distribution, loadings: np.ndarray, sales: np.ndarray
-) -> np.ndarray:
-    """Draws (TOTAL_DRAWS,) of total sales over total potential; none where nothing is sold."""
-    if len(sales) == 0 or sales.sum() == 0:
-        return np.empty(0)
-    rng = np.random.default_rng(7)
-    # Errors that are not shared average out over accounts: the total needs their variance only.
-    middle, sd = potential.mean(), potential.sd()
-    shared = (loadings * sd[:, None]).sum(axis=0)
-    alone = np.sqrt(((1 - (loadings**2).sum(axis=1)).clip(0) * sd**2).sum())
-    steps = rng.standard_normal((TOTAL_DRAWS, len(shared))) @ shared
-    totals = middle.sum() + steps + alone * rng.standard_normal(TOTAL_DRAWS)
-    return sales.sum() / np.maximum(totals, 1e-9 * middle.sum())
+    sales, total = float(frame.loc[known, "sales"].sum()), frame.loc[known, "potential"].sum()
+    share = sales / float(total) if total > 0 else float("nan")
+    if not sales:
+        return share, share, share, np.empty(0)
+    draws = sales / found[known].total_draws(TOTAL_DRAWS, loadings[known], SEED)
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return share, float(low), float(high), draws
 
 
 def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
@@ -272,7 +226,7 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
     used = [name for name in fit.formula.indicators if name in screening.imputed]
     filled = screening.imputed[used].any(axis=1)
     marks = {
-        "sow_above_1": frame["sow"] > 1,
+        "sow_above_1": frame["sales"] > frame["expected"],
         "suspect_potential": frame.index.isin(wrong),
         "suspect_indicator": frame.index.isin(odd),
         "imputed": filled.reindex(frame.index),

@@ -22,7 +22,7 @@ from kalib.plots import formula as charts
 from kalib.report import exhibits
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
-USABLE = cast(Verdict, SimpleNamespace(verdict="usable"))
+USABLE = cast(Verdict, SimpleNamespace(verdict="usable", reasons=()))
 
 
 def fit_world(world: Simulated, **rules: object) -> tuple[pd.DataFrame, Screening, Fit]:

@@ -11,9 +11,7 @@ from test_formula import USABLE, fit_world, wallet_of
 
 from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world
-from kalib.formula.distribution import Distribution
 from kalib.study.settings import FormulaSettings
-from kalib.wallet.evidence import heard, weigh_evidence
 from kalib.wallet.wallet import estimate_wallets, share_of_wallet
 
 
@@ -77,44 +75,22 @@ def test_unusable_formula_gives_no_potential(nothing: Analysis) -> None:
     assert accounts.loc[~asked, ["sow", "sow_low", "sow_high"]].isna().all().all()
 
 
-def test_posterior_equals_the_density_on_a_fine_grid() -> None:
-    levels = (np.arange(64) + 0.5) / 64
-    from scipy.special import ndtri
-    from scipy.stats import beta, norm
-
-    mean, sd, a, b, sales = 4.0, 0.5, 2.0, 4.0, 30.0
-    prior = np.exp(mean + sd * ndtri(levels))[None, :]
-    found = heard(Distribution(levels, prior), np.array([sales]), a, b).table[0]
-    log = np.linspace(np.log(sales) + 1e-6, mean + 8 * sd, 200_001)
-    share = sales / np.exp(log)
-    density = norm.pdf(log, mean, sd) * beta.pdf(share, a, b) * share
-    mass = np.cumsum(density) / density.sum()
-    expected = np.exp(np.interp(levels, mass, log))
-    np.testing.assert_allclose(found[4:-4], expected[4:-4], rtol=0.01)
-
-
-def test_potential_is_never_below_own_sales_once_sales_are_used() -> None:
-    wallet, _ = wallet_of(simulate_world("multiplicative", 0))
-    accounts = wallet.accounts
-    used = accounts["potential_source"] == "formula+sales"
-    assert used.any()
-    assert (accounts.loc[used, "potential_low"] >= accounts.loc[used, "sales"]).all()
-
-
-def test_sales_that_go_with_potential_are_not_used() -> None:
-    world = simulate_world("multiplicative", 3)
-    truth = world.truth["potential"].to_numpy()
-    rank = truth.argsort().argsort() / len(truth)
-    world.accounts["sales"] = (truth * (0.05 + 0.6 * rank)).round(2)
-    accounts, _, fit = fit_world(world)
-    own = accounts["sales"].reindex(fit.oof.index).to_numpy()
-    spread = fit.spread[fit.working_rows]
-    predicted = fit.predictive.potential(fit.oof_working, spread)
-    model = weigh_evidence(
-        own, fit.oof["observed"].to_numpy(), predicted,
-        np.ones(len(own)), mode="formula+sales",
-    )  # fmt: skip
-    assert not model.used and "rank correlation" in model.reason
+def test_potential_is_never_below_own_sales() -> None:
+    world = simulate_world("multiplicative", 0)
+    (tables, potential), (*_, fit) = world.as_read(), fit_world(world)
+    for mode in ("formula", "auto"):
+        asked = replace(fit, settings=FormulaSettings(evidence=mode))
+        accounts = estimate_wallets(tables, potential, asked, USABLE).accounts
+        told = accounts[accounts["potential_source"] != "measured"]
+        assert set(told["potential_source"]) == {
+            "formula" if mode == "formula" else "formula+sales"
+        }
+        assert (told["potential_low"] >= told["sales"] * (1 - 1e-9)).all()
+        inside = told["potential"].between(told["potential_low"], told["potential_high"])
+        assert inside.all()
+        # The flag says what the formula alone expects, before sales were heard.
+        flagged = told["flags"].str.contains("sow_above_1")
+        assert (flagged == (told["sales"] > told["expected"])).all() and flagged.any()
 
 
 def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
@@ -133,12 +109,11 @@ def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
             true = truth.reindex(rest.index)
             inside = rest["potential_low"].le(true) & true.le(rest["potential_high"])
             hit = top.isin(frame["potential"].nlargest(len(top)).index).mean()
-            rows.append((mode, hit, inside.mean(), wallet.evidence.used))
-            assert mode == "formula" or "rank correlation" in wallet.evidence.reason
-    found = pd.DataFrame(rows, columns=["mode", "hit", "coverage", "used"]).groupby("mode").mean()
+            rows.append((mode, hit, inside.mean()))
+            assert wallet.basis.basis == ("formula" if mode == "formula" else "formula+sales")
+    found = pd.DataFrame(rows, columns=["mode", "hit", "coverage"]).groupby("mode").mean()
     assert found.at["auto", "hit"] >= found.at["formula", "hit"] - 0.01
-    assert found.at["auto", "coverage"] >= found.at["formula", "coverage"] - 0.01
-    assert found["coverage"].between(0.85, 0.95).all() and not found["used"].any()
+    assert found["coverage"].between(0.85, 0.95).all()
 
 
 def test_evidence_formula_asks_for_the_formula_alone(small_study) -> None:

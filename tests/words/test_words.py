@@ -116,7 +116,6 @@ def sentences(module: str) -> Iterator[str]:
     [
         "formula/checks",
         "formula/verdict",
-        "wallet/evidence",
         "plan/plan",
         "plan/territories",
         "indicators/screening",

@@ -1,0 +1,156 @@
+"""Potential of every account from the formula, own sales and the survey together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kalib.formula.distribution import Distribution
+from kalib.formula.fitting import Fit
+from kalib.formula.validation import r_squared
+from kalib.wallet.parts import (
+    ALONE,
+    FORMULA,
+    MEAN,
+    SHARE,
+    Part,
+    doubtful,
+    formula_part,
+    regression_part,
+    sales_parts,
+)
+from kalib.wallet.stack import Answered, Stack, fit_stack, log_scores
+
+SAFE = (
+    FORMULA,
+    SHARE,
+    ALONE,
+    MEAN,
+)  # parts that an indicator's typing error does not move unweighed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Potential of N accounts, before answers and overrides take its place.
+
+    distribution: at or above own sales; loadings: (N, k) of the error that accounts share, in
+    normal scores; expected: (N,) potential by the formula before own sales are heard, currency a
+    year, NaN where it is refused. weights, scores: of each part, its weight, and its mean log score
+    out of fold; score, r2, error_median: log score, R² of log potential and median miss (fraction
+    of potential) of all parts together, weights and all out of fold; gain, gain_error: of the
+    score over that of the mean of all accounts, and its standard error.
+    """
+
+    distribution: Distribution
+    loadings: np.ndarray
+    expected: np.ndarray
+    weights: Mapping[str, float]
+    scores: Mapping[str, float]
+    score: float
+    r2: float
+    error_median: float
+    gain: float
+    gain_error: float
+
+    @property
+    def hears_sales(self) -> bool:
+        """Whether own sales have a say."""
+        return any(w > 0 for name, w in self.weights.items() if name not in (FORMULA, MEAN))
+
+
+def estimate(
+    fit: Fit, sales: pd.Series, variance: np.ndarray, *,
+    usable: bool, hear: bool = True,
+) -> Estimate:  # fmt: skip
+    """Estimate every account's potential.
+
+    sales: N accounts', currency a year; variance: (n,) of the surveyed answers' errors of
+    measuring, in logs; usable: whether the formula may be built on; hear: whether own sales are
+    heard.
+    """
+    own = sales.to_numpy(float)
+    known = Answered(
+        potential=fit.oof["observed"].to_numpy(float),
+        sales=own[fit.working_rows],
+        weights=fit.bias.weights * ~fit.oof["suspect"].to_numpy(),
+        variance=variance,
+        fold=fit.oof["fold"].to_numpy(int),
+    )
+    mean = regression_part(np.empty((len(own), 0)), fit.working_rows, known, 0)
+    parts = {FORMULA: formula_part(fit)} if usable else {MEAN: mean}
+    if hear:
+        parts |= sales_parts(fit, own, known, parts.get(FORMULA))
+    unseen = [part.unseen for part in parts.values()]
+    stack = fit_stack(unseen, known) if len(parts) > 1 else Stack(np.ones(1), 1.0, False)
+    combined = _combined(parts, stack, known, own, doubtful(fit))
+    alone = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
+    singles = [log_scores(unseen, known, single) for single in alone]
+    mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), 1.0, stack.full))
+    return Estimate(
+        distribution=combined,
+        loadings=_loadings(list(parts.values()), stack),
+        expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
+        weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
+        scores={
+            name: float(np.average(score, weights=known.weights))
+            for name, score in zip(parts, singles, strict=True)
+        },
+        **_accuracy(unseen, known, mean_score),
+    )
+
+
+def _combined(
+    parts: Mapping[str, Part], stack: Stack, known: Answered, sales: np.ndarray, doubts: np.ndarray
+) -> Distribution:
+    """All parts together; accounts with an entry in doubt by those parts that weigh it."""
+    found = stack.combine([part.every for part in parts.values()], sales)
+    safe = [part for name, part in parts.items() if name in SAFE]
+    if len(doubts) == 0 or len(safe) == len(parts):
+        return found
+    few = fit_stack([part.unseen for part in safe], known)
+    return found.replaced(doubts, few.combine([p.every[doubts] for p in safe], sales[doubts]))
+
+
+def _loadings(parts: list[Part], stack: Stack) -> np.ndarray:
+    """Shared errors (N, k) of all parts together, float32.
+
+    Each part's are a line in the answers' errors: what they have in common is taken together.
+    """
+    used = [(w, part) for w, part in zip(stack.weights, parts, strict=True) if w > 0]
+    widths = [w * part.every.log_spread() for w, part in used]
+    total = np.maximum(sum(widths) * max(stack.stretch, 1.0), 1e-12)
+    scaled = [
+        part.loadings * (width / total)[:, None]
+        for (_, part), width in zip(used, widths, strict=True)
+    ]
+    _, upper = np.linalg.qr(np.vstack([part.basis for _, part in used]).T)
+    found = np.hstack(scaled) @ upper.T
+    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
+    return np.asarray(found / np.maximum(length, 1.0), dtype=np.float32)
+
+
+def _accuracy(
+    unseen: list[Distribution], known: Answered, mean_score: np.ndarray
+) -> dict[str, float]:
+    """Figures of the stack, its weights chosen without the fold that is judged."""
+    middle, score = np.empty(len(known.fold)), np.empty(len(known.fold))
+    logs = np.array([np.log(part.quantile(0.5)) for part in unseen])
+    for k in np.unique(known.fold):
+        out = known.fold == k
+        stack = fit_stack([part[~out] for part in unseen], known.rows(~out))
+        middle[out] = stack.weights @ logs[:, out]
+        score[out] = log_scores([part[out] for part in unseen], known.rows(out), stack)
+    aim, weights = np.log(known.potential), known.weights
+    gain, mass = score - mean_score, weights / weights.sum()
+    average = float(mass @ gain)
+    use = weights > 0
+    return {
+        "score": float(mass @ score),
+        "r2": r_squared(aim[use], middle[use], weights[use]),
+        "error_median": float(np.median(np.abs(np.expm1(middle - aim)[use]))),
+        "gain": average,
+        "gain_error": float(np.sqrt((mass**2) @ (gain - average) ** 2)),
+    }

@@ -1,0 +1,141 @@
+"""The estimates of potential that are stacked: the formula, and what own sales say besides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kalib.formula.distribution import LEVELS, Distribution
+from kalib.formula.fitting import Fit
+from kalib.formula.predictive import weighted_quantiles
+from kalib.indicators.screening import build_design
+from kalib.wallet.regression import fit_regression
+from kalib.wallet.share import FEWEST, fit_share
+from kalib.wallet.stack import Answered
+
+FORMULA, SHARE = "formula", "share"
+LOGGED, PLAIN = "sales_logged", "sales_plain"
+ALONE, MEAN = "sales", "mean"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One estimate of potential.
+
+    every: of all N accounts; unseen: of the n surveyed ones, each left out of its fit; loadings
+    (N, k): the error that accounts share, in normal scores, on k combinations of the answers'
+    errors; basis (k, n): these combinations.
+    """
+
+    every: Distribution
+    unseen: Distribution
+    loadings: np.ndarray
+    basis: np.ndarray
+
+
+def formula_part(fit: Fit) -> Part:
+    """What the formula says; entries that may be typing errors are weighed."""
+    predictive, linear = fit.predictive, fit.least_squares
+    every = predictive.potential(fit.working, fit.spread)
+    rows = doubtful(fit)
+    if len(rows):
+        meant, chance = (fit.doubts[name].to_numpy(float) for name in ("working", "probability"))
+        other = predictive.potential(meant, fit.spread[rows])
+        every = every.replaced(rows, every[rows].mix(other, chance))
+    unseen = predictive.potential(fit.oof_working, fit.spread[fit.working_rows])
+    root = np.sqrt(np.ones(len(linear.response)) if linear.weights is None else linear.weights)
+    cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
+    basis = np.zeros((len(cholesky), len(fit.working_rows)))
+    basis[:, fit.used] = np.linalg.pinv(linear.design * root[:, None]) * root
+    basis = np.linalg.solve(cholesky, basis) * linear.sigma
+    return Part(every, unseen, fit.loadings, basis)
+
+
+def doubtful(fit: Fit) -> np.ndarray:
+    """Places of the accounts an indicator of which may be a typing error."""
+    return fit.screening.values.index.get_indexer(fit.doubts.index)
+
+
+def sales_parts(
+    fit: Fit, sales: np.ndarray, known: Answered, formula: Part | None
+) -> dict[str, Part]:
+    """What own sales (N,) say besides the formula; none where too few surveyed accounts buy."""
+    buys = (known.sales > 0) & (known.weights > 0)
+    if buys.sum() < FEWEST:
+        return {}
+    surveyed = np.zeros(len(sales), dtype=bool)
+    surveyed[fit.working_rows] = True
+    own = _sales_columns(sales, known.sales)
+    found: dict[str, Part] = {}
+    if formula and (part := _share_part(formula, sales, known)):
+        found[SHARE] = part
+    for name, logged in ((LOGGED, True), (PLAIN, False)):
+        design = build_design(fit.screening, surveyed, logged=logged).matrix
+        columns = np.column_stack([design, own])
+        found[name] = regression_part(columns, fit.working_rows, known, own.shape[1])
+    found[ALONE] = regression_part(own, fit.working_rows, known, own.shape[1])
+    return found
+
+
+def _sales_columns(sales: np.ndarray, surveyed: np.ndarray) -> np.ndarray:
+    """Log sales, at half the least surveyed ones where there are none, and a mark for none."""
+    least = surveyed[surveyed > 0].min() / 2
+    logs = np.log(np.where(sales > 0, np.maximum(sales, least / 50), least))
+    return np.column_stack([logs, sales <= 0]) if (surveyed <= 0).any() else logs[:, None]
+
+
+def _share_part(prior: Part, sales: np.ndarray, known: Answered) -> Part | None:
+    """The formula's distribution as prior, SOW given potential as likelihood."""
+    model = fit_share(known.sales, known.potential, known.weights)
+    if model is None:
+        return None
+
+    def by_fold(test: np.ndarray) -> np.ndarray:
+        without = fit_share(known.sales, known.potential, known.weights * ~test) or model
+        return without.posterior(prior.unseen[test], known.sales[test]).table
+
+    unseen = _out_of_fold(known, prior.unseen.table.shape[1], by_fold)
+    every = model.posterior(prior.every, sales)
+    narrower = np.minimum(every.log_spread() / prior.every.log_spread(), 1.0)
+    loadings = prior.loadings * narrower[:, None]
+    return Part(every, Distribution(prior.unseen.levels, unseen), loadings, prior.basis)
+
+
+def regression_part(columns: np.ndarray, rows: np.ndarray, known: Answered, free: int) -> Part:
+    """Log potential by ridge regression on columns (N, p), the last free ones not shrunk."""
+    matrix, response = columns[rows], np.log(known.potential)
+
+    def by_fold(test: np.ndarray) -> np.ndarray:
+        line = fit_regression(matrix[~test], response[~test], known.weights[~test], free)
+        return line.predict(matrix[test])[:, None]
+
+    middle = _out_of_fold(known, 1, by_fold)[:, 0]
+    line, miss = fit_regression(matrix, response, known.weights, free), response - middle
+    mass, use = known.weights / known.weights.sum(), known.weights > 0
+    square = float(mass @ miss**2)
+    size = np.sqrt(max(square - float(mass @ known.variance), square / 4, 1e-12))
+    # The answers' influence in as many columns as there are coefficients.
+    basis, upper = np.linalg.qr(line.influence.T)
+    shared = line.with_intercept(columns) @ upper.T
+    moved = (shared**2).sum(axis=1)
+    # Errors out of fold hold what accounts like the surveyed ones share already.
+    spread = size * np.sqrt(np.maximum(1 - float(mass @ moved[rows]), 0.25) + moved)
+    effective = known.weights.sum() ** 2 / (known.weights**2).sum()
+    shape = weighted_quantiles(miss[use] / np.sqrt(square), mass[use], LEVELS, effective)
+    every, unseen = (
+        Distribution(LEVELS, np.exp(np.clip(m[:, None] + s[:, None] * shape, -700, 700)))
+        for m, s in ((line.predict(columns), spread), (middle, spread[rows]))
+    )
+    return Part(every, unseen, size * shared / spread[:, None], basis.T)
+
+
+def _out_of_fold(
+    known: Answered, width: int, by_fold: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Rows (n, width), those of each fold by what is fitted without it."""
+    found = np.empty((len(known.fold), width))
+    for k in np.unique(known.fold):
+        found[known.fold == k] = by_fold(known.fold == k)
+    return found

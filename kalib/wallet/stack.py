@@ -1,0 +1,144 @@
+"""Estimates of potential stacked: weights by what each says of accounts it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import lgamma, log, pi
+
+import numpy as np
+
+from kalib.formula.distribution import Distribution
+
+# The score's density is a t of so many degrees: an error of ten spreads must not choose alone.
+FREEDOM = 6.0
+T_SCALE = 0.8753  # that fits a standard normal best: where errors are normal, nothing is stretched
+T_CONSTANT = lgamma((FREEDOM + 1) / 2) - lgamma(FREEDOM / 2) - log(FREEDOM * pi) / 2 - log(T_SCALE)
+LEAST_WEIGHT = 0.02  # below it a part is left out
+MOST_STRETCH = 1.0  # of the log of the width
+# So many surveyed accounts that buy all from us make "all" an answer of its own.
+FEWEST_FULL = 3
+WHOLE = 1 - 1e-9  # of potential: sales from which on an account buys all from us
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the n surveyed accounts' answers are scored by.
+
+    potential, sales: (n,) currency a year; weights: (n,), 0 where the answer is not believed;
+    variance: (n,) of the error of measuring, in logs; fold: (n,) numbers.
+    """
+
+    potential: np.ndarray
+    sales: np.ndarray
+    weights: np.ndarray
+    variance: np.ndarray
+    fold: np.ndarray
+
+    def rows(self, rows: np.ndarray) -> Answered:
+        """Some of the answers."""
+        return Answered(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @property
+    def full(self) -> bool:
+        """Whether enough accounts buy all from us to make that an answer of its own."""
+        return (
+            int(((self.sales >= self.potential * WHOLE) & (self.weights > 0)).sum()) >= FEWEST_FULL
+        )
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Weights (K,), at least 0 and 1 in sum, of K parts; stretch: of the width of what they give
+    together; full: whether what lies below an account's sales is put on them (it buys all from
+    us) or left out."""
+
+    weights: np.ndarray
+    stretch: float
+    full: bool
+
+    def combine(self, parts: Sequence[Distribution], sales: np.ndarray) -> Distribution:
+        """Potential of N accounts at or above their sales (N,).
+
+        Quantiles are averaged in logs (Ratcliff 1979; Lichtendahl, Grushka-Cockayne & Winkler
+        2013): unlike a mixture this is no wider than its parts.
+        """
+        logs = sum(w * np.log(p.table) for w, p in zip(self.weights, parts, strict=True) if w > 0)
+        found = Distribution(parts[0].levels, np.exp(logs))
+        middle = np.log(found.quantile(0.5))[:, None]
+        found = Distribution(found.levels, np.exp(middle + (logs - middle) * self.stretch))
+        if self.full:
+            return Distribution(found.levels, np.maximum(found.table, sales[:, None]))
+        below = found.table[:, 0] < sales
+        return found.replaced(below, found[below].truncate(sales[below])) if below.any() else found
+
+
+def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
+    """Weights and stretch with the best log score (Yao, Vehtari, Simpson & Gelman 2018).
+
+    parts: K distributions of the n surveyed accounts, each of accounts left out of its own fit.
+    """
+    from scipy.optimize import minimize
+
+    middles, widths = _middles(parts)
+    count, mass = len(parts), known.weights / known.weights.sum()
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, stretch = _softmax(point[:-1]), float(np.exp(point[-1]))
+        score, by_middle, by_width = _log_scores(middles, widths, known, weights, stretch)
+        slope = middles @ (mass * by_middle) + stretch * (widths @ (mass * by_width))
+        along = stretch * float((mass * by_width) @ (weights @ widths))
+        return -float(mass @ score), -np.append(weights * (slope - weights @ slope), along)
+
+    starts = [np.zeros(count + 1), *(3.0 * row for row in np.eye(count, count + 1))]
+    bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH)]
+    found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds)
+             for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
+    best = min(found, key=lambda result: float(result.fun)).x
+    weights = _softmax(best[:-1])
+    weights = np.where(weights < LEAST_WEIGHT, 0.0, weights)
+    # The weights were chosen on the errors that the width is taken from.
+    effective, chosen = 1 / float(mass @ mass), int((weights > 0).sum()) - 1
+    widen = np.sqrt(effective / max(effective - chosen, 1.0))
+    return Stack(weights / weights.sum(), float(np.exp(best[-1]) * widen), known.full)
+
+
+def log_scores(parts: Sequence[Distribution], known: Answered, stack: Stack) -> np.ndarray:
+    """Log density (n,) of each answer, in currency, by the stack of parts left out of fold."""
+    score, _, _ = _log_scores(*_middles(parts), known, stack.weights, stack.stretch)
+    return score - np.log(known.potential)
+
+
+def _log_scores(
+    middles: np.ndarray, widths: np.ndarray, known: Answered, weights: np.ndarray, stretch: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log density (n,) of log potential, given that it is not below log sales, and its derivatives
+    by the stack's middle and width."""
+    from scipy.special import log_ndtr
+
+    middle, own = weights @ middles, stretch * (weights @ widths)
+    width = np.sqrt(own**2 + known.variance)
+    miss = (np.log(known.potential) - middle) / (width * T_SCALE)
+    density = T_CONSTANT - np.log(width) - (FREEDOM + 1) / 2 * np.log1p(miss**2 / FREEDOM)
+    pull = (FREEDOM + 1) * miss / (FREEDOM + miss**2)
+    by_middle, by_width = pull / (width * T_SCALE), (pull * miss - 1) / width
+    # What lies below sales is left out, or put on them: then nothing is left out. An answer below
+    # them is a fault of the answer.
+    heard = (known.sales > 0) & (known.sales <= known.potential) & (not known.full)
+    above = np.where(heard, middle - np.log(np.where(heard, known.sales, 1.0)), 0.0) / width
+    chance = log_ndtr(above)
+    rate = heard * np.exp(-(above**2) / 2 - chance) / np.sqrt(2 * np.pi)
+    density, by_middle = density - heard * chance, by_middle - rate / width
+    by_width = by_width + rate * above / width
+    return density, by_middle, by_width * own / width
+
+
+def _middles(parts: Sequence[Distribution]) -> tuple[np.ndarray, np.ndarray]:
+    """Medians and spreads (K, n) of log potential."""
+    middle = np.array([np.log(part.quantile(0.5)) for part in parts])
+    return middle, np.array([part.log_spread() for part in parts])
+
+
+def _softmax(point: np.ndarray) -> np.ndarray:
+    weights = np.exp(point - point.max())
+    return np.asarray(weights / weights.sum())
