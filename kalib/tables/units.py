@@ -29,13 +29,13 @@ def group_mix_ups(
     found = []
     for column, labels in groups.items():
         shifts = pd.DataFrame({name: _shifts(values, labels) for name, values in logs.items()})
-        for group, known in shifts.iterrows():
-            known = known.dropna()
-            for name, shift in known.items():
-                others = known.drop(name).abs()
-                if SHIFT[0] <= abs(shift) <= SHIFT[1] and others.median() < UNSHIFTED:
-                    sentence = f"is {_times(shift)} in one {column}, while no other figure is"
-                    found.append((str(name), sentence, str(group)))
+        size = shifts.abs().to_numpy()
+        for i, j in np.argwhere((size >= SHIFT[0]) & (size <= SHIFT[1])):
+            others = np.delete(size[i], j)
+            if np.isfinite(others).any() and np.nanmedian(others) < UNSHIFTED:
+                times, name = _times(shifts.iat[i, j]), str(shifts.columns[j])
+                sentence = f"is {times} in one {column}, while no other figure is"
+                found.append((name, sentence, str(shifts.index[i])))
     return found
 
 
@@ -102,7 +102,8 @@ def _shifts(logs: pd.Series, labels: pd.Series) -> pd.Series:
         # The k-th value of the rest stands as many places later as group members stand before it.
         ranks = np.array([(rest - 1) // 2, rest // 2])
         ranks += np.searchsorted(places - np.arange(len(places)), ranks, side="right")
-        shift = float(np.median(values[places]) - values[ranks].mean())
+        middle = places[[(len(places) - 1) // 2, len(places) // 2]]
+        shift = float(values[middle].sum() - values[ranks].sum()) / 2
         if abs(shift) >= SHIFT[0]:
             own, others = values[places], np.delete(values, places)
             low, high = (own, others) if shift < 0 else (others, own)
