@@ -159,13 +159,16 @@ def check(study: str) -> None:
     from kalib.report.exhibits import data_report
     from kalib.report.template import check_look
     from kalib.study.loading import read_study
+    from kalib.tables.copies import find_copies
     from kalib.tables.tables import read_tables
     from kalib.wallet.known import known_potential
 
     asked = read_study(study)
     check_look(asked)
     tables = read_tables(asked)
-    known_potential(tables)  # refuses what the tables alone do not show
+    known = known_potential(tables)  # refuses what the tables alone do not show
+    for name, copy in find_copies(tables, known.frame["potential"]).items():
+        click.echo(f"{name} will be set aside: it {copy}; [indicators] allow lets it in\n")
     for table in data_report(asked, tables):
         click.echo(f"{table!r}\n")
     click.echo("no problems")

@@ -97,9 +97,10 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
         reasons = [check.meaning for check in warn] or [
             Message("r_explains", share=fit.r2_predicted, off=fit.error_median)
         ]
+    copies = [Message("r_copy", name=n, reason=why) for n, why in fit.screening.copies.items()]
     return Verdict(
         verdict=verdict,
-        reasons=tuple(reasons),
+        reasons=(*copies, *reasons),
         r2=fit.r2,
         r2_predicted=fit.r2_predicted,
         r2_currency=fit.r2_currency,

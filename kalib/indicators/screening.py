@@ -14,6 +14,7 @@ from kalib.indicators.typos import judge_entries
 from kalib.study.kept import kept
 from kalib.study.settings import Indicators
 from kalib.tables.client import Tables
+from kalib.tables.copies import find_copies
 from kalib.tables.potential import Potential
 from kalib.words.catalogue import Message
 
@@ -29,7 +30,8 @@ class Screening:
     """What became of each candidate.
 
     frame: DataFrame indexed by indicator with kind ("numeric" | "text"), missing (fraction of
-        accounts), distinct (count among surveyed accounts), kept (bool), reason (str).
+        accounts), distinct (count among surveyed accounts), kept (bool), copy (bool: it repeats
+        answers, sales or a list, see `find_copies`), reason (str).
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause), indicator
         entries that look like typing errors; they are treated as missing.
     doubts: DataFrame (account, entry, value, instead, probability), entries that stand but may
@@ -55,6 +57,11 @@ class Screening:
     def kept(self) -> tuple[str, ...]:
         """Names of the indicators kept, in the order of the study file."""
         return tuple(self.frame.index[self.frame["kept"]])
+
+    @property
+    def copies(self) -> dict[str, str]:
+        """Candidates set aside as copies -> of what."""
+        return dict(self.frame.loc[self.frame["copy"].astype(bool), "reason"])
 
 
 @dataclass(frozen=True)
@@ -127,12 +134,17 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     """
     accounts, candidates = tables.candidates, tables.rules.candidates
     surveyed = accounts.index.isin(potential.frame.index)
+    copies = find_copies(tables, potential.frame["potential"])
     rows: list[dict[str, object]] = []
     kept: list[str] = []
     for name in candidates:
         column = accounts[name]
         numeric = pd.api.types.is_numeric_dtype(column)
-        reason = _why_not(column, column[surveyed], numeric) or _repeats(accounts, name, kept)
+        reason = (
+            copies.get(name)
+            or _why_not(column, column[surveyed], numeric)
+            or _repeats(accounts, name, kept)
+        )
         if not reason:
             kept.append(name)
         rows.append(
@@ -142,10 +154,11 @@ def screen(tables: Tables, potential: Potential) -> Screening:
                 "missing": float(column.isna().mean()),
                 "distinct": int(column[surveyed].nunique()),
                 "kept": not reason,
+                "copy": name in copies,
                 "reason": reason,
             }
         )
-    columns = ["indicator", "kind", "missing", "distinct", "kept", "reason"]
+    columns = ["indicator", "kind", "missing", "distinct", "kept", "copy", "reason"]
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
     # Messages stay messages, which a column of text would forget.
     frame["reason"] = pd.Series([row["reason"] for row in rows], index=frame.index, dtype=object)

@@ -64,7 +64,9 @@ def key_figures(findings: Findings, words: Words) -> list[tuple[str, str]]:
 def _found(analysis: Analysis, figures: Mapping[str, Any], words: Words) -> tuple[str, ...]:
     verdict, fit = analysis.verdict, analysis.fit
     f: dict[str, float] = {k: v for k, v in figures.items() if isinstance(v, int | float)}
-    said = []
+    said = [
+        words.say("f_copy", name=name, reason=why) for name, why in fit.screening.copies.items()
+    ]
     if verdict.verdict == "unusable":
         said.append(words.say("f_unusable", reason=words.join(verdict.reasons)))
         basis, placed = analysis.wallet.basis, int(f["accounts_placed"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -14,10 +15,17 @@ import pandas as pd
 
 from kalib.errors import Problem, StudyError
 from kalib.files import whole
+from kalib.study.loading import read_study
 from kalib.tables.cells import is_missing, to_numbers
+from kalib.tables.client import read_files
 from kalib.tables.columns import NUMERIC_SHARE
+from kalib.tables.copies import find_copies
 from kalib.tables.reading import TextTable, read_every_table, read_text_table
 from kalib.tables.roles import currency_of, expected_sign, role_of, unit_of
+from kalib.tables.visits import measure_potential
+from kalib.words.catalogue import Message
+
+RESERVED = ("study.toml", "codebook.md")  # what is written beside the tables
 
 
 @dataclass(frozen=True)
@@ -28,21 +36,78 @@ class Proposal:
     doubts: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Client:
+    """The tables that make a study, and the column of each role in the accounts."""
+
+    accounts: TextTable
+    survey: TextTable | None
+    visits: TextTable | None
+    roles: dict[str, str]
+
+
 def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
     """Write folder/name with study.toml, codebook.md and copies of the tables.
 
     files: the accounts and, where potential is not among their columns, a survey or visits.
     Raises StudyError where the tables can't make a study.
     """
-    if not re.fullmatch(r"[a-z0-9-]+", name):
-        raise StudyError(
-            Problem(f"{name!r} is no name for a study", remedy="Use a-z, 0-9 and hyphens")
-        )
     target = folder / name
-    if target.exists():
-        raise StudyError(Problem("is there already", file=str(target), remedy="Choose a name"))
+    _refuse_names(name, files, target)
     tables = [table for path in files for table in read_every_table(path)]
     doubts: list[str] = []
+    client = _roles_of(tables, doubts)
+    candidates = _candidates(client.accounts, client.roles, doubts)
+    text, used = _study_text(name, client, candidates, doubts)
+    _refuse_hidden(used, files)
+    for role in ("accounts", "survey", "visits"):
+        table = getattr(client, role)
+        if table and table.sheet:
+            doubts.append(f"{table.label} is taken as the {role}")
+    doubts += [f"{table.label} was left out" for table in tables
+               if not any(table is one for one, _ in used)]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(target) as part:
+        part.mkdir()
+        for path in files:
+            shutil.copyfile(path, part / path.name)
+        (part / "study.toml").write_text(text, encoding="utf-8")
+        copies = _copies_in(part)
+        if copies:
+            doubts += [f"{column!r} was left out: it {copy}" for column, copy in copies.items()]
+            candidates = [column for column in candidates if column not in copies]
+            text, _ = _study_text(name, client, candidates, [])
+            (part / "study.toml").write_text(text, encoding="utf-8")
+        (part / "codebook.md").write_text(_codebook(name, tables), encoding="utf-8")
+    return Proposal(target, tuple(doubts))
+
+
+def _refuse_names(name: str, files: Sequence[Path], target: Path) -> None:
+    """Refuse what would overwrite a table, a study or another folder."""
+    problems = []
+    if not re.fullmatch(r"[a-z0-9-]+", name):
+        problems.append(
+            Problem(f"{name!r} is no name for a study", remedy="Use a-z, 0-9 and hyphens")
+        )
+    elif os.path.lexists(target):
+        problems.append(Problem("is there already", file=str(target), remedy="Choose a name"))
+    names = [path.name.casefold() for path in files]  # some disks know no capitals
+    for path in files:
+        if path.name.casefold() in RESERVED:
+            problems.append(
+                Problem("has a name that is kept for the study's own file", file=str(path),
+                        remedy="Rename it")
+            )  # fmt: skip
+        elif names.count(path.name.casefold()) > 1:
+            problems.append(
+                Problem("has the name of another table given", file=str(path), remedy="Rename one")
+            )
+    if problems:
+        raise StudyError(problems)
+
+
+def _roles_of(tables: Sequence[TextTable], doubts: list[str]) -> _Client:
+    """Which table is which, and which column what."""
     dated = [table for table in tables if _is_visits(table)]
     visits = dated[0] if dated else None
     others = [table for table in tables if not any(table is one for one in dated)]
@@ -51,25 +116,20 @@ def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
     accounts = max(others, key=lambda t: (role_of(t, "sales") is not None, len(t.frame.columns)))
     key = _account_key(accounts, doubts)
     survey = _survey([table for table in others if table is not accounts], accounts, key)
-    roles = _account_roles(accounts, key, bool(survey or visits))
-    text, used = _study_text(name, accounts, roles, survey, visits, doubts)
-    _refuse_hidden(used, files)
-    for role, table in (("accounts", accounts), ("survey", survey), ("visits", visits)):
-        if table and table.sheet:
-            doubts.append(f"{table.label} is taken as the {role}")
-    doubts += [
-        f"{table.label} was left out"
-        for table in tables
-        if not any(table is one for one, _ in used)
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole(target) as part:
-        part.mkdir()
-        for path in files:
-            shutil.copyfile(path, part / path.name)
-        (part / "study.toml").write_text(text, encoding="utf-8")
-        (part / "codebook.md").write_text(_codebook(name, tables), encoding="utf-8")
-    return Proposal(target, tuple(doubts))
+    return _Client(accounts, survey, visits, _account_roles(accounts, key, bool(survey or visits)))
+
+
+def _copies_in(study: Path) -> dict[str, Message]:
+    """Candidates of a study in a folder that copy answers, sales or lists; none where its tables
+    can't be read yet, which `kalib check` tells."""
+    try:
+        tables = read_files(read_study(study))
+        known = tables.survey
+        if tables.visits is not None:
+            known = measure_potential(tables.visits, tables.accounts["sales"]).frame["potential"]
+        return find_copies(tables, known) if known is not None else {}
+    except StudyError:
+        return {}
 
 
 def _is_visits(table: TextTable) -> bool:
@@ -135,7 +195,7 @@ def _account_key(table: TextTable, doubts: list[str]) -> str:
 def _account_roles(table: TextTable, key: str, known: bool) -> dict[str, str]:
     """Role -> column of the accounts table."""
     roles, frame = {"account": key}, table.frame
-    order = ["sales", "name", "region", "segment", "current_ka", "rep", "margin"]
+    order = ["sales", "name", "region", "segment", "current_ka", "rep", "margin", "parent"]
     if not known:
         order.insert(0, "potential")
     for role in order:
@@ -180,15 +240,10 @@ def _candidates(table: TextTable, roles: dict[str, str], doubts: list[str]) -> l
 
 
 def _study_text(
-    name: str,
-    accounts: TextTable,
-    roles: dict[str, str],
-    survey: TextTable | None,
-    visits: TextTable | None,
-    doubts: list[str],
+    name: str, client: _Client, candidates: Sequence[str], doubts: list[str]
 ) -> tuple[str, list[tuple[TextTable, list[str]]]]:
     """study.toml, commented; and the tables it names with the columns it asks of each."""
-    candidates = _candidates(accounts, roles, doubts)
+    accounts, survey, visits, roles = client.accounts, client.survey, client.visits, client.roles
     data = [f"accounts = {_quoted(accounts.file)}   # one row per account"]
     columns, section = dict(roles), ""
     used = [(accounts, [*roles.values(), *candidates])]

@@ -35,6 +35,8 @@ ROLE_WORDS = {
     "rep": ("rep", "sales rep", "owner", "salesperson", "account manager", "sales person",
             "业务员", "销售代表", "负责人"),
     "margin": ("margin", "margin rate", "gross margin", "毛利率", "利润率"),
+    "parent": ("parent", "parent company", "head office", "headquarters", "zentrale", "konzern",
+               "siège", "总部", "母公司"),
     "date": ("date", "day", "visit date", "日期", "拜访日期"),
     "own": ("own units", "own sales", "own", "our units", "我方销量", "本品销量"),
     "total": ("total units", "total sales", "total", "all units", "all brands", "总销量", "全品牌销量"),
@@ -65,7 +67,7 @@ CURRENCIES = {
 }  # fmt: skip
 
 
-def _words(header: str) -> str:
+def words_of_header(header: str) -> str:
     """A header as plain words: "Own_Sales (EUR)" -> "own sales"."""
     text = re.sub(r"[\(（\[].*?[\)）\]]", " ", str(header))
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
@@ -74,7 +76,9 @@ def _words(header: str) -> str:
 
 def role_of(table: TextTable, role: str, taken: Sequence[str] = ()) -> str | None:
     """The column that fits a role best, or None."""
-    free = {_words(column): column for column in table.frame.columns if column not in taken}
+    free = {
+        words_of_header(column): column for column in table.frame.columns if column not in taken
+    }
     for wanted in ROLE_WORDS[role]:
         if wanted in free:
             return str(free[wanted])
@@ -91,7 +95,7 @@ def role_of(table: TextTable, role: str, taken: Sequence[str] = ()) -> str | Non
 
 def expected_sign(column: str) -> str:
     """ "+" or "-" where more of it should mean more or less potential, "" where that is open."""
-    words = _words(column)
+    words = words_of_header(column)
     for sign, known in (("", NEUTRAL), ("-", NEGATIVE), ("+", POSITIVE)):
         if any(word in (words.split() if word.isascii() else words) for word in known):
             return sign
@@ -113,4 +117,4 @@ def currency_of(column: str) -> str:
 def _said_of_unit(column: str) -> list[str]:
     """What stands in brackets, and the last word, in small letters."""
     inside = re.findall(r"[\(（\[](.+?)[\)）\]]", str(column))
-    return [text.strip().lower() for text in inside] + _words(column).split()[-1:]
+    return [text.strip().lower() for text in inside] + words_of_header(column).split()[-1:]

@@ -225,3 +225,51 @@ def test_headers_tell_the_currency(
     proposal = propose_study("c", [tmp_path / "a.csv"], tmp_path / "data")
     assert read_study(proposal.folder).currency == currency
     assert any(doubt in said for said in proposal.doubts)
+
+
+def test_no_table_is_overwritten(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    base(3).to_csv(tmp_path / "a/t.csv", index=False)
+    base(4).to_csv(tmp_path / "b/T.csv", index=False)
+    with pytest.raises(StudyError, match="has the name of another table given") as caught:
+        propose_study("two", [tmp_path / "a/t.csv", tmp_path / "b/T.csv"], tmp_path / "data")
+    assert len(caught.value.problems) == 2
+    for name in ("study.toml", "codebook.md", "Study.TOML"):
+        base(3).to_csv(tmp_path / name, index=False)
+        with pytest.raises(StudyError, match="kept for the study's own file"):
+            propose_study("own", [tmp_path / name], tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_what_is_there_is_never_overwritten(kind: str, tmp_path: Path) -> None:
+    base(3).to_csv(tmp_path / "accounts.csv", index=False)
+    target = tmp_path / "data/there"
+    target.parent.mkdir()
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StudyError, match="is there already"):
+        propose_study("there", [tmp_path / "accounts.csv"], tmp_path / "data")
+    assert target.is_symlink() == (kind == "link") and not (tmp_path / "nowhere").exists()
+
+
+def test_copies_are_never_proposed(tmp_path: Path) -> None:
+    table = base(5)
+    table["sales_2025"] = (table["sales"] * (1 + 0.1 * (np.arange(N) % 3))).round(1)
+    table["score"] = np.log(table["potential"]).round(6)
+    table["PLZ"] = 10115 + np.arange(N) % 13 * 7
+    table["since"] = pd.date_range("2019-01-01", periods=N).strftime("%d.%m.%Y")
+    table["Zentrale"] = np.array(["Nord AG", "Süd AG"])[np.arange(N) % 2]
+    table.to_csv(tmp_path / "accounts.csv", index=False)
+    proposal = propose_study("clean", [tmp_path / "accounts.csv"], tmp_path / "data")
+    study = read_study(proposal.folder)
+    assert set(study.indicators.candidates) == {"area", "staff", "kind"}
+    assert study.columns.parent == "Zentrale"
+    doubts = "\n".join(proposal.doubts)
+    assert "'sales_2025' was left out: it holds our own sales by its name" in doubts
+    assert "'score' was left out: it copies the answers (rank correlation 1.000" in doubts
