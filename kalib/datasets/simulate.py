@@ -42,8 +42,8 @@ class Simulated:
         """A world's tables and known potential, as they are read; rules: of the candidates."""
         assert self.survey is not None
         accounts = self.accounts.set_index("account")
-        accounts[["name", "region", "segment", "rep"]] = ""
-        accounts["current_ka"], accounts["margin"] = None, np.nan
+        accounts[["name", "region", "segment", "rep", "parent"]] = ""
+        accounts["current_ka"], accounts["margin"], accounts["returns"] = None, np.nan, False
         survey = self.survey.set_index("account")["potential"]
         tables = Tables(
             accounts, accounts[list(self.candidates)], survey, None, (), np.arange(len(accounts)),
