@@ -251,6 +251,7 @@ def score(
 ) -> None:
     """Apply a run's formula to a table of any size."""
     from kalib.scale.expression import OUTPUT, USUAL
+    from kalib.scale.recipe import read_record
     from kalib.scale.score import score_table
 
     names: Sequence[str] = USUAL
@@ -265,6 +266,12 @@ def score(
         f"{to}: {scored.rows:,} rows scored; potential cut "
         f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}"
     )
+    weights = read_record(run, "formula").get("estimate", {}).get("weights", {})
+    if (rest := 1 - weights.get("formula", 1.0)) > 0:
+        click.echo(
+            f"By the formula alone: estimates that hear own sales, {rest:.0%} of the weight in the "
+            "run's own potentials, need its survey and are left out."
+        )
 
 
 @main.command()

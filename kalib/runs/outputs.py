@@ -81,8 +81,9 @@ def write_outputs(
     accounts.to_parquet(folder / "accounts.parquet", index=False)
     learned_from(analysis).reset_index().to_parquet(folder / LEARNED, index=False)
     record = formula_record(analysis.fit, analysis.screening, analysis.study)
-    write_json(record, folder / "formula.json")
     estimate = analysis.wallet.basis.to_json()
+    heard = {name: estimate[name] for name in ("basis", "weights")}
+    write_json({**record, "estimate": heard}, folder / "formula.json")
     write_json({**analysis.verdict.to_json(), "estimate": estimate}, folder / "verdict.json")
     write_json(figures, folder / "summary.json")
     plan = analysis.plan
