@@ -234,7 +234,9 @@ def compare(before: Path, after: Path, force: bool) -> None:
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--accounts", required=True, metavar="TABLE",
-              help="Parquet, CSV, a folder of them, or ADDRESS::TABLE of a database.")  # fmt: skip
+              help="A Parquet or CSV file; a folder of one kind, read whole; a pattern such as "
+                   "'2026-*.csv' where no file has that name; or ADDRESS::TABLE of a database.",
+              )  # fmt: skip
 @click.option("--to", required=True, metavar="TABLE", help=".parquet, .csv, or ADDRESS::TABLE.")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb",
               show_default=True, help="What reads files; a database is its own.")  # fmt: skip
@@ -246,9 +248,11 @@ def compare(before: Path, after: Path, force: bool) -> None:
     help="Of the scores or the table; all: SOW's interval and all chances, too.",
 )
 @click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
+@click.option("--force", is_flag=True, help="Move what is at --to and not kalib's own aside.")
 def score(
-    run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str
-) -> None:
+    run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str,
+    force: bool,
+) -> None:  # fmt: skip
     """Apply a run's formula to a table of any size."""
     from kalib.scale.expression import OUTPUT, USUAL
     from kalib.scale.recipe import read_record
@@ -260,8 +264,9 @@ def score(
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
     with _progress() as tell:
         scored = score_table(
-            run, accounts, to, engine=engine, cuts=cuts, columns=names, memory=memory, progress=tell
-        )
+            run, accounts, to, engine=engine, cuts=cuts, columns=names, memory=memory, force=force,
+            progress=tell,
+        )  # fmt: skip
     click.echo(
         f"{to}: {scored.rows:,} rows scored; potential cut "
         f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}"

@@ -32,7 +32,9 @@ FURTHER = (
     "margin", "sales_lost", "below_p", "override_by", "override_reason", "survey_rank",
     "survey_benefit",
 )  # fmt: skip
-FORMULA, NUMBER = r"[=+\-@\t\r]", r"[-+]?[\d.,]+"
+# How text begins that a spreadsheet program runs as a formula, be it in full width, and numbers,
+# which stay.
+FORMULA, NUMBER = r"[=+\-@＝＋－＠\t\r]", r"[-+]?[0-9.,]+"
 MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
 MONEY_DIGITS, SHARE_DIGITS = 2, 6
 

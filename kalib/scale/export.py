@@ -49,10 +49,11 @@ def as_select(recipe: Recipe, dialect: str) -> str:
         raise StudyError(Problem(f"unknown dialect {dialect!r}", remedy=f"One of {others}"))
     kinds = dict.fromkeys((recipe.account, *recipe.textual), "string")
     kinds |= dict.fromkeys((recipe.sales, *recipe.numeric), "float64")
+    table = ibis.table(kinds, name="accounts")
+    table = table.mutate(kalib_id=table[recipe.account])
     columns = PLACED if recipe.run_cuts else SHOWN
     cuts = run_cuts(recipe, recipe.run_cuts or RunCuts(potential_cut=1, sow_cut=1))
-    staged = stage(ibis.table(kinds, name="accounts"), recipe, columns)
-    query = score(staged, recipe, cuts, columns)
+    query = score(stage(table, recipe, columns), recipe, cuts, columns)
     name = IBIS_NAMES.get(dialect, dialect)
     if name and hasattr(compilers, name):
         return f"{ibis.to_sql(query, name)};"

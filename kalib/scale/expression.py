@@ -80,7 +80,7 @@ def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = Fal
     """
     t = with_potential(table, recipe)
     kept = {name: t[name] for name in (*columns, *decisive_columns(recipe)) if name not in OUTPUT}
-    kept["kalib_account"] = t[recipe.account].cast("string")
+    kept["kalib_account"] = t["kalib_id"]
     if "extrapolated" in columns:
         kept["kalib_outside"] = _outside(t, recipe)
     return _settled(t.select(**kept), fenced)

@@ -26,7 +26,8 @@ from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators.screening import Column, Design, build_design
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
-from kalib.scale.sources import MEMORY, Source, beside, known_text, open_source, typed
+from kalib.scale.columns import Asked, ids_of, typed
+from kalib.scale.sources import MEMORY, Source, beside, open_source
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
 from kalib.scale.weights import encoded_column, fitted_line, weighted
 from kalib.study.loading import read_study, study_path
@@ -87,7 +88,6 @@ def fit_large(
         logged = analysis.fit.formula.form == "log-log"
         design = build_design(analysis.screening, surveyed, logged=logged)
         with _joined(source, survey, study, design).cache() as rows:  # on disk where it must be
-            _check_unique(rows, source.name, study.columns.account)
             found = _fit_rows(rows, analysis, design)
             seen = _ranges(rows, found.formula)
         fit = replace(analysis.fit, formula=found.formula)
@@ -105,24 +105,27 @@ def fit_large(
     return found
 
 
+def _asked(study: Study) -> Asked:
+    columns, data = study.columns, study.data
+    return Asked(columns.account, columns.sales, missing=data.missing,
+                 returns=data.negative_sales == "zero", id_width=data.id_width)  # fmt: skip
+
+
 def _survey(source: Source, study: Study) -> Any:
     """kalib_id and kalib_potential of the surveyed accounts, as an ibis table."""
-    column, account = study.columns.potential or "", study.columns.account
+    column = study.columns.potential or ""
     path = study.folder / study.data.survey if study.data.survey else None
     held = beside(source, path) if path else source
-    table = typed(held, [column], [], account)
-    table = table.select(
-        kalib_id=known_text(table[account].cast("string")), kalib_potential=table[column]
-    )
-    return table.filter(table.kalib_id.notnull(), table.kalib_potential > 0)
+    table, _ = typed(held, replace(_asked(study), sales="", potential=column))
+    table = table.select("kalib_id", kalib_potential=table[column])
+    return table.filter(table.kalib_potential.notnull())
 
 
 def _sampled(
     source: Source, survey: Any, study: Study, file: Path, settings: Mapping[str, str], size: int
 ) -> Judged:
     """The study of a random sample: some surveyed accounts and as many others."""
-    key = known_text(source.table[study.columns.account].cast("string"))
-    table = source.table.mutate(kalib_id=key)
+    table = source.table.mutate(kalib_id=ids_of(source.table, _asked(study)))
     order = table.kalib_id.hash()  # of the id: as good as random, and the same in every run
     asked = table.semi_join(survey, "kalib_id").order_by(order).limit(size)
     others = table.anti_join(survey, "kalib_id").order_by(order).limit(size)
@@ -146,24 +149,12 @@ def _sampled(
 
 def _joined(source: Source, survey: Any, study: Study, design: Design) -> Any:
     """The surveyed accounts with typed indicators."""
-    textual = [c.indicator for c in design.columns if c.transform == "level"]
-    numeric = [name for name in design.indicators if name not in textual]
-    table = typed(source, [study.columns.sales, *numeric], textual, study.columns.account)
-    key = known_text(table[study.columns.account].cast("string"))
-    wanted = list(dict.fromkeys([study.columns.sales, *numeric, *textual]))
-    table = table.select(*wanted, kalib_id=key).inner_join(survey, "kalib_id")
+    textual = dict.fromkeys(c.indicator for c in design.columns if c.transform == "level")
+    numeric = tuple(name for name in design.indicators if name not in textual)
+    asked = replace(_asked(study), numeric=numeric, textual=tuple(textual))
+    table, _ = typed(source, asked)
+    table = table.select(*asked.numbers, *textual, "kalib_id").inner_join(survey, "kalib_id")
     return table.rename(kalib_observed="kalib_potential")
-
-
-def _check_unique(rows: Any, file: str, account: str) -> None:
-    found = rows.aggregate(rows=rows.count(), ids=rows.kalib_id.nunique())
-    counted = found.to_pyarrow().to_pylist()[0]
-    if counted["rows"] > counted["ids"]:
-        raise StudyError(
-            Problem(f"{counted['rows'] - counted['ids']:,} surveyed accounts stand twice",
-                    file=file, column=account,
-                    remedy="Give each account one row, in the accounts and in the survey")
-        )  # fmt: skip
 
 
 def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:

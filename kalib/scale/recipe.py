@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kalib.errors import Problem, StudyError
+from kalib.scale.columns import Asked
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.
@@ -80,8 +81,9 @@ class _Matrix(_Record):
 
 
 class _Data(_Record):
-    negative_sales: str = "refuse"
+    negative_sales: Literal["refuse", "zero"] = "refuse"
     missing: tuple[str, ...] = ()
+    id_width: int = 0
 
 
 class _Study(_Record):
@@ -134,6 +136,15 @@ class Recipe(_Record):
     def sales(self) -> str:
         """The client's column of sales."""
         return self.study.columns.sales
+
+    @property
+    def asked(self) -> Asked:
+        """What is read of a table to be scored."""
+        data = self.study.data
+        return Asked(
+            self.account, self.sales, numeric=self.numeric, textual=self.textual,
+            missing=data.missing, returns=data.negative_sales == "zero", id_width=data.id_width,
+        )  # fmt: skip
 
     @property
     def numeric(self) -> tuple[str, ...]:

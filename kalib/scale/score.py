@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import Problem, StudyError
+from kalib.scale.columns import typed
 from kalib.scale.cuts import compute_cuts, run_cuts
 from kalib.scale.expression import OUTPUT, OWN, USUAL, decisive_columns, score, stage
 from kalib.scale.recipe import Recipe, read_recipe
-from kalib.scale.sources import MEMORY, Source, fetched, open_source, typed
+from kalib.scale.sources import MEMORY, Source, open_source
 from kalib.scale.targets import check_target, write_table
 
 Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
@@ -41,15 +42,17 @@ def score_table(
     cuts: str = "table",
     columns: Sequence[str] = USUAL,
     memory: str = MEMORY,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Scored:
     """Score every row of a table and write it, whole or not at all.
 
     run: a report's folder; accounts: Parquet or CSV, a folder of either, or ADDRESS::TABLE of a
-    database, with the client's columns; to: .parquet or .csv (Spark writes a folder of that name),
-    or ADDRESS::TABLE in the database of the accounts; engine: "duckdb" or "spark"; cuts: "table"
-    computes the cuts of the study from the table's own rows, "run" takes those of the run;
-    columns: of `OUTPUT` or of the table.
+    database, with the client's columns, by the rules of `kalib run` for them; to: .parquet or .csv
+    (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; engine:
+    "duckdb" or "spark"; cuts: "table" computes the cuts of the study from the table's own rows,
+    "run" takes those of the run; columns: of `OUTPUT` or of the table; force: what lies at to and
+    is not ours is moved aside.
 
     The formula is applied, not what own sales or a survey say of single accounts. The interval
     and the probabilities follow the run's out-of-fold errors; the error of the coefficients is
@@ -63,14 +66,11 @@ def score_table(
         raise StudyError(
             Problem("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
         )
-    check_target(to, accounts)
+    check_target(to, accounts, force=force)
     tell = progress or (lambda *_: None)
     with open_source(accounts, engine, memory, writes="://" in to) as source:
-        table = typed(source, (recipe.sales, *recipe.numeric), recipe.textual, recipe.account)
         _check_columns(columns, recipe, source)
-        rows = int(fetched(source.table.aggregate(rows=source.table.count()))[0]["rows"])
-        if not rows:
-            raise StudyError(Problem("the table has no rows", file=source.name))
+        table, rows = typed(source, recipe.asked)
         fenced = source.connection.name == "postgres"
         staged = stage(table, recipe, columns, fenced)
         if cuts == "run" and recipe.run_cuts:

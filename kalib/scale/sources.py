@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 FORMATS = (".parquet", ".csv")
+HEAD_BYTES = 65_536  # in which an encoding shows
+NOT_UTF8 = ("unicode", "utf-8", "utf8")  # what engines say of bytes that are not
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,21 @@ class Source:
     """A table bound to the engine that holds or reads it.
 
     connection: ibis backend; table: ibis table; name: as said in messages, without credentials;
-    place: the database's address, "" for files; memory: bytes.
+    memory: bytes; numbered: whether its rows are those of one file, in its order.
     """
 
     connection: Any
     table: Any
     name: str
-    place: str
     memory: int
+    numbered: bool = False
 
 
 def beside(source: Source, path: Path) -> Source:
     """Another file, read by the same engine."""
-    files = _files(path)
-    table = _read(source.connection, *files, path.name)
-    return Source(source.connection, table, path.name, "", source.memory)
+    files, kind = _files(str(path))
+    table = _read(source.connection, files, kind, path.name)
+    return Source(source.connection, table, path.name, source.memory, len(files) == 1)
 
 
 def read_memory(text: str) -> int:
@@ -65,9 +68,10 @@ def split_address(table: str) -> tuple[str, str]:
 def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -> Iterator[Source]:
     """A table's source for as long as the block runs.
 
-    table: Parquet or CSV file, a folder of either, or ADDRESS::TABLE of a database that ibis
-    knows; engine: "duckdb" or "spark", which reads files; a database is its own engine; writes:
-    whether the database will be written to. Raises StudyError where there is no such table.
+    table: Parquet or CSV file, a folder or a pattern of either (see `_files`), or ADDRESS::TABLE of
+    a database that ibis knows; engine: "duckdb" or "spark", which reads files; a database is its
+    own engine; writes: whether the database will be written to. Raises StudyError where there is no
+    such table.
     """
     need("scale")
     address, name = split_address(table)
@@ -80,42 +84,79 @@ def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -
                     remedy=f"Leave --engine {engine} out")
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="kalib-") as spill:
+        shown, files, kind = (name, [], "") if address else (Path(table).name, *_files(table))
         if address:
             connection = _database(address, writes, held, spill)
-            shown = name
         else:
-            files = _files(Path(table))
             connection = _spark(held, spill) if engine == "spark" else _duckdb(held, spill)
-            shown = Path(table).name
         try:
-            bound = _named(connection, name) if address else _read(connection, *files, shown)
-            yield Source(connection, bound, shown, address, held)
-        except StudyError:
+            bound = _named(connection, name) if address else _read(connection, files, kind, shown)
+            yield Source(connection, bound, shown, held, len(files) == 1 and engine == "duckdb")
+        except (KalibError, OSError):
             raise
         except Exception as error:
-            if type(error).__module__.split(".")[0] == "kalib":
-                raise
+            if kind == "csv" and any(word in str(error).lower() for word in NOT_UTF8):
+                raise StudyError(_not_utf8(shown, "holds bytes that are not UTF-8")) from error
             raise KalibError(f"{shown}: the engine failed: {reason_of(error)}") from error
         finally:
             connection.disconnect()
 
 
-def _files(path: Path) -> tuple[list[str], str]:
-    """The files of a path, and their kind: "parquet" or "csv"."""
+def _files(named: str) -> tuple[list[str], str]:
+    """The files of a name, and their kind: "parquet" or "csv".
+
+    A name is a name: of a file, or of a folder, which is read whole. Only where there is neither,
+    and it holds *, ? or [, is it a pattern, which is said.
+    """
+    path = Path(named)
     if path.is_dir():
-        for kind in ("parquet", "csv"):
-            if any(path.rglob(f"*.{kind}")):
-                return [(path / "**" / f"*.{kind}").as_posix()], kind
+        inside = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name[0] not in "._"]
+        found = [p for p in inside if p.suffix.lower() in FORMATS]
+        if not found:
+            raise StudyError(
+                Problem("a folder without .parquet or .csv files", file=named, remedy="Check it")
+            )
+    elif path.is_file():
+        found = [path]
+    else:
+        magic = any(character in path.name for character in "*?[")
+        found = sorted(path.parent.glob(path.name)) if magic else []
+        if not found:
+            raise StudyError(Problem("no such table", file=named, remedy="Check the name"))
+        print(f"{named} is no file: read as a pattern, {len(found):,} files", file=sys.stderr)
+    kinds = {p.suffix.lower(): p.name for p in found}
+    if not set(kinds) <= set(FORMATS):
+        name = next(name for suffix, name in kinds.items() if suffix not in FORMATS)
         raise StudyError(
-            Problem("a folder without .parquet or .csv files", file=str(path), remedy="Check it")
+            Problem("neither .parquet nor .csv", file=name, remedy="Save it as one of them")
         )
-    if not path.is_file():
-        raise StudyError(Problem("no such table", file=str(path), remedy="Check the name"))
-    if path.suffix.lower() not in FORMATS:
+    if len(kinds) > 1:
         raise StudyError(
-            Problem("neither .parquet nor .csv", file=path.name, remedy="Save it as one of them")
-        )
-    return [path.as_posix()], path.suffix.lower().removeprefix(".")
+            Problem(f"holds CSV and Parquet, {' and '.join(sorted(kinds.values()))}",
+                    file=path.name, remedy="Give one of them, or a folder of one kind")
+        )  # fmt: skip
+    kind = found[0].suffix.lower().removeprefix(".")
+    if kind == "csv":
+        _check_encoding(found)
+    return [p.as_posix() for p in found], kind
+
+
+def _check_encoding(files: Sequence[Path]) -> None:
+    """Refuse CSV that is not UTF-8, as far as its first bytes show it."""
+    for path in files:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        head = head[: head.rfind(b"\n") + 1] or head
+        if not head.isascii() or b"\0" in head:
+            from kalib.tables.reading import encoding_of
+
+            coding = encoding_of(head, path.name)
+            if coding != "utf-8-sig":
+                raise StudyError(_not_utf8(path.name, f"is {coding}, not UTF-8"))
+
+
+def _not_utf8(file: str, message: str) -> Problem:
+    return Problem(message, file=file, remedy="Save it as CSV UTF-8")
 
 
 def _duckdb(memory: int, spill: str) -> Any:
@@ -197,16 +238,26 @@ def has_table(connection: Any, table: str, schema: str) -> bool:
 def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
     """A table over files; CSV as text, so that "007" stays so and bad numbers can be named."""
     spark = connection.name == "pyspark"
-    paths = [path.replace("/**/*", "/*") for path in files] if spark else [list(files)]
+    special = r"*?[]{}\\" if spark else "*?["
+    paths = ["".join(_literally(c, spark) if c in special else c for c in file) for file in files]
+    options: dict[str, Any] = {}
+    if kind == "csv":
+        options = {"header": True}
+        options |= {"inferSchema": False} if spark else {"all_varchar": True}
+        if not spark and len(files) > 1:
+            options["union_by_name"] = True  # columns may stand in another order in each
     try:
-        if kind == "parquet":
-            return connection.read_parquet(*paths)
-        options = {"inferSchema": False} if spark else {"all_varchar": True}
-        return connection.read_csv(*paths, header=True, **options)
+        read = connection.read_parquet if kind == "parquet" else connection.read_csv
+        return read(paths, **options)
     except Exception as error:
         raise StudyError(
             Problem(f"can't be read: {reason_of(error)}", file=shown, remedy="Save it again")
         ) from error
+
+
+def _literally(character: str, spark: bool) -> str:
+    """A character of a file's name as an engine's pattern has it."""
+    return f"\\{character}" if spark else f"[{character}]"
 
 
 def fetched(expression: Any) -> list[dict[str, Any]]:
@@ -218,70 +269,6 @@ def fetched(expression: Any) -> list[dict[str, Any]]:
         return found
     rows = backend.con.sql(backend.compile(expression))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
-
-
-def typed(source: Source, numeric: Sequence[str], textual: Sequence[str], account: str) -> Any:
-    """The source's table with numeric columns as float64 and textual ones as strings.
-
-    Raises StudyError with every column that is missing or holds what is no number.
-    """
-    table = source.table
-    wanted = list(dict.fromkeys([account, *numeric, *textual]))
-    has = list(table.columns)
-    missing = [name for name in wanted if name not in has]
-    if missing:
-        remedy = f"The table has {', '.join(has[:12])}"
-        raise StudyError(
-            [Problem("there is no such column", file=source.name, column=name, remedy=remedy)
-             for name in missing]
-        )  # fmt: skip
-    schema = table.schema()
-    columns = {name: table[name].cast("string") for name in textual}
-    words = [name for name in numeric if schema[name].is_string()]
-    strange = [name for name in numeric if name not in words and not _is_number(schema[name])]
-    problems = [
-        Problem(f"holds {schema[name]}, not numbers", file=source.name, column=name,
-                remedy="Give the column as numbers")
-        for name in strange
-    ]  # fmt: skip
-    problems += _not_numbers(source, words)
-    if problems:
-        raise StudyError(problems)
-    columns |= {name: known_text(table[name]).try_cast("float64") for name in words}
-    columns |= {name: table[name].cast("float64") for name in numeric if name not in words}
-    for name in textual:
-        columns[name] = known_text(columns[name])
-    return table.mutate(**columns)
-
-
-def _is_number(kind: Any) -> bool:
-    return bool(kind.is_numeric() or kind.is_boolean())
-
-
-def known_text(column: Any) -> Any:
-    """A text column without blanks around and with NULL where nothing is said."""
-    from kalib.tables.cells import MISSING  # with pandas, which tables of numbers do without
-
-    trimmed = column.strip()
-    return trimmed.lower().isin(sorted(MISSING)).ifelse(None, trimmed)
-
-
-def _not_numbers(source: Source, words: Sequence[str]) -> list[Problem]:
-    """Text in numeric columns: how many entries, and one of them."""
-    if not words:
-        return []
-    wanted: dict[str, Any] = {}
-    for i, name in enumerate(words):
-        text = known_text(source.table[name])
-        bad = text.notnull() & text.try_cast("float64").isnull()
-        wanted |= {f"count_{i}": bad.sum(), f"first_{i}": bad.ifelse(text, None).min()}
-    found = source.table.aggregate(**wanted).to_pyarrow().to_pylist()[0]
-    return [
-        Problem(f"{found[f'count_{i}']:,} entries are not numbers, such as "
-                f"{found[f'first_{i}']!r}", file=source.name, column=name,
-                remedy="Write plain numbers, with a point for decimals")
-        for i, name in enumerate(words) if found[f"count_{i}"]
-    ]  # fmt: skip
 
 
 def reason_of(error: Exception) -> str:

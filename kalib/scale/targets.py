@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError, refusal
-from kalib.files import whole
+from kalib.files import set_aside, whole
 from kalib.scale.sources import FORMATS, Source, has_table, split_address, without_password
 
+MARK = b"kalib"  # key of the metadata of Parquet that we wrote
 # How a system refuses to write, in the words that every engine hands on within its own.
 REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))
 
 
-def check_target(to: str, source: str) -> None:
-    """Refuse a target that can't be written before anything is computed."""
+def check_target(to: str, source: str, *, force: bool = False) -> None:
+    """Refuse a target that can't be written before anything is computed.
+
+    What lies there already is replaced where it is Parquet that `write_table` wrote; all else is
+    refused, or moved aside where force is given.
+    """
     address, _ = split_address(to)
     if address:
         if address != split_address(source)[0]:
@@ -35,6 +40,22 @@ def check_target(to: str, source: str) -> None:
         raise StudyError(Problem(f"{path.name} is neither .parquet nor .csv", remedy="Rename it"))
     if not path.absolute().parent.is_dir():
         raise StudyError(Problem("no such folder", file=str(path.parent), remedy="Make it first"))
+    if path.exists() and not _ours(path) and not force:
+        raise StudyError(
+            Problem("is there already, and can't be told to be kalib's own", file=str(path),
+                    remedy="Give another name, or --force, which moves it into a dated folder "
+                    "beside it")
+        )  # fmt: skip
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file is Parquet that carries the mark of `write_table`."""
+    import pyarrow.parquet
+
+    try:
+        return MARK in (pyarrow.parquet.read_metadata(path).metadata or {})
+    except (OSError, ValueError):
+        return False
 
 
 def write_table(source: Source, expression: Any, to: str) -> None:
@@ -53,7 +74,11 @@ def write_table(source: Source, expression: Any, to: str) -> None:
         source.connection.create_table(table, obj=expression, database=schema or None)
         return
     target = Path(to)
+    if target.suffix.lower() == ".csv":
+        expression = _no_formulas(expression)
     try:
+        if target.exists() and not _ours(target):  # as `check_target` was told to allow
+            set_aside(target)
         with whole(target) as part:
             _write_file(source.connection, expression, part, target.suffix.lower())
     except Exception as error:
@@ -64,11 +89,25 @@ def write_table(source: Source, expression: Any, to: str) -> None:
         raise KalibError(f"{target} can't be written: {reason or said}") from error
 
 
+def _no_formulas(expression: Any) -> Any:
+    """Text that a spreadsheet program would run as a formula made text, as in accounts.csv."""
+    from kalib.runs.outputs import FORMULA, NUMBER
+
+    def safe(column: Any) -> Any:
+        risky = column.re_search(f"^{FORMULA}") & ~column.re_search(f"^{NUMBER}$")
+        return risky.ifelse("'" + column, column)
+
+    texts = [name for name, kind in expression.schema().items() if kind.is_string()]
+    return expression.mutate(**{name: safe(expression[name]) for name in texts})
+
+
 def _write_file(connection: Any, expression: Any, part: Path, suffix: str) -> None:
     if connection.name == "duckdb":
         query = connection.compiler.to_sqlglot(expression)
         # Trying dictionaries on columns of reals costs a tenth of the time and saves nothing.
-        form = "PARQUET, DICTIONARY_SIZE_LIMIT 100" if suffix == ".parquet" else "CSV, HEADER"
+        mark = f"KV_METADATA {{{MARK.decode()}: 'scores'}}"
+        parquet = f"PARQUET, DICTIONARY_SIZE_LIMIT 100, {mark}"
+        form = parquet if suffix == ".parquet" else "CSV, HEADER"
         text = _with_enums(query).sql("duckdb")
         place = str(part).replace("'", "''")
         connection.raw_sql(f"COPY ({text}) TO '{place}' (FORMAT {form})")
@@ -122,7 +161,7 @@ def _write_batches(expression: Any, part: Path, suffix: str) -> None:
     writers = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
     with (
         expression.to_pyarrow_batches() as reader,
-        writers[suffix](part, reader.schema) as writer,
+        writers[suffix](part, reader.schema.with_metadata({MARK: b"scores"})) as writer,
     ):
         for batch in reader:
             writer.write_batch(batch)

@@ -287,7 +287,7 @@ def _csv_rows(path: Path, notes: list[Problem]) -> Iterator[list[str]]:
         raise StudyError(refusal("web page" if head else "empty", file))
     if path.suffix.lower() in SUFFIX["Excel"]:
         notes.append(Problem("is a text file, whatever its name says", file))
-    coding = _encoding(raw, file)
+    coding = encoding_of(raw, file)
     if coding in ("gb18030", "cp1252", "latin-1"):
         remedy = "Save it as UTF-8 if names look wrong"
         notes.append(Problem(Message("n_coding", coding=coding), file, remedy=remedy))
@@ -325,7 +325,7 @@ def _separator(head: str) -> str:
     return max(SEPARATORS, key=agreement) if lines else ","
 
 
-def _encoding(raw: bytes, file: str) -> str:
+def encoding_of(raw: bytes, file: str) -> str:
     """The encoding a file's bytes are written in.
 
     Latin text often is valid GB 18030 as well. In Chinese text the high bytes stand in pairs; in

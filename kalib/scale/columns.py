@@ -1,0 +1,183 @@
+"""Columns of a large table in our terms, by the rules that `kalib.tables` has for any table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kalib.errors import Problem, StudyError
+from kalib.scale.sources import Source, fetched
+from kalib.study.settings import MOST_AMOUNT
+
+# Ids of a larger table are compared for one in so many of them: what an export or a join doubles
+# is found, and 10 million rows are not sorted for it.
+ALL_IDS, ONE_IN = 1_000_000, 16
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is read of a table, by the client's columns; "" where it has none.
+
+    numeric, textual: indicators; missing, returns, id_width: as the study's [data] says: further
+    words for nothing, whether sales below zero count as none, the width that ids are filled to.
+    """
+
+    account: str
+    sales: str = ""
+    potential: str = ""
+    numeric: tuple[str, ...] = ()
+    textual: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    returns: bool = False
+    id_width: int = 0
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All columns that must hold numbers."""
+        given = (self.sales, self.potential, *self.numeric)
+        return tuple(dict.fromkeys(name for name in given if name))
+
+
+def typed(source: Source, asked: Asked) -> tuple[Any, int]:
+    """The source's table with kalib_id, numbers as float64 and indicators of text as strings, and
+    how many rows it has.
+
+    Raises StudyError with every column that is missing or breaks a rule of `kalib.tables.columns`.
+    """
+    _check_there(source, asked)
+    raw = source.table
+    ids = ids_of(raw, asked)
+    words = {n: known_text(raw[n], asked.missing) for n in asked.numbers if _is_text(raw[n])}
+    numbers = {
+        name: (words[name].try_cast("float64") if name in words else raw[name].cast("float64"))
+        for name in asked.numbers
+    }
+    rows = _check(source, asked, ids, words, numbers)
+    if asked.sales and asked.returns:
+        numbers[asked.sales] = (numbers[asked.sales] < 0).ifelse(0.0, numbers[asked.sales])
+    texts = {name: known_text(raw[name], asked.missing) for name in asked.textual}
+    return raw.mutate(**numbers, **texts, kalib_id=ids), rows
+
+
+def ids_of(table: Any, asked: Asked) -> Any:
+    """The ids of a table's rows, as text."""
+    ids = known_text(table[asked.account], asked.missing)
+    if not asked.id_width:
+        return ids
+    return ids.re_search("^[0-9]+$").ifelse(ids.lpad(asked.id_width, "0"), ids)
+
+
+def known_text(column: Any, missing: tuple[str, ...] = ()) -> Any:
+    """A column as text without blanks around and with NULL where nothing is said."""
+    from kalib.tables.cells import MISSING  # with pandas, whose import takes a second
+
+    trimmed = column.cast("string").strip()
+    nothing = sorted(MISSING | {word.strip().lower() for word in missing})
+    return trimmed.lower().isin(nothing).ifelse(None, trimmed)
+
+
+def _is_text(column: Any) -> bool:
+    return bool(column.type().is_string())
+
+
+def _check_there(source: Source, asked: Asked) -> None:
+    """Refuse columns that are not there, or that hold what can't be read as numbers."""
+    schema, problems = source.table.schema(), []
+    has = list(source.table.columns)
+    for name in dict.fromkeys([asked.account, *asked.numbers, *asked.textual]):
+        if name not in has:
+            remedy = f"The table has {', '.join(has[:12])}"
+            problems.append(Problem("there is no such column", source.name, name, remedy=remedy))
+        elif name in asked.numbers:
+            kind = schema[name]
+            if not (kind.is_numeric() or kind.is_boolean() or kind.is_string()):
+                problems.append(
+                    Problem(f"holds {kind}, not numbers", source.name, name,
+                            remedy="Give the column as numbers")
+                )  # fmt: skip
+    if problems:
+        raise StudyError(problems)
+
+
+def _check(
+    source: Source, asked: Asked, ids: Any, words: dict[str, Any], numbers: dict[str, Any]
+) -> int:
+    """The number of rows. Raises StudyError with every rule that the columns break."""
+    wanted = {"rows": source.table.count(), "ids": ids.count()}
+    for i, (name, value) in enumerate(numbers.items()):
+        # Ends stand in a Parquet file's own statistics: nothing is read for them.
+        wanted |= {f"n{i}": value.count(), f"low{i}": value.min(), f"high{i}": value.max()}
+        if name in words:
+            wanted |= {f"said{i}": words[name].count()}
+    found = fetched(source.table.aggregate(**wanted))[0]
+    rows = int(found["rows"])
+    if not rows:
+        raise StudyError(Problem("the table has no rows", file=source.name))
+    problems: list[Problem] = []
+    if found["ids"] < rows:
+        problems += _told(source, asked.account, ids.isnull(), "id blank")
+    for i, (name, value) in enumerate(numbers.items()):
+        said = found.get(f"said{i}", found[f"n{i}"])
+        low, high = (found[f"{end}{i}"] or 0.0 for end in ("low", "high"))
+        if said > found[f"n{i}"]:
+            problems += _told(source, name, words[name].notnull() & value.isnull(), "number")
+        if max(-low, high) >= MOST_AMOUNT or high != high:
+            problems += _told(source, name, value.abs() >= MOST_AMOUNT, "large")
+        if name == asked.sales and said < rows:
+            empty = words.get(name, value).isnull()
+            problems += _told(source, name, empty, "sales blank")
+        if name == asked.sales and low < 0 and not asked.returns:
+            problems += _told(source, name, (value < 0) & (value > -MOST_AMOUNT), "sales below")
+        if name == asked.potential and found[f"n{i}"] and found[f"low{i}"] <= 0:
+            problems += _told(source, name, value <= 0, "potential below")
+    problems += _doubled(source, asked.account, ids, rows)
+    if problems:
+        raise StudyError(problems)
+    return rows
+
+
+def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
+    """The problem of the rows where bad is true, as `kalib run` says it: the first, and how many
+    more."""
+    import ibis
+
+    from kalib.tables.columns import REFUSED
+
+    number = ("is not a number", "Write plain numbers, with a point for decimals")
+    message, remedy = number if key == "number" else REFUSED[key]
+    cell = source.table[column].cast("string")
+    rows = source.table.select(cell=cell, row=ibis.row_number() + 2, bad=bad)
+    rows = rows.filter(rows.bad)
+    count = fetched(rows.aggregate(n=rows.count()))[0]["n"]
+    if count:
+        first = fetched(rows.limit(1))[0]
+        more = f"; the same in {count - 1:,} rows more" if count > 1 else ""
+        row = first["row"] if source.numbered else None
+        yield Problem(message + more, source.name, column, row, remedy, first["cell"] or "")
+
+
+def _doubled(source: Source, column: str, ids: Any, rows: int) -> Iterator[Problem]:
+    """The problem of ids that stand in several rows."""
+    import ibis
+
+    from kalib.tables.columns import REFUSED
+
+    table = source.table.select(id=ids)
+    if rows > ALL_IDS and source.connection.name == "duckdb":
+        table = table.filter(table.id.hash() % ONE_IN == 0)
+    counted = fetched(table.aggregate(n=table.id.count(), ids=table.id.nunique()))[0]
+    if counted["n"] > counted["ids"]:
+        each = source.table.select(id=ids, row=ibis.row_number() + 2)
+        each = each.group_by("id").aggregate(
+            n=each.count(), first=each.row.min(), last=each.row.max()
+        )
+        each = each.filter((each.n > 1) & each.id.notnull())
+        first = fetched(each.order_by(each["first"]).limit(1))[0]
+        where = f"row {first['first']}" if source.numbered else "another row"
+        more = counted["n"] - counted["ids"] - 1
+        message = REFUSED["id double"][0].format(where)
+        message += f"; the same in {more:,} rows more" if more else ""
+        row = first["last"] if source.numbered else None
+        yield Problem(message, source.name, column, row, "Keep one row for each account",
+                      first["id"])  # fmt: skip
