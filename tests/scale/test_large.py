@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,9 @@ from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import KalibError, StudyError
 from kalib.formula.checks import generalized_vif
 from kalib.formula.linear import least_squares
-from kalib.scale import summaries
 from kalib.scale.large import fit_large
 from kalib.scale.score import score_table
 from kalib.scale.sums import SummedFit, fit_sums, sum_columns
-from kalib.words.catalogue import Words
 
 NIST = ROOT / "tests/reference/nist"
 CERTIFIED = json.loads((NIST / "certified.json").read_text())
@@ -183,37 +180,3 @@ def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="sales"):
         fit_large(tmp_path, tmp_path / "run", sample=50)
     assert not (tmp_path / "run").exists()
-
-
-def test_summaries_add_up_to_the_scores(small_study: Path, tmp_path: Path) -> None:
-    found = fit_large(small_study, tmp_path / "run")
-    file = small_study / "accounts.csv"
-    lines = file.read_text().splitlines()
-    names = lines[0].split(",")
-    cells = lines[1].split(",")
-    cells[names.index(found.formula.indicators[0])] = ""
-    file.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]))
-    scores = tmp_path / "scores.csv"  # whose numbers are text to the engine
-    scored = score_table(tmp_path / "run", small_study / "accounts.csv", scores)
-    frame, words = pd.read_csv(scores).fillna({"zone": ""}), Words("en", "EUR")
-    zones = summaries.zones(scores, words).frame.set_index("zone")
-    assert zones.at["in no zone", "accounts"] == "1" == f"{(frame['zone'] == '').sum()}"
-    for zone, part in frame[frame["zone"] != ""].groupby("zone"):
-        expected = (len(part), part["potential"].sum(), part["sales"].sum())
-        assert zones.at[zone, "accounts"] == f"{expected[0]:,}"
-        assert zones.at[zone, "potential"] == words.money(expected[1])
-        assert zones.at[zone, "share of wallet"] == words.percent(expected[2] / expected[1])
-    listed = summaries.largest(scores, "attack", words, rows=3).frame
-    attack = frame[frame["zone"] == "attack"].nlargest(3, "potential")
-    assert listed["potential"].tolist() == [words.short(v) for v in attack["potential"]]
-    assert summaries.cuts(scored, words).frame["value"].iloc[0] == f"{len(frame):,}"
-    assert summaries.fitted(found, words).frame["value"].iloc[0] == f"{found.surveyed:,}"
-    chinese = Words("zh", "EUR")
-    for table in (
-        summaries.fitted(found, chinese),
-        summaries.cuts(scored, chinese),
-        summaries.zones(scores, chinese),
-        summaries.largest(scores, "attack", chinese),
-    ):
-        words = [table.title, *table.frame.columns, *table.frame.iloc[:, 0]]
-        assert not [word for word in words if re.search("[a-z]{3}", word)]
