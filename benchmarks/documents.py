@@ -26,8 +26,8 @@ from kalib.datasets.simulate import simulate_supermarkets
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.figures import draw_figures
-from kalib.report.findings import find
 from kalib.report.page import build_page
+from kalib.report.story import tell_story
 from kalib.report.workbook import write_workbook
 
 DATA = Path(__file__).parent.parent / "data" / "fmcg-supermarkets"
@@ -55,8 +55,8 @@ def seconds(work: Callable[[], object]) -> float:
 def measure(accounts: int, folder: Path) -> list[float]:
     """Seconds of page, PDF, deck and workbook, of the charts, and of pandas' plain workbook."""
     analysis = study_of(accounts, folder)
-    findings, charts = find(analysis), folder / "figures"
-    drawn = seconds(lambda: draw_figures(analysis, charts))
+    findings, charts = tell_story(analysis), folder / "figures"
+    drawn = seconds(lambda: draw_figures(analysis, findings, charts))
     page = seconds(lambda: build_page(analysis, findings, {}, charts, "1"))
     pdf = seconds(lambda: write_document(analysis, findings, charts, "1", folder / "r.pdf"))
     deck = seconds(lambda: write_deck(analysis, findings, folder / "d.pptx"))

@@ -19,8 +19,8 @@ from kalib import plots
 from kalib.analysis import analyze
 from kalib.datasets.simulate import simulate_supermarkets, write_study
 from kalib.plots.theme import save_figures
-from kalib.report.findings import find
 from kalib.report.page import build_page
+from kalib.report.story import tell_story
 
 ROOT = Path(__file__).parent.parent
 FLAGS = [
@@ -62,7 +62,7 @@ def write_page(accounts: int, folder: Path) -> Path:
     analysis = analyze(folder)
     save_figures({"matrix": lambda: plots.matrix(analysis.matrix)}, {}, folder)
     page = folder / "index.html"
-    page.write_text(build_page(analysis, find(analysis), {}, folder, "1"), encoding="utf-8")
+    page.write_text(build_page(analysis, tell_story(analysis), {}, folder, "1"), encoding="utf-8")
     return page
 
 

@@ -45,12 +45,12 @@ from kalib.runs.run import *
 from kalib import __version__
 work = Path(folder)
 analysis.plan
-draw_figures(analysis, work / "figures")
-findings = find(analysis)
+findings = tell_story(analysis)
+draw_figures(analysis, findings, work / "figures")
 write_workbook(analysis, findings, work / "accounts.xlsx")
 write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
 write_deck(analysis, findings, work / "deck.pptx")
-(work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
+(work / "visit-list.html").write_text(visit_page(analysis, findings), encoding="utf-8")
 notebooks = {{Path(path).stem: json.loads(Path(path).read_text()) for path in {notebooks!r}}}
 page = build_page(analysis, findings, notebooks, work / "figures", __version__)
 (work / "index.html").write_text(page)

@@ -156,12 +156,13 @@ def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | Non
 @click.argument("study")
 def check(study: str) -> None:
     """Read and check a study's data; run nothing."""
-    from kalib.report.exhibits import data_report
+    from kalib.report.tables import data_report
     from kalib.report.template import check_look
     from kalib.study.loading import read_study
     from kalib.tables.copies import find_copies
     from kalib.tables.tables import read_tables
     from kalib.wallet.known import known_potential
+    from kalib.words.catalogue import Words
 
     asked = read_study(study)
     check_look(asked)
@@ -169,7 +170,7 @@ def check(study: str) -> None:
     known = known_potential(tables)  # refuses what the tables alone do not show
     for name, copy in find_copies(tables, known.frame["potential"]).items():
         click.echo(f"{name} will be set aside: it {copy}; [indicators] allow lets it in\n")
-    for table in data_report(asked, tables):
+    for table in data_report(asked, tables, Words.of(asked)):
         click.echo(f"{table!r}\n")
     click.echo("no problems")
 

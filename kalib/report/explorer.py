@@ -12,7 +12,6 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.plots.theme import ZONE_COLORS, ZONE_MARKERS
-from kalib.report.exhibits import words_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
@@ -20,11 +19,12 @@ TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 MARKERS = {"^": "triangle", "s": "square", "o": "circle", "X": "x"}  # matplotlib's -> Bokeh's
 LABELS = (
     "account", "name", "region", "segment", "zone", "potential", "sales", "sow", "target_sales",
-    "team", "rep", "change", "market_share",
+    "team", "rep", "change", "market_share", "growth_asked", "expected_gain",
 )  # fmt: skip
 LISTED = ("region", "segment", "zone", "team", "rep", "change", "flags", "potential_source",
           "override_by", "override_reason")  # fmt: skip
-AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales")
+AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales",
+           "expected_gain")  # fmt: skip
 LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -41,12 +41,12 @@ def embedded_json(content: object) -> str:
     return text.translate(str.maketrans(inert))
 
 
-def explorer_data(analysis: Analysis) -> dict[str, Any]:
+def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
     """What the page's script shows: accounts by column, the formula's indicators, cuts, words.
 
     Amounts in the study's currency a year, shares as fractions, null where unknown.
     """
-    words, matrix = words_of(analysis), analysis.matrix
+    matrix = analysis.matrix
     accounts = analysis.plan.accounts
     names = accounts["name"].astype(str)
     columns: dict[str, Any] = {
@@ -71,11 +71,11 @@ def explorer_data(analysis: Analysis) -> dict[str, Any]:
         "sow_cut": _number(matrix.sow_cut),
         "market_share": _number(matrix.market_share),
         "columns": columns,
-        "indicators": _indicators(analysis),
+        "indicators": _indicators(analysis, words),
     }
 
 
-def quadrant(analysis: Analysis) -> dict[str, Any]:
+def quadrant(analysis: Analysis, words: Words) -> dict[str, Any]:
     """The quadrant as Bokeh's JSON, without the accounts: the page's script hands it the columns
     x, y (SOW up to TOP), alpha, zone, account, and the texts of the tooltip."""
     from bokeh import models
@@ -83,8 +83,7 @@ def quadrant(analysis: Analysis) -> dict[str, Any]:
     from bokeh.plotting import figure
     from bokeh.transform import factor_cmap, factor_mark
 
-    words, matrix = words_of(analysis), analysis.matrix
-    said = words.page()
+    matrix, said = analysis.matrix, words.page()
     potential, sow = _ranges(matrix.accounts[matrix.accounts["zone"] != ""])
     hover = models.HoverTool(limit=1, tooltips=_tooltip(words))
     drag = models.BoxZoomTool()
@@ -112,7 +111,7 @@ def quadrant(analysis: Analysis) -> dict[str, Any]:
     )  # fmt: skip
     marks.nonselection_glyph = marks.selection_glyph = None
     hover.renderers = [marks]
-    for line in _cuts_and_corners(analysis, potential, sow):
+    for line in _cuts_and_corners(analysis, words, potential, sow):
         plot.add_layout(line)
     return dict(json_item(plot))
 
@@ -133,13 +132,13 @@ def _moves() -> list[Any]:
 
 
 def _cuts_and_corners(
-    analysis: Analysis, potential: tuple[float, float], sow: tuple[float, float]
+    analysis: Analysis, words: Words, potential: tuple[float, float], sow: tuple[float, float]
 ) -> list[Any]:
     """The lines at the cuts and a label of each zone in its corner of the ranges."""
     from bokeh import models
 
     marks: Any = models
-    words, matrix = words_of(analysis), analysis.matrix
+    matrix = analysis.matrix
     cuts = ((matrix.potential_cut, "height"), (matrix.sow_cut, "width"))
     drawn: list[Any] = [
         marks.Span(location=float(at), dimension=way, line_width=1.2)
@@ -209,7 +208,7 @@ def _ranges(known: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, floa
     return (low / room, high * room), (-0.1 * top, top)
 
 
-def _indicators(analysis: Analysis) -> list[dict[str, Any]]:
+def _indicators(analysis: Analysis, words: Words) -> list[dict[str, Any]]:
     """The formula's indicators: name, a typical value, the value of each account."""
     values = analysis.screening.values
     shown: list[dict[str, Any]] = []
@@ -218,10 +217,10 @@ def _indicators(analysis: Analysis) -> list[dict[str, Any]]:
         if pd.api.types.is_numeric_dtype(column):
             figures = [float(f"{v:.6g}") if np.isfinite(v) else None for v in column.astype(float)]
             typical: Any = float(f"{column.median():.6g}")
-            shown.append({"name": name, "typical": typical, "values": figures})
+            shown.append({"name": words.label(name), "typical": typical, "values": figures})
         else:
             typical = str(column.mode().iloc[0])
-            shown.append({"name": name, "typical": typical, "values": _levels(column)})
+            shown.append({"name": words.label(name), "typical": typical, "values": _levels(column)})
     return shown
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from kalib.analysis import Analysis
 from kalib.plots.theme import accent, lacks_font
-from kalib.report import exhibits, explorer, rosters
-from kalib.report.findings import Findings, key_figures
+from kalib.report import explorer, tables, wave_tables
+from kalib.report.story import Story, given
 from kalib.study.settings import ZONES, Study
 from kalib.words.catalogue import Words
 
@@ -33,44 +33,49 @@ class Chapter:
 
 def build_page(
     analysis: Analysis,
-    findings: Findings,
+    story: Story,
     notebooks: Mapping[str, Mapping[str, Any]],
     figures: Path,
     version: str,
 ) -> str:
     """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    words = exhibits.words_of(analysis)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    placed = bool(findings.figures["ka_new"])
+    words, placed = story.words, story.placed
     scripts = _scripts() if placed else {}
-    return environment.get_template("page.html").render(
+    shown = [tables.top_attack, tables.zones, tables.teams, tables.reps] if placed else []
+    told = wave_tables.main_tables(story.waves, words) if story.waves else []
+    return render(
+        "page.html",
         policy=content_policy(scripts.values()),
         scripts=scripts,
         page=words.page(),
-        **(_explorer(analysis, figures) if placed else {}),
+        **(_explorer(analysis, story, figures) if placed else {}),
         study=analysis.study,
         accent=accent(analysis.study),
         logo=_logo(analysis.study),
         words=words,
-        findings=findings,
+        story=story,
+        client=given(analysis.study.report.client),
         verdict=analysis.verdict,
-        tiles=key_figures(findings, words),
         placed=placed,
-        tables=[
-            rosters.zones(analysis)._repr_html_(),
-            rosters.teams(analysis)._repr_html_(),
-        ],
-        top_attack=rosters.top_attack(analysis)._repr_html_(),
+        bridge=_static_figure(figures / "bridge.svg") if story.bridge else "",
+        tables=[build(analysis, words)._repr_html_() for build in shown],
+        waves=[one._repr_html_() for one in told],
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(analysis.codebook),
         notes=_notes(analysis, words),
         version=version,
     )
+
+
+def render(template: str, **content: Any) -> str:
+    """A template of this folder, filled; text is escaped, and a name it lacks is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(content)
 
 
 def content_policy(scripts: Iterable[str]) -> str:
@@ -89,21 +94,21 @@ def _scripts() -> dict[str, str]:
     return {**explorer.library_scripts(), "page": glue}
 
 
-def _explorer(analysis: Analysis, figures: Path) -> dict[str, Any]:
+def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]:
     """What the interactive part of the template shows."""
-    words, said = exhibits.words_of(analysis), exhibits.words_of(analysis).page()
-    data = explorer.explorer_data(analysis)
+    words, said = story.words, story.words.page()
+    data = explorer.explorer_data(analysis, words)
     lists = {}
-    for name in ("region", "segment", "team"):
+    for name in ("region", "segment", "team", "rep"):
         levels = [level for level in data["columns"][name]["levels"] if level]
         if len(levels) > 1:
-            lists[name] = [(v, words.say(v) if name == "team" else v) for v in levels]
+            lists[name] = [(v, words.word(v) if name == "team" else v) for v in levels]
     zones = [(zone, words.say(zone)) for zone in ZONES]
     if "" in data["columns"]["zone"]["levels"]:
         zones.append(("", said["unplaced"]))
     return {
         "data": explorer.embedded_json(data),
-        "chart": explorer.embedded_json(explorer.quadrant(analysis)),
+        "chart": explorer.embedded_json(explorer.quadrant(analysis, words)),
         "static": _static_figure(figures / "matrix.svg"),
         "lists": lists,
         "zones": zones,
@@ -150,7 +155,7 @@ def _output(output: Mapping[str, Any], topic: str) -> str:
 
 def _notes(analysis: Analysis, words: Words) -> list[str]:
     """What was tolerated in the data, and what limits the plan and the charts."""
-    notes = [str(note) for note in (*analysis.tables.notes, *analysis.plan.notes)]
+    notes = [tables.noted(words, note) for note in analysis.tables.notes]
     if lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]]):
         notes.append(words.say("l_font"))
     return notes

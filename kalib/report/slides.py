@@ -6,10 +6,12 @@ import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from kalib.plots.theme import cut, letters_of
-from kalib.report.exhibit import Exhibit
+from kalib.report.story import given
+from kalib.report.tables import Table
 from kalib.report.template import TITLES, bodies, house_style, open_deck, placeholder
 from kalib.study.settings import Study
 
@@ -30,8 +32,8 @@ class Slides:
     client's template can't be used.
     """
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
+    def __init__(self, study: Study, draft: str = "") -> None:
+        self.study, self.draft = study, draft
         self.deck = open_deck(study)
         if study.report.template is None:
             house_style(self.deck, study)
@@ -49,7 +51,8 @@ class Slides:
     def save(self, path: Path) -> None:
         """Write the file."""
         properties = self.deck.core_properties
-        properties.title, properties.author = self.study.title, self.study.report.author
+        properties.title = self.study.title
+        properties.author = given(self.study.report.author)
         properties.last_modified_by = properties.author  # else a stranger's, of the empty deck
         self.deck.save(str(path))
 
@@ -74,6 +77,7 @@ class Slides:
             band.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_1
             band.line.fill.background()
         self._logo(slide, 0.9)
+        self._mark_draft(slide)
 
     def bullets(self, title: str, lines: Sequence[str], notes: str, share: float = 1.0) -> Any:
         """A slide of sentences in the upper share of the content's box; returns it."""
@@ -101,48 +105,52 @@ class Slides:
         self._finish(slide)
         return slide
 
-    def table(self, slide: Any, exhibit: Exhibit, top: float = 0.0) -> None:
+    def table(self, slide: Any, table: Table, top: float = 0.0) -> None:
         """A native table below the share top of the content's box, each row on one line, its
         title and unit below it."""
         from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 
         left, start, width, height = self.box
-        frame = exhibit.frame
-        rows, count = len(frame) + 1, len(frame.columns)
+        cells = [table.heads, *table.rows()]
+        rows, count = len(cells), len(table.heads)
         room = int(height * (1 - top)) - CAPTION
-        row_height = min(int(0.42 * INCH), room // rows)
+        row_height = min(int(0.42 * INCH), int(room / (rows + 1.2)))
         longest = [
-            max([letters_of(str(name)), *(letters_of(str(cell)) for cell in frame.iloc[:, j])]) + 3
-            for j, name in enumerate(frame.columns)
+            max([*map(letters_of, cells[0][j].split()), *(letters_of(row[j]) for row in cells[1:])])
+            + 4
+            for j in range(count)
         ]
         if sum(longest) > ROW_LETTERS:  # names give way, numbers do not
             longest = [
-                most if name in exhibit.numbers else min(most, NAME_LETTERS)
-                for most, name in zip(longest, frame.columns, strict=True)
+                most if number else min(most, NAME_LETTERS)
+                for most, number in zip(longest, table.numbers, strict=True)
             ]
         size = min(14, int(row_height / POINT / 1.75), int(width / POINT / LETTER / sum(longest)))
         size = max(size, 9)
         place = (left, start + int(height * top), width, row_height * rows)
         grid = slide.shapes.add_table(rows, count, *place).table
-        for j, name in enumerate(frame.columns):
+        for j, number in enumerate(table.numbers):
             part = int(width * longest[j] / sum(longest))
             grid.columns[j].width = part
             letters = int(part / POINT / size / LETTER) - 2
-            for i, text in enumerate([str(name), *frame.iloc[:, j].astype(str)]):
+            for i, row in enumerate(cells):
                 cell = grid.cell(i, j)
-                cell.text = cut(text, letters)
+                cell.text = row[j] if i == 0 else cut(row[j], letters)
                 cell.vertical_anchor = MSO_ANCHOR.MIDDLE
                 cell.margin_top = cell.margin_bottom = int(0.02 * INCH)
                 paragraph = cell.text_frame.paragraphs[0]
                 paragraph.font.size = size * POINT
-                if name in exhibit.numbers:
+                if number:
                     paragraph.alignment = PP_ALIGN.RIGHT
         for row in grid.rows:
             row.height = row_height
-        under = place[1] + row_height * rows
+        fitting = [int(column.width / POINT / size / LETTER) - 2 for column in grid.columns]
+        lines = max(len(wrap(name, max(n, 4))) for name, n in zip(cells[0], fitting, strict=True))
+        grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
+        under = place[1] + sum(row.height for row in grid.rows)
         caption = slide.shapes.add_textbox(left, under, width, CAPTION).text_frame
         caption.word_wrap = True
-        caption.text = exhibit.title
+        caption.text = table.title
         caption.paragraphs[0].font.size = 11 * POINT
 
     def chart(self, slide: Any, kind: Any, data: Any, start: float = 0.0) -> Any:
@@ -185,6 +193,17 @@ class Slides:
             if shape.placeholder_format.type.name == "SLIDE_NUMBER":
                 slide.shapes._spTree.append(copy.deepcopy(shape._element))
         self._logo(slide, 0.34)
+        self._mark_draft(slide)
+
+    def _mark_draft(self, slide: Any) -> None:
+        """The mark of a slide of a study that does not say for whom or by whom it is."""
+        if not self.draft:
+            return
+        wide = int(1.1 * INCH)
+        left = self.deck.slide_width - wide - int(0.2 * INCH)
+        frame = slide.shapes.add_textbox(left, int(0.06 * INCH), wide, int(0.3 * INCH)).text_frame
+        frame.text = self.draft
+        frame.paragraphs[0].font.size, frame.paragraphs[0].font.bold = 12 * POINT, True
 
     def _logo(self, slide: Any, inches: float) -> None:
         """The client's logo at the lower right corner."""

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.report.exhibit import words_of
+from kalib.report.page import render
+from kalib.report.story import Story, given
 from kalib.words.catalogue import Words
 
-TEMPLATES = Path(__file__).parent / "templates"
 WIDTH, HEIGHT = 120, 26  # of the picture of a store's weeks
 
 
-def visit_page(analysis: Analysis) -> str:
+def visit_page(analysis: Analysis, story: Story) -> str:
     """The page as text: one sheet for each rep, or each region where the study names no reps.
 
     Listed are the accounts below market share beyond noise, most sales lost first, and beside each
     its share of wallet, what the gap costs, our share week by week where it was visited, and boxes
     for display, promotion and sales staff.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    words = words_of(analysis)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("visits.html").render(
+    words = story.words
+    return render(
+        "visits.html",
+        story=story,
+        client=given(analysis.study.report.client),
         study=analysis.study,
         words=words,
-        share=words.percent(analysis.wallet.market_share),
+        share=words.share(analysis.wallet.market_share),
         sheets=[_sheet(name, part, analysis, words) for name, part in visit_sheets(analysis)],
     )
 

@@ -12,12 +12,11 @@ from typing import Any
 
 from kalib import __version__
 from kalib.errors import Problem, StudyError
-from kalib.files import ASIDE, MARK, PACKAGE, read_run, set_aside, whole
+from kalib.files import ASIDE, MARK, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
 
-TEMPLATES = PACKAGE / "report" / "templates"
 PAGE = "index.html"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
 LOG_WIDTH = 160  # letters; a log has no edge to wrap at
@@ -49,18 +48,12 @@ def _seal(text: str) -> str:
 def write_overview(reports: Path) -> Path:
     """Write reports/index.html: every report below the folder, a line each; returns the page. The
     page ends with a hash of itself, by which it is known for ours."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from kalib.report.page import render
 
     runs = read_reports(reports)
     languages = {run["language"] for run in runs}
     words = Words("zh" if languages == {"zh"} else "en", "")
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    page = environment.get_template("overview.html").render(
-        runs=runs, words=words, files=FILES, version=__version__
-    )
+    page = render("overview.html", runs=runs, words=words, files=FILES, version=__version__)
     with whole(reports / PAGE) as part:
         part.write_bytes(f"{page}{SEAL}{_seal(page)}".encode())
     return reports / PAGE

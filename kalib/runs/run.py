@@ -30,7 +30,7 @@ from kalib.study.settings import Study
 
 if TYPE_CHECKING:
     from kalib.analysis import Analysis
-    from kalib.report.findings import Findings
+    from kalib.report.story import Story
     from kalib.waves.waves import Waves
 
 REPORTS = Path("reports")
@@ -72,17 +72,17 @@ def run_study(
                 waves = _compared(analysis, earlier)
             for path in paths if waves else notebooks_of_run(None):
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
-            findings = _documents(analysis, waves, work, clock)
+            story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
         from kalib.report.page import build_page
         from kalib.runs.leaks import refuse_leaks
         from kalib.runs.outputs import overridden, write_outputs
 
         with clock.step("page"):
-            page = build_page(analysis, findings, executed, work / "figures", __version__)
+            page = build_page(analysis, story, executed, work / "figures", __version__)
             (work / "index.html").write_text(page, encoding="utf-8")
         source = provenance(inputs, asked.folder, overridden(analysis), SEED, clock.seconds)
-        write_outputs(analysis, findings.figures, source, work, waves)
+        write_outputs(analysis, story.figures, source, work, waves)
         shutil.rmtree(work / STEPS)
         shutil.rmtree(work / SCRATCH, ignore_errors=True)
         if key:
@@ -104,25 +104,26 @@ def _parameters(
     return {**given, "before": f"../../{earlier.name}"} if earlier and notebook == WAVES else given
 
 
-def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Findings:
+def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Story:
     """Charts and documents, which need the statistics alone and are made while notebooks run."""
+    from kalib.report.story import tell_story
+
+    story = tell_story(analysis, waves)
     with clock.step("figures"), _headless():
         from kalib.report.figures import draw_figures
 
-        draw_figures(analysis, work / "figures")
+        draw_figures(analysis, story, work / "figures")
     with clock.step("documents"):
         from kalib.report.deck import write_deck
         from kalib.report.document import write_document
-        from kalib.report.findings import find
         from kalib.report.visit_page import visit_page
         from kalib.report.workbook import write_workbook
 
-        findings = find(analysis, waves)
-        write_workbook(analysis, findings, work / "accounts.xlsx")
-        write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
-        write_deck(analysis, findings, work / "deck.pptx")
-        (work / "visit-list.html").write_text(visit_page(analysis), encoding="utf-8")
-    return findings
+        write_workbook(analysis, story, work / "accounts.xlsx")
+        write_document(analysis, story, work / "figures", __version__, work / "report.pdf")
+        write_deck(analysis, story, work / "deck.pptx")
+        (work / "visit-list.html").write_text(visit_page(analysis, story), encoding="utf-8")
+    return story
 
 
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:

@@ -29,6 +29,7 @@ SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
 BIG = 10.0  # a typical amount has at least so many units of what amounts are counted in
 MISSING = "–"
+LABEL = re.compile(r"(.*?)(?:\s*[(（]([^()（）]*)[)）])?", re.DOTALL)  # label, unit in brackets
 
 
 @cache
@@ -135,8 +136,12 @@ class Words:
         return self.labels.get(str(column)) or str(column).replace("_", " ")
 
     def noun(self, column: object) -> str:
-        """A column's label without its unit."""
-        return re.sub(r"\s*[(（][^()（）]*[)）]$", "", self.label(column))
+        """A column's label without its unit: floor area."""
+        return LABEL.fullmatch(self.label(column))[1]  # type: ignore[index]  # any text matches
+
+    def measure(self, column: object) -> str:
+        """The unit in a column's label: m²; "" without one."""
+        return LABEL.fullmatch(self.label(column))[2] or ""  # type: ignore[index]
 
     def people(self, team: str, n: int) -> str:
         """So many hunters or farmers."""
@@ -159,7 +164,8 @@ class Words:
         if not _finite(value):
             return MISSING
         shown = value * self.unit()[0] / self.scale
-        return self.number(shown, 1 if abs(shown) < 9.95 and self.scale > 1 else 0)
+        small = 0 < abs(shown) < 9.95 and self.scale > 1
+        return self.number(shown, 1 if small else 0)
 
     short = amount
 
@@ -205,6 +211,14 @@ class Words:
         """A fraction as a percentage with its sign: +4%."""
         return f"{'+' if value > 0 else ''}{self.percent(value)}"
 
+    def points(self, value: float) -> str:
+        """A difference of shares in percentage points with its sign: +0.42."""
+        return (
+            MISSING
+            if not _finite(value)
+            else f"{'+' if value >= 0 else ''}{self.number(100 * value, 2)}"
+        )
+
     def share(self, value: float) -> str:
         """A market share, to one digit wherever it is written: 30.5%."""
         return self.percent(value, 1)
@@ -227,7 +241,10 @@ class Words:
     def counted(self) -> str:
         """What stands behind an amount: \" k EUR\"."""
         word = dict(COUNTED[self.language]).get(self.scale)
-        return self.say("counted", scale=self.say(word) if word else "", currency=self._currency())
+        currency = self._currency()
+        if word:
+            return self.say("counted", scale=self.say(word), currency=currency)
+        return f" {currency}" if currency else ""
 
 
 ENGLISH = Words("en", "", scale=1.0)
@@ -257,6 +274,15 @@ class _Filler(Formatter):
             return words.number(value, int(spec[6:] or not float(value).is_integer()))
         if spec == "str":
             return str(value)
+        if spec in ("hunters", "farmers"):
+            return words.people(spec[:-1], value)
+        if spec == "sentences":
+            return words.join(value)
+        if spec == "weights":  # {name of a part: its weight}, the heaviest first
+            order = sorted(value.items(), key=lambda item: -item[1])
+            return words.names(f"{words.word(f'part_{n}')} {words.percent(w)}" for n, w in order)
+        if spec == "said":
+            return words.tell(value)
         if spec == "list":
             return words.names(value)
         if spec == "title":

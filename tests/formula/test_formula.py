@@ -19,7 +19,8 @@ from kalib.formula.formula import partial_effects
 from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
-from kalib.report import exhibits
+from kalib.report import tables
+from kalib.report.story import words_of
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
 USABLE = cast(Verdict, SimpleNamespace(verdict="usable", reasons=()))
@@ -62,7 +63,7 @@ def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
         assert fit.formula.to_json()["criterion"] == criterion
         axes = charts.path(fit)
         assert ("BIC" in axes.get_ylabel()) == (criterion == "bic")
-        shown = exhibits.best_of_size(analysis).frame
+        shown = tables.best_of_size(analysis, words_of(analysis)).frame
         assert ("unexplained out of sample" in shown) == (criterion != "bic")
     assert sizes["one-se"] <= sizes["cv"]
 

@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 
 from kalib.analysis import Analysis, analyze
-from kalib.report.findings import find
 from kalib.report.page import build_page
+from kalib.report.story import tell_story, words_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
 
@@ -28,7 +28,9 @@ def write_page(analysis: Analysis, folder: Path) -> Path:
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
     file = folder / "index.html"
-    file.write_text(build_page(analysis, find(analysis), notebooks, folder, "1"), encoding="utf-8")
+    file.write_text(
+        build_page(analysis, tell_story(analysis), notebooks, folder, "1"), encoding="utf-8"
+    )
     return file
 
 
@@ -93,11 +95,11 @@ def all_accounts(request: pytest.FixtureRequest) -> None:
 
 
 def test_summary_of_what_is_shown_equals_the_results(stores: Analysis, reader: Reader) -> None:
-    figures, words = find(stores).figures, Words.of(stores.study)
+    figures, words = tell_story(stores).figures, words_of(stores)
     assert reader.shown() == (
         f"1,200 of 1,200 accounts: potential {words.money(figures['total_potential'])}, "
         f"sales {words.money(figures['total_sales'])}, "
-        f"share of wallet {words.percent(figures['market_share'])}"
+        f"share of wallet {words.share(figures['market_share'])}"
     )
 
 
@@ -135,7 +137,7 @@ def test_heads_sort_by_keyboard(stores: Analysis, reader: Reader) -> None:
     reader.page.wait_for_selector("#accounts th[aria-sort=descending] >> text=sales")
     words = Words.of(stores.study)
     top = stores.plan.accounts["sales"].nlargest(25)
-    assert reader.column("sales") == [words.short(value) for value in top]
+    assert reader.column("sales") == [words.amount(value) for value in top]
 
 
 def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
@@ -235,7 +237,7 @@ def test_a_page_without_key_accounts_opens(
     nothing: Analysis, browser: playwright.Browser, tmp_path: Path
 ) -> None:
     file = write_page(nothing, tmp_path)
-    scripts = find(nothing).figures["ka_new"] > 0
+    scripts = tell_story(nothing).figures["ka_new"] > 0
     opened = Reader(browser, file, ready=scripts)
     assert opened.page.is_visible(".alarm") and opened.complaints == []
     if scripts:
@@ -252,8 +254,8 @@ def test_chinese_numbers_are_written_as_the_other_documents_write_them(
 ) -> None:
     opened = Reader(browser, write_page(phones_in_chinese, tmp_path))
     accounts = phones_in_chinese.plan.accounts.nlargest(25, "potential")
-    words = Words.of(phones_in_chinese.study)
-    assert opened.column("采购潜力") == [words.short(value) for value in accounts["potential"]]
+    words = words_of(phones_in_chinese)
+    assert opened.column("采购潜力") == [words.amount(value) for value in accounts["potential"]]
     assert opened.column("分区") == [words.say(zone) for zone in accounts["zone"]]
     assert opened.complaints == []
 

@@ -7,6 +7,7 @@ from lxml import html
 from test_words import in_chinese
 
 from kalib.analysis import Analysis
+from kalib.report.story import tell_story
 from kalib.report.visit_page import visit_page, visit_sheets
 
 
@@ -16,7 +17,7 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         sheets = visit_sheets(analysis)
         found = pd.Index([account for _, part in sheets for account in part.index])
         assert found.is_unique and set(found) == set(accounts.index[accounts["below_market"]])
-        tree = html.fromstring(visit_page(analysis))
+        tree = html.fromstring(visit_page(analysis, tell_story(analysis)))
         assert len(tree.findall(".//section")) == len(sheets)
         assert len(tree.xpath("//tbody/tr")) == len(found)
         assert len(tree.xpath("//td[@class='box']")) == 3 * len(found)
@@ -26,18 +27,19 @@ def test_weeks_of_visited_stores_are_drawn(phones: Analysis) -> None:
     assert phones.measured is not None
     accounts = phones.plan.accounts
     listed = accounts.index[accounts["below_market"]]
-    drawn = html.fromstring(visit_page(phones)).xpath("//polyline")
+    drawn = html.fromstring(visit_page(phones, tell_story(phones))).xpath("//polyline")
     assert len(drawn) == listed.isin(phones.measured.frame.index).sum()
 
 
 def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:
-    text = visit_page(in_chinese(phones))
+    chinese = in_chinese(phones)
+    text = visit_page(chinese, tell_story(chinese))
     assert "走访名单" in text and "Visit list" not in text and "陈列" in text
     analysis = in_chinese(phones)
     plan = analysis.plan
     accounts = plan.accounts.assign(name="<script>x</script>")
     object.__setattr__(plan, "accounts", accounts)
     try:
-        assert "<script>x" not in visit_page(analysis)
+        assert "<script>x" not in visit_page(analysis, tell_story(analysis))
     finally:
         accounts["name"] = phones.tables.accounts["name"]

@@ -21,7 +21,7 @@ from test_scale import finished
 from kalib.analysis import Analysis
 from kalib.errors import KalibError, refusal
 from kalib.files import write_record
-from kalib.report.findings import find
+from kalib.report.story import tell_story
 from kalib.report.workbook import write_workbook
 from kalib.runs.run import run_study
 
@@ -181,7 +181,7 @@ def test_other_commands_on_a_full_or_read_only_disk(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it can't be closed
 def test_full_disk_met_by_the_workbook(stores: Analysis) -> None:
     with pytest.raises(OSError, match="No space left on device"):
-        write_workbook(stores, find(stores), Path("/dev/full"))
+        write_workbook(stores, tell_story(stores), Path("/dev/full"))
 
 
 @linux

@@ -17,7 +17,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import StudyError
 from kalib.matrix.matrix import place_accounts, potential_cut
-from kalib.report.findings import find
+from kalib.report.story import tell_story
 from kalib.runs.outputs import write_outputs
 from kalib.runs.provenance import Options, inputs_of
 from kalib.scale.export import export_formula
@@ -30,7 +30,9 @@ from kalib.study.settings import ZONES
 
 
 def finished(analysis: Analysis, folder: Path) -> Path:
-    write_outputs(analysis, find(analysis).figures, inputs_of(analysis.study, Options()), folder)
+    write_outputs(
+        analysis, tell_story(analysis).figures, inputs_of(analysis.study, Options()), folder
+    )
     return folder
 
 

@@ -18,8 +18,8 @@ from kalib.analysis import Analysis, analyze
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.matrix.matrix import assign_zones
-from kalib.report import rosters
-from kalib.report.findings import find
+from kalib.report import tables as report_tables
+from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import CONTRACT, accounts_table, overridden
 from kalib.tables.overrides import expert_bias, read_overrides
@@ -129,7 +129,7 @@ def test_experts_without_a_lean_are_noise() -> None:
 def filled(stores: Analysis, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A run's workbook with other cuts and eight potentials replaced, rows and columns deleted."""
     folder = tmp_path_factory.mktemp("filled")
-    write_workbook(stores, find(stores), folder / "accounts.xlsx")
+    write_workbook(stores, tell_story(stores), folder / "accounts.xlsx")
     book = openpyxl.load_workbook(folder / "accounts.xlsx")
     sheet = book["Accounts"]
     place = {cell.value: cell.column for cell in sheet[1]}
@@ -212,19 +212,20 @@ def test_overrides_become_the_potential_and_teach_the_formula_nothing(
     assert list(table.columns[: len(CONTRACT)]) == list(CONTRACT)
     assert {"override_by", "override_reason"} < set(table.columns[len(CONTRACT) :])
     assert overridden(again) == {"sha256": again.overrides.sha256, "count": 8}
-    figures = find(again).figures["overrides"]
+    figures = tell_story(again).figures["overrides"]
     formula = before.loc[chosen, "potential_source"].str.startswith("formula").sum()
     assert figures["count"] == 8 and figures["compared"] == formula
     assert figures["median_ratio"] == pytest.approx(1.5, abs=1e-4) and figures["more_than_noise"]
-    said = " ".join(find(again).sure)
+    story = tell_story(again)
+    said = " ".join(story.said(story.risks))
     assert "replaced the potential of 8 accounts" in said and "+50%" in said
-    assert len(rosters.overrides(again).frame) == 8
+    assert len(report_tables.overrides(again, words_of(again)).frame) == 8
 
 
 def test_what_was_overridden_comes_back_in_the_next_workbook(
     stores: Analysis, again: Analysis, tmp_path: Path
 ) -> None:
-    write_workbook(again, find(again), tmp_path / "b.xlsx")
+    write_workbook(again, tell_story(again), tmp_path / "b.xlsx")
     assert "Overrides" in openpyxl.load_workbook(tmp_path / "b.xlsx").sheetnames
     sales = stores.tables.accounts["sales"]
     pd.testing.assert_frame_equal(

@@ -22,7 +22,7 @@ from kalib.formula.formula import Formula, Term
 from kalib.indicators.screening import Column
 from kalib.report.document import write_document
 from kalib.report.figures import draw_figures
-from kalib.report.findings import find
+from kalib.report.story import tell_story
 from kalib.runs.batch import Job, in_order
 from kalib.runs.execution import notebooks_of_run
 from kalib.runs.outputs import write_outputs
@@ -188,7 +188,7 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
         analysis = analyze(ROOT / "data" / name)
         runs.append(tmp_path / name)
         runs[-1].mkdir()
-        figures = find(analysis).figures
+        figures = tell_story(analysis).figures
         write_outputs(analysis, figures, inputs_of(analysis.study, Options()), runs[-1])
     # In the order of their periods, however they are given; the earlier report stays as it was.
     swapped = CliRunner().invoke(main, ["compare", *map(str, reversed(runs))])
@@ -253,9 +253,10 @@ def test_earlier_report_is_the_latest_before(tmp_path: Path) -> None:
 
 def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> None:
     analysis = analyze(ROOT / "data/fmcg-supermarkets")
-    findings = find(analysis, shipped)
-    assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in findings.found[-1]
-    draw_figures(analysis, tmp_path)
-    write_document(analysis, findings, tmp_path, "1", tmp_path / "report.pdf")
+    story = tell_story(analysis, shipped)
+    told = story.say(story.more[-1])
+    assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in told
+    draw_figures(analysis, story, tmp_path)
+    write_document(analysis, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert "What moved market share" in text and "Has the formula changed?" in text

@@ -8,19 +8,21 @@ import json
 import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import matplotlib.pyplot as plt
 import pytest
 from conftest import ROOT
 from matplotlib.text import Text
-from test_report import all_exhibits
+from test_report import all_tables_of
 
-from kalib.analysis import Analysis, analyze
+from kalib.analysis import Analysis
 from kalib.plots import set_theme
 from kalib.report import wave_tables
-from kalib.report.figures import charts, figure_titles
-from kalib.report.findings import find
+from kalib.report.figures import draw_figures
+from kalib.report.story import tell_story
 from kalib.runs.execution import notebooks_of_run
 from kalib.waves.waves import Wave, compare_waves, read_wave
 from kalib.words.catalogue import Message, Words
@@ -33,10 +35,8 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,:;]+[a-z]{2,})+|\b[a-z]{4,}\b")
 
 def in_chinese(analysis: Analysis) -> Analysis:
     """The study in Chinese, its statistics taken from the one in English."""
-    chinese = analyze(analysis.study.file, settings={"report.language": "zh"})
-    analysis.plan  # noqa: B018
-    chinese._steps.update(analysis._steps)
-    return chinese
+    report = analysis.study.report.model_copy(update={"language": "zh"})
+    return replace(analysis, study=analysis.study.model_copy(update={"report": report}))
 
 
 def clients_words(analysis: Analysis) -> set[str]:
@@ -46,18 +46,23 @@ def clients_words(analysis: Analysis) -> set[str]:
     for frame in (accounts, analysis.screening.values, analysis.plan.handover):
         for name in frame.select_dtypes(["object", "str", "category"]):
             found |= {str(value) for value in frame[name].dropna().unique()}
+    found |= {CHINESE.label(name) for name in analysis.study.indicators.candidates}
+    found |= {analysis.study.report.client, analysis.study.report.author}
     return found | {"potential", "sales"}  # names of the data's columns
 
 
 def read_by_the_client(analysis: Analysis) -> Iterator[str]:
-    for table in all_exhibits(analysis):
-        yield from (table.title, *table.frame.columns, *map(str, table.frame.to_numpy().ravel()))
-    findings = find(analysis)
-    yield from (*findings.found, *findings.do, *findings.sure)
-    yield from map(CHINESE.tell, analysis.plan.notes)
-    set_theme(analysis.study)
-    yield from figure_titles(analysis).values()
-    for draw in charts(analysis).values():
+    story = tell_story(analysis)
+    for table in all_tables_of(analysis):
+        yield from (table.title, *table.heads, *(cell for row in table.rows() for cell in row))
+    claims = (story.headline, *story.findings, *story.more, *story.actions, *story.risks,
+              *story.unknown, *story.steps, *story.charts.values())  # fmt: skip
+    yield from map(story.say, claims)
+    yield from (story.byline, story.period, story.draft, *(what for _, what in story.tiles))
+    set_theme(analysis.study, story.words)
+    with mock.patch("kalib.report.figures.save_figures") as saved:
+        draw_figures(analysis, story, Path())
+    for draw in saved.call_args[0][0].values():
         yield from (text.get_text() for text in draw().figure.findobj(Text))
         plt.close("all")
 
@@ -152,7 +157,7 @@ def test_a_market_share_reads_alike_everywhere(
     share: tuple[float, float, float], said: str
 ) -> None:
     words = Words("en", "EUR")
-    text = words.say("f_share", potential="1", sales="1", share=share)
+    text = words.say("f_share", potential=1, sales=1, share=share)
     assert text.endswith(f"market share of {said}.")
     assert said.startswith(words.share(share[0]))
 
@@ -190,8 +195,9 @@ def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     before = read_wave(ROOT / "data/fmcg-supermarkets-2025")
     waves = compare_waves(before, Wave.of(stores))
     tables = wave_tables.all_tables(waves, CHINESE)
-    texts = {text for table in tables for text in (table.title, *table.frame.columns)}
-    texts |= {str(cell) for table in tables for column in table.frame.columns
-              if column not in ("名称", "项") for cell in table.frame[column]}  # fmt: skip
+    texts = {text for table in tables for text in (table.title, *table.heads)}
+    texts |= {cell for table in tables for row in table.rows()
+              for head, cell in zip(table.heads, row, strict=True)
+              if head not in ("名称", "项")}  # fmt: skip
     assert len(tables) == 7
     assert sorted(text for text in texts if ENGLISH.search(text)) == []

@@ -14,8 +14,9 @@ const percent = (v) => (known(v) ? whole(v) : study.missing);
 function short(v) {
   if (!known(v)) return study.missing;
   const shown = v / study.scale;
-  return grouped(shown, Math.abs(shown) < 9.95 && study.scale > 1 ? 1 : 0);
+  return grouped(shown, shown && Math.abs(shown) < 9.95 && study.scale > 1 ? 1 : 0);
 }
+const share = format({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const tick = format({ maximumFractionDigits: 3 });
 const money = (v) => (known(v) ? `${short(v)}${study.counted}` : study.missing);
 const between = (value, low, high, show) =>
@@ -58,7 +59,7 @@ function openCard(i) {
       [words.source, word(`source_${at("potential_source")}`)],
       [words.sales, money(at("sales"))],
       [words.sow, between(sow[i], at("sales") / high, at("sales") / low, percent)],
-      [words.market_share, percent(study.market_share)],
+      [words.market_share, share(study.market_share)],
     ),
     node("h4", {}, words.why),
     node("ul", {}, ...reasons(i).map((text) => node("li", {}, text))),
@@ -114,6 +115,7 @@ const opener = (i) => {
   button.setAttribute("aria-label", fill("open", { account: titled(i) }));
   return button;
 };
+const growth = everyone.map((i) => (known(column.target_sales[i]) ? column.target_sales[i] - column.sales[i] : null));
 const told = (name) => column[name].some(Boolean);
 const columns = [
   { title: words.account, render: (_, type, i) => (type === "display" ? opener(i) : column.account[i]) },
@@ -123,6 +125,8 @@ const columns = [
   { title: words.sales, ...numeric(column.sales, short) },
   { title: words.sow, ...numeric(sow, percent) },
   { title: words.target_sales, ...numeric(column.target_sales, short) },
+  { title: words.growth_asked, ...numeric(growth, short) },
+  { title: words.expected_gain, ...numeric(column.expected_gain, short) },
   ...(told("team") ? [{ title: words.team, ...textual(column.team.map(word)) }] : []),
   ...(told("rep") ? [{ title: words.rep, ...textual(column.rep) }] : []),
 ];
@@ -170,7 +174,7 @@ async function drawQuadrant() {
 }
 
 // The filters, for table and quadrant alike.
-const lists = ["region", "segment", "team"].filter((name) => element(name));
+const lists = ["region", "segment", "team", "rep"].filter((name) => element(name));
 const boxes = [...document.querySelectorAll("input[name=zone]")];
 let shown = everyone.map(() => true);
 table.search.fixed("filters", (text, row, i) => shown[i]);
@@ -191,7 +195,7 @@ function count() {
   const [potential, sales] = [sum(column.potential), sum(column.sales)];
   const n = everyone.reduce((total, i) => total + shown[i], 0);
   element("shown").textContent = fill("shown", { n: grouped(n, 0), all: grouped(everyone.length, 0),
-    potential: money(potential), sales: money(sales), sow: percent(potential ? sales / potential : null) });
+    potential: money(potential), sales: money(sales), sow: share(potential ? sales / potential : null) });
 }
 
 element("search").addEventListener("input", filter);
