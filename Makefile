@@ -32,7 +32,7 @@ mutation: $(VENV)/test.stamp
 	$(BIN)/mutmut results
 
 lab: $(VENV)/run.stamp
-	$(BIN)/jupyter lab notebooks/01-indicators.ipynb
+	$(BIN)/kalib lab .
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check kalib tests benchmarks

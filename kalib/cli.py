@@ -92,11 +92,13 @@ def main(debug: bool) -> None:
 @click.option("--anonymize", is_flag=True, help="Codes instead of names and ids, everywhere.")
 @click.option("--key", type=click.Path(path_type=Path),
               help="The key of the codes; made beside the study where there is none.")  # fmt: skip
+@click.option("--own-notebooks", is_flag=True,
+              help="Run the notebooks in the study's folder, too: they are code.")  # fmt: skip
 @click.pass_context
 def run(
     context: click.Context, studies: tuple[str, ...], out: Path | None, jobs: int, force: bool,
     scheduler: str, pairs: tuple[str, ...], overrides: Path | None, anonymize: bool,
-    key: Path | None,
+    key: Path | None, own_notebooks: bool,
 ) -> None:  # fmt: skip
     """Run studies into reports/<name>/<period>/, or into --out.
 
@@ -109,7 +111,8 @@ def run(
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
-    options = Options(read_settings(pairs), overrides, _secret(key) if anonymize else None, force)
+    secret = _secret(key) if anonymize else None
+    options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
     if several or out is None:
         check_overview(out or REPORTS, force=force)
@@ -135,17 +138,57 @@ def run(
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("kalib-demo"),
+                metavar="[DIR]")  # fmt: skip
+def demo(folder: Path) -> None:
+    """Write a shipped study into DIR (default: kalib-demo), and run it."""
+    from kalib.runs.batch import run_batch
+    from kalib.runs.workspace import write_demo
+    from kalib.study.loading import read_study
+
+    study = read_study(write_demo(folder))
+    target = folder / "reports" / study.name / study.period
+    (outcome,) = run_batch([str(study.folder)], target)
+    if outcome.error:
+        raise outcome.error
+    click.echo(target / "index.html")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def init(folder: Path) -> None:
+    """Make a folder to work in: notebooks, an example study, data/ and reports/."""
+    from kalib.runs.workspace import init_folder
+
+    init_folder(folder)
+    click.echo(f"{folder} is ready; `kalib lab {folder}` opens it in JupyterLab")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path(), metavar="[DIR]")
+def lab(folder: Path) -> None:
+    """JupyterLab on a folder, with data and reports in sight."""
+    from kalib.runs.workspace import open_lab
+
+    sys.exit(open_lab(folder))
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--study", type=click.Path(path_type=Path), help="The study, where it has moved.")
 @click.option("--overrides", type=click.Path(path_type=Path), help="The run's, where it had any.")
 @click.option("--key", type=click.Path(path_type=Path), help="Of the run's codes, if it had them.")
-def rerun(run: Path, study: Path | None, overrides: Path | None, key: Path | None) -> None:
+@click.option("--own-notebooks", is_flag=True, help="Run its own notebooks, as the run did.")
+def rerun(
+    run: Path, study: Path | None, overrides: Path | None, key: Path | None, own_notebooks: bool
+) -> None:
     """Repeat a run and say whether its numbers agree; the run is left."""
     from kalib.runs.provenance import Options
     from kalib.runs.rerun import rerun as repeat
 
     secret = _secret(key) if key else None
-    repeated = repeat(run, study, Options(overrides=overrides, secret=secret))
+    options = Options(overrides=overrides, secret=secret, own_notebooks=own_notebooks)
+    repeated = repeat(run, study, options)
     click.echo(str(repeated))
     if not repeated.agrees:
         click.echo("the numbers do not agree", err=True)

@@ -187,10 +187,10 @@ def write_record(
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_run(report: Path) -> dict[str, Any]:
-    """A report's run.json; empty where it can't be read."""
+def read_run(report: Path, name: str = MARK) -> dict[str, Any]:
+    """A report's run.json, or another of its JSON files; empty where it can't be read."""
     try:
-        content = json.loads((report / MARK).read_text(encoding="utf-8"))
+        content = json.loads((report / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -34,14 +35,18 @@ def run_there(scheduler: str, waiting: Chains, options: Options, told: Told) -> 
     def run(job: Job) -> Path:
         told(job.study, f"sent to {scheduler}", 0, 1)
         study, target = read_study(job.study, options.settings), job.target or Path()
-        files = {f"{STUDY}/{name}": path.read_bytes() for name, path in input_files(study).items()}
+        files = {
+            f"{STUDY}/{name}": path.read_bytes()
+            for name, path in input_files(study, options).items()
+        }
         if options.overrides:
             files[OVERRIDES] = options.overrides.read_bytes()
         if key := options.key(study):
             files[KEY] = key
         with report_folder(target, force=options.force) as work:
             name = f"{STUDY}/{study_path(job.study).name}"
-            report = client.submit(run_packed, files, name, dict(options.settings), pure=False)
+            asked = replace(options, overrides=None, secret=None)
+            report = client.submit(run_packed, files, name, asked, pure=False)
             with zipfile.ZipFile(io.BytesIO(report.result())) as packed:
                 packed.extractall(work)
         return target
@@ -50,7 +55,7 @@ def run_there(scheduler: str, waiting: Chains, options: Options, told: Told) -> 
         return side_by_side(waiting, len(waiting), run)
 
 
-def run_packed(files: dict[str, bytes], study: str, settings: dict[str, str]) -> bytes:
+def run_packed(files: dict[str, bytes], study: str, options: Options) -> bytes:
     """On a worker: run the study whose files these are; its report as a zip file's bytes."""
     from kalib.runs.run import run_study
 
@@ -61,7 +66,8 @@ def run_packed(files: dict[str, bytes], study: str, settings: dict[str, str]) ->
             (folder / name).write_bytes(content)
         overrides = folder / OVERRIDES if OVERRIDES in files else None
         secret = Secret(folder / KEY) if KEY in files else None
-        report = run_study(folder / study, folder / REPORT, Options(settings, overrides, secret))
+        options = replace(options, overrides=overrides, secret=secret)
+        report = run_study(folder / study, folder / REPORT, options)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(report.rglob("*")):

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -44,10 +44,29 @@ def notebook_paths() -> list[Path]:
     return found
 
 
-def notebooks_of_run(before: Path | None) -> list[Path]:
-    """The notebooks of a run; the one that compares waves only where there is an earlier one."""
+def notebooks_of_run(before: Path | None, own: Sequence[Path] = ()) -> list[Path]:
+    """The notebooks of a run; the one that compares waves only where there is an earlier one. own:
+    of the study, in the place of the kit's of the same name, or after them."""
     left_out = {LARGE} if before else {LARGE, WAVES}
-    return [path for path in notebook_paths() if path.stem not in left_out]
+    places = {path.name: path for path in notebook_paths()} | {path.name: path for path in own}
+    return [path for path in places.values() if path.stem not in left_out or path in own]
+
+
+def check_own(notebooks: Sequence[Path]) -> None:
+    """Refuse, before anything is computed, what is no notebook."""
+    problems = []
+    for path in notebooks:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            whole = isinstance(content, dict) and isinstance(content.get("cells"), list)
+        except (ValueError, RecursionError):
+            whole = False
+        if not whole:
+            file = f"{path.parent.name}/{path.name}"
+            remedy = "Save it again in JupyterLab, or remove it"
+            problems.append(Problem("is no notebook", file=file, remedy=remedy))
+    if problems:
+        raise StudyError(problems)
 
 
 class Notebooks(AbstractContextManager["Notebooks"]):
@@ -87,7 +106,9 @@ class Notebooks(AbstractContextManager["Notebooks"]):
         target = self._folder / path.name
         if not target.exists():
             with self._step(path.stem):
-                execute(path, target, parameters, self._language)
+                known = known_parameters(path) if path.parent != notebook_folder() else parameters
+                given = {name: value for name, value in parameters.items() if name in known}
+                execute(path, target, given, self._language)
         found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
         return found
 
@@ -161,11 +182,16 @@ def _engine() -> type[KeptKernel]:
     return KeptKernel
 
 
-def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
-    """Refuse parameters that the notebook has no default for: papermill would only warn."""
+def known_parameters(notebook: Path) -> list[str]:
+    """The parameters that a notebook has a default for."""
     import papermill
 
-    known = papermill.inspect_notebook(str(notebook))
+    return list(papermill.inspect_notebook(str(notebook)))
+
+
+def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
+    """Refuse parameters that the notebook has no default for: papermill would only warn."""
+    known = known_parameters(notebook)
     strange = [name for name in parameters if name not in known]
     if strange:
         raise StudyError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from glob import escape
@@ -17,7 +16,7 @@ from kalib.runs.batch import Outcome
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
 
-PAGE = "index.html"
+PAGE, SUMMARY = "index.html", "summary.json"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
 LOG_WIDTH = 160  # letters; a log has no edge to wrap at
 FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
@@ -85,7 +84,7 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
     """What the overview says of each finished report, by study, the latest period first."""
     found = []
     for file in sorted(reports.glob(f"*/*/{MARK}"), reverse=True):
-        summary, run = read_summary(file.parent), read_run(file.parent)
+        summary, run = read_run(file.parent, SUMMARY), read_run(file.parent)
         if not summary or not run or file.parts[-3].startswith(ASIDE):
             continue
         about = run["parameters"]["study"]
@@ -103,15 +102,6 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda run: run["name"])
 
 
-def read_summary(report: Path) -> dict[str, Any]:
-    """A report's summary.json; empty where it can't be read."""
-    try:
-        content = json.loads((report / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def show_summary(outcomes: Sequence[Outcome]) -> None:
     """A table on stderr, one line a study."""
     from rich.console import Console
@@ -122,7 +112,7 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
     for name in ("market share", "key accounts", "missed by sales", "seconds"):
         table.add_column(name, justify="right")
     for outcome in outcomes:
-        summary = read_summary(outcome.report) if outcome.report else {}
+        summary = read_run(outcome.report, SUMMARY) if outcome.report else {}
         share = summary.get("market_share")
         table.add_row(
             outcome.study,

@@ -28,6 +28,7 @@ DELIVERED = (
     *COMPARED, "accounts.parquet", "verdict.json", "index.html", "report.pdf", "deck.pptx",
     "accounts.xlsx",
 )  # fmt: skip
+NOTEBOOKS = "notebooks"  # in a study's folder, and in a report
 DISTRIBUTION = "kalib-kit"
 ASIDE = r"extra == .(test|benchmark|docs)"
 GIT_SECONDS = 5
@@ -40,25 +41,28 @@ class Options:
     settings: "section.key" -> value, laid over the study file; overrides: a workbook in which field
     experts replaced potentials; secret: where the key of the codes is that stand for names and ids,
     None to name them; force: run also what has not changed, and move aside what is not ours in the
-    report's place.
+    report's place; own_notebooks: run those of the study's folder, which are code.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     overrides: Path | None = None
     secret: Secret | None = None
     force: bool = False
+    own_notebooks: bool = False
 
     def key(self, study: Study) -> bytes | None:
         """The key of a study's codes."""
         return self.secret.key(study.folder) if self.secret else None
 
 
-def input_files(study: Study) -> dict[str, Path]:
+def input_files(study: Study, options: Options) -> dict[str, Path]:
     """What is read of a study, by its name below the study's folder: the study file, its tables,
-    its codebook, the client's template and logo."""
+    its codebook, the client's template and logo, and its notebooks where they are run."""
     data, look = study.data, (study.report.template, study.report.logo)
     given = [name for name in (data.accounts, data.survey, data.visits, *look) if name]
     names = [study.file.name, *given, "codebook.md"]
+    if options.own_notebooks:
+        names += [f"{NOTEBOOKS}/{path.name}" for path in own_notebooks(study.folder)]
     return {name: study.folder / name for name in names if (study.folder / name).is_file()}
 
 
@@ -76,13 +80,18 @@ def inputs_of(
         "packages": packages(),
         "study": study.name,
         "period": study.period,
-        "data": {name: file_hash(path) for name, path in input_files(study).items()},
+        "data": {name: file_hash(path) for name, path in input_files(study, options).items()},
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(options.settings),
         "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
         "earlier": read_run(earlier).get("fingerprint") if earlier else None,
         "anonymized": hmac.digest(key, b"run", "sha256").hex()[:12] if key else None,
     }
+
+
+def own_notebooks(study: Path) -> list[Path]:
+    """The notebooks in a study's folder, in order."""
+    return sorted((study / NOTEBOOKS).glob("[!.]*.ipynb"))
 
 
 def provenance(

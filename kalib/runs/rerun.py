@@ -11,7 +11,7 @@ from typing import Any
 
 from kalib.errors import Problem, StudyError
 from kalib.files import MARK, read_run
-from kalib.runs.provenance import COMPARED, Options, inputs_of
+from kalib.runs.provenance import COMPARED, NOTEBOOKS, Options, inputs_of
 from kalib.study.loading import read_study, study_path
 
 MOST_SHOWN = 20  # differences of one file
@@ -93,8 +93,10 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
 def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:
     names = sorted({*before["data"], *now["data"]})
     problems = [
-        Problem("is not the file that the run read", file=name,
-                remedy="Give --study with the data of the run, e.g. from its git commit "
+        Problem("is not what the run read", file=name,
+                remedy="Give --own-notebooks if it is trusted, since it is code"
+                if name.startswith(NOTEBOOKS) and name not in now["data"] else
+                "Give --study with the data of the run, e.g. from its git commit "
                        f"{(before.get('git') or {}).get('study') or '(not recorded)'}")
         for name in names if before["data"].get(name) != now["data"].get(name)
     ]  # fmt: skip

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from kalib import __version__
 from kalib.errors import StudyError
 from kalib.files import report_folder
-from kalib.runs.execution import SCRATCH, WAVES, Notebooks, notebooks_of_run
+from kalib.runs.execution import SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
 from kalib.runs.provenance import (
+    NOTEBOOKS,
     Options,
     earlier_report,
     fingerprint,
     inputs_of,
+    own_notebooks,
     provenance,
 )
 from kalib.study.kept import STEPS, keep
@@ -55,7 +57,8 @@ def run_study(
     target = out or REPORTS / asked.name / asked.period
     earlier = earlier_report(target, asked.name, asked.period)
     inputs = inputs_of(asked, options, key, earlier)
-    paths = notebooks_of_run(earlier)
+    own = _own_notebooks(asked, options)
+    paths = notebooks_of_run(earlier, own)
     clock = _Clock(progress or (lambda *_: None), len(paths) + 4)
     os.environ.setdefault("MPLCONFIGDIR", _fonts())
     from kalib.tables.tables import clear_names, read_tables
@@ -70,7 +73,7 @@ def run_study(
                 check_look(asked)
                 analysis = analyze(asked, work, overrides=options.overrides, key=key)
                 waves = _compared(analysis, earlier)
-            for path in paths if waves else notebooks_of_run(None):
+            for path in paths if waves else notebooks_of_run(None, own):
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
@@ -88,6 +91,19 @@ def run_study(
         if key:
             refuse_leaks(work, clear_names(asked, options.overrides, key), [asked.file])
     return target
+
+
+def _own_notebooks(study: Study, options: Options) -> list[Path]:
+    """The study's own notebooks where they are run; named where they are left."""
+    found = own_notebooks(study.folder)
+    if options.own_notebooks:
+        check_own(found)
+        return found
+    if found:
+        names = ", ".join(f"{NOTEBOOKS}/{path.name}" for path in found)
+        print(f"{study.name}: {names} left; they are code, --own-notebooks runs them",
+              file=sys.stderr, flush=True)  # fmt: skip
+    return []
 
 
 def _parameters(

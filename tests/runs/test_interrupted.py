@@ -183,7 +183,7 @@ def test_rerun_refuses_other_data(place: Place) -> None:
     (place.study / "survey.csv").write_text(survey + "\n")
     done = place.command("rerun", "both/small/2026", "--study", str(place.study))
     (place.study / "survey.csv").write_text(survey)
-    assert done.returncode == 2 and "survey.csv: is not the file" in done.stderr
+    assert done.returncode == 2 and "survey.csv: is not what the run read" in done.stderr
     done = place.command("rerun", "both/small/2026")
     assert done.returncode == 2 and "Give --study PATH" in done.stderr
     (place.work / "key").write_text("ab" * 32)
