@@ -10,6 +10,8 @@ from .indicators.screening import screen as screen
 from .matrix.matrix import place as place
 from .matrix.survey_next import rank_next_survey as rank_next_survey
 from .plan.plan import plan_sales as plan_sales
+from .runs.what_if import explore as explore
+from .runs.what_if import replan as replan
 from .study.kept import keep as keep
 from .study.loading import read_study as read_study
 from .tables.tables import read_tables as read_tables

@@ -127,9 +127,7 @@ def analyze(
         judged = judge_study(study, overrides or "", key)
         wallet = estimate_wallets(judged.tables, judged.potential, judged.fit, judged.verdict)
         matrix = place(wallet, study.matrix)
-        visits = judged.potential.visits
-        days = float(visits.frame["days"].median()) if visits else 1.0
-        next_survey = rank_next_survey(wallet, matrix, days)
+        next_survey = rank_next_survey(wallet, matrix, judged.potential.visits_each)
         plan = plan_sales(matrix, study)
     return Analysis(
         **vars(judged), wallet=wallet, matrix=matrix, next_survey=next_survey, plan=plan

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
+from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
@@ -99,6 +100,26 @@ class Fit:
     def results(self) -> Any:
         """statsmodels' results of the formula: `summary()` and all it knows."""
         return self.least_squares.results
+
+    @property
+    def accuracy(self) -> pd.Series:
+        """Fractions: r2, in the sample on the working scale; r2_predicted, of log potential out of
+        sample; r2_currency, of potential; optimism, what r2 loses; error_median, of potential."""
+        names = ("r2", "r2_predicted", "r2_currency", "optimism", "error_median")
+        return pd.Series({name: getattr(self, name) for name in names}, name="accuracy")
+
+    @property
+    def design(self) -> pd.DataFrame:
+        """The accounts it was fitted on (n, k) in the formula's terms: what a coefficient is
+        multiplied by, 1 for the intercept."""
+        columns = list(self.least_squares.names)
+        accounts = self.oof.index[self.used]
+        return pd.DataFrame(self.least_squares.design, index=accounts, columns=columns)
+
+    @property
+    def distribution(self) -> Distribution:
+        """What the formula alone says of every account's potential, currency a year."""
+        return self.predictive.potential(self.working, self.spread)
 
     def expected(self, working: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Expected potential (m,), currency a year, of working values (m,) of the accounts at

@@ -28,6 +28,7 @@ from kalib.plots.formula import (
     residuals,
     stability,
 )
+from kalib.plots.table import table
 from kalib.plots.theme import set_theme
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "set_theme",
     "sow",
     "stability",
+    "table",
     "targets",
     "waterfall",
     "zones",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 from pydantic import ValidationError
 
-from kalib.analysis import Analysis
-from kalib.errors import StudyError, install
+from kalib import plots
+from kalib.errors import Problem, StudyError, install
 from kalib.matrix.matrix import Matrix, place
 from kalib.plan.plan import Plan, plan_sales
 from kalib.study.loading import problems_of
@@ -20,6 +24,8 @@ from kalib.study.settings import ZONES, Study
 if TYPE_CHECKING:
     from ipywidgets import FloatSlider, VBox
 
+CHANGEABLE = ("matrix", "teams", "targets")  # sections whose settings leave the wallet as it is
+CUT = "matrix.potential_cut"
 STEPS = 100  # places a slider has between its ends
 
 
@@ -28,59 +34,69 @@ class WhatIf:
     """The plan under other settings.
 
     study: with these settings; matrix: its zones; plan: teams and targets;
-    comparison: DataFrame (today, what_if, change), cuts, accounts by zone, people, target growth in
-    currency a year and owner changes.
+    comparison: DataFrame (today, what_if, difference), cuts, accounts by zone, people, target
+    growth in currency a year and owner changes; held: which figures a setting fixes, in sentences.
     """
 
     study: Study
     matrix: Matrix
     plan: Plan
     comparison: pd.DataFrame
+    held: tuple[str, ...]
 
 
-def replan(
-    analysis: Analysis,
-    *,
-    potential_cut: Mapping[str, float] | None = None,
-    share_cut: float | Literal["market"] | None = None,
-    visits_per_rep: float | None = None,
-    close_gap: float | None = None,
-) -> WhatIf:
-    """The plan under other settings; what is None stays as the study has it.
+def replan(matrix: Matrix, plan: Plan, study: Study, settings: Mapping[str, Any]) -> WhatIf:
+    """The plan under other settings; those not named stay as the study has them.
 
-    Settings are those of the study file, in its units: potential_cut, e.g. {"quantile": 0.8};
-    share_cut, a fraction or "market"; visits_per_rep a year; close_gap, a fraction. Raises
-    StudyError for what a study file may not hold either.
+    Parameters
+    ----------
+    matrix : Matrix
+        Today's, of `place`.
+    plan : Plan
+        Today's, of `plan_sales`.
+    study : Study
+        Its settings are today's.
+    settings : mapping of str to value
+        Of the sections [matrix], [teams] and [targets], in the units of the study file, such as
+        {"matrix.potential_cut": {"quantile": 0.8}, "targets.close_gap": 0.5}.
+
+    Raises
+    ------
+    StudyError
+        For what a study file may not hold either.
     """
-    study = _changed(
-        analysis.study,
-        {
-            "matrix": {"potential_cut": potential_cut, "share_cut": share_cut},
-            "teams": {"visits_per_rep": visits_per_rep},
-            "targets": {"close_gap": close_gap},
-        },
-    )
-    same = study.matrix == analysis.study.matrix
-    matrix = analysis.matrix if same else place(analysis.wallet, study.matrix)
-    plan = plan_sales(matrix, study)
+    changed = _changed(study, settings)
+    same = changed.matrix == study.matrix
+    other = matrix if same else place(matrix.wallet, changed.matrix)
+    planned = plan_sales(other, changed)
     comparison = pd.DataFrame(
-        {"today": _figures(analysis.matrix, analysis.plan), "what_if": _figures(matrix, plan)}
+        {"today": _figures(matrix, plan), "what_if": _figures(other, planned)}
     )
-    comparison["change"] = comparison["what_if"] - comparison["today"]
-    return WhatIf(study, matrix, plan, comparison)
+    comparison["difference"] = comparison["what_if"] - comparison["today"]
+    return WhatIf(changed, other, planned, comparison, _held(changed))
 
 
-def explore(analysis: Analysis) -> VBox | str:
-    """Sliders for the settings of `replan` above a table of what follows, for JupyterLab; without
-    the extra that brings them, how to install it."""
+def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
+    """Sliders for some settings above the quadrant and the figures that follow, for JupyterLab;
+    without the extra that brings them, how to install it.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Today's, of `place`.
+    plan : Plan
+        Today's, of `plan_sales`.
+    study : Study
+        Its settings are today's.
+    """
     if find_spec("ipywidgets") is None:
         return f"sliders: {install('lab')}"
-    from ipywidgets import HTML, Button, VBox
+    from ipywidgets import HTML, Button, HBox, Image, VBox
 
-    sliders = _sliders(analysis)
+    sliders = _sliders(matrix, study)
     start = {name: slider.value for name, slider in sliders.items()}
-    kind = analysis.study.matrix.potential_cut.kind
-    table = HTML()
+    kind = study.matrix.potential_cut.kind
+    table, quadrant = HTML(), Image(format="png", width=560)
     back = Button(description="Back to today")
 
     def show(_: object = None) -> None:
@@ -88,9 +104,11 @@ def explore(analysis: Analysis) -> VBox | str:
         moved: dict[str, Any] = {
             name: slider.value for name, slider in sliders.items() if slider.value != start[name]
         }
-        if "potential_cut" in moved:
-            moved["potential_cut"] = {kind: moved["potential_cut"]}
-        table.value = _shown(replan(analysis, **moved).comparison)
+        if CUT in moved:
+            value = moved[CUT]
+            moved[CUT] = {kind: int(value) if kind == "top" else value}
+        found = replan(matrix, plan, study, moved)
+        table.value, quadrant.value = _shown(found), _picture(found.matrix)
 
     def reset(_: Button) -> None:
         for name, slider in sliders.items():
@@ -100,22 +118,44 @@ def explore(analysis: Analysis) -> VBox | str:
         slider.observe(show, "value")
     back.on_click(reset)
     show()
-    return VBox([*sliders.values(), back, table])
+    return VBox([*sliders.values(), back, HBox([quadrant, table])])
 
 
-def _changed(study: Study, changes: Mapping[str, Mapping[str, Any]]) -> Study:
+def _changed(study: Study, settings: Mapping[str, Any]) -> Study:
     """The study with some settings replaced, each checked as in a study file."""
-    sections, problems = {}, []
-    for section, values in changes.items():
-        given = {name: value for name, value in values.items() if value is not None}
+    sections: dict[str, dict[str, Any]] = {}
+    problems = []
+    for name, value in settings.items():
+        section, _, key = name.partition(".")
+        if section not in CHANGEABLE:
+            problems.append(Problem(f"{name!r} is not a setting of {', '.join(CHANGEABLE)}"))
+        sections.setdefault(section, {})[key] = value
+    updated: dict[str, Any] = {}
+    for section in sections.keys() & set(CHANGEABLE):
         now = getattr(study, section)
         try:
-            sections[section] = type(now).model_validate({**dict(now), **given})
+            updated[section] = type(now).model_validate({**dict(now), **sections[section]})
         except ValidationError as error:
             problems += problems_of(error, type(now))
     if problems:
         raise StudyError(problems)
-    return study.model_copy(update=sections)
+    return study.model_copy(update=updated)
+
+
+def _held(study: Study) -> tuple[str, ...]:
+    """Which figures a setting of the study holds where they are, whatever else moves."""
+    growth, held = study.targets.company_growth, []
+    if growth is not None:
+        held.append(f"company_growth = {growth:.0%} fixes the target growth: other settings move "
+                    "only who is asked for it, as far as the accounts allow.")  # fmt: skip
+    named = [team for team in ("hunters", "farmers") if getattr(study.teams, team)]
+    if named:
+        held.append(f"The study gives the number of {' and '.join(named)}: visits_per_rep does not "
+                    "move it.")  # fmt: skip
+    if study.matrix.potential_cut.kind in ("top", "quantile"):
+        held.append("The potential cut fixes how many accounts are key: the share cut moves them "
+                    "between attack and defense only.")  # fmt: skip
+    return tuple(held)
 
 
 def _figures(matrix: Matrix, plan: Plan) -> dict[str, float]:
@@ -131,20 +171,20 @@ def _figures(matrix: Matrix, plan: Plan) -> dict[str, float]:
     }
 
 
-def _sliders(analysis: Analysis) -> dict[str, FloatSlider]:
-    """A slider for each argument of `replan`, at the study's setting."""
+def _sliders(matrix: Matrix, study: Study) -> dict[str, FloatSlider]:
+    """A slider for each setting that can be moved, at the study's own."""
     from ipywidgets import FloatSlider
 
-    study, cut = analysis.study, analysis.study.matrix.potential_cut
-    potential = analysis.wallet.accounts["potential"].dropna()
+    cut = study.matrix.potential_cut
+    potential = matrix.wallet.accounts["potential"].dropna()
     most = {"top": len(potential), "value": potential.max()}.get(cut.kind, 0.99)
     least = 1.0 if cut.kind == "top" else most / STEPS
     visits, step = study.teams.visits_per_rep, 1.0 if cut.kind == "top" else (most / STEPS)
     given = {
-        "potential_cut": (f"potential cut ({cut.kind})", cut.value, least, most, step),
-        "share_cut": ("share cut", analysis.matrix.sow_cut, 0.01, 0.99, 0.01),
-        "visits_per_rep": ("visits per rep", visits, visits / 4, visits * 2, visits / STEPS),
-        "close_gap": ("gap to close", study.targets.close_gap, 0.0, 1.0, 0.01),
+        CUT: (f"potential cut ({cut.kind})", cut.value, least, most, step),
+        "matrix.share_cut": ("share cut", matrix.sow_cut, 0.01, 0.99, 0.01),
+        "teams.visits_per_rep": ("visits per rep", visits, visits / 4, visits * 2, visits / STEPS),
+        "targets.close_gap": ("gap to close", study.targets.close_gap, 0.0, 1.0, 0.01),
     }
     return {
         name: FloatSlider(
@@ -156,12 +196,18 @@ def _sliders(analysis: Analysis) -> dict[str, FloatSlider]:
     }  # fmt: skip
 
 
-def _shown(comparison: pd.DataFrame) -> str:
-    """The comparison as a table: fractions as percent, everything else whole."""
-    rows = {
-        name: [f"{v:.1%}" if name == "share cut" else f"{v:,.0f}" for v in row]
-        for name, row in zip(comparison.index, comparison.to_numpy(), strict=True)
-    }
-    columns = ["today", "what if", "change"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).to_html(border=0)
-    return f'<div class="jp-RenderedHTMLCommon">{table}</div>'  # as JupyterLab shows other tables
+def _picture(matrix: Matrix) -> bytes:
+    """The quadrant as PNG."""
+    figure = plots.matrix(matrix).get_figure()
+    assert isinstance(figure, Figure)
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=80)
+    plt.close(figure)
+    return picture.getvalue()
+
+
+def _shown(found: WhatIf) -> str:
+    """The figures side by side, and what is held."""
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in found.held)
+    table = plots.table(found.comparison, rows=len(found.comparison))._repr_html_()
+    return f'<div class="jp-RenderedHTMLCommon">{table}{notes}</div>'  # as JupyterLab shows tables

@@ -19,3 +19,8 @@ class Potential:
 
     frame: pd.DataFrame
     visits: Measured | None = None
+
+    @property
+    def visits_each(self) -> float:
+        """Visits that measuring one account takes: the median store's days, 1 for a survey."""
+        return float(self.visits.frame["days"].median()) if self.visits else 1.0

@@ -48,6 +48,11 @@ class Wallet:
     loadings: np.ndarray
     basis: Basis
 
+    def draw(self, account: str, size: int = 4000, seed: int = 1) -> np.ndarray:
+        """Draws (size,) of one account's potential, currency a year."""
+        rows = self.accounts.index.get_indexer([account])
+        return self.distribution[rows].draws(size, self.loadings[rows], seed)[:, 0]
+
     def __repr__(self) -> str:
         return f"{len(self.accounts):,} accounts, market share {self.market_share:.1%}"
 

@@ -15,8 +15,9 @@ from kalib.analysis import Analysis, analyze
 from kalib.errors import Problem, StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
+from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Cut, MatrixSettings
-from kalib.waves.drift import NO_DRIFT, Drift, measure_drift, split_share_change
+from kalib.waves.drift import NO_DRIFT, Drift, log_mean, measure_drift, split_share_change
 from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
 
 REAL = 0.9  # probability from which a move between zones is called real
@@ -120,6 +121,20 @@ class Waves:
     persistence: float | None
 
     @property
+    def share_points(self) -> pd.DataFrame:
+        """What moved market share (step, points): the share before, parts that add up exactly, the
+        share after, all fractions; no rows where it is not known."""
+        share = self.share
+        if not share:
+            return pd.DataFrame(columns=["step", "points"])
+        # A log change times the logarithmic mean of both shares is points of share, exactly.
+        unit = float(log_mean(share["after"], share["before"]))
+        steps = {"share_before": share["before"]}
+        steps |= {name: unit * part for name, part in share.items() if name.startswith("from_")}
+        steps["share_after"] = share["after"]
+        return pd.DataFrame({"step": list(steps), "points": list(steps.values())})
+
+    @property
     def real(self) -> pd.DataFrame:
         """The moves that are more than noise."""
         return self.moves[self.moves["probability"] >= REAL]
@@ -142,20 +157,22 @@ class Waves:
         }
 
 
-def read_wave(path: Path | str) -> Wave:
+def read_wave(source: Analysis | Path | str) -> Wave:
     """The wave of a run's folder, or of a study that has not been run.
 
     Parameters
     ----------
-    path : Path or str
-        A report's folder, a study.toml or its folder.
+    source : Analysis, Path or str
+        What `analyze` gave, a report's folder, a study.toml or its folder.
 
     Raises
     ------
     StudyError
         Where there is neither.
     """
-    path = Path(path)
+    if isinstance(source, Analysis):
+        return Wave.of(source)
+    path = Path(source)
     if (path / "run.json").is_file() or not (path / "study.toml").is_file():
         return Wave.read(path)
     return Wave.of(analyze(path))
@@ -165,7 +182,7 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
     """What a wave's formula was learned from and what it knows of each account, by account."""
     fit, wallet = analysis.fit, analysis.wallet
     index = wallet.accounts.index
-    prior = _log_normal(fit.predictive.potential(fit.working, fit.spread))
+    prior = _log_normal(fit.distribution)
     rows = fit.working_rows
     aside = fit.predictive.potential(fit.oof_working, fit.spread[rows])
     believed = ~fit.oof["suspect"].to_numpy()
@@ -196,6 +213,7 @@ def read_in_order(one: Path, other: Path) -> tuple[Wave, Wave, Path]:
     return earlier, later, folder
 
 
+@kept
 def compare_waves(before: Wave, after: Wave) -> Waves:
     """Compare two waves of a study: what changed, and what of it is more than noise.
 

@@ -135,6 +135,12 @@ class Words:
         for it without underscores."""
         return self.labels.get(str(column)) or str(column).replace("_", " ")
 
+    def column(self, name: object) -> str:
+        """The header of a column, or of a row that is called as one."""
+        return self.labels.get(str(name)) or _file(self.language)["columns"].get(
+            str(name), self.label(name)
+        )
+
     def noun(self, column: object) -> str:
         """A column's label without its unit: floor area."""
         return LABEL.fullmatch(self.label(column))[1]  # type: ignore[index]  # any text matches

@@ -15,12 +15,20 @@ from kalib.runs import what_if
 from kalib.runs.what_if import explore, replan
 
 
+def replanned(analysis: Analysis, settings: dict[str, Any]) -> what_if.WhatIf:
+    return replan(analysis.matrix, analysis.plan, analysis.study, settings)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "settings"),
+    ("asked", "settings"),
     [
-        ({"share_cut": 0.35}, {"matrix.share_cut": "0.35"}),
+        ({"matrix.share_cut": 0.35}, {"matrix.share_cut": "0.35"}),
         (
-            {"potential_cut": {"top": 50}, "visits_per_rep": 300, "close_gap": 0.9},
+            {
+                "matrix.potential_cut": {"top": 50},
+                "teams.visits_per_rep": 300,
+                "targets.close_gap": 0.9,
+            },
             {
                 "matrix.potential_cut": "{ top = 50 }",
                 "teams.visits_per_rep": "300",
@@ -30,9 +38,9 @@ from kalib.runs.what_if import explore, replan
     ],
 )
 def test_replan_equals_an_analysis_with_the_same_settings(
-    phones: Analysis, arguments: dict[str, Any], settings: dict[str, str]
+    phones: Analysis, asked: dict[str, Any], settings: dict[str, str]
 ) -> None:
-    found = replan(phones, **arguments)
+    found = replanned(phones, asked)
     real = analyze(phones.study.file, settings=settings)
     assert found.study == real.study
     assert found.matrix.counts == real.matrix.counts
@@ -44,43 +52,54 @@ def test_replan_equals_an_analysis_with_the_same_settings(
 
 
 def test_replan_without_a_change_is_today(phones: Analysis) -> None:
-    assert (replan(phones).comparison["change"] == 0).all()
+    assert (replanned(phones, {}).comparison["difference"] == 0).all()
 
 
 def test_replan_names_every_setting_that_cannot_be(phones: Analysis) -> None:
+    asked = {"matrix.share_cut": 1.5, "targets.close_gap": 2, "matrix.potential_cut": {"top": -3},
+             "formula.form": "log"}  # fmt: skip
     with pytest.raises(StudyError) as caught:
-        replan(phones, share_cut=1.5, close_gap=2, potential_cut={"top": -3})
+        replanned(phones, asked)
     text = str(caught.value)
-    assert all(name in text for name in ("share_cut", "close_gap", "potential_cut"))
+    assert all(name in text for name in ("share_cut", "close_gap", "top", "formula.form"))
+
+
+def test_what_a_setting_holds_is_said_and_held(stores: Analysis) -> None:
+    """Company growth fixes the sum of the targets, whatever part of the gaps is closed."""
+    assert stores.study.targets.company_growth is not None
+    found = replanned(stores, {"targets.close_gap": 0.1, "teams.visits_per_rep": 200})
+    assert any("company_growth = 10%" in note for note in found.held)
+    assert abs(found.comparison.at["target growth", "difference"]) < 0.02
+    free = replanned(stores, {"targets.company_growth": None, "targets.close_gap": 0.1})
+    assert not any("company_growth" in note for note in free.held)
+    assert free.comparison.at["target growth", "difference"] < -1
 
 
 def _table(widget: Any) -> pd.DataFrame:
-    return pd.read_html(StringIO(widget.children[-1].value), index_col=0)[0]
+    shown: pd.DataFrame = pd.read_html(StringIO(widget.children[-1].children[1].value))[0]
+    return shown
 
 
-def test_sliders_show_what_replan_finds(phones: Analysis) -> None:
-    widget = explore(phones)
-    before = _table(widget)
-    assert (before["today"] == before["what if"]).all()
-    kind = phones.study.matrix.potential_cut.kind
-    sliders, back = widget.children[:4], widget.children[4]
-    visits = phones.study.teams.visits_per_rep * 0.75
-    values = (0.6 if kind in ("quantile", "pareto") else 40.0, 0.3, visits, 1.0)
-    for slider, value in zip(sliders, values, strict=True):
+def test_sliders_move_the_figures_and_the_quadrant(stores: Analysis) -> None:
+    widget = explore(stores.matrix, stores.plan, stores.study)
+    before, quadrant = _table(widget), widget.children[-1].children[0]
+    assert (before["today"] == before["what if"]).all() and quadrant.value[1:4] == b"PNG"
+    assert "company_growth" in widget.children[-1].children[1].value
+    picture, sliders, back = quadrant.value, widget.children[:4], widget.children[4]
+    kind = stores.study.matrix.potential_cut.kind
+    visits = stores.study.teams.visits_per_rep * 0.75
+    for slider, value in zip(sliders, (0.6, 0.3, visits, 1.0), strict=True):
         slider.value = value
-    expected = replan(
-        phones,
-        potential_cut={kind: values[0]},
-        share_cut=0.3,
-        visits_per_rep=visits,
-        close_gap=1,
-    )
-    assert widget.children[-1].value == what_if._shown(expected.comparison)
+    asked = {"matrix.potential_cut": {kind: 0.6}, "matrix.share_cut": 0.3,
+             "teams.visits_per_rep": visits, "targets.close_gap": 1.0}  # fmt: skip
+    expected = what_if._shown(replanned(stores, asked))
+    assert widget.children[-1].children[1].value == expected
+    assert quadrant.value != picture
     back.click()
-    assert _table(widget).equals(before)
+    assert _table(widget).equals(before) and quadrant.value == picture
 
 
 def test_an_executed_notebook_keeps_nothing_of_the_sliders() -> None:
     text = (ROOT / "notebooks/05-sales-plan.ipynb").read_text(encoding="utf-8")
-    assert "what_if.explore(analysis)" in text and "FloatSlider" not in text
+    assert "kalib.explore(matrix, plan, study)" in text and "FloatSlider" not in text
     assert "vnd.jupyter.widget" not in text
