@@ -335,9 +335,14 @@ def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...], force: bool)
     from kalib.scale.large import fit_large
 
     found = fit_large(study, out, memory=memory, settings=read_settings(pairs), force=force)
-    click.echo(f"{found.formula.text}\n{found.verdict}: R² {found.fit.r2:.3f}, "
+    click.echo(f"{found.formula.text}\n{found.verdict}: R² {found.r2:.3f}, "
                f"{found.r2_folds:.3f} out of sample; {found.used:,} of {found.surveyed:,} surveyed "
-               f"accounts in the sums, {found.sample:,} read as rows\n{out}")  # fmt: skip
+               f"accounts in the fit, {found.sample:,} read as rows")  # fmt: skip
+    if set(found.sampled) != set(found.formula.indicators):
+        click.echo(f"kalib run on the {found.sample:,} alone chooses {', '.join(found.sampled)}: "
+                   "more accounts tell more indicators, and rows with a gap in one are left out "
+                   "here, filled there")  # fmt: skip
+    click.echo(out)
 
 
 @main.command()

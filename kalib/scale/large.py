@@ -40,18 +40,19 @@ SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
 class LargeFit:
     """A formula fitted where its tables lie.
 
-    surveyed: accounts with a potential; used: those in the sums (complete, believed); sample:
-    surveyed accounts read as rows; fit: the sums' least squares, working scale; r2_folds: of the
-    working scale, selection repeated in each of FOLDS folds; verdict: on the sample.
+    surveyed: accounts with a potential; used: those in the fit; sample: surveyed accounts read as
+    rows; r2, r2_folds: of the working scale, the second out of sample, selection repeated in each
+    fold; verdict: on the sample; sampled: the indicators that a run on the sample alone chooses.
     """
 
     formula: Formula
     surveyed: int
     used: int
     sample: int
-    fit: SummedFit
+    r2: float
     r2_folds: float
     verdict: str
+    sampled: tuple[str, ...]
 
 
 def fit_large(
@@ -69,8 +70,10 @@ def fit_large(
     plain notation. Accounts whose potential is a typing error's distance from the sample's formula
     are set aside, as in any run, and where own sales decided who was surveyed, the sample's weights
     against it are carried over to all surveyed accounts; rows with a gap in an indicator are left
-    out. The indicators are chosen by BIC. Leaves formula.json, verdict.json and run.json in out,
-    whole or not at all; force moves aside what is there and not ours.
+    out. The indicators are chosen by BIC, whatever the study's criterion. A table that the sample
+    holds whole is fitted as `kalib run` fits it: the formula is the same. Leaves formula.json,
+    verdict.json and run.json in out, whole or not at all; force moves aside what is there and not
+    ours.
     """
     settings = dict(settings or {})
     study = read_study(study_file, settings)
@@ -87,13 +90,18 @@ def fit_large(
         surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
         logged = analysis.fit.formula.form == "log-log"
         design = build_design(analysis.screening, surveyed, logged=logged)
-        with _joined(source, survey, study, design).cache() as rows:  # on disk where it must be
-            found = _fit_rows(rows, analysis, design)
-            seen = _ranges(rows, found.formula)
+        joined, accounts = _joined(source, survey, study, design)
+        seen: dict[str, Any] = {}
+        if accounts == len(analysis.screening.values):
+            found = _as_run(analysis)
+        else:
+            with joined.cache() as rows:  # on disk where it must be
+                found = _fit_rows(rows, analysis, design)
+                seen = {"surveyed": _ranges(rows, found.formula)}
         fit = replace(analysis.fit, formula=found.formula)
         record = {
             **formula_record(fit, analysis.screening, study),
-            "surveyed": seen,
+            **seen,
             "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
             "r2_folds": found.r2_folds,
         }
@@ -147,14 +155,29 @@ def _sampled(
         shutil.rmtree(folder)
 
 
-def _joined(source: Source, survey: Any, study: Study, design: Design) -> Any:
-    """The surveyed accounts with typed indicators."""
+def _joined(source: Source, survey: Any, study: Study, design: Design) -> tuple[Any, int]:
+    """The surveyed accounts with typed indicators, and how many accounts there are."""
     textual = dict.fromkeys(c.indicator for c in design.columns if c.transform == "level")
     numeric = tuple(name for name in design.indicators if name not in textual)
     asked = replace(_asked(study), numeric=numeric, textual=tuple(textual))
-    table, _ = typed(source, asked)
+    table, accounts = typed(source, asked)
     table = table.select(*asked.numbers, *textual, "kalib_id").inner_join(survey, "kalib_id")
-    return table.rename(kalib_observed="kalib_potential")
+    return table.rename(kalib_observed="kalib_potential"), accounts
+
+
+def _as_run(analysis: Judged) -> LargeFit:
+    """The formula of a study that the sample holds whole."""
+    fit, judged = analysis.fit, analysis.verdict
+    return LargeFit(
+        formula=fit.formula,
+        surveyed=len(fit.oof),
+        used=fit.formula.n,
+        sample=len(fit.oof),
+        r2=fit.r2,
+        r2_folds=judged.r2_predicted,
+        verdict=judged.verdict,
+        sampled=fit.formula.indicators,
+    )
 
 
 def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
@@ -183,9 +206,10 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
         surveyed=int(rows.count().to_pyarrow().as_py()),
         used=final.n,
         sample=len(sampled.oof),
-        fit=fit,
+        r2=fit.r2,
         r2_folds=r2_folds,
         verdict=analysis.verdict.verdict,
+        sampled=sampled.formula.indicators,
     )
 
 

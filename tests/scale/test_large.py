@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Pat
     assert found.formula.form == "log-log" and set(found.formula.indicators) == set(world.relevant)
     assert (found.formula.spread is not None) == (kind == "spread")
     assert found.surveyed == 3000 and found.used > 2900 and found.sample == 400
-    assert found.fit.r2 - 0.02 < found.r2_folds < found.fit.r2
+    assert found.r2 - 0.02 < found.r2_folds < found.r2
     accounts = world.accounts.set_index("account")
     assert world.survey is not None
     observed = world.survey.set_index("account")["potential"]
@@ -103,7 +104,8 @@ def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Pat
         plain = least_squares(
             design, np.log(observed), [t.column.name for t in found.formula.terms]
         )
-        np.testing.assert_allclose(found.fit.coef, plain.coef, rtol=1e-10)
+        coef = [found.formula.intercept, *(term.coefficient for term in found.formula.terms)]
+        np.testing.assert_allclose(coef, plain.coef, rtol=1e-10)
         if kind == "multiplicative":
             assert np.exp(left).mean() == pytest.approx(1, rel=1e-9)
     scored = score_table(tmp_path / "run", tmp_path / "accounts.csv", tmp_path / "s.parquet")
@@ -180,3 +182,29 @@ def test_a_large_study_that_is_wrong_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="sales"):
         fit_large(tmp_path, tmp_path / "run", sample=50)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_table_that_the_sample_holds_is_fitted_as_a_run_fits_it(
+    small_study: Path, tmp_path: Path
+) -> None:
+    found, whole = fit_large(small_study, tmp_path / "run"), analyze(small_study)
+    assert found.formula == whole.fit.formula and found.sampled == whole.fit.formula.indicators
+    record = json.loads((tmp_path / "run/formula.json").read_text())
+    assert record["text"] == whole.fit.formula.text and set(record["surveyed"])
+
+
+def test_another_choice_than_the_sample_s_is_explained(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from kalib.cli import main
+
+    found = fit_large(small_study, tmp_path / "run")
+    for sampled, said in ((found.sampled, False), (("hours",), True)):
+        monkeypatch.setattr(
+            "kalib.scale.large.fit_large", lambda *_, s=sampled, **__: replace(found, sampled=s)
+        )
+        done = CliRunner().invoke(main, ["fit", str(small_study), "--out", str(tmp_path / "b")])
+        assert done.exit_code == 0 and "accounts in the fit" in done.output
+        assert (f"kalib run on the {found.sample:,} alone chooses hours" in done.output) == said
