@@ -159,17 +159,14 @@ def _not_utf8(file: str, message: str) -> Problem:
     return Problem(message, file=file, remedy="Save it as CSV UTF-8")
 
 
-def _duckdb(memory: int, spill: str) -> Any:
+def _duckdb(memory: int, spill: str, path: Path | None = None, *, read_only: bool = False) -> Any:
     import ibis
 
-    connection = ibis.duckdb.connect(temp_directory=spill)
-    _bound(connection, memory)
-    return connection
-
-
-def _bound(connection: Any, memory: int) -> None:
+    given = () if path is None else (path,)
+    connection = ibis.duckdb.connect(*given, read_only=read_only, temp_directory=spill)
     connection.raw_sql(f"SET memory_limit = '{memory}B'")
     connection.raw_sql("SET enable_progress_bar = false")
+    return connection
 
 
 def _spark(memory: int, spill: str) -> Any:
@@ -204,9 +201,7 @@ def _database(address: str, writes: bool, memory: int, spill: str) -> Any:
             path = Path(address.removeprefix("duckdb://"))
             if not path.is_file():
                 raise StudyError(Problem("no such database", file=str(path)))
-            connection: Any = ibis.duckdb.connect(path, read_only=not writes, temp_directory=spill)
-            _bound(connection, memory)
-            return connection
+            return _duckdb(memory, spill, path, read_only=not writes)
         return ibis.connect(address)
     except StudyError:
         raise
@@ -238,8 +233,8 @@ def has_table(connection: Any, table: str, schema: str) -> bool:
 def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
     """A table over files; CSV as text, so that "007" stays so and bad numbers can be named."""
     spark = connection.name == "pyspark"
-    special = r"*?[]{}\\" if spark else "*?["
-    paths = ["".join(_literally(c, spark) if c in special else c for c in file) for file in files]
+    special, literal = (r"[*?{}\[\]\\]", r"\\\g<0>") if spark else (r"[*?\[]", r"[\g<0>]")
+    paths = [re.sub(special, literal, file) for file in files]  # a name is never a pattern here
     options: dict[str, Any] = {}
     if kind == "csv":
         options = {"header": True}
@@ -253,11 +248,6 @@ def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
         raise StudyError(
             Problem(f"can't be read: {reason_of(error)}", file=shown, remedy="Save it again")
         ) from error
-
-
-def _literally(character: str, spark: bool) -> str:
-    """A character of a file's name as an engine's pattern has it."""
-    return f"\\{character}" if spark else f"[{character}]"
 
 
 def fetched(expression: Any) -> list[dict[str, Any]]:

@@ -82,19 +82,14 @@ class Sums:
 class SummedFit:
     """A least-squares fit from sums: k coefficients, the intercept first.
 
-    names, coef, std_error, t (k,); cov (k, k); sigma; r2; vif (k - 1,);
-    condition_number: of the centered columns at unit length; n; df_residual.
+    names, coef, std_error (k,); sigma; r2; n; df_residual.
     """
 
     names: tuple[str, ...]
     coef: np.ndarray
     std_error: np.ndarray
-    t: np.ndarray
-    cov: np.ndarray
     sigma: float
     r2: float
-    vif: np.ndarray
-    condition_number: float
     n: int
     df_residual: int
 
@@ -103,8 +98,9 @@ class SummedFit:
         """Of each coefficient's t (k,), two-sided."""
         from scipy.special import stdtr
 
-        found: np.ndarray = 2 * stdtr(self.df_residual, -np.abs(self.t))
-        return found
+        with np.errstate(divide="ignore"):
+            size = np.abs(self.coef / self.std_error)
+        return np.asarray(2 * stdtr(self.df_residual, -size))
 
 
 def sum_columns(
@@ -237,59 +233,41 @@ def _combined(rows: Any, step: np.ndarray) -> Any:
     return rows.select(**made, **{f"c{count}": rows[f"c{count}"]}, w=rows.w, block=rows.block)
 
 
-def fit_sums(sums: Sums, chosen: np.ndarray | None = None) -> SummedFit:
-    """Least squares of the response on the chosen columns (p,) bool, all where not given.
+def fit_sums(sums: Sums) -> SummedFit:
+    """Least squares of the response on all columns.
 
     Raises KalibError where a column is a combination of others or rows are too few.
     """
-    p = len(sums.names) - 1
-    used = np.flatnonzero(np.ones(p, bool) if chosen is None else chosen)
-    k, df = len(used), sums.n - len(used) - 1
+    k = len(sums.names) - 1
+    df = sums.n - k - 1
     if df < 1:
         raise KalibError(f"{sums.n} rows are too few for {k + 1} coefficients")
-    whole = len(used) == p
-    gram = sums._centered(np.ones(FOLDS, bool)) if whole else sums.gram()
-    basis = sums.basis if whole else np.eye(k)
-    place = np.append(used, p)
-    gram = gram[np.ix_(place, place)]
+    gram, basis = sums._centered(np.ones(FOLDS, bool)), sums.basis
     inner, cross, total = gram[:-1, :-1], gram[:-1, -1], float(gram[-1, -1])
     length = np.sqrt(np.maximum(np.diag(inner), 1e-300))
     unit = inner / np.outer(length, length)
     # An orthogonal column that is a combination of very large parts is one of rounding errors.
-    reach = np.linalg.norm(basis, 2) * np.sqrt(sums.mass) if k and whole else 0.0
+    reach = np.linalg.norm(basis, 2) * np.sqrt(sums.mass) if k else 0.0
     if k and (np.linalg.eigvalsh(unit)[0] <= RANK_TOLERANCE * k or reach * RANK_TOLERANCE * k > 1):
         raise KalibError("a column is a combination of the others; leave it out")
     inverse = basis @ (np.linalg.inv(unit) / np.outer(length, length)) @ basis.T
-    slopes = basis @ (np.linalg.solve(unit, cross / length) / length) if k else np.zeros(0)
-    rss = max(total - float(cross @ (np.linalg.solve(unit, cross / length) / length)), 0.0)
-    scale, center = sums.scale[place], sums.center[place]
-    offset = sums.shifts.sum(axis=0)[place] / sums.masses.sum()
-    # The means of the first pass are mended by what the second one found left over.
-    sigma = float(np.sqrt(rss / df)) * scale[-1]
+    inside = np.linalg.solve(unit, cross / length) / length
+    rss = max(total - float(cross @ inside), 0.0)
+    scale, center, slopes = sums.scale, sums.center, basis @ inside
     coef = slopes * scale[-1] / scale[:-1]
-    left = offset[-1] - (offset[:-1] @ np.linalg.pinv(basis) @ slopes if k else 0.0)
+    # The means of the first pass are mended by what the second one found left over.
+    offset = sums.shifts.sum(axis=0) / sums.masses.sum()
+    left = offset[-1] - offset[:-1] @ np.linalg.pinv(basis) @ slopes
     intercept = center[-1] + scale[-1] * left - coef @ center[:-1]
-    unscaled = inverse / np.outer(scale[:-1], scale[:-1])
-    cov = np.empty((k + 1, k + 1))
-    cov[1:, 1:] = unscaled
-    cov[0, 1:] = cov[1:, 0] = -unscaled @ center[:-1]
-    cov[0, 0] = 1 / sums.mass + center[:-1] @ unscaled @ center[:-1]
-    cov *= sigma**2
-    error = np.sqrt(np.diag(cov))
-    coef = np.append(intercept, coef)
-    with np.errstate(divide="ignore"):
-        t = coef / error
-    spread = np.diag(inverse) * sums.mass
+    variance = inverse / np.outer(scale[:-1], scale[:-1])
+    first = 1 / sums.mass + center[:-1] @ variance @ center[:-1]
+    sigma = float(np.sqrt(rss / df)) * scale[-1]
     return SummedFit(
-        names=("intercept", *(sums.names[j] for j in used)),
-        coef=coef,
-        std_error=error,
-        t=t,
-        cov=cov,
+        names=("intercept", *sums.names[:-1]),
+        coef=np.append(intercept, coef),
+        std_error=sigma * np.sqrt(np.append(first, np.diag(variance))),
         sigma=sigma,
         r2=1 - rss / total if total > 0 else 0.0,
-        vif=spread,
-        condition_number=float(np.sqrt(np.linalg.cond(unit))) if k else 1.0,
         n=sums.n,
         df_residual=df,
     )
