@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
@@ -53,16 +54,15 @@ def refuse_leaks(report: Path, names: Mapping[str, set[str]], said: Iterable[Pat
     """
     everyone = {text for texts in names.values() for text in texts}
     known = Phrases(text for text in everyone if distinctive(text))
-    common = everyone & _figures(report)
+    common = _figures(report, everyone)
     for words in (*_own_words(), *(words_of(path.read_text("utf-8", "replace")) for path in said)):
         common |= known.found(words)
-    known = Phrases(text for text in everyone - common if distinctive(text))
     problems = []
     for path in sorted(path for path in report.rglob("*") if path.is_file()):
         place = path.relative_to(report).as_posix()
         frame = _table(path)
         texts = _columns(frame) if frame is not None else _texts(path.name, path.read_bytes)
-        found = known.found(place).union(*map(known.found, texts))
+        found = known.found(place).union(*map(known.found, texts)) - common
         if frame is not None:
             found |= everyone.intersection(*_named(frame))
         kinds = [kind for kind, texts in names.items() if not found.isdisjoint(texts)]
@@ -98,12 +98,14 @@ def _columns(frame: pd.DataFrame) -> Iterator[str]:
         yield "\n".join(cells.dropna().astype(str).unique())
 
 
-def _figures(report: Path) -> set[str]:
-    """The figures of the report's tables as whole numbers, which an id may look like."""
-    figures: set[str] = set()
-    for path in report.rglob("*.parquet"):
+def _figures(report: Path, everyone: set[str]) -> set[str]:
+    """Ids that are, as whole numbers, figures of the report's tables."""
+    ids = {float(text): text for text in everyone if re.fullmatch("[1-9][0-9]*", text)}
+    numbers, figures = np.array(list(ids)), set()
+    for path in report.rglob("*.parquet") if ids else ():
         for _, cells in pd.read_parquet(path).select_dtypes("number").items():
-            figures |= set(cells.dropna().map("{:.0f}".format))
+            shown = np.rint(cells.to_numpy(float, na_value=np.nan))
+            figures |= {ids[number] for number in numbers[np.isin(numbers, shown)]}
     return figures
 
 
@@ -179,6 +181,7 @@ def _strings(value: Any, kind: str = "") -> Iterator[str]:
         texts = [item for item in value if isinstance(item, str)]
         yield "\n".join(texts)
         for item in value:
-            yield from _strings(item, kind) if not isinstance(item, str) else ()
+            if isinstance(item, dict | list):
+                yield from _strings(item, kind)
     elif isinstance(value, str):
         yield from _markup(value) if kind in ("text/html", "image/svg+xml") else (value,)
