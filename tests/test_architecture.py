@@ -19,7 +19,7 @@ PACKAGE = ROOT / "kalib"
 FORBIDDEN = {"utils", "helpers", "common", "misc"}
 MOST_NAMES = 18  # on the top level, dunder files and py.typed aside
 MOST_LINES = 21_200  # on its way to 14,000
-MOST_DEPENDENCIES = 27  # direct ones of a plain installation
+MOST_DEPENDENCIES = 26  # direct ones of a plain installation
 # Imported though not declared: hard requirements of what is, and released together with it.
 COME_WITH = {
     "IPython": "ipykernel",
@@ -133,3 +133,18 @@ def test_nobody_is_told_to_install_a_stranger() -> None:
     for path in [*texts, *ROOT.glob("notebooks/*.ipynb"), ROOT / "Makefile"]:
         said = re.findall(r"install\s+['\"]?kalib(?!-kit)\b.*|kalib\[.*", path.read_text("utf-8"))
         assert not said, f"{path.name}: {said}"
+
+
+def test_contributing_names_every_room_and_dependency() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
+    rooms = {path.name for path in PACKAGE.iterdir() if not path.name.startswith((".", "_"))}
+    assert rooms - {"py.typed"} <= {
+        name.strip("/") for name in re.findall(r"[\w./]+", " ".join(rows))
+    }
+    reasons = {
+        normal(name) for name in re.findall(r"[\w-]+", " ".join(rows[rows.index(" package ") :]))
+    }
+    assert declared()[""] <= reasons
+    for page in re.findall(r"`(\w+/[\w/]+\.(?:py|toml|R))`", text):
+        assert any((folder / page).exists() for folder in (ROOT, PACKAGE)), page
