@@ -41,11 +41,11 @@ def kalib(data: WalletSet, evidence: str = "auto") -> Answer:
         survey.to_csv(folder / "survey.csv", index_label="account")
         since = perf_counter()
         analysis = analyze(folder)
-        wallet, matrix, verdict = analysis.wallet, analysis.matrix, analysis.verdict.verdict
+        wallet, matrix, verdict = analysis.wallet, analysis.matrix, analysis.wallet.basis.verdict
         seconds = perf_counter() - since
-    accounts = wallet.accounts.reindex(data.frame.index)
-    point = accounts["potential"].to_numpy(float)
-    table, levels = np.asarray(wallet.distribution.table, float), wallet.distribution.levels
+    order = wallet.accounts.index.get_indexer(data.frame.index)  # the kit sorts accounts
+    point = wallet.accounts["potential"].to_numpy(float)[order]
+    table, levels = wallet.distribution.table.astype(float)[order], wallet.distribution.levels
     said, right = _zones(matrix.accounts.reindex(data.frame.index), data)
     return Answer(point, point, table, levels, seconds, verdict, said, right)
 

@@ -141,14 +141,10 @@ def _with_intervals(
     point: np.ndarray, found: Distribution, tail: float, sales: pd.Series
 ) -> dict[str, pd.Series]:
     """Potential and SOW of all accounts with their intervals."""
-    potential, low, high = (
-        pd.Series(values, index=sales.index)
-        for values in (
-            point,
-            found.quantile(tail),
-            found.quantile(1 - tail),
-        )
-    )
+    ends = found.quantile(tail), found.quantile(1 - tail)
+    # Where a tail is that long, the interval reaches as far as the mean.
+    low, high = np.fmin(ends[0], point), np.fmax(ends[1], point)
+    potential, low, high = (pd.Series(each, index=sales.index) for each in (point, low, high))
     return {
         "potential": potential,
         "potential_low": low,
