@@ -51,6 +51,7 @@ ONLY_POINT = (
     r"[-+]?(?:\d*\.\d{1,2}|\d*\.\d{4,}|0\.\d+|\d{4,}\.\d{3}|\d{1,3}(?:,\d{2,3})*,\d{3}\.\d+"
     r"|\d{1,3}(?:,\d{2,3})+,\d{3}|\d*\.?\d+[eE][-+]?\d+)"
 )
+DIGITS = r"([0-9](?:.*[0-9])?)"
 EITHER = r"[-+]?\d{1,3}[.,]\d{3}"
 WITH_COMMA = r"[-+]?(?:\d+|\d{1,3}(?:[ .']\d{3})+)?(?:,\d+)?(?:[eE][-+]?\d+)?"
 WITH_POINT = r"[-+]?(?:\d+|\d{1,3}(?:[ ,']\d{2,3})*[ ,']\d{3})?(?:\.\d*)?(?:[eE][-+]?\d+)?"
@@ -171,29 +172,16 @@ def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
         return rest, pd.Series(1.0, index=text.index), pd.Series("", text.index, dtype="str")
     # Nothing that is taken off lies between the first and the last digit, and what stands around
     # them is one of few in a column: these are undressed, not the cells.
-    which, dresses = pd.factorize(rest.str.replace(r"[0-9](?:.*[0-9])?", "0", n=1, regex=True))
+    which, dresses = pd.factorize(rest.str.replace(DIGITS, "0", n=1, regex=True))
     dressed = pd.Series(dresses, dtype="str")
     bare, factor, currency = _without_dress(dressed)
-    cuts = [_cut(old, new) for old, new in zip(dressed, bare, strict=True)]
-    cells = [
-        head + cell[start : len(cell) - end] + tail
-        for cell, (start, end, head, tail) in zip(rest, map(cuts.__getitem__, which), strict=True)
-    ]
+    around = bare.str.partition("0").iloc[which]
+    digits = rest.str.extract(DIGITS, expand=False).fillna("").to_numpy()
     return (
-        pd.Series(cells, text.index, dtype="str"),
+        pd.Series(around[0].to_numpy() + digits + around[2].to_numpy(), text.index, dtype="str"),
         factor.iloc[which].set_axis(text.index),
         currency.iloc[which].set_axis(text.index),
     )
-
-
-def _cut(old: str, new: str) -> tuple[int, int, str, str]:
-    """Where the digits, written 0, begin in old and how far from its end they end, and what stands
-    around them in new; all of new where there are none."""
-    start = old.find("0")
-    if start < 0:
-        return len(old), 0, new, ""
-    head, _, tail = new.partition("0")
-    return start, len(old) - start - 1, head, tail
 
 
 def _without_dress(rest: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:

@@ -153,8 +153,8 @@ def _totals(
     called = (ids.isin(TOTALS) | ((ids == "") & words.isin(TOTALS))).to_numpy()
     filled = (frame != "").sum(axis=1).to_numpy()
     sums = called & ((filled < 0.7 * np.median(filled)) | (ids == "").to_numpy())
-    if known is not None:
-        sums |= called & ~frame[account].isin(set(known)).to_numpy()
+    if known is not None and called.any():
+        sums |= called & ~frame[account].isin(list(known)).to_numpy()
     if figure and called.any():
         values = to_numbers(frame[figure]).values.fillna(0.0).to_numpy()
         start = 0
@@ -195,7 +195,7 @@ def refuse_unknown(
 ) -> None:
     """Ids that the accounts don't list are problems; the remedy names what they may have been."""
     ids = table.frame[column]
-    strange = ~ids.isin(set(known)) & (ids != "") & ~ids.duplicated()
+    strange = ~ids.isin(list(known)) & (ids != "") & ~ids.duplicated()
     if not strange.any():
         return
     alike: dict[str, str] = {}

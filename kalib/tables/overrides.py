@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,9 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     found, frame = Findings(), table.frame
     ids, given = frame[account].map(called), frame[potential] != ""
     values = amounts(table, potential, "potential", "", found, Data(accounts=""), blank=True)
+    # A table's doubt is a note; one figure written by hand has no column that would tell.
+    remedy = "Write it without separators"
+    found.problems.extend(replace(doubt, remedy=remedy) for doubt in found.notes)
     found.tell("id missing", table, account, ids == "")
     found.tell("id unknown", table, account, (ids != "") & ~ids.isin(sales.index))
     found.tell("id above", table, account, given & ids.duplicated() & (ids != ""))

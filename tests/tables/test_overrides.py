@@ -75,6 +75,22 @@ def test_every_bad_cell_is_listed_at_once(tmp_path: Path) -> None:
     assert all(problem.file == "a.xlsx" and problem.remedy for problem in error.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("potential", "said"),
+    [(1e300, "'1e+300' is too large to be true"), ("150.000", "150.000 was read as 150"),
+     ("38.3%", "is a percentage, no amount"), ("inf", "'inf' is not a number"),
+     ("1e999", "is not a number")],
+)  # fmt: skip
+def test_the_rules_of_tables_hold_for_overrides(
+    potential: object, said: str, tmp_path: Path
+) -> None:
+    path = sheet_of(tmp_path / "a.xlsx", [["A", potential, "Ana", "x"], ["B", 950, "Ana", "x"]])
+    with pytest.raises(StudyError) as caught:
+        read_overrides(path, SALES)
+    assert said in str(caught.value)
+    assert all(p.column == "override potential" and p.remedy for p in caught.value.problems)
+
+
 def test_doubtful_overrides_are_noted(tmp_path: Path) -> None:
     rows = [["B", 100, "Ana", "x"], ["A", 5, "", "x"], ["C", "", "Ana", "x"]]
     found = read_overrides(sheet_of(tmp_path / "a.xlsx", rows), SALES)
