@@ -16,8 +16,11 @@ from pptx import Presentation
 
 from kalib.analysis import analyze
 from kalib.errors import StudyError
+from kalib.report import page
+from kalib.report.story import tell_story
 from kalib.runs import run
 from kalib.runs.leaks import refuse_leaks
+from kalib.runs.provenance import Options
 from kalib.tables import anonymize
 from kalib.tables.anonymize import Phrases, anonymize_tables, code, distinctive
 
@@ -173,12 +176,14 @@ def test_a_run_that_would_leak_hands_nothing_over(
     (tmp_path / "key").write_text(KEY.decode())
     secret = anonymize.Secret(tmp_path / "key")
     monkeypatch.setattr(anonymize, "_told_words", lambda *_: {})
-    # What takes longest is left out where the run has it by this name.
-    for name in ("save_figures", "write_document", "write_deck", "build_page", "visit_page"):
-        monkeypatch.setattr(run, name, lambda *_, **__: "", raising=False)
-    monkeypatch.setattr(run, "notebooks_of_run", lambda *_: [], raising=False)
+    # What takes longest is left out: notebooks and documents.
+    monkeypatch.setattr(run, "notebooks_of_run", lambda *_: [])
+    monkeypatch.setattr(run, "_documents", lambda analysis, waves, *_: tell_story(analysis, waves))
+    monkeypatch.setattr(page, "build_page", lambda analysis, *_: analysis.tables.accounts.to_html())
     with pytest.raises(StudyError) as caught:
-        run.run_study(study, out, secret=secret)
-    assert {"accounts.csv", "accounts.xlsx"} <= {p.file for p in caught.value.problems}
+        run.run_study(study, out, Options(secret=secret))
+    assert {"accounts.csv", "accounts.parquet", "index.html"} <= {
+        p.file for p in caught.value.problems
+    }
     assert "Quir" not in str(caught.value) and "Lindqvist" not in str(caught.value)
     assert not out.exists() and not list(tmp_path.glob(".report*"))
