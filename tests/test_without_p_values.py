@@ -13,7 +13,7 @@ from kalib.analysis import analyze
 from kalib.formula import spread
 from kalib.formula.checks import run_checks
 from kalib.formula.linear import least_squares
-from kalib.formula.validation import survey_bias
+from kalib.formula.survey import survey_bias
 from kalib.report import wave_tables
 from kalib.tables.overrides import expert_bias
 from kalib.wallet.visit_list import below_beyond_noise

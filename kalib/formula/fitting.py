@@ -15,6 +15,15 @@ from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
 from kalib.formula.predictive import Predictive, account_spread, fit_predictive
+from kalib.formula.survey import (
+    Folds,
+    Reach,
+    SurveyBias,
+    answer_weights,
+    survey_bias,
+    survey_groups,
+    survey_reach,
+)
 from kalib.formula.suspicion import (
     Answers,
     Suspicion,
@@ -23,13 +32,10 @@ from kalib.formula.suspicion import (
     suspect_answers,
 )
 from kalib.formula.validation import (
-    SurveyBias,
     Validation,
-    answer_weights,
     cross_validate,
     r_squared,
     selection_frequency,
-    survey_bias,
 )
 from kalib.formula.working import (
     FORMS,
@@ -52,7 +58,7 @@ class Fit:
 
     least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
     indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
-    DataFrame (form, mae, chosen).
+    DataFrame (form, mae, log_score, chosen).
     oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
     of fold, currency a year; suspect answers are left out of fit and judgment. contributions:
     DataFrame indexed by indicator (gain: R² lost without it). effects: what moves a typical
@@ -78,6 +84,8 @@ class Fit:
     stability: pd.Series
     suspects: pd.DataFrame
     bias: SurveyBias
+    folds: Folds
+    reach: Reach
     predictive: Predictive
     r2: float
     r2_predicted: float
@@ -182,17 +190,18 @@ def fit_formula(
     exact, own_share = answer_weights(log_sd, found.scale)
     told = bias.weights * exact
     designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
-    checked = cross_validate(designs, answers, rules, told, believed, rng)
+    groups = survey_groups(screening, by_scale[True], answers)
+    checked = cross_validate(designs, answers, rules, told, believed, groups, rng)
     chosen = max(designs, key=lambda name: checked.scores[name])
     design, weights = designs[chosen], told * found.weight
     final = fit_working(design, rows, known, chosen, rules, weights)
     response, use = np.log(known) if final.logged else known, final.weights > 0
     stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
+    texts = screening.values.iloc[rows].select_dtypes(exclude="number")
     predictive, by_level = fit_predictive(
-        checked.residual[chosen], final, design.matrix[rows], weights,
-        screening.values.iloc[rows].select_dtypes(exclude="number"), checked.fold[0], own_share,
-    )  # fmt: skip
+        checked, final, design.matrix[rows], told * believed, texts, own_share
+    )
     formula = _formula(final, design, linear, stability, settings.confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
     inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
@@ -207,6 +216,8 @@ def fit_formula(
         stability=stability,
         suspects=all_suspects(screening, index, answers, found),
         bias=bias,
+        folds=checked.folds,
+        reach=survey_reach(screening, by_scale[True], surveyed, final.potential(design.matrix)),
         predictive=predictive,
         r2=float(linear.results.rsquared),
         **_accuracy(known, believed, checked, chosen, inside, bias.weights),

@@ -10,6 +10,7 @@ import pandas as pd
 from kalib.formula.distribution import LEVELS, Distribution
 from kalib.formula.linear import LeastSquares
 from kalib.formula.spread import find_level_spread, smear
+from kalib.formula.validation import Validation
 from kalib.formula.working import WorkingFit, spread_power
 from kalib.indicators.screening import Design, Screening
 from kalib.indicators.terms import LevelSpread
@@ -61,23 +62,22 @@ class Predictive:
 
 
 def fit_predictive(
-    residual: np.ndarray,
+    checked: Validation,
     final: WorkingFit,
     matrix: np.ndarray,
     weights: np.ndarray,
     texts: pd.DataFrame,
-    fold: np.ndarray,
     own_share: float = 1.0,
 ) -> tuple[Predictive, LevelSpread | None]:
     """Learn the error's distribution from out-of-fold residuals.
 
-    residual: (R, n) working scale; matrix: (n, p) design rows of the surveyed accounts; weights:
-    (n,), 0 where the potential is not believed; texts: their text indicators; fold: (n,) of the
-    first repeat; own_share: what is left of the size once the error of measuring is out of it.
-    Returns it and by which indicator's levels errors scatter. The quantiles are those of the
-    weighted residuals at plotting positions i / (n + 1), as split and cross-conformal intervals
-    take them (Barber et al. 2021), with normal tails beyond the last.
+    matrix: (n, p) design rows of the surveyed accounts; weights: (n,), 0 where potential is not
+    believed; texts: their text indicators; own_share: what is left of the size once the error of
+    measuring is out of it. Returns it and by which indicator's levels errors scatter. The
+    quantiles are those of the weighted residuals at plotting positions i / (n + 1), as split and
+    cross-conformal intervals take them (Barber et al. 2021), with normal tails beyond the last.
     """
+    residual, fold = checked.residual[final.form], checked.fold[0]
     fitted = final.working(matrix)
     use = weights > 0
     low = float(np.quantile(fitted[use], 0.05))
@@ -91,10 +91,13 @@ def fit_predictive(
     standard = (standard / (spread.ratios(texts) if spread else 1.0))[:, use]
     mass = np.broadcast_to(weights[use], standard.shape)
     size = float(np.sqrt(np.average(standard**2, weights=mass)))
-    size = size if size > 0 else 1e-9
+    unit = size = size if size > 0 else 1e-9
     effective = weights[use].sum() ** 2 / (weights[use] ** 2).sum()
+    if checked.folds.disagree:  # errors are those of groups, as many as there are
+        effective = min(effective, checked.folds.count)
+        size *= np.sqrt((effective + 1) / max(effective - 1, 1))
     quantiles = weighted_quantiles(
-        (standard / size).ravel(), mass.ravel(), LEVELS, float(effective)
+        (standard / unit).ravel(), mass.ravel(), LEVELS, float(effective)
     )
     # Where errors grow with the fitted value there is no one size to take a part of.
     mean = float(np.average(final.leverage[use] * size**2, weights=weights[use]))

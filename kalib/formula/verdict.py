@@ -26,6 +26,13 @@ ERROR_LARGE = 0.50
 STABILITY_LOW = 0.50
 SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, section 4.4
 SIGNAL_LEVEL = 0.01
+# Of the accounts not surveyed, what may be like no surveyed one: surveys that lean to large
+# accounts or to our own have a seventh, those of large ones, small ones or one region alone four
+# to nine tenths (600 accounts, 150 of them surveyed, twelve seeds each).
+BEYOND_MOST = 0.30
+BELOW_MOST = 0.02  # books and answers differ by a month or a return in some
+ASIDE_MOST = 0.10
+SAME_MOST = 0.20
 FATAL = ("signal", "explained")
 # Assumptions that change what a client may do with the formula. Heteroscedasticity and non-normal
 # residuals are met by intervals taken from out-of-fold errors; collinearity leaves predictions as
@@ -214,5 +221,77 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             if not fit.bias.biased
             else Message("r_leans", n=fit.bias.effective),
             "Likelihood-ratio test of a logistic regression; weights by inverse odds",
+        ),
+        *_danger_checks(fit),
+    )
+
+
+def _danger_checks(fit: Fit) -> tuple[Check, ...]:
+    """What makes a survey speak for others than its own accounts, judged by its consequence."""
+    folds, reach, told = fit.folds, fit.reach, fit.oof
+    below = told["observed"] < fit.screening.sales.reindex(told.index)
+    low, aside = float(below.mean()), float(told["suspect"].mean())
+    same = float(told["observed"].value_counts(normalize=True).iloc[0])
+    return (
+        Check(
+            "folds",
+            "New groups of accounts",
+            "accounts of a new group are foretold as well as those of a surveyed one",
+            folds.apart if folds.by else None,
+            None,
+            folds.random if folds.by else None,
+            not folds.disagree,
+            Message("r_clusters", by=folds.by, share=max(folds.apart, 0), random=folds.random)
+            if folds.disagree
+            else Message("r_apart"),
+            "Roberts et al. 2017, Ecography 40",
+        ),
+        Check(
+            "reach",
+            "Reach of the survey",
+            f"more than {BEYOND_MOST:.0%} of the accounts not surveyed are like no surveyed one",
+            reach.beyond,
+            None,
+            BEYOND_MOST,
+            reach.beyond <= BEYOND_MOST,
+            Message("r_beyond", share=reach.beyond, by=reach.by)
+            if reach.beyond > BEYOND_MOST
+            else Message("r_reaches"),
+            "Odds against being surveyed beyond those of every surveyed account",
+        ),
+        Check(
+            "answers_below_sales",
+            "Answers below own sales",
+            f"more than {BELOW_MOST:.0%} of the answers are less than the account buys from us",
+            low,
+            None,
+            BELOW_MOST,
+            low <= BELOW_MOST or below.sum() < 2,
+            Message("r_below_sales", share=low)
+            if low > BELOW_MOST and below.sum() >= 2
+            else Message("r_above_sales"),
+            "Potential is what an account buys from everyone",
+        ),
+        Check(
+            "answers_aside",
+            "Answers set aside",
+            f"more than {ASIDE_MOST:.0%} of the answers look like typing errors",
+            aside,
+            None,
+            ASIDE_MOST,
+            aside <= ASIDE_MOST,
+            Message("r_aside", share=aside) if aside > ASIDE_MOST else Message("r_few_aside"),
+            "Barchard & Pace 2011, Computers in Human Behavior 27",
+        ),
+        Check(
+            "answers_repeat",
+            "Answers that repeat",
+            f"one answer stands for more than {SAME_MOST:.0%} of the accounts",
+            same,
+            None,
+            SAME_MOST,
+            same <= SAME_MOST,
+            Message("r_same", share=same) if same > SAME_MOST else Message("r_differ"),
+            "One value copied over many accounts tells nothing of them",
         ),
     )

@@ -16,6 +16,7 @@ FORMS = ("linear", "log-log", "log-linear")
 ACCOUNTS_PER_INDICATOR = 6
 # Spread growing faster than this power of the fitted value calls for weights.
 POWER_WORTH_WEIGHTS = 0.4
+SCORE_FREEDOM = 5.0  # of the t distribution by which forms are compared: longer tails than normal
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class WorkingFit:
     chosen (G,) bool, per indicator; used: design column numbers (k,); coef (k + 1,), intercept
     first; weights (n,), 0 where the account was set aside; leverage (n,); residual (n,) on the
     working scale; smearing: Duan's factor (1 for a linear form); floor: smallest potential the
-    formula gives, currency a year; power: growth of the spread with the fitted value (linear);
-    loo_score: log score of potential, leave-one-out, for the choice of the form.
+    formula gives, currency a year; power: growth of the spread with the fitted value (linear).
     """
 
     form: str
@@ -50,7 +50,6 @@ class WorkingFit:
     smearing: float
     floor: float
     power: float
-    loo_score: float
 
     @property
     def logged(self) -> bool:
@@ -64,6 +63,12 @@ class WorkingFit:
     def potential(self, matrix: np.ndarray) -> np.ndarray:
         """Potential (N,), currency a year, for a design matrix (N, p)."""
         return self.to_potential(self.working(matrix))
+
+    def loo_score(self, potential: np.ndarray, weights: np.ndarray) -> float:
+        """`log_score` of the accounts it was fitted to, left out one by one; weights (n,) of the
+        survey."""
+        aside = self.residual / np.maximum(1 - self.leverage, 1e-3)
+        return log_score(potential, aside, self.logged, weights)
 
     def to_potential(self, working: np.ndarray) -> np.ndarray:
         """Expected potential from fitted working values of any shape."""
@@ -119,18 +124,28 @@ def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> f
 
 
 def log_score(
-    miss: np.ndarray, response: np.ndarray, weights: np.ndarray, spread: np.ndarray, *, logged: bool
+    potential: np.ndarray, residual: np.ndarray, logged: bool, weights: np.ndarray
 ) -> float:
-    """Mean log density of potential, per currency unit, of errors (n,) on the working scale.
+    """Mean log density of potential (n,), in currency, where the formula misses by residual (n,)
+    on its working scale.
 
-    response (n,): potential, or its log where logged; spread: (n,) scales of the errors up to a
-    factor. The errors are taken as Laplace's, in whose likelihood one far answer counts by its
-    distance and not by the square; the log form pays the Jacobian, 1 / potential.
+    Errors are taken for t distributed, their spread as growing with the fitted value where it
+    does. The density of a log is that of potential times potential: the Jacobian of the logarithm
+    makes forms comparable. A mean absolute error asks for the median and takes the form that fits
+    the few large accounts.
     """
-    mass = weights / weights.sum()
-    size = max(float(mass @ (np.abs(miss) / spread)), 1e-300)
-    unit = np.log(spread) + response if logged else np.log(spread)
-    return float(-np.log(2 * size) - 1 - mass @ unit)
+    use = weights > 0
+    aim = np.log(potential) if logged else potential
+    scale = np.ones(len(potential))
+    if not logged:
+        fitted = aim - residual
+        low = max(float(np.quantile(np.abs(fitted[use]), 0.05)), 1e-9)
+        scale = np.maximum(fitted, low) ** spread_power(fitted, residual, use)
+    size = np.sqrt(np.average((residual / scale)[use] ** 2, weights=weights[use]))
+    scale = np.maximum(scale * size * np.sqrt(1 - 2 / SCORE_FREEDOM), 1e-12)
+    density = -(SCORE_FREEDOM + 1) / 2 * np.log1p((residual / scale) ** 2 / SCORE_FREEDOM)
+    density -= np.log(scale) + (aim if logged else 0.0)
+    return float(np.average(density[use], weights=weights[use]))
 
 
 def search(
@@ -230,15 +245,6 @@ def _select_and_fit(
     mass = weights / weights.sum()
     widen = np.sqrt(use.sum() / freedom)  # in-sample residuals are too short by this much
     smearing = float(mass @ np.exp(np.minimum(residual * widen, 50))) if form != "linear" else 1.0
-    loo = residual / np.maximum(1 - leverage, 1e-3)
-    reach = np.maximum(full @ coef, np.quantile(potential, 0.1)) ** power if power else 1.0
-    score = log_score(
-        loo[use],
-        response[use],
-        weights[use],
-        logged=form != "linear",
-        spread=np.broadcast_to(reach, len(loo))[use],
-    )
     return WorkingFit(
         form=form,
         chosen=chosen,
@@ -250,5 +256,4 @@ def _select_and_fit(
         smearing=smearing,
         floor=float(potential[use].min() / 2),
         power=power,
-        loo_score=score,
     )

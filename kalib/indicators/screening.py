@@ -41,6 +41,7 @@ class Screening:
     imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
         indicator is positive and in its own units elsewhere.
     sales: own sales of all N accounts, currency a year.
+    places: DataFrame (N x region, segment, parent) of those that are known, "" where not.
     rules: what the study says of the candidates.
     """
 
@@ -51,6 +52,7 @@ class Screening:
     imputed: pd.DataFrame
     imputation_sd: Mapping[str, float]
     sales: pd.Series
+    places: pd.DataFrame
     rules: Indicators
 
     @property
@@ -166,8 +168,18 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     values, imputed, spread = fill_gaps(entries.values)
     return Screening(
         frame, entries.suspects, entries.doubts, values, imputed, spread,
-        tables.accounts["sales"], tables.rules,
+        tables.accounts["sales"], _places(tables.accounts), tables.rules,
     )  # fmt: skip
+
+
+def _places(accounts: pd.DataFrame) -> pd.DataFrame:
+    """Parent, region and segment of all accounts (N rows), of those columns that say anything."""
+    known = {
+        name: accounts[name].fillna("").astype(str)
+        for name in ("parent", "region", "segment")
+        if name in accounts and accounts[name].nunique() > 1
+    }
+    return pd.DataFrame(known, index=accounts.index)
 
 
 def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) -> Design:
