@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -150,65 +151,28 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             else "On accounts it has not seen, the formula ranks no better than chance.",
             "Fisher z of the correlation of out-of-fold log potential, one-sided",
         ),
-        Check(
-            "explained",
-            "Explained variance",
-            f"less than {R2_LEAST:.0%} of the variance is explained out of sample",
-            explained,
-            None,
-            R2_LEAST,
-            explained >= R2_LEAST,
-            Message(
-                "r_too_little" if explained < R2_LEAST else "r_explained", share=max(explained, 0)
-            ),
-            "Falk & Miller 1992; cross-validation with selection repeated in each fold",
-        ),
-        Check(
-            "power",
-            "Explanatory power",
-            f"less than {R2_MODERATE:.0%} of the variance is explained out of sample",
-            explained,
-            None,
-            R2_MODERATE,
-            explained >= R2_MODERATE,
-            Message(
-                "r_sound" if explained >= R2_MODERATE else "r_rank_only", share=max(explained, 0)
-            ),
-            "Hair, Ringle & Sarstedt 2011",
-        ),
-        Check(
-            "error",
-            "Typical error",
-            f"the median miss is above {ERROR_LARGE:.0%} of potential",
-            fit.error_median,
-            None,
-            ERROR_LARGE,
-            fit.error_median <= ERROR_LARGE,
-            Message("r_typical_error", share=fit.error_median),
-            "Median absolute percentage error, out of fold",
-        ),
-        Check(
-            "stability",
-            "Stability of the selection",
-            f"some indicator is chosen in fewer than {STABILITY_LOW:.0%} of half samples",
-            weakest,
-            None,
-            STABILITY_LOW,
-            weakest >= STABILITY_LOW,
-            Message("r_stable" if weakest >= STABILITY_LOW else "r_unstable", share=weakest),
-            "Meinshausen & Buehlmann 2010; Shah & Samworth 2013",
-        ),
-        Check(
-            "sample",
-            "Sample size",
-            f"fewer than {SAMPLE_PER_INDICATOR} surveyed accounts per indicator",
-            per,
-            None,
-            SAMPLE_PER_INDICATOR,
-            per >= SAMPLE_PER_INDICATOR,
-            Message("r_sample" if per >= SAMPLE_PER_INDICATOR else "r_sample_small", n=per),
-            "Harrell 2015",
-        ),
+        _bounded("explained", "Explained variance",
+                 f"less than {R2_LEAST:.0%} of the variance is explained out of sample",
+                 (explained, R2_LEAST), explained >= R2_LEAST, ("r_explained", "r_too_little"),
+                 "Falk & Miller 1992; cross-validation with selection repeated in each fold",
+                 share=max(explained, 0)),
+        _bounded("power", "Explanatory power",
+                 f"less than {R2_MODERATE:.0%} of the variance is explained out of sample",
+                 (explained, R2_MODERATE), explained >= R2_MODERATE, ("r_sound", "r_rank_only"),
+                 "Hair, Ringle & Sarstedt 2011", share=max(explained, 0)),
+        _bounded("error", "Typical error",
+                 f"the median miss is above {ERROR_LARGE:.0%} of potential",
+                 (fit.error_median, ERROR_LARGE), fit.error_median <= ERROR_LARGE,
+                 ("r_typical_error", "r_typical_error"),
+                 "Median absolute percentage error, out of fold", share=fit.error_median),
+        _bounded("stability", "Stability of the selection",
+                 f"some indicator is chosen in fewer than {STABILITY_LOW:.0%} of half samples",
+                 (weakest, STABILITY_LOW), weakest >= STABILITY_LOW, ("r_stable", "r_unstable"),
+                 "Meinshausen & Buehlmann 2010; Shah & Samworth 2013", share=weakest),
+        _bounded("sample", "Sample size",
+                 f"fewer than {SAMPLE_PER_INDICATOR} surveyed accounts per indicator",
+                 (per, SAMPLE_PER_INDICATOR), per >= SAMPLE_PER_INDICATOR,
+                 ("r_sample", "r_sample_small"), "Harrell 2015", n=per),
         Check(
             "survey",
             "Survey represents the accounts",
@@ -223,7 +187,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
             "Likelihood-ratio test of a logistic regression; weights by inverse odds",
         ),
         *_danger_checks(fit),
-    )
+    )  # fmt: skip
 
 
 def _danger_checks(fit: Fit) -> tuple[Check, ...]:
@@ -232,66 +196,47 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
     below = told["observed"] < fit.screening.sales.reindex(told.index)
     low, aside = float(below.mean()), float(told["suspect"].mean())
     same = float(told["observed"].value_counts(normalize=True).iloc[0])
+    figures = (folds.apart, folds.random) if folds.by else (None, None)
     return (
-        Check(
-            "folds",
-            "New groups of accounts",
-            "accounts of a new group are foretold as well as those of a surveyed one",
-            folds.apart if folds.by else None,
-            None,
-            folds.random if folds.by else None,
-            not folds.disagree,
-            Message("r_clusters", by=folds.by, share=max(folds.apart, 0), random=folds.random)
-            if folds.disagree
-            else Message("r_apart"),
-            "Roberts et al. 2017, Ecography 40",
-        ),
-        Check(
-            "reach",
-            "Reach of the survey",
-            f"more than {BEYOND_MOST:.0%} of the accounts not surveyed are like no surveyed one",
-            reach.beyond,
-            None,
-            BEYOND_MOST,
-            reach.beyond <= BEYOND_MOST,
-            Message("r_beyond", share=reach.beyond, by=reach.by)
-            if reach.beyond > BEYOND_MOST
-            else Message("r_reaches"),
-            "Odds against being surveyed beyond those of every surveyed account",
-        ),
-        Check(
-            "answers_below_sales",
-            "Answers below own sales",
-            f"more than {BELOW_MOST:.0%} of the answers are less than the account buys from us",
-            low,
-            None,
-            BELOW_MOST,
-            low <= BELOW_MOST or below.sum() < 2,
-            Message("r_below_sales", share=low)
-            if low > BELOW_MOST and below.sum() >= 2
-            else Message("r_above_sales"),
-            "Potential is what an account buys from everyone",
-        ),
-        Check(
-            "answers_aside",
-            "Answers set aside",
-            f"more than {ASIDE_MOST:.0%} of the answers look like typing errors",
-            aside,
-            None,
-            ASIDE_MOST,
-            aside <= ASIDE_MOST,
-            Message("r_aside", share=aside) if aside > ASIDE_MOST else Message("r_few_aside"),
-            "Barchard & Pace 2011, Computers in Human Behavior 27",
-        ),
-        Check(
-            "answers_repeat",
-            "Answers that repeat",
-            f"one answer stands for more than {SAME_MOST:.0%} of the accounts",
-            same,
-            None,
-            SAME_MOST,
-            same <= SAME_MOST,
-            Message("r_same", share=same) if same > SAME_MOST else Message("r_differ"),
-            "One value copied over many accounts tells nothing of them",
-        ),
-    )
+        _bounded("folds", "New groups of accounts",
+                 "accounts of a new group are foretold as well as those of a surveyed one",
+                 figures, not folds.disagree, ("r_apart", "r_clusters"),
+                 "Roberts et al. 2017, Ecography 40",
+                 by=folds.by, share=max(folds.apart, 0), random=folds.random),
+        _bounded("reach", "Reach of the survey",
+                 f"more than {BEYOND_MOST:.0%} of the accounts not asked are like no surveyed one",
+                 (reach.beyond, BEYOND_MOST), reach.beyond <= BEYOND_MOST,
+                 ("r_reaches", "r_beyond"),
+                 "Odds against being surveyed beyond those of every surveyed account",
+                 share=reach.beyond, by=reach.by),
+        _bounded("answers_below_sales", "Answers below own sales",
+                 f"more than {BELOW_MOST:.0%} of the answers are less than accounts buy from us",
+                 (low, BELOW_MOST), low <= BELOW_MOST or below.sum() < 2,
+                 ("r_above_sales", "r_below_sales"),
+                 "Potential is what an account buys from everyone", share=low),
+        _bounded("answers_aside", "Answers set aside",
+                 f"more than {ASIDE_MOST:.0%} of the answers look like typing errors",
+                 (aside, ASIDE_MOST), aside <= ASIDE_MOST, ("r_few_aside", "r_aside"),
+                 "Barchard & Pace 2011, Computers in Human Behavior 27", share=aside),
+        _bounded("answers_repeat", "Answers that repeat",
+                 f"one answer stands for more than {SAME_MOST:.0%} of the accounts",
+                 (same, SAME_MOST), same <= SAME_MOST, ("r_differ", "r_same"),
+                 "One value copied over many accounts tells nothing of them", share=same),
+    )  # fmt: skip
+
+
+def _bounded(
+    key: str,
+    name: str,
+    null: str,
+    figures: tuple[float | None, float | None],
+    passed: bool,
+    said: tuple[str, str],
+    source: str,
+    **fill: Any,
+) -> Check:
+    """A check of a statistic against a bound, (statistic, threshold); said: keys of what it means
+    where it passed and where it did not."""
+    statistic, threshold = figures
+    meaning = Message(said[not passed], **fill)
+    return Check(key, name, null, statistic, None, threshold, bool(passed), meaning, source)

@@ -102,6 +102,8 @@ def sentences(module: str) -> Iterator[str]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Check":
             given = [*node.args, *(word.value for word in node.keywords)]
             yield from (*expanded(given[1]), *expanded(given[7]))
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_bounded":
+            yield from expanded(node.args[1])
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
             if ast.unparse(node.func) == "notes.append":
                 yield from expanded(node.args[0])
