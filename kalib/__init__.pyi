@@ -9,6 +9,7 @@ from .formula.verdict import judge as judge
 from .indicators.screening import screen as screen
 from .matrix.matrix import place as place
 from .matrix.survey_next import rank_next_survey as rank_next_survey
+from .plan.gain import attainment_since as attainment_since
 from .plan.plan import plan_sales as plan_sales
 from .runs.what_if import explore as explore
 from .runs.what_if import replan as replan

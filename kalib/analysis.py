@@ -15,6 +15,7 @@ from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
 from kalib.matrix.matrix import Matrix, place
 from kalib.matrix.survey_next import rank_next_survey
+from kalib.plan.gain import attainment_since
 from kalib.plan.plan import Plan, plan_sales
 from kalib.study.kept import keep
 from kalib.study.loading import read_study
@@ -94,6 +95,7 @@ def analyze(
     settings: Mapping[str, str] | None = None,
     overrides: Path | str | None = None,
     key: bytes | None = None,
+    before: Path | str = "",
 ) -> Analysis:
     """Analyze a study, every step in order.
 
@@ -109,6 +111,8 @@ def analyze(
         A workbook in which field experts replaced potentials.
     key : bytes, optional
         Of the codes that stand for names and ids; without it these stay.
+    before : Path or str
+        The report of an earlier wave, from which targets learn what part of a gap is closed.
 
     Raises
     ------
@@ -128,7 +132,8 @@ def analyze(
         wallet = estimate_wallets(judged.tables, judged.potential, judged.fit, judged.verdict)
         matrix = place(wallet, study.matrix)
         next_survey = rank_next_survey(wallet, matrix, judged.potential.visits_each)
-        plan = plan_sales(matrix, study)
+        attainment = attainment_since(before, wallet.accounts, study)
+        plan = plan_sales(matrix, study, attainment)
     return Analysis(
         **vars(judged), wallet=wallet, matrix=matrix, next_survey=next_survey, plan=plan
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kalib.study.settings import Study
 from kalib.wallet.wallet import Wallet
 
 PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
@@ -45,6 +48,34 @@ class Attainment:
 def prior_attainment(close_gap: float) -> Attainment:
     """Attainment as the study states it, before any wave told it."""
     return Attainment(close_gap, PRIOR_SD, close_gap)
+
+
+def attainment_since(before: Path | str, accounts: pd.DataFrame, study: Study) -> Attainment:
+    """Attainment as the report of an earlier wave tells it.
+
+    Parameters
+    ----------
+    before : Path or str
+        The report's folder; "" where there is none.
+    accounts : DataFrame
+        Today's, by account, with sales, currency a year.
+    study : Study
+        Its `close_gap` is the prior, and all there is where the report is in another currency, was
+        written before gains were kept, or can't be read.
+    """
+    stated = study.targets.close_gap
+    try:
+        about = (
+            json.loads((Path(before) / "run.json").read_text(encoding="utf-8")) if before else {}
+        )
+        if about.get("parameters", {}).get("study", {}).get("currency") != study.currency:
+            return prior_attainment(stated)
+        table = pd.read_parquet(Path(before) / "accounts.parquet")
+    except (OSError, ValueError):
+        return prior_attainment(stated)
+    return learn_attainment(
+        table.astype({"account": "str"}).set_index("account"), accounts["sales"], stated
+    )
 
 
 def learn_attainment(before: pd.DataFrame, sales: pd.Series, close_gap: float) -> Attainment:

@@ -94,8 +94,6 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     notes: list[str] = []
     gains = expect_gains(matrix.wallet, attainment).round({"expected_gain": 2})  # sums to the cent
     accounts = matrix.accounts.join(gains)
-    if "parent" not in accounts:
-        accounts["parent"] = ""
     accounts["team"] = accounts["zone"].map(TEAM_OF_ZONE).fillna("").astype("str")
     accounts["visits_per_year"] = [study.teams.visits(zone) for zone in accounts["zone"]]
     accounts["attack_rank"] = attack_ranks(accounts)

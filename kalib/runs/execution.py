@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kalib.runs.engine import KeptKernel
 
 SCRATCH = ".scratch"
+PLAN = "05-sales-plan"  # learns from the wave before, where there is one
 WAVES = "06-waves"  # compares with the wave before, where there is one
 LARGE = "07-large-tables"  # belongs to no report: its tables may be of any size
 PATHS = re.compile(r"(?m)^(study|overrides) = .*$")  # lines of parameters that name a place

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kalib import __version__
 from kalib.errors import StudyError
 from kalib.files import report_folder
-from kalib.runs.execution import SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
+from kalib.runs.execution import PLAN, SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
 from kalib.runs.provenance import (
     NOTEBOOKS,
     Options,
@@ -71,7 +71,9 @@ def run_study(
                 from kalib.report.template import check_look
 
                 check_look(asked)
-                analysis = analyze(asked, work, overrides=options.overrides, key=key)
+                analysis = analyze(
+                    asked, work, overrides=options.overrides, key=key, before=earlier or ""
+                )
                 waves = _compared(analysis, earlier)
             for path in paths if waves else notebooks_of_run(None, own):
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
@@ -117,7 +119,11 @@ def _parameters(
         "settings": dict(options.settings),
         "overrides": overrides,
     }
-    return {**given, "before": f"../../{earlier.name}"} if earlier and notebook == WAVES else given
+    return (
+        {**given, "before": f"../../{earlier.name}"}
+        if earlier and notebook in (PLAN, WAVES)
+        else given
+    )
 
 
 def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Story:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +15,7 @@ from kalib.analysis import analyze
 from kalib.formula.distribution import Distribution
 from kalib.plan.gain import (
     Attainment,
+    attainment_since,
     expect_gains,
     gain_points,
     learn_attainment,
@@ -193,3 +196,16 @@ def test_too_few_blocks_say_nothing() -> None:
         {"attack_rank": rank, "holdout": hold_out(rank, 0.2), "potential": 10.0, "sales": 1.0}
     )
     assert read_proof(before, before["sales"], 0.2) is None
+
+
+def test_a_report_in_another_currency_or_none_tells_nothing(tmp_path: Path, phones: Any) -> None:
+    before, sales = two_waves(1, 0.3)
+    before.reset_index().to_parquet(tmp_path / "accounts.parquet")
+    accounts, study = pd.DataFrame({"sales": sales}), phones.study
+    for currency, learned in ((study.currency, True), ("GBP", False)):
+        about = {"parameters": {"study": {"currency": currency}}}
+        (tmp_path / "run.json").write_text(json.dumps(about), encoding="utf-8")
+        assert attainment_since(tmp_path, accounts, study).learned == learned
+    (tmp_path / "run.json").write_text("[broken", encoding="utf-8")
+    for folder in ("", tmp_path, tmp_path / "none"):
+        assert attainment_since(folder, accounts, study) == prior_attainment(0.5)
