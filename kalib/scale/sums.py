@@ -112,23 +112,24 @@ def sum_columns(
     them count for nothing. weight: expression, 1 where not given; block: whole number that is as
     good as random, which parts the rows into blocks and folds.
     """
-    import ibis
-
     names = tuple(columns)
     kept = {f"c{j}": value.cast("float64") for j, value in enumerate(columns.values())}
-    kept["w"] = ibis.literal(1).cast("float64") if weight is None else weight.cast("float64")
-    kept["block"] = ibis.literal(0) if block is None else block.abs() % BLOCKS
+    if weight is not None:
+        kept["w"] = weight.cast("float64")
+    if block is not None:
+        kept["block"] = block.abs() % BLOCKS
     rows = table.select(**kept)
-    rows = rows.filter([rows[name].notnull() for name in kept] + [rows.w > 0])
+    rows = rows.filter([rows[name].notnull() for name in kept])
+    rows = rows if weight is None else rows.filter(rows.w > 0)
     center, scale = _first_look(rows, len(names))
-    sums = _first_sums(rows, names, center, scale, weighted=weight is not None)
+    sums = _first_sums(rows, names, center, scale)
     unit = _unit(rows, sums.center, sums.scale)
     while sums.passes < PASSES_MOST:
         step = _orthogonalizing(sums._centered(np.ones(FOLDS, bool))[:-1, :-1])
         if step is None:
             break
         unit = _combined(unit, step)
-        _, grams, shifts, masses = _products(unit, len(names), weighted=weight is not None)
+        _, grams, shifts, masses = _products(unit, len(names))
         sums = replace(
             sums, basis=sums.basis @ step, grams=grams, shifts=shifts, masses=masses,
             passes=sums.passes + 1,
@@ -155,17 +156,18 @@ def _unit(rows: Any, center: np.ndarray, scale: np.ndarray) -> Any:
         f"c{j}": (rows[f"c{j}"] - float(center[j])) * float(1 / scale[j])
         for j in range(len(center))
     }
-    return rows.select(**made, w=rows.w, block=rows.block)
+    return rows.select(**made, **_beside(rows))
 
 
-def _first_sums(
-    rows: Any, names: tuple[str, ...], center: np.ndarray, scale: np.ndarray, *, weighted: bool
-) -> Sums:
+def _beside(rows: Any) -> dict[str, Any]:
+    """Weight and block, where there are any."""
+    return {name: rows[name] for name in ("w", "block") if name in rows.columns}
+
+
+def _first_sums(rows: Any, names: tuple[str, ...], center: np.ndarray, scale: np.ndarray) -> Sums:
     """Sums of the columns about their means, in their standard deviations."""
     for passes in (1, 2):  # noqa: B007
-        n, grams, shifts, masses = _products(
-            _unit(rows, center, scale), len(names), weighted=weighted
-        )
+        n, grams, shifts, masses = _products(_unit(rows, center, scale), len(names))
         mass = float(masses.sum())
         shift = shifts.sum(axis=0) / mass
         square = np.diagonal(grams.sum(axis=0)) / mass - shift**2
@@ -185,19 +187,19 @@ def _first_sums(
     )  # fmt: skip
 
 
-def _products(
-    rows: Any, count: int, *, weighted: bool
-) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+def _products(rows: Any, count: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """Rows, and by fold cross products, sums and weight of the columns."""
-    wanted = {"n": rows.count(), "mass": rows.w.sum()}
+    beside = _beside(rows)
+    wanted = {"n": rows.count(), "mass": beside["w"].sum() if "w" in beside else rows.count()}
     for j in range(count):
-        first = rows[f"c{j}"] * rows.w if weighted else rows[f"c{j}"]
+        first = rows[f"c{j}"] * beside["w"] if "w" in beside else rows[f"c{j}"]
         wanted[f"s{j}"] = first.sum()
         wanted |= {f"g{j}_{k}": (first * rows[f"c{k}"]).sum() for k in range(j, count)}
     grams, shifts = np.zeros((FOLDS, count, count)), np.zeros((FOLDS, count))
     masses, n = np.zeros(FOLDS), 0
-    for block in fetched(rows.group_by("block").aggregate(**wanted)):
-        fold = block["block"] % FOLDS
+    parts = rows.group_by("block") if "block" in beside else rows
+    for block in fetched(parts.aggregate(**wanted)):
+        fold = block.get("block", 0) % FOLDS
         n, masses[fold] = n + block["n"], masses[fold] + block["mass"]
         shifts[fold] += [block[f"s{j}"] for j in range(count)]
         products = [
@@ -230,7 +232,7 @@ def _combined(rows: Any, step: np.ndarray) -> Any:
         for j in range(1, count):
             total = total + rows[f"c{j}"] * float(step[j, k])
         made[f"c{k}"] = total
-    return rows.select(**made, **{f"c{count}": rows[f"c{count}"]}, w=rows.w, block=rows.block)
+    return rows.select(**made, **{f"c{count}": rows[f"c{count}"]}, **_beside(rows))
 
 
 def fit_sums(sums: Sums) -> SummedFit:
