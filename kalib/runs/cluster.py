@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,11 @@ from kalib.errors import KalibError, need
 from kalib.files import report_folder
 from kalib.runs.batch import Chains, Job, Outcome, Told, side_by_side
 from kalib.runs.provenance import Options, input_files
-from kalib.study.loading import read_study, study_path
+from kalib.study.loading import read_study
 from kalib.tables.anonymize import Secret
 
 CONNECT_SECONDS = 10
-STUDY, REPORT, OVERRIDES, KEY = "study", "report", "overrides.xlsx", "key"
+OVERRIDES, KEY = "overrides.xlsx", "key"
 _one_run = Lock()  # a worker runs tasks in threads, which charts and the kernel can't share
 
 
@@ -35,18 +36,14 @@ def run_there(scheduler: str, waiting: Chains, options: Options, told: Told) -> 
     def run(job: Job) -> Path:
         told(job.study, f"sent to {scheduler}", 0, 1)
         study, target = read_study(job.study, options.settings), job.target or Path()
-        files = {
-            f"{STUDY}/{name}": path.read_bytes()
-            for name, path in input_files(study, options).items()
-        }
-        if options.overrides:
-            files[OVERRIDES] = options.overrides.read_bytes()
+        read = {f"study/{name}": path for name, path in input_files(study, options).items()}
+        read |= {OVERRIDES: options.overrides} if options.overrides else {}
+        files = {name: path.read_bytes() for name, path in read.items()}
         if key := options.key(study):
             files[KEY] = key
+        asked = replace(options, overrides=None, secret=None)
         with report_folder(target, force=options.force) as work:
-            name = f"{STUDY}/{study_path(job.study).name}"
-            asked = replace(options, overrides=None, secret=None)
-            report = client.submit(run_packed, files, name, asked, pure=False)
+            report = client.submit(run_packed, files, study.file.name, asked, pure=False)
             with zipfile.ZipFile(io.BytesIO(report.result())) as packed:
                 packed.extractall(work)
         return target
@@ -67,9 +64,5 @@ def run_packed(files: dict[str, bytes], study: str, options: Options) -> bytes:
         overrides = folder / OVERRIDES if OVERRIDES in files else None
         secret = Secret(folder / KEY) if KEY in files else None
         options = replace(options, overrides=overrides, secret=secret)
-        report = run_study(folder / study, folder / REPORT, options)
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(report.rglob("*")):
-                archive.write(path, path.relative_to(report))
-    return packed.getvalue()
+        report = run_study(folder / "study" / study, folder / "report", options)
+        return Path(shutil.make_archive(str(folder / "packed"), "zip", report)).read_bytes()

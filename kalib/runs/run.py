@@ -7,11 +7,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
 from kalib.errors import StudyError
@@ -67,7 +67,7 @@ def run_study(
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             with clock.step("statistics"):
-                from kalib.analysis import SEED, analyze
+                from kalib.analysis import analyze
                 from kalib.report.template import check_look
 
                 check_look(asked)
@@ -79,18 +79,15 @@ def run_study(
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
-        from kalib.report.page import build_page
-        from kalib.runs.leaks import refuse_leaks
-        from kalib.runs.outputs import overridden, write_outputs
-
         with clock.step("page"):
+            from kalib.report.page import build_page
+
             page = build_page(analysis, story, executed, work / "figures", __version__)
             (work / "index.html").write_text(page, encoding="utf-8")
-        source = provenance(inputs, asked.folder, overridden(analysis), SEED, clock.seconds)
-        write_outputs(analysis, story.figures, source, work, waves)
-        shutil.rmtree(work / STEPS)
-        shutil.rmtree(work / SCRATCH, ignore_errors=True)
+        _write_outputs(analysis, story, waves, inputs, work, clock)
         if key:
+            from kalib.runs.leaks import refuse_leaks
+
             refuse_leaks(work, clear_names(asked, options.overrides, key), [asked.file])
     return target
 
@@ -146,6 +143,21 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
         write_deck(analysis, story, work / "deck.pptx")
         (work / "visit-list.html").write_text(visit_page(analysis, story), encoding="utf-8")
     return story
+
+
+def _write_outputs(
+    analysis: Analysis, story: Story, waves: Waves | None, inputs: Mapping[str, Any], work: Path,
+    clock: _Clock,
+) -> None:  # fmt: skip
+    """What programs read; what the run itself needed goes."""
+    from kalib.analysis import SEED
+    from kalib.runs.outputs import overridden, write_outputs
+
+    folder = analysis.study.folder
+    source = provenance(inputs, folder, overridden(analysis), SEED, clock.seconds)
+    write_outputs(analysis, story.figures, source, work, waves)
+    shutil.rmtree(work / STEPS)
+    shutil.rmtree(work / SCRATCH, ignore_errors=True)
 
 
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
