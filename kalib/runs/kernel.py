@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 # What notebooks import, so that it is there when the first one begins.
-EARLY = ("kalib.analysis", "kalib.plots.figures", "kalib.report.page", "pandas.io.formats.style")
+EARLY = ("kalib.analysis", "kalib.plots", "pandas.io.formats.style")
 BACKEND = "module://matplotlib_inline.backend_inline"
 
 _first: dict[str, Any] | None = None  # settings as the first notebook found them
