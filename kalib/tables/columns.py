@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -132,7 +132,7 @@ def without_dirt(
         ids = frame[account]
         digits = ids.str.fullmatch(r"\d+")
         frame = frame.assign(**{account: ids.mask(digits, ids.str.zfill(dirt.id_width))})
-    table = table.holding(frame)
+    table = replace(table, frame=frame)
     totals, kept = _totals(table, account, figure, name, known)
     found.tell("total", table, "", totals)
     found.tell("total kept", table, account, kept)

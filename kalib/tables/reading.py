@@ -94,10 +94,6 @@ class TextTable:
         frame = self.frame[where].reset_index(drop=True)
         return replace(self, frame=frame, rows=self.rows[where])
 
-    def holding(self, frame: pd.DataFrame) -> TextTable:
-        """The table with other cells."""
-        return replace(self, frame=frame)
-
 
 @dataclass(frozen=True)
 class _Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from kalib.errors import StudyError
 from kalib.study.loading import read_study
 from kalib.tables.client import Tables
 from kalib.tables.tables import read_tables
+from kalib.tables.units import group_mix_ups
 
 
 def read(folder: Path) -> Tables:
@@ -171,3 +173,15 @@ def test_column_names_are_only_names(small_study: Path) -> None:
     text = file.read_text(encoding="utf-8").replace('["area"', f'["{quoted}"')
     file.write_text(text, encoding="utf-8")
     assert name in read(small_study).candidates.columns
+
+
+def test_units_of_thousands_of_groups_are_compared_in_no_time() -> None:
+    rng = np.random.default_rng(1)
+    ids = [str(i) for i in range(20_000)]
+    region = pd.Series(rng.integers(0, 2000, len(ids)).astype(str), index=ids)
+    figures = {f"x{j}": pd.Series(np.exp(rng.standard_normal(len(ids))), ids) for j in range(8)}
+    figures["x3"] *= np.where(region == "7", 1000, 1)
+    began = time.process_time()
+    found = group_mix_ups({"region": region}, figures)
+    assert time.process_time() - began < 5
+    assert [(name, group) for name, _, group in found] == [("x3", "7")]
