@@ -122,7 +122,7 @@ class Recipe(_Record):
     floor: float
     confidence: Fraction
     error: _Error
-    spread: _Spread | None
+    spread: _Spread | None = None  # older runs have none
     surveyed: Mapping[str, _Range | tuple[str, ...]]
     study: _Study
     run_cuts: RunCuts | None = None
