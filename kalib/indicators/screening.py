@@ -22,6 +22,7 @@ from kalib.words.catalogue import Message
 MISSING_MOST = 0.5
 # |r| above which two indicators carry the same information to three digits.
 SAME_CORRELATION = 0.999
+PRECEDENT, PRECEDENT_RANGES = 10.0, 2.0  # as a factor where logs are taken, in ranges elsewhere
 RARE_LEVEL = 4  # surveyed accounts a category needs before it can have its own coefficient
 
 
@@ -190,7 +191,25 @@ def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) ->
         new = _columns_of(name, screening.values[name], surveyed, logged)
         groups.append(tuple(range(len(columns), len(columns) + len(new))))
         columns += new
-    return Design(encode(screening.values, columns), tuple(columns), screening.kept, tuple(groups))
+    matrix = _bounded(encode(screening.values, columns), columns, surveyed)
+    return Design(matrix, tuple(columns), screening.kept, tuple(groups))
+
+
+def _bounded(matrix: np.ndarray, columns: Sequence[Column], surveyed: np.ndarray) -> np.ndarray:
+    """The design (N, p) without values that have no precedent.
+
+    Numbers end at ten times what was surveyed, or what 99 of 100 accounts have where that is more
+    (two ranges beyond, where no logs are taken): one entry of 9,999,999 decides no total.
+    """
+    for j, column in enumerate(columns):
+        if column.transform == "level" or not surveyed.any():
+            continue
+        values = matrix[:, j]
+        low, high = np.quantile(values, [0.01, 0.99])
+        low, high = min(low, values[surveyed].min()), max(high, values[surveyed].max())
+        reach = np.log(PRECEDENT) if column.transform == "log" else PRECEDENT_RANGES * (high - low)
+        matrix[:, j] = values.clip(low - reach, high + reach)
+    return matrix
 
 
 def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
