@@ -60,7 +60,14 @@ def write_page(accounts: int, folder: Path) -> Path:
     write_study(simulate_supermarkets(accounts), folder, "page")
     shutil.copy(ROOT / "data/fmcg-supermarkets/study.toml", folder)
     analysis = analyze(folder)
-    save_figures({"matrix": lambda: plots.matrix(analysis.matrix)}, {}, folder)
+    save_figures(
+        {
+            "matrix": lambda: plots.matrix(analysis.matrix),
+            "bridge": lambda: plots.bridge(analysis.plan),
+        },
+        {},
+        folder,
+    )
     page = folder / "index.html"
     page.write_text(build_page(analysis, tell_story(analysis), {}, folder, "1"), encoding="utf-8")
     return page

@@ -134,14 +134,6 @@ def axes_for(ax: Axes | None) -> Axes:
     return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
-def new_axes() -> Axes:
-    """Axes of a fresh figure at page size."""
-    return axes_for(None)
-
-
-apply_theme = set_theme
-
-
 def name_axes(ax: Axes, x: str, y: str = "") -> None:
     """What the axes show, with its unit."""
     ax.set(xlabel=x, ylabel=y)

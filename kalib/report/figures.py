@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from matplotlib.axes import Axes
 
 from kalib import plots
 from kalib.analysis import Analysis
@@ -13,10 +16,16 @@ from kalib.report.story import Story
 
 def draw_figures(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write every chart as PNG and SVG."""
-    fit, wallet, matrix, plan = analysis.fit, analysis.wallet, analysis.matrix, analysis.plan
     set_theme(analysis.study, story.words)
+    titles = {name: story.say(claim) for name, claim in story.charts.items()}
+    save_figures(charts(analysis, story), titles, folder)
+
+
+def charts(analysis: Analysis, story: Story) -> dict[str, Callable[[], Axes]]:
+    """Every chart by the name of its file."""
+    fit, wallet, matrix, plan = analysis.fit, analysis.wallet, analysis.matrix, analysis.plan
     steps = {story.words.say(key): amount for key, amount in story.bridge_steps.items()}
-    charts = {
+    return {
         "sizes": partial(plots.path, fit),
         "indicators": partial(plots.effects, fit),
         "partial-effects": partial(plots.partial_effects, fit),
@@ -32,5 +41,3 @@ def draw_figures(analysis: Analysis, story: Story, folder: Path) -> None:
         "bridge": partial(plots.waterfall, steps, story.words.say("target")),
         "targets": partial(plots.targets, plan),
     }
-    titles = {name: story.say(claim) for name, claim in story.charts.items()}
-    save_figures(charts, titles, folder)

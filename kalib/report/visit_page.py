@@ -51,10 +51,10 @@ def _sheet(name: str, accounts: pd.DataFrame, analysis: Analysis, words: Words) 
             "account": account,
             "name": row["name"] if row["name"] != account else "",
             "place": ", ".join(filter(None, (row["region"], row["segment"]))),
-            "potential": words.short(row["potential"]),
-            "sales": words.short(row["sales"]),
+            "potential": words.amount(row["potential"]),
+            "sales": words.amount(row["sales"]),
             "sow": words.percent(row["sow"]),
-            "lost": words.short(row["sales_lost"]),
+            "lost": words.amount(row["sales_lost"]),
             "weeks": weeks.get(account),
         }
         for account, row in accounts.iterrows()

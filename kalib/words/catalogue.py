@@ -173,8 +173,6 @@ class Words:
         small = 0 < abs(shown) < 9.95 and self.scale > 1
         return self.number(shown, 1 if small else 0)
 
-    short = amount
-
     def tick(self, value: float) -> str:
         """An amount at an axis, in the document's units, as short as it can be."""
         return format_decimal(value * self.unit()[0] / self.scale, "#,##0.###",

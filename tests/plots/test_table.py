@@ -82,4 +82,4 @@ def test_tables_speak_the_language_of_the_study(stores: Analysis) -> None:
         )
     )
     shown = cells(table(stores.plan.teams[["team", "people", "utilization"]])._repr_html_())
-    assert shown[:4] == ["团队", "人数", "时间利用率", "猎手"]
+    assert shown[:4] == ["团队", "人数", "时间利用率", "开拓型"]

@@ -24,7 +24,8 @@ READY = "html[data-ready]"
 def write_page(analysis: Analysis, folder: Path) -> Path:
     """The page with the committed notebooks as its appendix."""
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="5pt"><g/></svg>'
-    (folder / "matrix.svg").write_text(svg)
+    for name in ("matrix", "bridge"):
+        (folder / f"{name}.svg").write_text(svg)
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
     file = folder / "index.html"

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import matplotlib.pyplot as plt
 import pytest
@@ -21,7 +20,7 @@ from test_report import all_tables_of
 from kalib.analysis import Analysis
 from kalib.plots import set_theme
 from kalib.report import wave_tables
-from kalib.report.figures import draw_figures
+from kalib.report.figures import charts
 from kalib.report.story import tell_story
 from kalib.runs.execution import notebooks_of_run
 from kalib.waves.waves import Wave, compare_waves, read_wave
@@ -60,9 +59,7 @@ def read_by_the_client(analysis: Analysis) -> Iterator[str]:
     yield from map(story.say, claims)
     yield from (story.byline, story.period, story.draft, *(what for _, what in story.tiles))
     set_theme(analysis.study, story.words)
-    with mock.patch("kalib.report.figures.save_figures") as saved:
-        draw_figures(analysis, story, Path())
-    for draw in saved.call_args[0][0].values():
+    for draw in charts(analysis, story).values():
         yield from (text.get_text() for text in draw().figure.findobj(Text))
         plt.close("all")
 
