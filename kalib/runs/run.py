@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,9 @@ def run_study(
 
     with report_folder(target, fingerprint(inputs), force=options.force) as work, keep(work):
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
+        workbook = options.overrides
+        if key and workbook:
+            options = replace(options, overrides=_nameless(workbook, work / STEPS))
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             with clock.step("statistics"):
                 from kalib.analysis import analyze
@@ -88,8 +92,16 @@ def run_study(
         if key:
             from kalib.runs.leaks import refuse_leaks
 
-            refuse_leaks(work, clear_names(asked, options.overrides, key), [asked.file])
+            refuse_leaks(work, clear_names(asked, workbook, key), [asked.file])
     return target
+
+
+def _nameless(workbook: Path, steps: Path) -> Path:
+    """A copy of a workbook under a name that says nothing: notebooks show what they were given, and
+    notes the file they are about."""
+    copy = steps / f"overrides{workbook.suffix.lower()}"
+    shutil.copy2(workbook, copy)
+    return copy
 
 
 def _own_notebooks(study: Study, options: Options) -> list[Path]:
