@@ -22,8 +22,10 @@ POINTS = ("points",)  # fractions of which small parts count
 BEGIN = ("sow_", "p_attack", "p_defense", "p_maintenance", "p_watch", "share_", "r2")
 END = ("_sow", "_rate", "_probability", "_share", "_chance")
 # Columns whose entries are words of ours, not the client's.
-CODES = {"", "zone", "before", "after", "team", "change", "action", "potential_source", "kind",
-         "entry", "step", "key accounts", "test"}  # fmt: skip
+CODES = {
+    "", "verdict", "zone", "before", "after", "team", "change", "action", "potential_source",
+    "kind", "entry", "step", "key accounts", "test",
+}  # fmt: skip
 SAID = ("check", "meaning", "reason", "cause", "problem")  # sentences of ours
 BOOL, NUMBER = bool | np.bool_, int | float | np.integer | np.floating
 P_VALUES = ("p_value", "below_p")
@@ -106,8 +108,10 @@ def _cell(value: Any, column: str, percent: bool) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(words.label(part) for part in value)
     if isinstance(value, str):
-        said = column in SAID or isinstance(value, Message)
-        return words.column(value) if column in CODES else words.tell(value) if said else value
+        if column in CODES:
+            said = words.column(value)
+            return said if said != words.label(value) else words.word(value).replace("_", " ")
+        return words.tell(value) if column in SAID or isinstance(value, Message) else value
     if value is None or pd.isna(value):
         return "–"
     if isinstance(value, pd.Timestamp):
