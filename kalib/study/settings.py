@@ -189,16 +189,18 @@ class FormulaSettings(_Section):
 
 
 class SurveySettings(_Section):
-    """[survey]: how far answers can be believed. Checked; nothing is computed of it yet."""
+    """[survey]: how far answers can be believed."""
 
     error: Literal["auto"] | Annotated[Number, Field(ge=0, le=2)] = "auto"
-    """Standard error of an answer in logs, or "auto": learned where answers repeat."""
+    """Standard error of an answer in logs; answers are then weighed by it, drawn to the formula and
+    have an interval. "auto": answers stand as they are."""
     understated: Number = Field(default=0.0, ge=0, le=0.9)
-    """Fraction by which answers are known to fall short of the truth."""
+    """Fraction by which answers are known to fall short of the truth: each is divided by one less
+    the fraction."""
 
 
 class Market(_Section):
-    """[market]: what is known of the whole. Checked; nothing is computed of it yet."""
+    """[market]: what is known of the whole. Estimates are scaled to it."""
 
     total: Annotated[Number, Field(gt=0, le=MOST_AMOUNT)] | Header | None = None
     """Potential of all accounts together, currency a year, or a table's file: region, total."""

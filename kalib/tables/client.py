@@ -32,8 +32,10 @@ class Tables:
     year) by account, or None. visits: DataFrame (account, date, own, total[, visitor]) or None.
     notes: what was tolerated. All are in the order of the ids, so that the order of the client's
     rows, which `order` (N,) restores, changes no draw and no figure. rules: what the study says of
-    the candidates. overrides: potentials that field experts put in place of estimates. anonymous:
-    codes stand for names and ids.
+    the candidates. answer_error: standard error of an answer in logs. totals: Series of potential
+    by region, or of the whole market under "", None where it is not known; total_error: its
+    standard error, a fraction. overrides: potentials that field experts put in place of estimates.
+    anonymous: codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -43,6 +45,9 @@ class Tables:
     notes: tuple[Problem, ...]
     order: np.ndarray
     rules: Indicators
+    answer_error: float = 0.0
+    totals: pd.Series | None = None
+    total_error: float = 0.0
     overrides: Overrides = field(default_factory=no_overrides)
     anonymous: bool = False
 
@@ -66,6 +71,8 @@ def read_files(study: Study) -> Tables:
     if study.data.survey:
         known = _read_survey(study, ids, found)
     visits = _read_visits(study, ids, found) if study.data.visits else None
+    regions = accounts["region"] if accounts is not None else None
+    totals = _read_totals(study, regions, found)
     if known is not None and visits is None and not found.problems:
         count = int(known.values.notna().sum())
         if count < FEWEST_SURVEYED:
@@ -79,10 +86,17 @@ def read_files(study: Study) -> Tables:
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
     survey = known.values.dropna().sort_index() if known is not None else None
+    if survey is not None:
+        survey = survey / (1 - study.survey.understated)
     by_id = accounts.index.argsort(kind="stable")
     accounts, candidates = accounts.iloc[by_id], candidates.iloc[by_id]
     order, rules = np.argsort(by_id), study.indicators
-    return Tables(accounts, candidates, survey, visits, tuple(found.notes), order, rules)
+    error = study.survey.error
+    return Tables(
+        accounts, candidates, survey, visits, tuple(found.notes), order, rules,
+        answer_error=0.0 if error == "auto" else float(error),
+        totals=totals, total_error=study.market.error,
+    )  # fmt: skip
 
 
 def _read_accounts(
@@ -141,6 +155,26 @@ def _known(table: TextTable, column: str, ids: pd.Index, study: Study, found: Fi
     decimal = decimal_mark(table.frame)
     values = columns.amounts(table, column, "potential", decimal, found, study.data, blank=True)
     return _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), table, column)
+
+
+def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd.Series | None:
+    """What is known of the whole market, by region or under ""."""
+    total = study.market.total
+    if not isinstance(total, str):
+        return None if total is None else pd.Series({"": float(total)})
+    table = _open(study, total, ["region", "total"], [], found)
+    if table is None:
+        return None
+    columns.refuse_errors(table, found)
+    amounts = columns.amounts(
+        table, "total", "potential", decimal_mark(table.frame), found, study.data
+    ).to_numpy()
+    names = table.frame["region"].str.strip()
+    if regions is not None:
+        strange = ~names.isin(set(regions)) | names.duplicated()
+        said = pd.Series(np.where(strange, "is no region of the accounts, or stands twice", ""))
+        found.faults(table, "region", said, "Give each region of the accounts table once")
+    return pd.Series(amounts, index=names)
 
 
 def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.DataFrame | None:

@@ -48,7 +48,8 @@ def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = No
     (1200, 220)
     """
     data, folder = study.data, kept_in()
-    files = [study.folder / name for name in (data.accounts, data.survey, data.visits) if name]
+    names = (data.accounts, data.survey, data.visits, study.market.total)
+    files = [study.folder / name for name in names if isinstance(name, str)]
     stamps = [_stamp(file) for file in [*files, *([Path(overrides)] if overrides else [])]]
     if key and folder:
         folder.mkdir(parents=True, exist_ok=True)

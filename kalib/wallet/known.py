@@ -43,7 +43,7 @@ def known_potential(tables: Tables) -> Potential:
         parts.append(visits.frame[["potential", "log_sd"]])
     if survey is not None:
         answers = survey if visits is None else survey[~survey.index.isin(visits.frame.index)]
-        parts.append(pd.DataFrame({"potential": answers, "log_sd": 0.0}))
+        parts.append(pd.DataFrame({"potential": answers, "log_sd": tables.answer_error}))
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:
         raise StudyError(

@@ -19,6 +19,7 @@ from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.estimate import estimate
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.visit_list import below_market, counted_tails
+from kalib.wallet.whole import draw_to_total
 
 TOTAL_DRAWS, SEED = 400, 7
 ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
@@ -113,6 +114,12 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
     found = found.replaced(placed, Distribution.certain(point[placed]))
     loadings[np.isin(source, ("measured", "none"))] = 0.0
+    if tables.totals is not None:
+        free = ~np.isin(source, ("measured", "none"))
+        found, loadings = draw_to_total(
+            found, loadings, accounts, free, tables.totals, tables.total_error
+        )
+        point[free] = found.mean()[free]
     tail = (1 - confidence) / 2
     frame = frame.assign(**_with_intervals(point, found, tail, frame["sales"]))
     outside = outside_survey(fit, screening, measured) & (source != "measured")
