@@ -46,6 +46,8 @@ def clients_words(analysis: Analysis) -> set[str]:
         for name in frame.select_dtypes(["object", "str", "category"]):
             found |= {str(value) for value in frame[name].dropna().unique()}
     found |= {CHINESE.label(name) for name in analysis.study.indicators.candidates}
+    if analysis.measured is not None:
+        found |= set(analysis.measured.visitors["visitor"].astype(str))
     found |= {analysis.study.report.client, analysis.study.report.author}
     return found | {"potential", "sales"}  # names of the data's columns
 
