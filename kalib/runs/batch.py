@@ -102,8 +102,6 @@ def run_batch(
                 from kalib.runs.cluster import run_there
 
                 ended = run_there(scheduler, waiting, options, told)
-            elif len(waiting) == len(waiting[0]) == 1:
-                ended = [outcome(waiting[0][0], partial(_here, options, told))]
             else:
                 ended = _in_processes(waiting, options, jobs, told)
         done |= {outcome.study: outcome for outcome in ended}
@@ -173,7 +171,7 @@ def _here(options: Options, told: Told, job: Job) -> Path:
 
 def _in_processes(chains: Chains, options: Options, jobs: int, told: Told) -> list[Outcome]:
     """Run the studies in processes of their own, jobs at a time. One that dies takes its study with
-    it and no other."""
+    it and no other, and there is somebody left to say so: where memory ends, libzmq aborts."""
     stopped, slot, pools = Event(), local(), list[ProcessPoolExecutor]()
     context = multiprocessing.get_context("spawn")
 

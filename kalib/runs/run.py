@@ -64,6 +64,10 @@ def run_study(
     os.environ.setdefault("MPLCONFIGDIR", _fonts())
     from kalib.tables.tables import clear_names, read_tables
 
+    if asked.report.template or asked.report.logo:
+        from kalib.report.template import check_look
+
+        check_look(asked)
     with report_folder(target, fingerprint(inputs), force=options.force) as work, keep(work):
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
         workbook = options.overrides
@@ -72,9 +76,7 @@ def run_study(
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             with clock.step("statistics"):
                 from kalib.analysis import analyze
-                from kalib.report.template import check_look
 
-                check_look(asked)
                 analysis = analyze(
                     asked, work, overrides=options.overrides, key=key, before=earlier or ""
                 )
