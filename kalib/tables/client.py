@@ -34,8 +34,8 @@ class Tables:
     rows, which `order` (N,) restores, changes no draw and no figure. rules: what the study says of
     the candidates. answer_error: standard error of an answer in logs. totals: Series of potential
     by region, or of the whole market under "", None where it is not known; total_error: its
-    standard error, a fraction. overrides: potentials that field experts put in place of estimates.
-    anonymous: codes stand for names and ids.
+    standard error, a fraction. source: file that potentials come from. overrides: those that field
+    experts put in place of estimates. anonymous: codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -48,6 +48,7 @@ class Tables:
     answer_error: float = 0.0
     totals: pd.Series | None = None
     total_error: float = 0.0
+    source: str = ""
     overrides: Overrides = field(default_factory=no_overrides)
     anonymous: bool = False
 
@@ -96,6 +97,7 @@ def read_files(study: Study) -> Tables:
         accounts, candidates, survey, visits, tuple(found.notes), order, rules,
         answer_error=0.0 if error == "auto" else float(error),
         totals=totals, total_error=study.market.error,
+        source=study.data.visits or study.data.survey or study.data.accounts,
     )  # fmt: skip
 
 

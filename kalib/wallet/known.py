@@ -47,7 +47,7 @@ def known_potential(tables: Tables) -> Potential:
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:
         raise StudyError(
-            Problem(f"potential is known of {len(found)} accounts only",
+            Problem(f"potential is known of {len(found)} accounts only", file=tables.source,
                     remedy=f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator")
         )  # fmt: skip
     return Potential(found, visits)

@@ -63,8 +63,8 @@ def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
         assert fit.formula.to_json()["criterion"] == criterion
         axes = charts.path(fit)
         assert ("BIC" in axes.get_ylabel()) == (criterion == "bic")
-        shown = tables.best_of_size(analysis, words_of(analysis)).frame
-        assert ("unexplained out of sample" in shown) == (criterion != "bic")
+        shown = tables.best_of_size(analysis, words_of(analysis)).kinds
+        assert ("error" in shown) == (criterion != "bic")
     assert sizes["one-se"] <= sizes["cv"]
 
 
