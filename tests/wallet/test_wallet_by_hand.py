@@ -96,7 +96,8 @@ def screening() -> Screening:
     imputed.loc["a33", "area"] = imputed.loc["a34", "unused"] = True
     nothing = pd.DataFrame()
     sales, rules = pd.Series(dtype=float), Indicators(candidates=("area", "unused", "kind"))
-    return Screening(nothing, nothing, nothing, values, imputed, {}, sales, rules)
+    places = pd.DataFrame(index=IDS)
+    return Screening(nothing, nothing, nothing, values, imputed, {}, sales, places, rules)
 
 
 @cache
@@ -140,6 +141,7 @@ def estimated(
     tables = SimpleNamespace(
         accounts=accounts() if frame is None else frame,
         overrides=Overrides(TOLD) if told else no_overrides(),
+        totals=None,
     )
     verdict = SimpleNamespace(verdict="usable" if usable else "unusable", reasons=())
     asked = replace(fit(), settings=FormulaSettings(**settings))
