@@ -71,7 +71,8 @@ class Verdict:
 
     def to_json(self) -> Mapping[str, object]:
         """The content of verdict.json."""
-        return {**asdict(self), "reasons": list(self.reasons)}
+        checks = [{k: v for k, v in asdict(check).items() if k != "key"} for check in self.checks]
+        return {**asdict(self), "reasons": list(self.reasons), "checks": checks}
 
 
 @kept

@@ -46,7 +46,7 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
-            "holdout": False,
+            "holdout": False, "parent": "",
             "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
         index=pd.Index([f"a{i:02d}" for i in range(N)], name="account"),

@@ -110,7 +110,7 @@ def test_partial_residuals_are_those_of_the_fit(stores: Analysis) -> None:
 
 
 def test_pairs_and_correlation_show_what_they_are_given(stores: Analysis) -> None:
-    known = stores.screening.values.join(stores.potential, how="inner")
+    known = stores.screening.values.join(stores.potential.frame, how="inner")
     columns = ["floor_area_m2", "hours", "format", "potential"]
     assert plots.pairs(known, columns, color="format").axes.shape == (3, 3)
     frame = known[["floor_area_m2", "hours"]].corr("spearman")

