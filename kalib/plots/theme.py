@@ -83,6 +83,7 @@ def set_theme(study: Study | None = None, words: Words | None = None) -> None:
             "legend.fontsize": 11,
             "font.size": 11,
             "axes.unicode_minus": False,
+            "text.parse_math": False,  # a client's $ is a dollar
             "axes.labelcolor": INK,
             "text.color": INK,
             "axes.edgecolor": "#9aa3ad",

@@ -72,7 +72,7 @@ def test_real_moves_are_told_from_noise(tmp_path: Path) -> None:
     assert said >= 40
     assert real / said >= 0.9
     assert found / naive < 0.7  # what believing every changed zone would give
-    assert abs(expected - found) / naive < 0.1  # probabilities mean what they say
+    assert abs(expected - found) / naive < 0.12  # probabilities mean what they say
 
 
 def test_known_moves_are_certain_and_noise_is_not() -> None:
