@@ -58,11 +58,14 @@ def test_an_edited_cell_reaches_the_report_and_the_next_run(study: Path, tmp_pat
     assert done.exit_code == 0 and "study.toml seen anew" in (report / "index.html").read_text()
 
 
-def test_without_the_flag_they_are_named_and_left(study: Path, tmp_path: Path) -> None:
+def test_without_the_flag_they_are_named_and_left(
+    study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     done = call("run", study, "--out", tmp_path / "report")
+    said = capfd.readouterr().err  # of the run's own process
     assert done.exit_code == 0, done.stderr
-    assert "notebooks/01-indicators.ipynb, notebooks/20-mine.ipynb left" in done.stderr
-    assert "--own-notebooks" in done.stderr
+    assert "notebooks/01-indicators.ipynb, notebooks/20-mine.ipynb left" in said
+    assert "--own-notebooks" in said
     assert "an analyst" not in (tmp_path / "report/index.html").read_text()
     assert not any(name.startswith("notebooks/") for name in read_run(tmp_path / "report")["data"])
 
