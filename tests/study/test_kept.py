@@ -27,7 +27,8 @@ fit.results.summary()  # what is shown of a result must not change what follows
 verdict = kalib.judge(fit, kalib.check_formula(fit))
 wallet = kalib.estimate_wallets(tables, potential, fit, verdict)
 matrix = kalib.place(wallet, study.matrix)
-print(kalib.plan_sales(matrix, study).accounts["target_sales"].sum())
+attainment = kalib.attainment_since("", wallet.accounts, study)
+print(kalib.plan_sales(matrix, study, attainment).accounts["target_sales"].sum())
 """
 
 
