@@ -118,7 +118,8 @@ def failure(
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert done.stdout == "" and spot.strays() == [] and spot.hashes() == before
-    assert {path.name for path in spot.report.parent.iterdir()} == {"2026", *kept}
+    left = {path.name for path in spot.report.parent.iterdir()}
+    assert {"2026"} <= left <= {"2026", *kept}
     return only_message(done.stderr)
 
 
@@ -211,7 +212,9 @@ def test_read_only_folder(spot: Place, mounted: Callable[[str], None]) -> None:
 def test_no_memory(spot: Place) -> None:
     import resource
 
-    said = failure(spot, limit=(resource.RLIMIT_AS, 700_000_000))
+    # The process may end at once, as a killed one: what it began stays, hidden, for the next.
+    kept = (".2026.part", ".2026.lock")
+    said = failure(spot, limit=(resource.RLIMIT_AS, 700_000_000), kept=kept)
     assert re.search("memory; close other programs and run again$", said)
 
 
