@@ -118,6 +118,8 @@ def test_figures_and_the_kits_own_words_are_no_names(tmp_path: Path) -> None:
     (tmp_path / "cover.html").write_text(REP)
     (tmp_path / "study.toml").write_text(f'[report]\nauthor = "{REP}"\n')
     refuse_leaks(tmp_path, NAMES, [tmp_path / "study.toml"])
+    with pytest.raises(StudyError, match=r"cover\.html"):  # said by nobody else, it is a name
+        refuse_leaks(tmp_path, NAMES, [])
 
 
 def test_phrases_are_whole_words() -> None:
