@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import Problem, StudyError
-from kalib.plots.theme import INK, MARK, SOFT_INK, accent, tint
+from kalib.errors import Problem, StudyError, install
+from kalib.plots.theme import INK, MARK, SOFT_INK, accent, lacks_font, tint
 from kalib.study.settings import Study
 
 TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
@@ -25,7 +25,7 @@ SMALL = ("DATE", "FOOTER", "SLIDE_NUMBER", "HEADER")
 
 
 def check_look(study: Study) -> None:
-    """Refuse a template or a logo that can't be used, before anything is computed."""
+    """Refuse a template, a logo or a missing font, before anything is computed."""
     problems: list[Problem] = []
     if study.report.template:
         try:
@@ -34,6 +34,8 @@ def check_look(study: Study) -> None:
             problems += error.problems
     if study.report.logo:
         problems += _logo_problems(study.folder / study.report.logo)
+    if study.report.language == "zh" and lacks_font("客户份额"):
+        problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
     if problems:
         raise StudyError(problems)
 
