@@ -9,6 +9,7 @@ from typing import Any
 from kalib.errors import Problem, StudyError
 from kalib.scale.sources import Source, fetched
 from kalib.study.settings import MOST_AMOUNT
+from kalib.tables.words import MISSING, REFUSED
 
 # Ids of a larger table are compared for one in so many of them: what an export or a join doubles
 # is found, and 10 million rows are not sorted for it.
@@ -73,8 +74,6 @@ def ids_of(table: Any, asked: Asked) -> Any:
 
 def known_text(column: Any, missing: tuple[str, ...] = ()) -> Any:
     """A column as text without blanks around and with NULL where nothing is said."""
-    from kalib.tables.cells import MISSING  # with pandas, whose import takes a second
-
     trimmed = column.cast("string").strip()
     nothing = sorted(MISSING | {word.strip().lower() for word in missing})
     return trimmed.lower().isin(nothing).ifelse(None, trimmed)
@@ -143,8 +142,6 @@ def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
     more."""
     import ibis
 
-    from kalib.tables.columns import REFUSED
-
     number = ("is not a number", "Write plain numbers, with a point for decimals")
     message, remedy = number if key == "number" else REFUSED[key]
     cell = source.table[column].cast("string")
@@ -161,8 +158,6 @@ def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
 def _faulty_ids(source: Source, column: str, ids: Any, rows: int) -> Iterator[Problem]:
     """The problems of ids that are blank or stand in several rows."""
     import ibis
-
-    from kalib.tables.columns import REFUSED
 
     table = source.table.select(id=ids)
     if fetched(table.aggregate(n=table.id.count()))[0]["n"] < rows:

@@ -8,35 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-MISSING = {
-    "", "na", "n/a", "n.a.", "nan", "<na>", "nat", "null", "none", "-", "–", "—", "--", "#n/a",
-    "缺失",
-}  # fmt: skip
-FLAGS = {
-    **dict.fromkeys(("0", "0.0", "no", "n", "false", "f", "nein", "non", "否", "×"), False),
-    **dict.fromkeys(("1", "1.0", "yes", "y", "true", "t", "x", "ja", "oui", "是", "√", "✓"), True),
-}
-# Signs and codes that say the same currency; a column holds one of them.
-CURRENCIES = {
-    "€": "€|EUR", "$": r"US\$|\$|USD", "£": "£|GBP", "¥": "¥|CNY|RMB|人民币|元", "円": "円|JPY",
-    "₹": r"₹|INR|Rs\.?", "₩": "₩|KRW", "₽": "₽|RUB", "₺": "₺|TRY", "Fr.": r"CHF|Fr\.", "R$": "BRL",
-    "zł": "zł|PLN", "kr": "SEK|NOK|DKK|kr", "A$": "AUD", "C$": "CAD", "HK$": "HKD", "S$": "SGD",
-}  # fmt: skip
-# "m" is left out: it is a thousand, a million or a meter, as the writer's country has it.
-MULTIPLES = {
-    "千": 1e3, "k": 1e3, "万": 1e4, "lakh": 1e5, "mio": 1e6, "mln": 1e6, "crore": 1e7, "亿": 1e8,
-    "bn": 1e9,
-}  # fmt: skip
+from kalib.tables.words import MISSING, WORDS
+
 # One writing for what East Asian keyboards, typesetters and accounting programs write otherwise.
 PLAIN = str.maketrans("０１２３４５６７８９，．％－＋（）￥−’`\u00a0\u2007\u2009\u202f\u3000",
                       "0123456789,.%-+()¥-''     ")  # fmt: skip
+WORD = WORDS["cells"]
+FLAGS = dict.fromkeys(WORD["no"], False) | dict.fromkeys(WORD["yes"], True)
 EXCEL_DAY_0 = pd.Timestamp("1899-12-30")
 FIRST_DAY, LAST_DAY = pd.Timestamp("1990-01-01"), pd.Timestamp("2100-01-01")  # of visits
-DATE_FORMS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y",
-    "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d-%b-%Y",
-    "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "serial",
-)  # fmt: skip
 DATE_PARTS = {
     "%Y": r"\d{4}", "%y": r"\d\d", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%b": "[A-Za-z]{3}",
     "%B": "[A-Za-z]{3,9}",
@@ -137,7 +117,7 @@ def to_dates(cells: pd.Series) -> Parsed:
     words = pd.Series(names, dtype="str").str.strip()
     words = words.str.replace(r"\s*[年月]\s*", "-", regex=True)
     words = words.str.replace(r"日.*$|[T ]\s*\d{1,2}:\d\d.*$", "", regex=True)
-    read = {form: _days(words, form) for form in DATE_FORMS}
+    read = {form: _days(words, form) for form in WORD["dates"]}
     fits = {form: int(counts[days.notna()].sum()) for form, days in read.items()}
     best = max(fits, key=lambda form: fits[form])  # the first of equals
     days, open_ = read[best], pd.Series(False, index=words.index)
@@ -189,7 +169,7 @@ def _without_dress(rest: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
     rest = rest.copy()
     currency = pd.Series("", index=rest.index, dtype="str")
     factor = pd.Series(1.0, index=rest.index)
-    for name, marks in CURRENCIES.items():
+    for name, marks in WORD["currencies"].items():
         has = rest.str.contains(rf"^[-+(]?\s*(?:{marks})|(?:{marks})\s*\)?$", regex=True)
         if has.any():
             currency[has] = name
@@ -200,7 +180,7 @@ def _without_dress(rest: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
     share = rest.str.endswith("%")
     factor[share] = 0.01
     rest = rest.str.removesuffix("%").str.strip()
-    for unit, size in MULTIPLES.items():
+    for unit, size in WORD["multiples"].items():
         has = rest.str.lower().str.fullmatch(rf".*\d\s*{unit}\.?")
         factor[has] *= size
         rest[has] = rest[has].str.replace(rf"\s*{unit}\.?$", "", case=False, regex=True)

@@ -13,50 +13,13 @@ from kalib.errors import Problem
 from kalib.study.settings import MOST_AMOUNT, Data
 from kalib.tables.cells import EXCEL_ERROR, Parsed, is_missing, to_flags, to_numbers
 from kalib.tables.reading import TextTable, listed
+from kalib.tables.words import REFUSED, WORDS
 from kalib.words.catalogue import Message
 
 NUMERIC_SHARE = 0.8  # a column in which fewer cells are numbers is text
 LONGEST_TEXT = 255  # characters: what a spreadsheet still shows in one cell
 SINGLY = 3  # rows told one by one for one fault of one column; more are one line
-TOTALS = {
-    "total", "totals", "sum", "grand total", "subtotal", "sub total", "合计", "总计", "小计",
-    "总和", "gesamt", "summe", "gesamtsumme", "zwischensumme", "somme", "totale", "suma", "итого",
-}  # fmt: skip
-# What is wrong with a cell, and what to do: {} is filled where one row is told.
-REFUSED = {
-    "id blank": ("is blank", "Give every account an id"),
-    "id short": ("is an id that Excel has shortened",
-                 "Format the column as text and enter the ids again"),
-    "id double": ("stands in {} already",
-                  'Keep one row for each account, or set [data] duplicates = "first"'),
-    "id unknown": ("is not among the accounts", "Add it to the accounts, or correct the id"),
-    "id missing": ("the account's id is missing", "Write it again"),
-    "id above": ("stands above too", "Keep one row for each account"),
-    "visit blank": ("is blank", "Say which account was visited"),
-    "long": ("is too long a text", f"Shorten it to {LONGEST_TEXT} characters"),
-    "excel": ("is an error of Excel's", "Mend the formula in the spreadsheet"),
-    "sales blank": ("is blank", "Write 0 if it buys nothing from us"),
-    "sales below": ("is negative",
-                    'Sales are zero or more; [data] negative_sales = "zero" takes returns as 0'),
-    "units below": ("is negative", "Units are zero or more"),
-    "potential below": ("is not above zero",
-                        "Potential is above zero; leave it blank where unknown"),
-    "percent": ("is a percentage, no amount", "Write the amount itself"),
-    "large": ("is too large to be true", "Check its unit"),
-    "margin": ("is not a fraction", "Write 0.25 or 25%"),
-    "flag": ("is neither yes nor no", "Write 1 or 0"),
-    "reason": ("has no reason", "Say why the estimate is wrong"),
-}  # fmt: skip
-NOTED = {
-    "total": ("n_total", ""),
-    "total kept": ("n_total_kept", ""),
-    "double left": ("n_double", ""),
-    "returns": ("n_returns", ""),
-    "visit double": ("n_visit_double", ""),
-    "below sales": ("n_below_sales", "Ask again: it buys at least what it buys from us"),
-    "no potential": ("n_no_potential", "Write one, or clear the row"),
-    "no expert": ("n_no_expert", "Write the expert's name"),
-}
+TOTALS = set(WORDS["cells"]["totals"])
 
 
 @dataclass(frozen=True)
@@ -79,7 +42,7 @@ class Findings:
         if key in REFUSED:
             self._cells(self.problems, table, column, where, REFUSED[key], each)
         elif np.any(where):
-            said, remedy = NOTED[key]
+            said, remedy = WORDS["noted"][key]
             self._cells(self.notes, table, column, where, (Message(said), remedy), each)
 
     def faults(self, table: TextTable, column: str, faults: pd.Series, remedy: str) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from kalib.tables.cells import to_dates
 from kalib.tables.client import Tables
 from kalib.tables.roles import words_of_header
+from kalib.tables.words import WORDS
 from kalib.words.catalogue import Message
 
 # Rank correlation of practically a function: the strongest indicator of the shipped studies, staff
@@ -25,26 +26,10 @@ FEWEST_VALUES = 5  # different ones; three classes of each go together easily
 EXACT = 1 - 1e-9  # correlation of values that differ by rounding only
 MOSTLY = 0.95  # of the values
 LOOKED_AT = 5000  # accounts by whose correlation it is seen whether all are worth a look
-# Header words in English, German, French, Spanish and Chinese.
-NAMES = {
-    "answers": r"potential|total (sales|purchases)|bedarf|potentiel|achats totaux|potencial"
-    r"|compras totales|潜力|总采购|总销售",
-    "sales": r"(own|our|net) (sales|revenue)|eigenumsatz|unser umsatz|nos ventes|chiffre d'affaires"
-    r"|nuestras ventas|ventas propias|我方销售|本公司销售"
-    r"|(sales|revenue|turnover|umsatz|ventes|ventas|销售额?|销量).*(last|previous|prior|ly|py|vorjahr"
-    r"|précédente|precedente|dernière|derniere|anterior|pasado|去年|上年|(19|20)\d\d)"
-    r"|(last|previous|prior|ly|py|vorjahr\w*|去年|上年|(19|20)\d\d年?).*(sales|revenue|turnover|umsatz"
-    r"|ventes|ventas|销售|销量)",
-    "flag": r"\bka\b|key account|schlüsselkunde|schluesselkunde|grosskunde|großkunde|compte clé"
-    r"|compte cle|grand compte|cuenta clave|重点客户|大客户",
-    "rep": r"\brep\b|sales ?person|account manager|vertreter|aussendienst|außendienst"
-    r"|kundenbetreuer|représentant|representant|vendeur|vendedor|représentante|representante|业务员|销售代表",
-    "id": r"\bu?u?id$|(account|customer|client|store|outlet|shop) (no|nr|number|code|key)$"
-    r"|(kunden|filial|konto)(nummer|nr|code)$|(numéro|numero|code|código|codigo|n°)( de)? "
-    r"?(client|cliente|magasin|tienda)$|编号$|代码$|编码$",
-    "date": r"\bdate\b|datum|fecha|日期",
-    "postcode": r"\bzip\b|\bzip ?code|post ?code|postal|\bplz\b|postleitzahl|邮编|邮政编码",
-}
+# Patterns of headers by what such a column copies.
+NAMES = {kind: "|".join(words) for kind, words in WORDS["copies"].items()}
+AMOUNT, EARLIER = NAMES.pop("amount"), NAMES.pop("earlier")
+NAMES["sales"] += f"|({AMOUNT}).*({EARLIER})|({EARLIER}).*({AMOUNT})"
 
 
 def find_copies(tables: Tables, potential: pd.Series) -> dict[str, Message]:

@@ -7,10 +7,11 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
+from kalib.tables.words import REFUSED
 from kalib.words.catalogue import Message
 
 LARGEST = 1_000_000_000  # bytes; larger tables are scored where they lie, not read here
@@ -36,26 +38,6 @@ INVISIBLE = "[\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 MAGIC = {b"PK\x03\x04": "Excel", b"\xd0\xcf\x11\xe0": "Excel", b"PAR1": "Parquet"}
 SUFFIX = {"Excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "Parquet": (".parquet",)}
 CELL = re.compile(rb'<(?:\w+:)?c [^<>]*?\br="([A-Z]{1,3})(\d{1,7})"')
-# What a file can't be read for, and what to do.
-REFUSED = {
-    "large": ("{} more than is read into memory",
-              "Keep the columns and rows the study needs, or score it with kalib score"),
-    "far": ("a sheet reaches to row {:,} and column {:,}",
-            "Delete what stands far outside the table"),
-    "unreadable": ("can't be read ({})",
-                   "Open it and save it again as .xlsx, or as CSV in UTF-8"),
-    "empty": ("the file is empty", "Export it again"),
-    "no Parquet": ("is no Parquet file, though its name says so", "Export it again"),
-    "web page": ("is a web page or XML, no table",
-                 "Open it in a spreadsheet program and save it as .xlsx"),
-    "NUL": ("holds NUL bytes: it is damaged, or no table", "Export it again"),
-    "quote": ("a quotation mark is not closed, or stands inside a quoted cell",
-              'Write "" for a quotation mark inside a quoted cell'),
-    "ragged": ("{} cells under {} headers",
-               "Put quotes around a cell that holds the separator"),
-    "twice": ("the header stands twice", "Rename one of them"),
-    "nested": ("holds {}, not one figure or text a row", "Store it as text or number"),
-}  # fmt: skip
 
 
 def refusal(
@@ -95,18 +77,6 @@ class TextTable:
         return replace(self, frame=frame, rows=self.rows[where])
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Columns that are asked for, and those that are welcome; all, where none is asked for."""
-
-    wanted: tuple[str, ...] = ()
-    welcome: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.wanted, *self.welcome) if self.wanted else ()
-
-
 def read_text_table(
     path: Path, wanted: Sequence[str] = (), welcome: Sequence[str] = ()
 ) -> TextTable:
@@ -117,16 +87,16 @@ def read_text_table(
     can't be read, with every problem found.
     """
     notes: list[Problem] = []
-    asked = _Asked(tuple(wanted), tuple(welcome))
-    with _readable(path):
-        kind = _kind(path)
+    names = (*wanted, *welcome) if wanted else ()
+    with _readable(path) as kind:
         if kind != "CSV" and path.suffix.lower() not in SUFFIX[kind]:
             notes.append(Problem(Message("n_kind", kind=kind), path.name))
         if kind == "Parquet":
-            return _from_parquet(path, asked, notes)
-        if kind == "Excel":
-            return _from_rows(iter(_sheet_rows(path, asked, notes)), path.name, asked, notes)
-        return _from_rows(_csv_rows(path, notes), path.name, asked, notes)
+            table = _from_parquet(path, names)
+        else:
+            rows = _csv_rows(path, notes) if kind == "CSV" else _one_sheet(path, wanted, notes)
+            table = _from_rows(rows, path.name, wanted, names)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def read_every_table(path: Path) -> list[TextTable]:
@@ -134,18 +104,17 @@ def read_every_table(path: Path) -> list[TextTable]:
 
     Raises StudyError where there is none.
     """
-    if _kind(path) != "Excel":
-        return [read_text_table(path)]
     tables: list[TextTable] = []
     problems: list[Problem] = []
-    with _readable(path):
-        book, visible = _workbook(path)
-        sheets = {name: _cells(book, name, path.name) for name, seen in visible.items() if seen}
-        sheets = {name: rows for name, rows in sheets.items() if rows}
-    for name, rows in sheets.items():
+    with _readable(path) as kind:
+        if kind != "Excel":
+            return [read_text_table(path)]
+        sheets = {name: read() for name, visible, read in _sheets(path) if visible}
+        filled = {name: rows for name, rows in sheets.items() if rows}
+    for name, rows in filled.items():
         try:
-            table = _from_rows(iter(rows), path.name, _Asked(), [])
-            tables.append(replace(table, sheet=name if len(sheets) > 1 else ""))
+            table = _from_rows(iter(rows), path.name)
+            tables.append(replace(table, sheet=name if len(filled) > 1 else ""))
         except StudyError as error:
             problems += error.problems
     if not tables:
@@ -154,13 +123,15 @@ def read_every_table(path: Path) -> list[TextTable]:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Refuse a file that is too large, and tell what keeps another from being read."""
+def _readable(path: Path) -> Iterator[str]:
+    """The kind of a file by its content; refuses one that is too large or can't be read."""
     size = path.stat().st_size
     if size > LARGEST:
-        raise StudyError(refusal("large", path.name, f"its {size / 1e9:.1f} GB are"))
+        raise StudyError(refusal("too large", path.name, f"its {size / 1e9:.1f} GB are"))
     try:
-        yield
+        with path.open("rb") as file:
+            kind = MAGIC.get(file.read(4), "CSV")
+        yield kind
     except (StudyError, MemoryError):
         raise
     except Exception as error:
@@ -168,30 +139,23 @@ def _readable(path: Path) -> Iterator[None]:
         raise StudyError(refusal("unreadable", path.name, reason)) from error
 
 
-def _kind(path: Path) -> str:
-    """Excel, Parquet or CSV, by content."""
-    with path.open("rb") as file:
-        return MAGIC.get(file.read(4), "CSV")
-
-
 def _from_rows(
-    rows: Iterator[list[str]], file: str, asked: _Asked, notes: list[Problem]
+    rows: Iterator[list[str]], file: str, wanted: Sequence[str] = (), names: Sequence[str] = ()
 ) -> TextTable:
     """A table from rows whose header stands in one of the first."""
     top = list(islice(rows, TOP))
-    start = _header_row(top, asked.wanted)
-    names = [_plain(cell) for cell in top[start]] if top else []
-    width = max((i + 1 for i, name in enumerate(names) if name), default=0)
+    start = _header_row(top, wanted)
+    headers = [_plain(cell) for cell in top[start]] if top else []
+    width = max((i + 1 for i, name in enumerate(headers) if name), default=0)
     if width == 0:
         raise StudyError(refusal("empty", file))
+    notes = []
     if start and any(map(_filled, top[:start])):
         notes.append(Problem(Message("n_header", n=start + 1), file))
-    places = _places(names, file, asked, start + 1)
-    parts: list[pd.DataFrame] = []
-    numbers: list[int] = []
-    ragged: list[tuple[int, int]] = []
-    number, short = start + 1, 0
-    for block in _blocks(top[start + 1 :], rows):
+    places = _places(headers, file, names, start + 1)
+    rows = chain(top[start + 1 :], rows)
+    parts, numbers, ragged, number, short = [], [], [], start + 1, 0
+    while block := list(islice(rows, BLOCK)):
         kept = []
         for row in block:
             number += 1
@@ -204,19 +168,18 @@ def _from_rows(
                 kept.append([row[place] for place in places.values()])
                 numbers.append(number)
         if number > MOST_ROWS:
-            raise StudyError(refusal("large", file, f"its more than {MOST_ROWS:,} rows are"))
+            raise StudyError(refusal("too large", file, f"its more than {MOST_ROWS:,} rows are"))
         parts.append(pd.DataFrame(kept, columns=list(places), dtype="str"))
     if ragged:
-        told = [refusal("ragged", file, cells, width, row=row) for row, cells in ragged[:3]]
-        if len(ragged) > len(told):
-            message = listed(told[0].message, [row for row, _ in ragged[1:]])
-            told = [replace(told[0], message=message)]
-        raise StudyError(told)
+        (row_number, cells), more = ragged[0], [row for row, _ in ragged[1:]]
+        told = refusal("ragged", file, cells, width, row=row_number)
+        message = listed(told.message, more) if more else told.message
+        raise StudyError(replace(told, message=message))
     if short:
         notes.append(Problem(Message("n_short", n=short), file))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(places))
-    headers = tuple(name for name in names if name)
-    return TextTable(_inert(frame), file, np.array(numbers, dtype=int), headers, tuple(notes))
+    given = tuple(filter(None, headers))
+    return TextTable(_inert(frame), file, np.array(numbers, dtype=int), given, tuple(notes))
 
 
 def _header_row(top: list[list[str]], wanted: Collection[str]) -> int:
@@ -230,21 +193,14 @@ def _header_row(top: list[list[str]], wanted: Collection[str]) -> int:
     return next((i for i, count in enumerate(said) if count > min(1, usual - 1)), 0)
 
 
-def _places(names: list[str], file: str, asked: _Asked, row: int) -> dict[str, int]:
-    """Column -> its place, of the columns wanted or of all that have a name."""
-    spelling = {_plain(name): name for name in asked.names}
-    found = [name for name in names if name and (not spelling or name in spelling)]
-    double = sorted({name for name in found if found.count(name) > 1})
+def _places(headers: list[str], file: str, names: Sequence[str], row: int) -> dict[str, int]:
+    """Column -> its place, of the columns named, or of all that have a header."""
+    spelling = {_plain(name): name for name in names}
+    found = [header for header in headers if header and (not names or header in spelling)]
+    double = sorted({header for header in found if found.count(header) > 1})
     if double:
         raise StudyError([refusal("twice", file, column=name, row=row) for name in double])
-    return {spelling.get(name, name): names.index(name) for name in found}
-
-
-def _blocks(first: list[list[str]], rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    """All rows, some at a time."""
-    yield first
-    while block := list(islice(rows, BLOCK)):
-        yield block
+    return {spelling.get(header, header): headers.index(header) for header in found}
 
 
 def _filled(row: list[str]) -> bool:
@@ -271,10 +227,7 @@ def _inert(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _csv_rows(path: Path, notes: list[Problem]) -> Iterator[list[str]]:
-    """Rows of text, one for each row that a spreadsheet would show, blank ones too.
-
-    Raises StudyError, also while it is read, where the file is none or a quote is not closed.
-    """
+    """Rows of text, one for each row that a spreadsheet would show, blank ones too."""
     file, raw = path.name, path.read_bytes()
     if path.suffix.lower() in SUFFIX["Parquet"]:
         raise StudyError(refusal("no Parquet", file))
@@ -290,17 +243,12 @@ def _csv_rows(path: Path, notes: list[Problem]) -> Iterator[list[str]]:
     text = io.TextIOWrapper(io.BytesIO(raw), encoding=coding, newline="")
     separator = _separator(text.read(HEAD))
     text.seek(0)
-    return _split(text, separator, file)
-
-
-def _split(text: io.TextIOWrapper, separator: str, file: str) -> Iterator[list[str]]:
     csv.field_size_limit(LONGEST)
     number = 1
     try:
         for row in csv.reader(text, delimiter=separator, strict=True):
             # A cell that holds what looks like whole rows stands between two stray quotes.
-            broken = [cell for cell in row if "\n" in cell]
-            lines = [line for cell in broken for line in cell.splitlines()[1:]]
+            lines = [line for cell in row if "\n" in cell for line in cell.splitlines()[1:]]
             if any(line.count(separator) >= max(len(row) - 1, 2) for line in lines):
                 raise csv.Error
             yield row
@@ -339,8 +287,8 @@ def encoding_of(raw: bytes, file: str) -> str:
     high = re.findall(rb"[\x80-\xff]+", raw)
     paired = sum(len(run) for run in high if len(run) > 1)
     chinese = paired >= 0.5 * sum(map(len, high))
-    order = ["utf-8-sig", "gb18030", "cp1252"] if chinese else ["utf-8-sig", "cp1252", "gb18030"]
-    for coding in order:
+    order = ["gb18030", "cp1252"] if chinese else ["cp1252", "gb18030"]
+    for coding in ("utf-8-sig", *order):
         try:
             raw.decode(coding)
             return coding
@@ -349,36 +297,40 @@ def encoding_of(raw: bytes, file: str) -> str:
     return "latin-1"
 
 
-def _workbook(path: Path) -> tuple[Any, dict[str, bool]]:
-    """A workbook, not larger than is read, and whether each of its sheets is visible."""
+def _sheets(path: Path) -> list[tuple[str, bool, Callable[[], list[list[str]]]]]:
+    """Name of each sheet, whether it is visible, and what reads it; the visible ones first."""
     from python_calamine import CalamineWorkbook, SheetVisibleEnum
 
     _measure(path)
     book = CalamineWorkbook.from_path(path)
-    return book, {s.name: s.visible == SheetVisibleEnum.Visible for s in book.sheets_metadata}
+    sheets = [
+        (sheet.name, sheet.visible == SheetVisibleEnum.Visible,
+         partial(_cells, book, sheet.name, path.name))
+        for sheet in book.sheets_metadata
+    ]  # fmt: skip
+    return sorted(sheets, key=lambda sheet: not sheet[1])
 
 
-def _sheet_rows(path: Path, asked: _Asked, notes: list[Problem]) -> list[list[str]]:
+def _one_sheet(path: Path, wanted: Sequence[str], notes: list[Problem]) -> Iterator[list[str]]:
     """Rows of the sheet that holds the wanted columns, else of the first visible one."""
-    book, visible = _workbook(path)
+    sheets = _sheets(path)
     chosen, best = "", []
-    for name in sorted(visible, key=lambda sheet: not visible[sheet]):
-        if chosen and not visible[name]:
+    for name, visible, read in sheets:
+        if chosen and not visible:
             break
-        rows = _cells(book, name, path.name)
-        fits = bool(asked.wanted) and any(_has(row, asked.wanted) for row in rows[:TOP])
+        rows = read()
+        fits = bool(wanted) and any(_has(row, wanted) for row in rows[:TOP])
         if rows and (fits or not chosen):
             chosen, best = name, rows
         if fits:
             break
     if not chosen:
         raise StudyError(refusal("empty", path.name))
-    others = [name if seen else f"{name} (hidden)"
-              for name, seen in visible.items() if name != chosen]  # fmt: skip
+    others = [name if seen else f"{name} (hidden)" for name, seen, _ in sheets if name != chosen]
     if others:
         example = f"{chosen}, not {', '.join(others)}"
         notes.append(Problem("one sheet was read of several", path.name, example=example))
-    return best
+    return iter(best)
 
 
 def _cells(book: Any, name: str, file: str) -> list[list[str]]:
@@ -386,15 +338,15 @@ def _cells(book: Any, name: str, file: str) -> list[list[str]]:
     sheet = book.get_sheet_by_name(name)
     if sheet.total_height * sheet.total_width > MOST_CELLS:
         said = f"the {sheet.total_height:,} rows of its sheet {name} are"
-        raise StudyError(refusal("large", file, said))
-    rows = [[cell_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
+        raise StudyError(refusal("too large", file, said))
+    rows = [list(map(_cell_text, row)) for row in sheet.to_python(skip_empty_area=False)]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         for row in rows[top : bottom + 1]:
             row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
     return rows
 
 
-def cell_text(value: object) -> str:
+def _cell_text(value: object) -> str:
     """A cell's value as it would stand in a CSV file."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
@@ -414,7 +366,7 @@ def _measure(path: Path) -> None:
                 while chunk := part.read(CHUNK):
                     unpacked += len(chunk)
                     if unpacked > LARGEST:
-                        raise StudyError(refusal("large", path.name, "it unpacks to"))
+                        raise StudyError(refusal("too large", path.name, "it unpacks to"))
                     if not info.filename.startswith("xl/worksheets/"):
                         continue
                     for letters, digits in CELL.findall(rest + chunk):
@@ -426,28 +378,28 @@ def _measure(path: Path) -> None:
         raise StudyError(refusal("far", path.name, last_row, last_column))
 
 
-def _from_parquet(path: Path, asked: _Asked, notes: list[Problem]) -> TextTable:
+def _from_parquet(path: Path, names: Sequence[str]) -> TextTable:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         headers = tuple(file.schema_arrow.names)
-        wanted = {_plain(name) for name in asked.names}
-        names = [name for name in headers if not wanted or _plain(name) in wanted]
+        wanted = {_plain(name) for name in names}
+        chosen = [name for name in headers if not wanted or _plain(name) in wanted]
         rows = file.metadata.num_rows
         if rows > MOST_ROWS:
-            raise StudyError(refusal("large", path.name, f"its {rows:,} rows are"))
+            raise StudyError(refusal("too large", path.name, f"its {rows:,} rows are"))
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         parts = [group.column(j) for group in groups for j in range(group.num_columns)]
         size = sum(part.total_uncompressed_size for part in parts
-                   if part.path_in_schema.split(".")[0] in names)  # fmt: skip
+                   if part.path_in_schema.split(".")[0] in chosen)  # fmt: skip
         if size > LARGEST:
-            raise StudyError(refusal("large", path.name, f"it unpacks to {size / 1e9:.1f} GB,"))
-        table = file.read(columns=names)
+            raise StudyError(refusal("too large", path.name, f"it unpacks to {size / 1e9:.1f} GB,"))
+        table = file.read(columns=chosen)
     problems: list[Problem] = []
     cells: dict[str, pd.Series] = {}
-    for name, place in _places([_plain(name) for name in names], path.name, asked, 1).items():
+    for name, place in _places([_plain(name) for name in chosen], path.name, names, 1).items():
         column = table.column(place)
         try:
             text = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype("str")
@@ -458,6 +410,6 @@ def _from_parquet(path: Path, asked: _Asked, notes: list[Problem]) -> TextTable:
             problems.append(refusal("nested", path.name, column.type, column=name))
     if problems:
         raise StudyError(problems)
-    frame = pd.DataFrame(cells)
-    table = TextTable(_inert(frame), path.name, np.arange(2, len(frame) + 2), headers, tuple(notes))
-    return table.keep((table.frame != "").any(axis=1).to_numpy())
+    frame = _inert(pd.DataFrame(cells))
+    read = TextTable(frame, path.name, np.arange(2, len(frame) + 2), headers)
+    return read.keep((frame != "").any(axis=1).to_numpy())
