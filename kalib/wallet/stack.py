@@ -15,6 +15,7 @@ FREEDOM = 6.0
 T_SCALE = 0.8753  # that fits a standard normal best: where errors are normal, nothing is stretched
 T_CONSTANT = lgamma((FREEDOM + 1) / 2) - lgamma(FREEDOM / 2) - log(FREEDOM * pi) / 2 - log(T_SCALE)
 LEAST_WEIGHT = 0.02  # below it a part is left out
+NARROWEST = 0.2  # of a part's usual width
 MOST_STRETCH = 1.0  # of the log of the width
 # So many surveyed accounts that buy all from us make "all" an answer of its own.
 FEWEST_FULL = 3
@@ -115,7 +116,7 @@ def _log_scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log density (n,) of log potential, given that it is not below log sales, and its derivatives
     by the stack's middle and width."""
-    from scipy.special import log_ndtr
+    from scipy.special import stdtr
 
     middle, own = weights @ middles, stretch * (weights @ widths)
     width = np.sqrt(own**2 + known.variance)
@@ -126,10 +127,12 @@ def _log_scores(
     # What lies below sales is left out, or put on them: then nothing is left out. An answer below
     # them is a fault of the answer.
     heard = (known.sales > 0) & (known.sales <= known.potential) & (not known.full)
-    above = np.where(heard, middle - np.log(np.where(heard, known.sales, 1.0)), 0.0) / width
-    chance = log_ndtr(above)
-    rate = heard * np.exp(-(above**2) / 2 - chance) / np.sqrt(2 * np.pi)
-    density, by_middle = density - heard * chance, by_middle - rate / width
+    scale = width * T_SCALE
+    above = np.where(heard, middle - np.log(np.where(heard, known.sales, 1.0)), 0.0) / scale
+    chance = np.maximum(stdtr(FREEDOM, above), 1e-300)
+    at = T_CONSTANT + log(T_SCALE) - (FREEDOM + 1) / 2 * np.log1p(above**2 / FREEDOM)
+    rate = heard * np.exp(at) / chance
+    density, by_middle = density - heard * np.log(chance), by_middle - rate / scale
     by_width = by_width + rate * above / width
     return density, by_middle, by_width * own / width
 
@@ -137,7 +140,9 @@ def _log_scores(
 def _middles(parts: Sequence[Distribution]) -> tuple[np.ndarray, np.ndarray]:
     """Medians and spreads (K, n) of log potential."""
     middle = np.array([np.log(part.quantile(0.5)) for part in parts])
-    return middle, np.array([part.log_spread() for part in parts])
+    width = np.array([part.log_spread() for part in parts])
+    # All of a linear formula's values of an account may lie on its floor: that is no certainty.
+    return middle, np.maximum(width, NARROWEST * np.median(width, axis=1, keepdims=True))
 
 
 def _softmax(point: np.ndarray) -> np.ndarray:
