@@ -15,6 +15,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.errors import Problem, StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
+from kalib.plan.proof import Reading, read_proof
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Cut, MatrixSettings
 from kalib.waves.drift import NO_DRIFT, Drift, log_mean, measure_drift, split_share_change
@@ -35,7 +36,8 @@ class Wave:
     accounts: as accounts.csv, by account; learned: by account observed potential, error of the
     formula (standardized, out of fold), mean and sd of log potential, prior_mean and prior_sd by
     the formula alone, loadings of what accounts' errors share, and the indicators; settings: of
-    the matrix; currency: unit of sales and potential, "" where the study does not say.
+    the matrix; currency: unit of sales and potential, "" where the study does not say; holdout:
+    the fraction of the attack list that was to be left as it is.
     """
 
     period: str
@@ -45,6 +47,7 @@ class Wave:
     learned: pd.DataFrame
     market_share: float
     settings: MatrixSettings
+    holdout: float = 0.0
 
     @classmethod
     def of(cls, analysis: Analysis) -> Wave:
@@ -52,7 +55,7 @@ class Wave:
         return cls(
             analysis.study.period, analysis.study.currency, analysis.plan.accounts,
             analysis.fit.formula, learned_from(analysis), analysis.matrix.market_share,
-            analysis.study.matrix,
+            analysis.study.matrix, analysis.study.proof.holdout,
         )  # fmt: skip
 
     @classmethod
@@ -71,12 +74,13 @@ class Wave:
                 Problem("there is no finished run here", file=str(run), remedy=remedy)
             ) from error
         accounts = table.astype({"account": "str"}).set_index("account")
-        share, matrix = summary["market_share"], dict(about["parameters"]["matrix"])
+        asked = about["parameters"]
+        share, matrix = summary["market_share"], dict(asked["matrix"])
         matrix["potential_cut"] = Cut(**matrix["potential_cut"])
         return cls(
-            about["period"], about["parameters"]["study"]["currency"], accounts,
+            about["period"], asked["study"]["currency"], accounts,
             Formula.from_json(formula), learned, float("nan") if share is None else share,
-            MatrixSettings.model_validate(matrix),
+            MatrixSettings.model_validate(matrix), asked.get("proof", {}).get("holdout", 0.0),
         )  # fmt: skip
 
     def indicators(self, accounts: pd.Index) -> pd.DataFrame:
@@ -107,8 +111,11 @@ class Waves:
     transitions: DataFrame (4, 4), accounts by zone before (rows) and after (columns). drift:
     whether the formula changed. share: market share before and after and its change in natural
     logs, split exactly, see `split_share_change`. turnover: key accounts kept, gained, lost.
-    targets: DataFrame by zone (accounts, target_sales, sales, attained). persistence: correlation
-    of the formula's errors from wave to wave, None where too few accounts were surveyed twice.
+    targets: DataFrame by zone (accounts, target_sales, sales, attained). ledger: DataFrame (by,
+    group, accounts, asked, came: growth, currency a year), what the accounts that were asked for
+    growth brought, by zone, by action and by the rep of the wave before. proof: what the holdout of
+    the wave before says, None without one. persistence: correlation of the formula's errors from
+    wave to wave, None where too few accounts were surveyed twice.
     """
 
     periods: tuple[str, str]
@@ -118,6 +125,8 @@ class Waves:
     share: Mapping[str, float]
     turnover: Mapping[str, int]
     targets: pd.DataFrame
+    ledger: pd.DataFrame
+    proof: Reading | None
     persistence: float | None
 
     @property
@@ -153,6 +162,8 @@ class Waves:
             "formula": self.drift.terms.to_dict(orient="records"),
             "chow": self.drift.tests.to_dict(orient="records"),
             "targets": self.targets.reset_index().to_dict(orient="records"),
+            "ledger": self.ledger.to_dict(orient="records"),
+            "proof": None if self.proof is None else self.proof.to_json(),
             "moves": self.moves.reset_index().to_dict(orient="records"),
         }
 
@@ -267,6 +278,8 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
         ),
         turnover={"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)},
         targets=_targets_met(first, second),
+        ledger=_ledger(first, second),
+        proof=read_proof(first, second["sales"], before.holdout) if before.holdout else None,
         persistence=rho,
     )  # fmt: skip
 
@@ -342,6 +355,19 @@ def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
                          "sales": second["sales"]})  # fmt: skip
     met = each.groupby(first["zone"]).sum().reindex(list(ZONES), fill_value=0)
     return met.assign(attained=met["sales"] / met["target_sales"].where(met["target_sales"] > 0))
+
+
+def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """What was asked of each group of accounts, and what came (`Waves.ledger`)."""
+    asked = first[first["target_growth"] > 0]
+    each = asked.assign(came=second["sales"] - first["sales"], asked=asked["target_growth"])
+    parts = [
+        each.groupby(by)[["asked", "came"]].sum().assign(accounts=each.groupby(by).size(), by=by)
+        for by in ("zone", "action", "rep")
+        if by in each
+    ]
+    found = pd.concat(parts).rename_axis("group").reset_index()
+    return found[["by", "group", "accounts", "asked", "came"]]
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ from kalib.datasets.waves import simulate_pair
 from kalib.errors import StudyError
 from kalib.formula.formula import Formula, Term
 from kalib.indicators.screening import Column
+from kalib.plan.proof import hold_out
 from kalib.report.document import write_document
 from kalib.report.figures import draw_figures
 from kalib.report.story import tell_story
@@ -260,3 +261,26 @@ def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> No
     write_document(analysis, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert "What moved market share" in text and "Has the formula changed?" in text
+
+
+def test_ledger_holds_what_was_asked_and_what_came(shipped: Waves) -> None:
+    """Each grouping tells of the same accounts: its sums are those of all that were asked."""
+    sums = shipped.ledger.groupby("by")[["accounts", "asked", "came"]].sum()
+    assert set(sums.index) == {"zone", "action", "rep"}
+    assert np.ptp(sums.to_numpy(), axis=0) == pytest.approx([0, 0, 0], abs=0.05)
+    assert 0 < sums["came"].iloc[0] < 0.2 * sums["asked"].iloc[0]
+
+
+def test_holdout_of_the_wave_before_is_read(pair: tuple[Wave, Wave]) -> None:
+    """Accounts that were attacked sell a tenth of their potential more: the proof says so."""
+    before, after = pair
+    attack = before.accounts["attack_rank"].notna()
+    held = hold_out(before.accounts["attack_rank"], 0.2)
+    earlier = replace(before, accounts=before.accounts.assign(holdout=held), holdout=0.2)
+    sales = earlier.accounts["sales"] + 0.1 * earlier.accounts["potential"] * (attack & ~held)
+    later = replace(
+        after, accounts=after.accounts.assign(sales=sales.reindex(after.accounts.index))
+    )
+    proof = compare_waves(earlier, later).proof
+    assert proof is not None and proof.claimed
+    assert proof.difference == pytest.approx(0.1, abs=1e-9)
