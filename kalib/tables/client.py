@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
 from kalib.study.settings import Indicators, Study
-from kalib.tables import columns, units
-from kalib.tables.cells import decimal_mark, to_dates
-from kalib.tables.columns import Findings
+from kalib.tables import units
+from kalib.tables.cells import decimal_mark
+from kalib.tables.columns import Columns, Findings
 from kalib.tables.overrides import Overrides, no_overrides
-from kalib.tables.reading import TextTable, read_text_table
+from kalib.tables.reading import read_text_table
 
 FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
@@ -53,49 +54,41 @@ class Tables:
     anonymous: bool = False
 
 
-@dataclass(frozen=True)
-class _Known:
-    """Potential as it was read: values (currency a year, NaN where blank) by account, and the
-    table and column that they stand in."""
+class _Known(NamedTuple):
+    """Potential as it was read: values (currency a year, NaN where blank) by account, and where."""
 
     values: pd.Series
-    table: TextTable
+    read: Columns
     column: str
 
 
 def read_files(study: Study) -> Tables:
     """Read all tables of a study, overrides aside. Raises StudyError with every problem."""
     found = Findings()
-    read = _read_accounts(study, found)
-    accounts, candidates, known = read or (None, None, None)
-    ids = accounts.index if accounts is not None else None
+    accounts, candidates, known = _read_accounts(study, found)
+    ids = None if accounts is None else accounts.index
     if study.data.survey:
         known = _read_survey(study, ids, found)
-    visits = _read_visits(study, ids, found) if study.data.visits else None
-    regions = accounts["region"] if accounts is not None else None
-    totals = _read_totals(study, regions, found)
-    if known is not None and visits is None and not found.problems:
+    visits = _read_visits(study, ids, found)
+    totals = _read_totals(study, None if accounts is None else accounts["region"], found)
+    if known and visits is None and not found.problems:
         count = int(known.values.notna().sum())
         if count < FEWEST_SURVEYED:
             remedy = f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator"
-            found.problems.append(
-                Problem(f"potential is known of {count} accounts only", known.table.file,
-                        remedy=remedy)
-            )  # fmt: skip
+            message = f"potential is known of {count} accounts only"
+            found.problems.append(Problem(message, known.read.table.file, remedy=remedy))
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
-    survey = known.values.dropna().sort_index() if known is not None else None
+    survey = known.values.dropna().sort_index() if known else None
     if survey is not None:
         survey = survey / (1 - study.survey.understated)
     by_id = accounts.index.argsort(kind="stable")
-    accounts, candidates = accounts.iloc[by_id], candidates.iloc[by_id]
-    order, rules = np.argsort(by_id), study.indicators
     error = study.survey.error
     return Tables(
-        accounts, candidates, survey, visits, tuple(found.notes), order, rules,
-        answer_error=0.0 if error == "auto" else float(error),
+        accounts.iloc[by_id], candidates.iloc[by_id], survey, visits, tuple(found.notes),
+        np.argsort(by_id), study.indicators, answer_error=0.0 if error == "auto" else float(error),
         totals=totals, total_error=study.market.error,
         source=study.data.visits or study.data.survey or study.data.accounts,
     )  # fmt: skip
@@ -103,60 +96,51 @@ def read_files(study: Study) -> Tables:
 
 def _read_accounts(
     study: Study, found: Findings
-) -> tuple[pd.DataFrame, pd.DataFrame, _Known | None] | None:
+) -> tuple[pd.DataFrame, pd.DataFrame, _Known | None] | tuple[None, None, None]:
     names, dirt = study.columns, study.data
     own_potential = names.potential if not dirt.survey else None
     wanted = [
         names.account, names.sales, *(getattr(names, term) for term in TEXTS), names.current_ka,
         names.margin, own_potential if not dirt.visits else None, *study.indicators.candidates,
     ]  # fmt: skip
-    table = _open(study, dirt.accounts, wanted, [own_potential], found)
-    if table is None:
-        return None
-    table = columns.without_dirt(
-        table, names.account, dirt, found, figure=names.sales, name=names.name or ""
-    )
-    columns.refuse_errors(table, found)
-    decimal = decimal_mark(table.frame)
-    table, ids = columns.identify(table, names.account, dirt, found)
+    read = _open(study, dirt.accounts, wanted, [own_potential], found)
+    if read is None:
+        return None, None, None
+    read.clean(names.account, names.sales, names.name or "")
+    ids = read.identify(names.account)
     frame = pd.DataFrame(index=ids)
     for term in TEXTS:
-        frame[term] = columns.texts(table, getattr(names, term), found)
+        frame[term] = read.texts(getattr(names, term) or "")
     frame["name"] = frame["name"].where(frame["name"] != "", ids.to_numpy())
-    sales = columns.amounts(table, names.sales, "sales", decimal, found, dirt).to_numpy()
+    sales = read.amounts(names.sales, "sales").to_numpy()
     frame["sales"], frame["returns"] = np.where(sales < 0, 0.0, sales), sales < 0
     if len(sales) and (sales == 0).all():
         remedy = "Give what each account buys from us"
-        found.problems.append(Problem("all sales are zero", table.file, names.sales, remedy=remedy))
-    frame["current_ka"] = columns.flags(table, names.current_ka, found)
-    frame["margin"] = columns.margins(table, names.margin, decimal, found)
-    candidates = pd.DataFrame(
-        {n: columns.indicator(table, n, decimal, found) for n in study.indicators.candidates},
-        index=ids,
-    )
-    known = None
-    if own_potential and own_potential in table.frame:
-        known = _known(table, own_potential, ids, study, found)
-    return frame, candidates, known
+        place = read.table.file, names.sales
+        found.problems.append(Problem("all sales are zero", *place, remedy=remedy))
+    frame["current_ka"] = read.flags(names.current_ka or "")
+    frame["margin"] = read.margins(names.margin or "")
+    candidates = {name: read.indicator(name) for name in study.indicators.candidates}
+    there = own_potential and own_potential in read.frame
+    known = _known(read, own_potential, ids) if own_potential and there else None
+    return frame, pd.DataFrame(candidates, index=ids), known
 
 
 def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known | None:
     account, column = study.columns.account, str(study.columns.potential)
-    table = _open(study, str(study.data.survey), [account, column], [], found)
-    if table is None:
+    read = _open(study, str(study.data.survey), [account, column], [], found)
+    if read is None:
         return None
-    table = columns.without_dirt(table, account, study.data, found, figure=column, known=ids)
-    columns.refuse_errors(table, found)
-    table, own = columns.identify(table, account, study.data, found)
+    read.clean(account, column, known=ids)
+    own = read.identify(account)
     if ids is not None:
-        columns.refuse_unknown(table, account, ids, study.data.accounts, found)
-    return _known(table, column, own, study, found)
+        read.refuse_unknown(account, ids, study.data.accounts)
+    return _known(read, column, own)
 
 
-def _known(table: TextTable, column: str, ids: pd.Index, study: Study, found: Findings) -> _Known:
-    decimal = decimal_mark(table.frame)
-    values = columns.amounts(table, column, "potential", decimal, found, study.data, blank=True)
-    return _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), table, column)
+def _known(read: Columns, column: str, ids: pd.Index) -> _Known:
+    values = read.amounts(column, "potential", blank=True)
+    return _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), read, column)
 
 
 def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd.Series | None:
@@ -164,46 +148,43 @@ def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd
     total = study.market.total
     if not isinstance(total, str):
         return None if total is None else pd.Series({"": float(total)})
-    table = _open(study, total, ["region", "total"], [], found)
-    if table is None:
+    read = _open(study, total, ["region", "total"], [], found)
+    if read is None:
         return None
-    columns.refuse_errors(table, found)
-    amounts = columns.amounts(
-        table, "total", "potential", decimal_mark(table.frame), found, study.data
-    ).to_numpy()
-    names = table.frame["region"].str.strip()
+    read.refuse_errors()
+    amounts, names = read.amounts("total", "potential").to_numpy(), read.frame["region"]
     if regions is not None:
+        message = "is no region of the accounts, or stands twice"
         strange = ~names.isin(set(regions)) | names.duplicated()
-        said = pd.Series(np.where(strange, "is no region of the accounts, or stands twice", ""))
-        found.faults(table, "region", said, "Give each region of the accounts table once")
+        read.refuse(message, "Give each region of the accounts table once", "region", strange)
     return pd.Series(amounts, index=names)
 
 
 def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.DataFrame | None:
-    section = study.visits
-    assert section is not None  # read_study refuses a visits table without its section
-    wanted = [section.account, section.date, section.own, section.total]
-    table = _open(study, str(study.data.visits), wanted, [VISITOR], found)
-    if table is None:
+    names = study.visits
+    if names is None or not study.data.visits:
         return None
-    table = columns.without_dirt(table, section.account, study.data, found, known=ids)
-    columns.refuse_errors(table, found)
-    twice = table.frame.duplicated()
-    found.tell("visit double", table, section.account, twice)
-    table = table.keep(~twice.to_numpy())
+    wanted = [names.account, names.date, names.own, names.total]
+    read = _open(study, study.data.visits, wanted, [VISITOR], found)
+    if read is None:
+        return None
+    read.clean(names.account, known=ids)
+    read.drop_double(names.account)
     if ids is not None:
-        columns.refuse_unknown(table, section.account, ids, study.data.accounts, found)
-    found.tell("visit blank", table, section.account, table.frame[section.account] == "")
-    dates = to_dates(table.frame[section.date])
-    found.faults(table, section.date, dates.faults, "Write all dates as 2026-03-31")
-    decimal = decimal_mark(table.frame[[section.own, section.total]])
-    frame = pd.DataFrame({"account": table.frame[section.account], "date": dates.values})
-    for term, column in (("own", section.own), ("total", section.total)):
-        frame[term] = columns.amounts(
-            table, column, "units", decimal, found, study.data, blank=True
-        )
-    if VISITOR in table.frame:
-        frame[VISITOR] = table.frame[VISITOR]
+        read.refuse_unknown(names.account, ids, study.data.accounts)
+    read.tell("visit blank", names.account, read.frame[names.account] == "")
+    dates = read.dates(names.date)
+    read.decimal = decimal_mark(read.frame[[names.own, names.total]])  # days have points, too
+    frame = pd.DataFrame(
+        {
+            "account": read.frame[names.account],
+            "date": dates,
+            "own": read.amounts(names.own, "units", blank=True),
+            "total": read.amounts(names.total, "units", blank=True),
+        }
+    )
+    if VISITOR in read.frame:
+        frame[VISITOR] = read.frame[VISITOR]
     frame = frame.dropna(subset=["own", "total"])
     return frame.sort_values(["account", "date"], kind="stable", ignore_index=True)
 
@@ -214,10 +195,10 @@ def _open(
     wanted: Iterable[str | None],
     welcome: Iterable[str | None],
     found: Findings,
-) -> TextTable | None:
+) -> Columns | None:
     """The table with its wanted columns, and the welcome ones it has; None where it can't be read
     or lacks a wanted one (the problems say which)."""
-    needed = list(dict.fromkeys(name for name in wanted if name))
+    needed = list(dict.fromkeys(filter(None, wanted)))
     others = [name for name in welcome if name and name not in needed]
     try:
         table = read_text_table(study.folder / file, needed, others)
@@ -231,7 +212,7 @@ def _open(
     if len(table.frame) == 0 and not lacking:
         told.append(Problem("the table has no rows", table.file, remedy="Export it again"))
     found.problems.extend(told)
-    return None if told else table
+    return None if told else Columns(table, found, study.data)
 
 
 def _compare(
@@ -242,26 +223,22 @@ def _compare(
     found: Findings,
 ) -> None:
     """What only shows when figures are set against each other: units, and the impossible."""
-    groups = {
-        str(column): accounts[term]
-        for term in ("region", "segment")
-        if (column := getattr(study.columns, term))
-    }
+    terms = {getattr(study.columns, term): term for term in ("region", "segment")}
+    groups = {column: accounts[term] for column, term in terms.items() if column}
     files = {study.columns.sales: study.data.accounts}
     figures: dict[str, pd.Series] = {study.columns.sales: accounts["sales"]}
-    if known is not None:
-        files[known.column] = known.table.file
+    if known:
+        files[known.column] = file = known.read.table.file
         figures[known.column] = known.values.dropna()
         own = accounts["sales"].reindex(known.values.index)
         told = units.impossible(figures[known.column], own[known.values.notna()], groups)
         if told:
             remedy = "Give sales and potential in one unit and both for a year"
-            found.problems.append(
-                Problem(told[0], known.table.file, known.column, remedy=remedy, example=told[1])
-            )
+            place = file, known.column
+            found.problems.append(Problem(told[0], *place, remedy=remedy, example=told[1]))
         else:
             below = (known.values < own).to_numpy()
-            found.tell("below sales", known.table, known.column, below, own.map("{:,.0f}".format))
+            known.read.tell("below sales", known.column, below, own.map("{:,.0f}".format))
     remedy = "Give the whole column in one unit"
     mixed = units.group_mix_ups(groups, {**figures, **candidates.select_dtypes("number")})
     for column, sentence, group in mixed:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem
 from kalib.study.settings import MOST_AMOUNT, Data
-from kalib.tables.cells import EXCEL_ERROR, Parsed, is_missing, to_flags, to_numbers
+from kalib.tables.cells import (
+    EXCEL_ERROR,
+    Parsed,
+    decimal_mark,
+    is_missing,
+    to_dates,
+    to_flags,
+    to_numbers,
+)  # fmt: skip
 from kalib.tables.reading import TextTable, listed
 from kalib.tables.words import REFUSED, WORDS
 from kalib.words.catalogue import Message
@@ -19,7 +28,6 @@ from kalib.words.catalogue import Message
 NUMERIC_SHARE = 0.8  # a column in which fewer cells are numbers is text
 LONGEST_TEXT = 255  # characters: what a spreadsheet still shows in one cell
 SINGLY = 3  # rows told one by one for one fault of one column; more are one line
-TOTALS = set(WORDS["cells"]["totals"])
 
 
 @dataclass(frozen=True)
@@ -29,91 +37,232 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
+
+class Columns:
+    """The columns of one table; what is wrong with them, and what is left out, is told to found.
+
+    table: what is left of it; dirt: the study's [data], how it is cleaned.
+    """
+
+    def __init__(self, table: TextTable, found: Findings, dirt: Data) -> None:
+        self.table, self.found, self.dirt = table, found, dirt
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The cells as text."""
+        return self.table.frame
+
+    @cached_property
+    def decimal(self) -> str:
+        """The mark of columns that don't show theirs: that of the table."""
+        return decimal_mark(self.frame)
+
     def tell(
-        self,
-        key: str,
-        table: TextTable,
-        column: str,
-        where: pd.Series | np.ndarray,
-        each: pd.Series | None = None,
+        self, key: str, column: str, where: pd.Series | np.ndarray, each: pd.Series | None = None
     ) -> None:
-        """The fault of a key in the rows where it is: one by one where they are few, else in one
-        line with count and examples. each: by row, what else makes it plain."""
+        """The fault, or what is noted, of a key in the rows where it is: one by one where they are
+        few, else in one line with count and examples. each: by row, what else makes it plain."""
         if key in REFUSED:
-            self._cells(self.problems, table, column, where, REFUSED[key], each)
+            self.refuse(*REFUSED[key], column, where, each)
         elif np.any(where):
             said, remedy = WORDS["noted"][key]
-            self._cells(self.notes, table, column, where, (Message(said), remedy), each)
+            self._cells(self.found.notes, Message(said), remedy, column, where, each)
 
-    def faults(self, table: TextTable, column: str, faults: pd.Series, remedy: str) -> None:
-        """Cells that are not understood: faults is why, "" where nothing is wrong."""
-        for fault in faults[faults != ""].unique():
-            self._cells(self.problems, table, column, faults == fault, (fault, remedy), None)
+    def refuse(
+        self, message: str, remedy: str, column: str, where: pd.Series | np.ndarray,
+        each: pd.Series | None = None,
+    ) -> None:  # fmt: skip
+        """As `tell`, in other words than a key's."""
+        self._cells(self.found.problems, message, remedy, column, where, each)
 
-    def note(self, message: str, table: TextTable, column: str = "", example: str = "") -> None:
+    def note(self, message: str, column: str, example: str = "") -> None:
         """Something tolerated in a whole column."""
-        self.notes.append(Problem(message, file=table.file, column=column, example=example))
+        self.found.notes.append(Problem(message, self.table.file, column, example=example))
 
     def _cells(
-        self,
-        to: list[Problem],
-        table: TextTable,
-        column: str,
-        where: pd.Series | np.ndarray,
-        said: tuple[str, str],
-        each: pd.Series | None,
-    ) -> None:
-        rows = np.flatnonzero(where)
-        cells = table.frame[column] if column else pd.Series("", index=table.frame.index)
-        for i in rows[: len(rows) if len(rows) <= SINGLY else 1]:
-            plain = "" if each is None else str(each.iloc[i])
-            message, example = said[0], plain
-            if "{}" in message:
-                message, example = message.format(plain), ""
+        self, to: list[Problem], message: str, remedy: str, column: str,
+        where: pd.Series | np.ndarray, each: pd.Series | None,
+    ) -> None:  # fmt: skip
+        rows, cells = np.flatnonzero(where), self._of(column)
+        for i in rows if len(rows) <= SINGLY else rows[:1]:
+            example = "" if each is None else str(each.iloc[i])
+            said = message.format(example) if "{}" in message else message
+            example = "" if "{}" in message else example
             if len(rows) > SINGLY:
-                message = listed(message, table.rows[rows[1:]])
+                said = listed(said, self.table.rows[rows[1:]])
                 more = cells.iloc[rows].drop_duplicates().iloc[1:SINGLY]
                 example = "; ".join(filter(None, [example, ", ".join(map(repr, more))]))
-            row, cell = int(table.rows[i]), str(cells.iloc[i])
-            to.append(Problem(message, table.file, column, row, said[1], cell, example))
+            place = self.table.file, column, int(self.table.rows[i])
+            to.append(Problem(said, *place, remedy, str(cells.iloc[i]), example))
 
+    def _of(self, column: str) -> pd.Series:
+        """A column's cells, blank ones of a column that is not there."""
+        return self.frame[column] if column else pd.Series("", self.frame.index, dtype="str")
 
-def without_dirt(
-    table: TextTable, account: str, dirt: Data, found: Findings, figure: str = "", name: str = "",
-    known: Collection[str] | None = None,
-) -> TextTable:  # fmt: skip
-    """The table as the settings of [data] clean it, without totals and without footnotes below.
+    def _keep(self, where: pd.Series | np.ndarray) -> None:
+        self.table = self.table.keep(np.asarray(where))
 
-    figure: a column that totals would sum; name: that of the accounts' names; known: the ids of
-    the accounts, where the table is another. What is left out is said.
-    """
-    frame = table.frame
-    if dirt.missing:
-        words = {word.strip().casefold() for word in dirt.missing}
-        frame = frame.mask(frame.apply(lambda cells: cells.str.casefold().isin(words)), "")
-    if dirt.id_width:
-        ids = frame[account]
-        digits = ids.str.fullmatch(r"\d+")
-        frame = frame.assign(**{account: ids.mask(digits, ids.str.zfill(dirt.id_width))})
-    table = replace(table, frame=frame)
-    totals, kept = _totals(table, account, figure, name, known)
-    found.tell("total", table, "", totals)
-    found.tell("total kept", table, account, kept)
-    return table.keep(~totals)
+    def clean(
+        self, account: str, figure: str = "", name: str = "", known: Collection[str] | None = None
+    ) -> None:
+        """Clean the table as [data] says, and leave out totals and footnotes below; errors of
+        Excel's are problems.
+
+        figure: a column that totals would sum; name: that of the accounts' names; known: the ids
+        of the accounts, where the table is another.
+        """
+        frame, dirt = self.frame, self.dirt
+        if dirt.missing:
+            words = {word.strip().casefold() for word in dirt.missing}
+            frame = frame.mask(frame.apply(lambda cells: cells.str.casefold().isin(words)), "")
+        if dirt.id_width:
+            ids = frame[account]
+            digits = ids.str.fullmatch(r"\d+")
+            frame = frame.assign(**{account: ids.mask(digits, ids.str.zfill(dirt.id_width))})
+        self.table = replace(self.table, frame=frame)
+        totals, kept = _totals(frame, account, figure, name, known)
+        self.tell("total", "", totals)
+        self.tell("total kept", account, kept)
+        self._keep(~totals)
+        self.refuse_errors()
+
+    def refuse_errors(self) -> None:
+        """Cells that hold an error of Excel's, such as #REF!."""
+        for name, cells in self.frame.items():
+            self.tell("excel", str(name), cells.str.fullmatch(EXCEL_ERROR))
+
+    def identify(self, column: str) -> pd.Index:
+        """The ids, with one row for each; blank, repeated and shortened ones are problems, those
+        that only look different are told."""
+        ids = self.frame[column]
+        self.tell("id blank", column, ids == "")
+        shortened = ids.str.fullmatch(r"\d\.\d+E\+\d+")
+        self.tell("id short", column, shortened)
+        double = ids.duplicated() & (ids != "") & ~shortened
+        first = "row " + pd.Series(self.table.rows).groupby(ids).transform("first").astype(str)
+        left_out = self.dirt.duplicates == "first"
+        self.tell("double left" if left_out else "id double", column, double, first)
+        if left_out:
+            self._keep(~double)
+        self.tell("long", column, self.frame[column].str.len() > LONGEST_TEXT)
+        self._tell_alike(column, Message("n_ids_alike"))
+        return pd.Index(self.frame[column], name="account", dtype="str")
+
+    def drop_double(self, column: str) -> None:
+        """Rows that stand above already, in every cell, are left out and told."""
+        twice = self.frame.duplicated()
+        self.tell("visit double", column, twice)
+        self._keep(~twice)
+
+    def refuse_unknown(self, column: str, known: Collection[str], file: str) -> None:
+        """Ids that the accounts don't list are problems; the remedy names what they may be."""
+        ids = self.frame[column]
+        strange = ~ids.isin(list(known)) & (ids != "") & ~ids.duplicated()
+        if not strange.any():
+            return
+        alike = {_bare(account, zeros=False): account for account in reversed(list(known))}
+        near = ids[strange].map(lambda text: alike.get(_bare(text, zeros=False), ""))
+        near = near[near != ""].reindex(ids.index, fill_value="")
+        remedy = (
+            f"Write ids alike in {file} and {self.table.file}; as text, so that no zero is lost"
+        )
+        pairs = [(text, near[i]) for i, text in ids[near != ""].items()]
+        if pairs and all(text.isdigit() and other.isdigit() for text, other in pairs):
+            remedy += f"; or set [data] id_width = {max(len(t) for pair in pairs for t in pair)}"
+        message = "is not among the accounts as it is written"
+        self.refuse(message, remedy, column, near != "", "'" + near + "' is")
+        self.tell("id unknown", column, strange & (near == ""))
+
+    def amounts(self, column: str, what: str, *, blank: bool = False) -> pd.Series:
+        """A column of sales or units, zero or more, or of potential, above zero."""
+        more = ", or name the word in [data] missing" if blank else ""
+        values = self._numbers(column, f"Write {what} as a plain number{more}")
+        percent = self.frame[column].str.endswith(("%", "％"))
+        self.tell("percent", column, percent & values.notna())
+        if not blank:
+            self.tell("sales blank", column, values.isna() & is_missing(self.frame[column]))
+        returns = what == "sales" and self.dirt.negative_sales == "zero"
+        below = values <= 0 if what == "potential" else values < 0
+        self.tell("returns" if returns else f"{what} below", column, below)
+        return values
+
+    def flags(self, column: str) -> np.ndarray:
+        """True, False or None (N,)."""
+        values, faults = to_flags(self._of(column))
+        self.tell("flag", column, faults)
+        return values.to_numpy(dtype=object)
+
+    def margins(self, column: str) -> np.ndarray:
+        """Fractions (N,), NaN where unknown."""
+        values = self._numbers(column, "Write the margin as a fraction")
+        self.tell("margin", column, (values > 1) | (values < -1))
+        return values.to_numpy()
+
+    def texts(self, column: str) -> np.ndarray:
+        """Text (N,), "" where there is none."""
+        cells = self._of(column)
+        self.tell("long", column, cells.str.len() > LONGEST_TEXT)
+        return cells.to_numpy(dtype=object)
+
+    def dates(self, column: str) -> pd.Series:
+        """Days."""
+        return self._told(column, to_dates(self.frame[column]), "Write all dates as 2026-03-31")
+
+    def indicator(self, name: str) -> np.ndarray:
+        """A candidate (N,): numbers where NUMERIC_SHARE of its cells are, text with None else."""
+        cells = self.frame[name]
+        missing = is_missing(cells)
+        filled = int((~missing).sum())
+        if missing.any():
+            self.note(Message("n_missing", n=int(missing.sum()), count=len(cells)), name)
+        truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
+        if filled and truth[~missing].notna().all():
+            return truth.to_numpy(float)
+        numbers = to_numbers(cells, self.decimal)
+        good = filled - int((numbers.faults != "").sum())
+        if filled and good / filled >= NUMERIC_SHARE:
+            remedy = "Write a number, leave it blank, or name the word in [data] missing"
+            return self._told(name, numbers, remedy).to_numpy()
+        if good:
+            self.note(Message("n_as_text", n=good, count=filled), name)
+        elif filled and cells[~missing].str.match(r"\d{4}-\d\d-\d\d").all():
+            self.note(Message("n_dates"), name)
+        self._tell_alike(name, Message("n_words_alike"))
+        return pd.Series(self.texts(name)).where(~missing.to_numpy(), None).to_numpy(object)
+
+    def _numbers(self, column: str, remedy: str) -> pd.Series:
+        return self._told(column, to_numbers(self._of(column), self.decimal), remedy)
+
+    def _told(self, column: str, read: Parsed, remedy: str) -> pd.Series:
+        """A column as it was read, its faults and what may be read another way told."""
+        for fault in read.faults[read.faults != ""].unique():
+            self.refuse(fault, remedy, column, read.faults == fault)
+        if pd.api.types.is_numeric_dtype(read.values):
+            self.tell("large", column, read.values.abs() >= MOST_AMOUNT)
+        if read.doubt:
+            self.note(Message("n_two_ways"), column, read.doubt)
+        return read.values
+
+    def _tell_alike(self, column: str, message: str) -> None:
+        """Note words of a column that only look different."""
+        words = pd.Series(self.frame[column].unique(), dtype="str")
+        for _, alike in words.groupby(words.map(_bare), sort=False):
+            if len(alike) > 1:
+                self.note(message, column, " and ".join(sorted(alike)))
 
 
 def _totals(
-    table: TextTable, account: str, figure: str, name: str, known: Collection[str] | None
+    frame: pd.DataFrame, account: str, figure: str, name: str, known: Collection[str] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n,) bool of totals or below the table, and accounts that are only called a total.
 
     A row is one of totals if it is called so and looks like one: it fills fewer cells than
     accounts do, has no id, sums the rows above, or is not among the accounts that are known.
     """
-    frame = table.frame
+    names = WORDS["cells"]["totals"]
     ids = frame[account].str.lower().str.rstrip(" :：")
-    words = frame[name].str.lower().str.rstrip(" :：") if name and name != account else ids
-    called = (ids.isin(TOTALS) | ((ids == "") & words.isin(TOTALS))).to_numpy()
+    words = frame[name].str.lower().str.rstrip(" :：") if name else ids
+    called = (ids.isin(names) | ((ids == "") & words.isin(names))).to_numpy()
     filled = (frame != "").sum(axis=1).to_numpy()
     sums = called & ((filled < 0.7 * np.median(filled)) | (ids == "").to_numpy())
     if known is not None and called.any():
@@ -130,149 +279,6 @@ def _totals(
         sums[last] = True
         last -= 1
     return sums, kept
-
-
-def identify(
-    table: TextTable, column: str, dirt: Data, found: Findings
-) -> tuple[TextTable, pd.Index]:
-    """The table with one row for each id, and the ids as text; blank, repeated and shortened ones
-    are problems, those that only look different are told."""
-    ids = table.frame[column]
-    found.tell("id blank", table, column, ids == "")
-    shortened = ids.str.fullmatch(r"\d\.\d+E\+\d+")
-    found.tell("id short", table, column, shortened)
-    first = pd.Series(table.rows[::-1], index=ids[::-1])
-    first = "row " + ids.map(first[~first.index.duplicated(keep="last")]).astype(str)
-    double = ids.duplicated() & (ids != "") & ~shortened
-    found.tell("id double" if dirt.duplicates == "refuse" else "double left", table, column,
-               double, first)  # fmt: skip
-    if dirt.duplicates == "first":
-        table = table.keep(~double.to_numpy())
-    found.tell("long", table, column, table.frame[column].str.len() > LONGEST_TEXT)
-    _tell_alike(table, column, found, Message("n_ids_alike"))
-    return table, pd.Index(table.frame[column], name="account", dtype="str")
-
-
-def refuse_unknown(
-    table: TextTable, column: str, known: Collection[str], file: str, found: Findings
-) -> None:
-    """Ids that the accounts don't list are problems; the remedy names what they may have been."""
-    ids = table.frame[column]
-    strange = ~ids.isin(list(known)) & (ids != "") & ~ids.duplicated()
-    if not strange.any():
-        return
-    alike: dict[str, str] = {}
-    for account in known:
-        alike.setdefault(_bare(account, zeros=False), account)
-    near = ids[strange].map(lambda text: alike.get(_bare(text, zeros=False), ""))
-    near = near[near != ""].reindex(ids.index, fill_value="")
-    remedy = f"Write ids alike in {file} and {table.file}; as text, so that no zero is lost"
-    pairs = [(text, near[i]) for i, text in ids[near != ""].items()]
-    if pairs and all(text.isdigit() and other.isdigit() for text, other in pairs):
-        remedy += f"; or set [data] id_width = {max(len(text) for pair in pairs for text in pair)}"
-    message = "is not among the accounts as it is written"
-    found._cells(found.problems, table, column, near != "", (message, remedy),
-                 "'" + near + "' is")  # fmt: skip
-    found.tell("id unknown", table, column, strange & (near == ""))
-
-
-def amounts(
-    table: TextTable, column: str, what: str, decimal: str, found: Findings, dirt: Data,
-    *, blank: bool = False,
-) -> pd.Series:  # fmt: skip
-    """A column of sales or units, zero or more, or of potential, above zero."""
-    remedy = f"Write {what} as a plain number"
-    if blank:
-        remedy += ", or name the word in [data] missing"
-    values = _numbers(table, column, decimal, found, remedy).values
-    percent = table.frame[column].str.endswith(("%", "％"))
-    found.tell("percent", table, column, percent & values.notna())
-    if not blank:
-        faulty = ~is_missing(table.frame[column])
-        found.tell("sales blank", table, column, values.isna() & ~faulty)
-    returns = what == "sales" and dirt.negative_sales == "zero"
-    below = values <= 0 if what == "potential" else values < 0
-    found.tell("returns" if returns else f"{what} below", table, column, below)
-    return values
-
-
-def flags(table: TextTable, column: str | None, found: Findings) -> np.ndarray:
-    """True, False or None (N,)."""
-    if not column:
-        return np.full(len(table.frame), None, dtype=object)
-    values, faults = to_flags(table.frame[column])
-    found.tell("flag", table, column, faults)
-    return values.to_numpy(dtype=object)
-
-
-def margins(table: TextTable, column: str | None, decimal: str, found: Findings) -> np.ndarray:
-    """Fractions (N,), NaN where unknown."""
-    if not column:
-        return np.full(len(table.frame), np.nan)
-    values = _numbers(table, column, decimal, found, "Write the margin as a fraction").values
-    found.tell("margin", table, column, (values > 1) | (values < -1))
-    return values.to_numpy()
-
-
-def texts(table: TextTable, column: str | None, found: Findings) -> np.ndarray:
-    """Text (N,), "" where there is none."""
-    if not column:
-        return np.full(len(table.frame), "", dtype=object)
-    found.tell("long", table, column, table.frame[column].str.len() > LONGEST_TEXT)
-    return table.frame[column].to_numpy(dtype=object)
-
-
-def indicator(table: TextTable, name: str, decimal: str, found: Findings) -> np.ndarray:
-    """A candidate (N,): numbers where NUMERIC_SHARE of its cells are, text with None elsewhere."""
-    cells = table.frame[name]
-    missing = is_missing(cells)
-    filled = int((~missing).sum())
-    if missing.any():
-        lacking = int(missing.sum())
-        found.note(Message("n_missing", n=lacking, count=len(cells)), table, name)
-    truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
-    if filled and truth[~missing].notna().all():
-        return truth.to_numpy(float)
-    numbers = to_numbers(cells, decimal)
-    good = filled - int((numbers.faults != "").sum())
-    if filled and good / filled >= NUMERIC_SHARE:
-        remedy = "Write a number, leave it blank, or name the word in [data] missing"
-        return _told(table, name, numbers, found, remedy).values.to_numpy()
-    if good:
-        found.note(Message("n_as_text", n=int(good), count=int(filled)), table, name)
-    elif filled and cells[~missing].str.match(r"\d{4}-\d\d-\d\d").all():
-        found.note(Message("n_dates"), table, name)
-    _tell_alike(table, name, found, Message("n_words_alike"))
-    return pd.Series(texts(table, name, found)).where(~missing.to_numpy(), None).to_numpy(object)
-
-
-def refuse_errors(table: TextTable, found: Findings) -> None:
-    """Cells that hold an error of Excel's, such as #REF!."""
-    for name, cells in table.frame.items():
-        found.tell("excel", table, str(name), cells.str.fullmatch(EXCEL_ERROR))
-
-
-def _numbers(table: TextTable, column: str, decimal: str, found: Findings, remedy: str) -> Parsed:
-    return _told(table, column, to_numbers(table.frame[column], decimal), found, remedy)
-
-
-def _told(table: TextTable, column: str, read: Parsed, found: Findings, remedy: str) -> Parsed:
-    """What is wrong with a column of numbers, and what may be read another way."""
-    found.faults(table, column, read.faults, remedy)
-    found.tell("large", table, column, read.values.abs() >= MOST_AMOUNT)
-    if read.doubt:
-        found.note(Message("n_two_ways"), table, column, read.doubt)
-    return read
-
-
-def _tell_alike(table: TextTable, column: str, found: Findings, message: str) -> None:
-    """Note words of a column that only look different."""
-    kinds: dict[str, set[str]] = {}
-    for word in table.frame[column].unique():
-        kinds.setdefault(_bare(word), set()).add(word)
-    for words in kinds.values():
-        if len(words) > 1:
-            found.note(message, table, column, " and ".join(sorted(words)))
 
 
 def _bare(text: str, *, zeros: bool = True) -> str:

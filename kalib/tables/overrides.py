@@ -12,7 +12,7 @@ import pandas as pd
 
 from kalib.errors import Problem, StudyError
 from kalib.study.settings import Data
-from kalib.tables.columns import Findings, amounts
+from kalib.tables.columns import Columns, Findings
 from kalib.tables.reading import TextTable, read_text_table
 from kalib.words.catalogue import LANGUAGES, phrases
 
@@ -78,21 +78,23 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     table, (account, potential, by, reason) = _table(path)
     table = table.keep((table.frame[[potential, by, reason]] != "").any(axis=1).to_numpy())
     found, frame = Findings(), table.frame
+    read = Columns(table, found, Data(accounts=""))
+    read.decimal = ""
     ids, given = frame[account].map(called), frame[potential] != ""
-    values = amounts(table, potential, "potential", "", found, Data(accounts=""), blank=True)
+    values = read.amounts(potential, "potential", blank=True)
     # A table's doubt is a note; one figure written by hand has no column that would tell.
     remedy = "Write it without separators"
     found.problems.extend(replace(doubt, remedy=remedy) for doubt in found.notes)
-    found.tell("id missing", table, account, ids == "")
-    found.tell("id unknown", table, account, (ids != "") & ~ids.isin(sales.index))
-    found.tell("id above", table, account, given & ids.duplicated() & (ids != ""))
-    found.tell("reason", table, reason, given & (frame[reason] == ""))
+    read.tell("id missing", account, ids == "")
+    read.tell("id unknown", account, (ids != "") & ~ids.isin(sales.index))
+    read.tell("id above", account, given & ids.duplicated() & (ids != ""))
+    read.tell("reason", reason, given & (frame[reason] == ""))
     if found.problems:
         raise StudyError(found.problems)
-    found.tell("no potential", table, potential, ~given)
-    found.tell("no expert", table, by, given & (frame[by] == ""))
+    read.tell("no potential", potential, ~given)
+    read.tell("no expert", by, given & (frame[by] == ""))
     own = ids.map(sales)
-    found.tell("below sales", table, potential, values < own, own.map("{:,.0f}".format))
+    read.tell("below sales", potential, values < own, own.map("{:,.0f}".format))
     entries = pd.DataFrame({"potential": values, "by": frame[by], "reason": frame[reason]})[given]
     entries.index = pd.Index(ids[given], name="account", dtype="str")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -45,7 +45,7 @@ def refusal(
 ) -> Problem:
     """The problem of a key, said in its gaps."""
     message, remedy = REFUSED[key]
-    return Problem(message.format(*said), file, column, row, remedy)
+    return Problem(message.format(*said), file, column, row, remedy.format(*said))
 
 
 def listed(message: str, rows: Sequence[int] | np.ndarray) -> Message:
@@ -54,7 +54,7 @@ def listed(message: str, rows: Sequence[int] | np.ndarray) -> Message:
     return Message("n_more", message=message, n=len(rows), rows=shown)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextTable:
     """A table of text: frame of str cells, file name, the file row of each line, all headers, what
     was tolerated, and the sheet where the file has several tables."""
