@@ -31,6 +31,7 @@ CHECKPOINTS = (".ipynb_checkpoints", "*-checkpoint.*")
 ASIDE = "aside_"  # begins the name of the dated folder; no study and no period is called so
 LOCK_SECONDS = 0.2  # a lock that its owner is just removing is free within that time
 MOST_NAMED = 10  # files in one message
+MOVE = "Move it elsewhere, or give --force, which moves it into a dated folder beside the report"
 
 
 @contextmanager
@@ -46,10 +47,8 @@ def whole(target: Path, writer: str = "") -> Iterator[Path]:
     part = target.with_name(f".{target.name}{writer}.part")
     try:
         if target.is_dir() and any(target.iterdir()):
-            raise StudyError(
-                Problem("is a folder that holds files", file=str(shown),
-                        remedy="Give another name, or move the folder")
-            )  # fmt: skip
+            remedy = "Give another name, or move the folder"
+            raise StudyError(Problem("is a folder that holds files", str(shown), remedy=remedy))
         _clear(part)
         yield part
         if target.is_dir():
@@ -80,15 +79,20 @@ def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target):
-            _recover(target)
+            work, old = (target.with_name(f".{target.name}.{end}") for end in ("part", "old"))
+            if old.exists() and not target.exists():
+                old.rename(target)  # by a run that was killed between the two renames below
+            _retire(old)
             check_folder(shown, force=force)
-            work = target.with_name(f".{target.name}.part")
             try:
                 _prepare(work, fingerprint)
                 yield work
                 (work / PRINT).unlink()
                 write_record(work, read_run(work))
-                _move_in(work, target)
+                if target.exists():
+                    target.rename(old)
+                work.rename(target)
+                _retire(old)
             except Exception:
                 shutil.rmtree(work, ignore_errors=True)
                 raise
@@ -105,17 +109,14 @@ def check_folder(target: Path, *, force: bool = False) -> None:
     from before there were lists is not refused, it will be moved aside."""
     place = _place(target)
     if place == Path.cwd() or place in Path.cwd().parents:
-        raise StudyError(
-            Problem("is the folder you work in", file=str(target), remedy="Give --out a new folder")
-        )
+        remedy = "Give --out a new folder"
+        raise StudyError(Problem("is the folder you work in", str(target), remedy=remedy))
     found = [] if force or not place.exists() or _listless(place) else foreign(place)
     if found:
-        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        raise StudyError(
-            Problem("holds what kalib did not write: " + ", ".join(found[:MOST_NAMED]) + more,
-                    file=str(target), remedy="Move it elsewhere, or give --force, which moves it "
-                    "into a dated folder beside the report")
-        )  # fmt: skip
+        named = ", ".join(found[:MOST_NAMED])
+        named += f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        said = f"holds what kalib did not write: {named}"
+        raise StudyError(Problem(said, str(target), remedy=MOVE))
 
 
 def foreign(report: Path) -> list[str]:
@@ -136,18 +137,18 @@ def foreign(report: Path) -> list[str]:
 def set_aside(path: Path, beside: Path | None = None) -> Path:
     """Move a file or a folder, whole, into a dated folder beside it (or beside another place), say
     so, and return where it is now."""
-    target = dated_folder(beside or path) / path.name.removeprefix(".").removesuffix(".old")
+    target = _dated_folder(beside or path) / path.name.removeprefix(".").removesuffix(".old")
     path.rename(target)
     _say(target)
     return target
 
 
-def dated_folder(beside: Path) -> Path:
+def _dated_folder(beside: Path) -> Path:
     """A new folder beside a place, named after the moment."""
-    name = beside.with_name(f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}")
-    for number in range(1, 1000):
-        place = name if number == 1 else name.with_name(f"{name.name}-{number}")
+    name = f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}"
+    for end in ("", *(f"-{number}" for number in range(2, 1000))):
         with suppress(FileExistsError):
+            place = beside.with_name(name + end)
             place.mkdir()
             return place
     raise KalibError(f"{name} and 998 more are there already; remove some")
@@ -161,11 +162,8 @@ def add_to_report(report: Path, name: str, text: str, *, force: bool = False) ->
         run = read_run(report)
         if (report / name).exists() and not _ours(report, name, run):
             if not force:
-                raise StudyError(
-                    Problem("was not written by kalib, or was changed since", file=name,
-                            remedy="Move it elsewhere, or give --force, which moves it into a "
-                            "dated folder beside the report")
-                )  # fmt: skip
+                said = "was not written by kalib, or was changed since"
+                raise StudyError(Problem(said, name, remedy=MOVE))
             set_aside(report / name, report)
         with whole(report / name) as part:
             part.write_text(text, encoding="utf-8")
@@ -180,8 +178,7 @@ def write_record(
     """Write run.json with the list of the report's files, by default all there are."""
     if files is None:
         files = {name: file_hash(report / name) for name in _names(report) if name != MARK}
-    content = {key: value for key, value in run.items() if key not in ("files", "record")}
-    content["files"] = dict(sorted(files.items()))
+    content = {**run, "files": dict(sorted(files.items()))}
     content["record"] = _digest(content)
     with whole(report / MARK) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -245,11 +242,12 @@ def _ours(report: Path, name: str, run: Mapping[str, Any]) -> bool:
 
 def _intact(run: Mapping[str, Any]) -> bool:
     """Whether a run.json has a list of files and is as it was written."""
+    return isinstance(run.get("files"), dict) and run.get("record") == _digest(run)
+
+
+def _digest(run: Mapping[str, Any]) -> str:
+    """Of a run.json, the digest in it aside."""
     content = {key: value for key, value in run.items() if key != "record"}
-    return isinstance(run.get("files"), dict) and run.get("record") == _digest(content)
-
-
-def _digest(content: Mapping[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -282,23 +280,6 @@ def _prepare(work: Path, fingerprint: str) -> None:
         mark.write_text(fingerprint, encoding="utf-8")
 
 
-def _move_in(work: Path, target: Path) -> None:
-    """Two renames; a run killed between them is mended by the next `_recover`."""
-    old = target.with_name(f".{target.name}.old")
-    if target.exists():
-        target.rename(old)
-    work.rename(target)
-    _retire(old)
-
-
-def _recover(target: Path) -> None:
-    """Undo what a run killed while it moved its report in left: the previous report goes back."""
-    old = target.with_name(f".{target.name}.old")
-    if old.exists() and not target.exists():
-        old.rename(target)
-    _retire(old)
-
-
 def _retire(old: Path) -> None:
     """Delete a replaced report's own files, its list last, after what is not ours has been moved
     aside. A kill at any moment leaves what the next call goes on with."""
@@ -309,7 +290,7 @@ def _retire(old: Path) -> None:
         set_aside(old)
         return
     if theirs:
-        place = dated_folder(old) / old.name.removeprefix(".").removesuffix(".old")
+        place = _dated_folder(old) / old.name.removeprefix(".").removesuffix(".old")
         for name in theirs:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (old / name).rename(place / name)
