@@ -1,4 +1,4 @@
-"""The command line: kalib run, check, list."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small fits lose time to threads
 
@@ -18,11 +18,16 @@ import click
 from kalib import __version__
 from kalib.errors import Problem, StudyError, message_of
 
-FORCE = "Move into a dated folder what is there and kalib did not write."
-if TYPE_CHECKING:
-    from kalib.tables.anonymize import Secret
-
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+PATH = click.Path(path_type=Path)
+RUN = click.argument("run", type=PATH)
+ASIDE = "Move into a dated folder what is there and kalib did not write."
+FORCE = click.option("--force", is_flag=True, help=ASIDE)
+MEMORY = click.option(
+    "--memory", default="3GB", show_default=True, help="What the engine may hold."
+)
+SET = click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
+                   help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
 
 
 class Kalib(click.Group):
@@ -74,23 +79,17 @@ def main(debug: bool) -> None:
 
 @main.command()
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
-@click.option("--out", type=click.Path(path_type=Path),
+@click.option("--out", type=PATH,
               help="The report's folder; of several studies, the folder of all.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Run also what has not changed since its report, and move into a dated "
-    "folder what kalib did not write.",
-)
+@click.option("--force", is_flag=True, help=f"Run also what has not changed. {ASIDE}")
 @click.option("--scheduler", default="", metavar="ADDRESS",
               help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.")  # fmt: skip
-@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
-              help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
-@click.option("--overrides", type=click.Path(path_type=Path),
+@SET
+@click.option("--overrides", type=PATH,
               help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
 @click.option("--anonymize", is_flag=True, help="Codes instead of names and ids, everywhere.")
-@click.option("--key", type=click.Path(path_type=Path),
+@click.option("--key", type=PATH,
               help="The key of the codes; made beside the study where there is none.")  # fmt: skip
 @click.option("--own-notebooks", is_flag=True,
               help="Run the notebooks in the study's folder, too: they are code.")  # fmt: skip
@@ -108,10 +107,11 @@ def run(
     from kalib.runs.batch import REPORTS, run_batch
     from kalib.runs.overview import check_overview
     from kalib.runs.provenance import Options
+    from kalib.tables.anonymize import Secret
 
     if key and not anonymize:
         raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
-    secret = _secret(key) if anonymize else None
+    secret = Secret(key) if anonymize else None
     options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
     if several or out is None:
@@ -138,8 +138,7 @@ def run(
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path("kalib-demo"),
-                metavar="[DIR]")  # fmt: skip
+@click.argument("folder", type=PATH, default=Path("kalib-demo"), metavar="[DIR]")
 def demo(folder: Path) -> None:
     """Write a shipped study into DIR (default: kalib-demo), and run it."""
     from kalib.runs.batch import run_batch
@@ -155,7 +154,7 @@ def demo(folder: Path) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 def init(folder: Path) -> None:
     """Make a folder to work in: notebooks, an example study, data/ and reports/."""
     from kalib.runs.workspace import init_folder
@@ -165,7 +164,7 @@ def init(folder: Path) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path(), metavar="[DIR]")
+@click.argument("folder", type=PATH, default=Path(), metavar="[DIR]")
 def lab(folder: Path) -> None:
     """JupyterLab on a folder, with data and reports in sight."""
     from kalib.runs.workspace import open_lab
@@ -174,10 +173,10 @@ def lab(folder: Path) -> None:
 
 
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--study", type=click.Path(path_type=Path), help="The study, where it has moved.")
-@click.option("--overrides", type=click.Path(path_type=Path), help="The run's, where it had any.")
-@click.option("--key", type=click.Path(path_type=Path), help="Of the run's codes, if it had them.")
+@RUN
+@click.option("--study", type=PATH, help="The study, where it has moved.")
+@click.option("--overrides", type=PATH, help="The run's, where it had any.")
+@click.option("--key", type=PATH, help="Of the run's codes, if it had them.")
 @click.option("--own-notebooks", is_flag=True, help="Run its own notebooks, as the run did.")
 def rerun(
     run: Path, study: Path | None, overrides: Path | None, key: Path | None, own_notebooks: bool
@@ -185,8 +184,9 @@ def rerun(
     """Repeat a run and say whether its numbers agree; the run is left."""
     from kalib.runs.provenance import Options
     from kalib.runs.rerun import rerun as repeat
+    from kalib.tables.anonymize import Secret
 
-    secret = _secret(key) if key else None
+    secret = Secret(key) if key else None
     options = Options(overrides=overrides, secret=secret, own_notebooks=own_notebooks)
     repeated = repeat(run, study, options)
     click.echo(str(repeated))
@@ -220,10 +220,10 @@ def check(study: str) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--from", "files", multiple=True, required=True, type=click.Path(path_type=Path),
+@click.option("--from", "files", multiple=True, required=True, type=PATH,
               help="A table of the client; repeat it, or list more after it.")  # fmt: skip
-@click.argument("more", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
+@click.argument("more", nargs=-1, type=PATH)
+@click.option("--data", type=PATH, default=Path("data"), show_default=True)
 def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) -> None:
     """Propose a study from the client's tables."""
     from kalib.tables.proposal import propose_study
@@ -248,9 +248,9 @@ def schema() -> None:
 
 
 @main.command()
-@click.argument("before", type=click.Path(path_type=Path))
-@click.argument("after", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help=FORCE)
+@click.argument("before", type=PATH)
+@click.argument("after", type=PATH)
+@FORCE
 def compare(before: Path, after: Path, force: bool) -> None:
     """What changed between two waves, and what of it is more than noise.
 
@@ -276,7 +276,7 @@ def compare(before: Path, after: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@RUN
 @click.option("--accounts", required=True, metavar="TABLE",
               help="A Parquet or CSV file; a folder of one kind, read whole; a pattern such as "
                    "'2026-*.csv' where no file has that name; or ADDRESS::TABLE of a database.",
@@ -286,13 +286,11 @@ def compare(before: Path, after: Path, force: bool) -> None:
               show_default=True, help="What reads files; a database is its own.")  # fmt: skip
 @click.option("--cuts", type=click.Choice(["table", "run"]), default="table", show_default=True,
               help="Cuts from the table's own rows, or those of the run.")  # fmt: skip
-@click.option(
-    "--columns",
-    metavar="NAME,...",
-    help="Of the scores or the table; all: SOW's interval and all chances, too.",
-)
-@click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
-@click.option("--force", is_flag=True, help="Move what is at --to and not kalib's own aside.")
+@click.option("--columns", metavar="NAME,...",
+              help="Of the scores or the table; all: SOW's interval and all chances, too.",
+              )  # fmt: skip
+@MEMORY
+@FORCE
 def score(
     run: Path, accounts: str, to: str, engine: str, cuts: str, columns: str | None, memory: str,
     force: bool,
@@ -325,11 +323,10 @@ def score(
 
 @main.command()
 @click.argument("study")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
-@click.option("--memory", default="3GB", show_default=True, help="What the engine may hold.")
-@click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
-              help="Lay a value over the study file.")  # fmt: skip
-@click.option("--force", is_flag=True, help=FORCE)
+@click.option("--out", required=True, type=PATH, help="The run's folder.")
+@MEMORY
+@SET
+@FORCE
 def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...], force: bool) -> None:
     """Fit the formula of a study whose tables exceed memory; kalib score applies it."""
     from kalib.scale.large import fit_large
@@ -346,13 +343,10 @@ def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...], force: bool)
 
 
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--dialect",
-    required=True,
-    metavar="NAME",
-    help="excel, python, text, or an SQL dialect: snowflake, bigquery, tsql, ...",
-)
+@RUN
+@click.option("--dialect", required=True, metavar="NAME",
+              help="excel, python, text, or an SQL dialect: snowflake, bigquery, tsql, ...",
+              )  # fmt: skip
 def export(run: Path, dialect: str) -> None:
     """Print a run's formula for another program."""
     from kalib.scale.export import export_formula
@@ -381,8 +375,8 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 
 @main.command("open")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+@RUN
+@click.option("--reports", type=PATH, default=Path("reports"))
 def open_report(run: Path, reports: Path) -> None:
     """Show a report in the browser: RUN is its folder, or a study's name or folder."""
     import webbrowser
@@ -397,8 +391,8 @@ def open_report(run: Path, reports: Path) -> None:
 
 
 @main.command("list")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+@click.option("--data", type=PATH, default=Path("data"))
+@click.option("--reports", type=PATH, default=Path("reports"))
 def list_studies(data: Path, reports: Path) -> None:
     """The studies and their runs."""
     from kalib.study.loading import read_study
@@ -417,20 +411,13 @@ def list_studies(data: Path, reports: Path) -> None:
         click.echo(f"{study.name}: {study.title} ({file.parent}); runs: {periods}")
 
 
-def _secret(key: Path | None) -> Secret:
-    from kalib.tables.anonymize import Secret
-
-    return Secret(key)
-
-
 def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     """SECTION.KEY=VALUE as a mapping. Raises StudyError for what is not such a pair."""
     settings = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:
-            raise StudyError(
-                Problem(f"--set {pair!r} has no value", remedy="Write section.key=value")
-            )
+            said = f"--set {pair!r} has no value"
+            raise StudyError(Problem(said, remedy="Write section.key=value"))
         settings[key.strip()] = value.strip()
     return settings
