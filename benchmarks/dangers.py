@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -222,25 +222,27 @@ def main() -> None:
     )  # fmt: skip
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     with ProcessPoolExecutor(int(os.environ.get("JOBS", 0)) or None) as pool:
-        every = pd.DataFrame(
-            list(pool.map(measure, *zip(*product(kinds, range(seeds)), strict=True)))
-        )
-    for kind in kinds:
-        part = every[every["kind"] == kind]
-        mean = part.select_dtypes("number").mean()
-        lead = part["hit kalib"] - part["hit Lasso"]
-        said = ", ".join(f"{k} {v}" for k, v in part["verdict"].value_counts().items())
-        cells = [
-            kind,
-            *(f"{mean[f'hit {name}']:.3f}" for name in ("kalib", "Lasso", "oracle")),
-            f"{lead.mean():+.3f} ± {lead.sem():.3f}",
-            *(f"{mean[name]:.2f}" for name in ("coverage", "market share")),
-            f"{mean['total']:+.2f}",
-            f"{mean['set aside']:.1f}",
-            f"{mean['answered']:.2f}",
-            said,
-        ]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        for kind in kinds:
+            part = pd.DataFrame(list(pool.map(measure, repeat(kind), range(seeds))))
+            print_row(kind, part)
+
+
+def print_row(kind: str, part: pd.DataFrame) -> None:
+    """Print the row of one world."""
+    mean = part.select_dtypes("number").mean()
+    lead = part["hit kalib"] - part["hit Lasso"]
+    said = ", ".join(f"{k} {v}" for k, v in part["verdict"].value_counts().items())
+    cells = [
+        kind,
+        *(f"{mean[f'hit {name}']:.3f}" for name in ("kalib", "Lasso", "oracle")),
+        f"{lead.mean():+.3f} ± {lead.sem():.3f}",
+        *(f"{mean[name]:.2f}" for name in ("coverage", "market share")),
+        f"{mean['total']:+.2f}",
+        f"{mean['set aside']:.1f}",
+        f"{mean['answered']:.2f}",
+        said,
+    ]
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
