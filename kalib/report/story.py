@@ -18,7 +18,7 @@ from kalib.report.summary import NEXT_NAMED, summarize
 from kalib.report.wave_tables import summary as wave_summary
 from kalib.study.settings import Study
 from kalib.waves.waves import Waves
-from kalib.words.catalogue import Words
+from kalib.words.catalogue import Message, Words
 
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 TOP = 20  # attack accounts that the bridge shows apart
@@ -181,6 +181,8 @@ def _findings(
     verdict, counts = analysis.verdict, analysis.matrix.counts
     said: list[Claim] = []
     basis = analysis.wallet.basis
+    odd = (r for r in basis.reasons if isinstance(r, Message) and r.key == "r_odd_sales")
+    said += [Claim(reason.key, reason.figures, ("market",)) for reason in odd]
     if verdict.verdict == "unusable":
         said.append(Claim("f_unusable", {"reason": tuple(verdict.reasons)}, ("checks",)))
         rest = f["accounts"] - f["accounts_placed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,10 @@ from kalib.wallet.estimate import estimate
 from kalib.wallet.preview import accounts_html
 from kalib.wallet.visit_list import below_market, counted_tails
 from kalib.wallet.whole import draw_to_total
+from kalib.words.catalogue import Message
 
 TOTAL_DRAWS, SEED = 400, 7
+UNLIKELY = 10.0  # times what the formula expects of an account: no such share was ever seen
 ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
 
 
@@ -132,7 +134,9 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     counted = counted_tails(visits, frame["sales"], shares, asked)
     below = below_market(frame, found, share, shares, counted, tail)
     frame = frame.assign(**below)
-    frame["flags"] = _flags(frame, fit, screening)
+    odd = _without_precedent(frame, float(answers["potential"].max()))
+    frame["flags"] = _flags(frame, fit, screening, odd)
+    basis = _with_odd_sales(basis, frame[odd])
     return Wallet(
         accounts=frame,
         market_share=share,
@@ -226,17 +230,35 @@ def _market(
     return share, float(low), float(high), draws
 
 
-def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening) -> pd.Series:
+def _without_precedent(frame: pd.DataFrame, largest: float) -> pd.Series:
+    """Estimated accounts (N,) bool whose sales are UNLIKELY, and above the largest answer."""
+    above = frame["sales"] > np.maximum(UNLIKELY * frame["expected"], largest)
+    return above & (frame["potential_source"] != "measured")
+
+
+def _with_odd_sales(basis: Basis, odd: pd.DataFrame) -> Basis:
+    """The basis with what sales without precedent do to it said first, the largest of them."""
+    if odd.empty:
+        return basis
+    first = odd.loc[odd["sales"].idxmax()]
+    said = Message("r_odd_sales", n=len(odd), account=str(first.name),
+                   times=float(first["sales"] / first["expected"]))  # fmt: skip
+    verdict = "caution" if basis.verdict == "usable" else basis.verdict
+    return replace(basis, verdict=verdict, reasons=(said, *basis.reasons))
+
+
+def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening, odd: pd.Series) -> pd.Series:
     """Codes per account, joined by ";"."""
     entries = fit.suspects
     wrong = set(entries.loc[entries["entry"] == "potential", "account"])
-    odd = set(entries.loc[entries["entry"] != "potential", "account"])
+    entered = set(entries.loc[entries["entry"] != "potential", "account"])
     used = [name for name in fit.formula.indicators if name in screening.imputed]
     filled = screening.imputed[used].any(axis=1)
     marks = {
         "sow_above_1": frame["sales"] > frame["expected"],
         "suspect_potential": frame.index.isin(wrong),
-        "suspect_indicator": frame.index.isin(odd),
+        "suspect_indicator": frame.index.isin(entered),
+        "suspect_sales": odd,
         "imputed": filled.reindex(frame.index),
         "extrapolated": frame["extrapolated"],
         "override": frame["override_reason"] != "",

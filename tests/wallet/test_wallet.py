@@ -119,3 +119,16 @@ def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
 def test_evidence_formula_asks_for_the_formula_alone(small_study) -> None:
     analysis = analyze(small_study, settings={"formula.evidence": "formula"})
     assert set(analysis.wallet.accounts["potential_source"]) <= {"measured", "formula", "none"}
+
+
+def test_sales_without_precedent_are_said_first(stores: Analysis) -> None:
+    """One sales figure times 1,000 is bounded by itself, flagged, and named before all else."""
+    accounts = stores.tables.accounts
+    one = stores.wallet.accounts.query("potential_source != 'measured' and sales > 0").index[0]
+    sales = accounts["sales"].where(accounts.index != one, accounts["sales"] * 1000)
+    tables = replace(stores.tables, accounts=accounts.assign(sales=sales))
+    found = estimate_wallets(tables, stores.potential, stores.fit, stores.verdict)
+    assert f"account {one} " in found.basis.reasons[0] and found.basis.verdict == "caution"
+    assert "suspect_sales" in found.accounts.at[one, "flags"]
+    assert found.accounts["flags"].str.contains("suspect_sales").sum() == 1
+    assert not stores.wallet.accounts["flags"].str.contains("suspect_sales").any()
