@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,31 +46,29 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     """
     file = study_path(path)
     if not file.is_file():
-        raise StudyError(
-            Problem("no study file here", file=str(path), remedy="Give a study.toml or its folder")
-        )
+        remedy = "Give a study.toml or its folder"
+        raise StudyError(Problem("no study file here", str(path), remedy=remedy))
     if file.stat().st_size > LARGEST:
-        raise StudyError(Problem("is too long for a study file", file=file.name))
+        raise StudyError(Problem("is too long for a study file", file.name))
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise StudyError(Problem(f"can't be read: {error.strerror}", file=file.name)) from error
+        raise StudyError(Problem(f"can't be read: {error.strerror}", file.name)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StudyError(
-            Problem(f"not valid TOML: {error}", file=file.name, remedy="Mend the line named")
-        ) from error
+        problem = Problem(f"not valid TOML: {error}", file.name, remedy="Mend the line named")
+        raise StudyError(problem) from error
     for key, value in (settings or {}).items():
         _lay_over(content, key, value)
     if "folder" in content:
-        raise StudyError(Problem("unknown key 'folder'", file=file.name, remedy="Remove it"))
+        raise StudyError(Problem("unknown key 'folder'", file.name, remedy="Remove it"))
     try:
         study = Study.model_validate({**content, "folder": file.resolve().parent})
         study._file = file.name
     except ValidationError as error:
         raise StudyError(problems_of(error, Study, file.name)) from error
-    problems = _missing_files(study, file.name) + _circular(study, file.name)
-    if problems:
-        raise StudyError(problems)
+    told = [*_missing_files(study), *_circular(study)]
+    if told:
+        raise StudyError(Problem(message, file.name, remedy=remedy) for message, remedy in told)
     return study
 
 
@@ -146,44 +144,40 @@ def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
         values[name] = parsed
 
 
-def _circular(study: Study, file: str) -> list[Problem]:
+def _circular(study: Study) -> Iterator[tuple[str, str]]:
     """Candidates that would explain potential by itself, by our own sales or by the id."""
     candidates = study.indicators.candidates
-    problems = [
-        Problem(f"'indicators.candidates': {column!r} is the column of {term}", file,
-                remedy="Remove it: an indicator says what an account can buy")
-        for term in ("account", "sales", "potential")
-        if (column := getattr(study.columns, term)) in candidates
-    ]  # fmt: skip
+    for term in ("account", "sales", "potential"):
+        if (column := getattr(study.columns, term)) in candidates:
+            yield (f"'indicators.candidates': {column!r} is the column of {term}",
+                   "Remove it: an indicator says what an account can buy")  # fmt: skip
     # Entries that look like typing errors are told by column, and potential among them.
     if "potential" in candidates and study.columns.potential != "potential":
-        problems.append(
-            Problem("'indicators.candidates': 'potential' is a term of ours", file,
-                    remedy="Rename the column in the table")
-        )  # fmt: skip
-    return problems
+        message = "'indicators.candidates': 'potential' is a term of ours"
+        yield message, "Rename the column in the table"
 
 
-def _missing_files(study: Study, file: str) -> list[Problem]:
+def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
     """Files that are absent, outside the study's folder, or not described."""
-    told: list[tuple[str, str]] = []
-    files = {f"data.{key}": getattr(study.data, key) for key in ("accounts", "survey", "visits")}
-    files |= {f"report.{key}": getattr(study.report, key) for key in ("template", "logo")}
-    files["market.total"] = study.market.total
+    data, known = study.data, study.columns.potential
+    files: dict[str, object] = {
+        "data.accounts": data.accounts, "data.survey": data.survey, "data.visits": data.visits,
+        "report.template": study.report.template, "report.logo": study.report.logo,
+        "market.total": study.market.total,
+    }  # fmt: skip
     for key, name in files.items():
         if not isinstance(name, str):
             continue
         target = (study.folder / name).resolve()
         if not target.is_relative_to(study.folder):
-            told.append((f"'{key}' leaves the study's folder: {name}",
-                         "Put the file in the study's folder"))  # fmt: skip
+            message = f"'{key}' leaves the study's folder: {name}"
+            yield message, "Put the file in the study's folder"
         elif not target.is_file():
-            told.append((f"'{key}': no file {name}", "Check the name"))
-    if study.data.visits and study.visits is None:
-        told.append(("'visits' is missing", "Add the section naming its columns"))
-    if study.data.survey and not study.columns.potential:
-        told.append(("'columns.potential' is missing", "Name the survey's column"))
-    if not study.data.survey and not study.data.visits and not study.columns.potential:
+            yield f"'{key}': no file {name}", "Check the name"
+    if data.visits and study.visits is None:
+        yield "'visits' is missing", "Add the section naming its columns"
+    if data.survey and not known:
+        yield "'columns.potential' is missing", "Name the survey's column"
+    if not data.survey and not data.visits and not known:
         remedy = "Add data.survey, data.visits, or columns.potential in the accounts"
-        told.append(("no potential is known anywhere", remedy))
-    return [Problem(message, file, remedy=remedy) for message, remedy in told]
+        yield "no potential is known anywhere", remedy

@@ -5,38 +5,46 @@ The sentence below a key is its description, which `kalib schema` and docs/study
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AllowInfNan,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
     Strict,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
     field_validator,
     model_validator,
-)
+)  # fmt: skip
 from pydantic.json_schema import SkipJsonSchema
 
-from kalib.study.wording import outside, wanted
+from kalib.study.wording import wanted
 
 ZONES = ("attack", "defense", "maintenance", "watch")
 MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
-CUTS: dict[str, dict[str, Any]] = {
-    "quantile": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-    "pareto": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-    "top": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
-    "value": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_AMOUNT},
-}
-
-Number = Annotated[float, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
 Whole = Annotated[int, Strict()]
 Header = Annotated[str, Field(min_length=1)]  # of a client's column
 Fraction = Annotated[Number, Field(ge=0, le=1)]
+Visited = Annotated[Number, Field(ge=0, le=10_000)]
+Reps = Annotated[Whole, Field(ge=0, le=1_000_000)]
+Inside = Annotated[Number, Field(gt=0, lt=1)]
+Amount = Annotated[Number, Field(gt=0, le=MOST_AMOUNT)]
+CUTS: dict[str, TypeAdapter[float]] = {
+    "quantile": TypeAdapter(Inside),
+    "pareto": TypeAdapter(Inside),
+    "top": TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
+    "value": TypeAdapter(Amount),
+}
+CUT_SCHEMAS = {kind: adapter.json_schema() for kind, adapter in CUTS.items()}
 
 
 class _Section(BaseModel):
@@ -47,12 +55,10 @@ class _Section(BaseModel):
     @field_validator("*")
     @classmethod
     def _shown(cls, value: Any) -> Any:
-        for text in (*value, *value.values()) if isinstance(value, dict) else [value]:
-            for part in text if isinstance(text, tuple) else [text]:
-                if isinstance(part, str) and any(
-                    ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in part
-                ):
-                    raise ValueError("holds a control character, which no deliverable can show")
+        parts = (*value, *value.values()) if isinstance(value, dict) else (value,)
+        parts = value if isinstance(value, tuple) else parts
+        if any(isinstance(part, str) and re.search("[\0-\x1f\x7f-\x9f]", part) for part in parts):
+            raise ValueError("holds a control character, which no deliverable can show")
         return value
 
 
@@ -202,7 +208,7 @@ class SurveySettings(_Section):
 class Market(_Section):
     """[market]: what is known of the whole. Estimates are scaled to it."""
 
-    total: Annotated[Number, Field(gt=0, le=MOST_AMOUNT)] | Header | None = None
+    total: Amount | Header | None = None
     """Potential of all accounts together, currency a year, or a table's file: region, total."""
     error: Fraction = 0.05
     """Standard error of the total, as a fraction of it."""
@@ -215,9 +221,10 @@ def _read_cut(value: Any) -> Any:
         forms = "{ quantile = 0.8 }, { pareto = 0.8 }, { top = 50 }, { value = 250000 }"
         raise ValueError(f"is none of {forms}")
     kind, number = next(iter(value.items()))
-    if outside(number, CUTS[kind]):
-        raise ValueError(f"{kind} is {wanted(CUTS[kind])}")
-    return Cut(kind=kind, value=float(number))
+    try:
+        return Cut(kind=kind, value=CUTS[kind].validate_python(number))
+    except ValidationError as error:
+        raise ValueError(f"{kind} is {wanted(CUT_SCHEMAS[kind])}") from error
 
 
 class Cut(_Section):
@@ -234,26 +241,26 @@ class MatrixSettings(_Section):
         Cut,
         BeforeValidator(_read_cut),
         WithJsonSchema(
-            {"type": "object", "properties": CUTS, "additionalProperties": False,
+            {"type": "object", "properties": CUT_SCHEMAS, "additionalProperties": False,
              "minProperties": 1, "maxProperties": 1}
         ),
     ] = Field(default=Cut(), json_schema_extra={"default": {"quantile": 0.8}})  # fmt: skip
     """Where high potential begins: a quantile of the accounts, the fewest accounts that hold a
     share of the potential (pareto), the top so many, or a value."""
-    share_cut: Literal["market"] | Annotated[Number, Field(gt=0, lt=1)] = "market"
+    share_cut: Literal["market"] | Inside = "market"
     """Where a high share of wallet begins: at our market share, or at a fraction."""
 
 
 class Visits(_Section):
     """[teams.visits_per_year]: visits that one account gets, by zone."""
 
-    attack: Number = Field(default=24.0, ge=0, le=10_000)
+    attack: Visited = 24.0
     """Visits a year of an account in the attack zone."""
-    defense: Number = Field(default=12.0, ge=0, le=10_000)
+    defense: Visited = 12.0
     """Visits a year of an account in the defense zone."""
-    maintenance: Number = Field(default=4.0, ge=0, le=10_000)
+    maintenance: Visited = 4.0
     """Visits a year of an account in the maintenance zone."""
-    watch: Number = Field(default=1.0, ge=0, le=10_000)
+    watch: Visited = 1.0
     """Visits a year of an account in the watch zone."""
 
 
@@ -264,9 +271,9 @@ class Teams(_Section):
     """Visits that one account gets, by zone."""
     visits_per_rep: Number = Field(default=800, gt=0, le=100_000)
     """Visits that one rep makes in a year."""
-    hunters: Whole = Field(default=0, ge=0, le=1_000_000)
+    hunters: Reps = 0
     """Reps who attack; 0 computes them from the work."""
-    farmers: Whole = Field(default=0, ge=0, le=1_000_000)
+    farmers: Reps = 0
     """Reps who defend; 0 computes them from the work."""
 
     def visits(self, zone: str) -> float:

@@ -1,19 +1,17 @@
-"""A setting's JSON schema in words: what it takes, and whether a value is that."""
+"""A setting's JSON schema in words."""
 
 from __future__ import annotations
 
 import json
-import math
-import operator
 from collections.abc import Mapping
 from typing import Any
 
-BOUNDS = (
-    ("exclusiveMinimum", "above", operator.gt),
-    ("minimum", "at least", operator.ge),
-    ("exclusiveMaximum", "below", operator.lt),
-    ("maximum", "at most", operator.le),
-)
+BOUNDS = {
+    "exclusiveMinimum": "above",
+    "minimum": "at least",
+    "exclusiveMaximum": "below",
+    "maximum": "at most",
+}
 
 
 def wanted(schema: Mapping[str, Any]) -> str:
@@ -36,20 +34,11 @@ def wanted(schema: Mapping[str, Any]) -> str:
         words = "a whole number" if kind == "integer" else "a number"
         if {"minimum", "maximum"} <= set(schema):
             return f"{words} from {_said(schema['minimum'])} to {_said(schema['maximum'])}"
-        bounds = [f"{word} {_said(schema[key])}" for key, word, _ in BOUNDS if key in schema]
+        bounds = [f"{word} {_said(schema[key])}" for key, word in BOUNDS.items() if key in schema]
         return f"{words} {' and '.join(bounds)}".strip()
     if kind == "array":
         return f"a list, each entry {wanted(schema['items'])}"
     return "text" if kind == "string" else "a table of keys"
-
-
-def outside(value: object, schema: Mapping[str, Any]) -> bool:
-    """Whether a value is no number of the schema's range."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return True
-    if schema["type"] == "integer" and value != int(value):
-        return True
-    return any(key in schema and not holds(value, schema[key]) for key, _, holds in BOUNDS)
 
 
 def _said(value: object) -> str:
