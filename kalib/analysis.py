@@ -22,9 +22,8 @@ from kalib.study.loading import read_study
 from kalib.study.settings import Study
 from kalib.tables.client import Tables
 from kalib.tables.overrides import ExpertBias, Overrides, expert_bias
-from kalib.tables.potential import Potential
 from kalib.tables.tables import read_tables
-from kalib.tables.visits import Measured
+from kalib.tables.visits import Measured, Potential
 from kalib.wallet.known import known_potential
 from kalib.wallet.wallet import Wallet, estimate_wallets
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from kalib.study.settings import Indicators
 from kalib.tables.client import Tables
-from kalib.tables.potential import Potential
+from kalib.tables.visits import Potential
 from kalib.wallet.known import known_potential
 
 WORLDS = (

@@ -47,7 +47,7 @@ from kalib.indicators.screening import Design, Screening, build_design
 from kalib.indicators.terms import LevelSpread
 from kalib.study.kept import kept
 from kalib.study.settings import FormulaSettings
-from kalib.tables.potential import Potential
+from kalib.tables.visits import Potential
 
 SEED = 20260101  # one seed a run, kept in run.json
 

@@ -15,7 +15,7 @@ from kalib.study.kept import kept
 from kalib.study.settings import Indicators
 from kalib.tables.client import Tables
 from kalib.tables.copies import find_copies
-from kalib.tables.potential import Potential
+from kalib.tables.visits import Potential
 from kalib.words.catalogue import Message
 
 # An indicator more than half missing says more about who answered than about potential.

@@ -1,4 +1,4 @@
-"""Daily store visits to annual potential, with its uncertainty and the days not believed."""
+"""Known potential; and how daily store visits make it, with the days not believed."""
 
 from __future__ import annotations
 
@@ -45,6 +45,23 @@ class Measured:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Potential:
+    """Known potential of some accounts.
+
+    frame: DataFrame indexed by account: potential (currency a year), log_sd (its standard error in
+    logs, 0 for an answer). visits: what was counted in visits, None where there were none.
+    """
+
+    frame: pd.DataFrame
+    visits: Measured | None = None
+
+    @property
+    def visits_each(self) -> float:
+        """Visits that measuring one account takes: the median store's days, 1 for a survey."""
+        return float(self.visits.frame["days"].median()) if self.visits else 1.0
+
+
 def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     """Annual potential of each visited store.
 
@@ -62,43 +79,39 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     factor, season = _rhythm(good, seen)
     good = good.assign(factor=factor, daily=good["total"] / factor)
     stores = good.groupby("account", sort=False)
-    frame = stores.agg(days=("total", "size"), exposure=("factor", "sum"),
-                       own_units=("own", "sum"), total_units=("total", "sum"))  # fmt: skip
-    frame = frame[frame["total_units"] > 0]
-    frame["own"] = frame["own_units"] / frame["exposure"]
-    frame["total"] = frame["total_units"] / frame["exposure"]
+    sums = stores.agg(days=("total", "size"), exposure=("factor", "sum"),
+                      own_units=("own", "sum"), total_units=("total", "sum"))  # fmt: skip
+    sums = sums[sums["total_units"] > 0]
+    own, total = (sums[name] / sums["exposure"] for name in ("own_units", "total_units"))
     span = (visits["date"].max() - visits["date"].min()).days + 1 if len(visits) else 0
-    frame["days_missed"] = span - visits.groupby("account")["date"].nunique().reindex(frame.index)
-    spread = stores["daily"].std().reindex(frame.index).fillna(0.0)
-    frame["log_sd"] = _standard_error(spread / frame["total"], frame["days"])
-    value = _unit_value(frame["own"], sales)
-    frame["potential"] = frame["total"] * DAYS_A_YEAR * value
-    frame["counted"], frame["counted_sd"] = frame["potential"], frame["log_sd"]
-    week = good["date"] - pd.to_timedelta(good["date"].dt.day_of_week, unit="D")
-    weeks = good.assign(week=week.dt.normalize()).groupby(["account", "week"], sort=True)
-    found = visits[problem != ""].assign(problem=problem[problem != ""])
-    order = [
-        "potential", "log_sd", "counted", "counted_sd", "days", "days_missed", "own", "total",
-        "own_units", "total_units",
-    ]  # fmt: skip
-    suspect = ["account", "date", "visitor", "own", "total", "problem"]
-    counted = visits.groupby(["visitor", "account"], sort=True).size().rename("visits")
-    return Measured(
-        frame=frame[order],
-        weeks=weeks[["own", "total"]].sum().reset_index(),
-        unit_value=value,
-        suspects=found[suspect].reset_index(drop=True),
-        visitors=counted.reset_index(),
-        season=season,
-        notes=_coverage_notes(seen, season),
+    spread = stores["daily"].std().reindex(sums.index).fillna(0.0)
+    log_sd = _standard_error(spread / total, sums["days"])
+    value = _unit_value(own, sales)
+    potential = total * DAYS_A_YEAR * value
+    frame = pd.DataFrame(
+        {
+            "potential": potential,
+            "log_sd": log_sd,
+            "counted": potential,
+            "counted_sd": log_sd,
+            "days": sums["days"],
+            "days_missed": span - visits.groupby("account")["date"].nunique().reindex(sums.index),
+            "own": own,
+            "total": total,
+            **sums[["own_units", "total_units"]],
+        }
     )
+    week = (good["date"] - pd.to_timedelta(good["date"].dt.day_of_week, unit="D")).dt.normalize()
+    weeks = good.assign(week=week).groupby(["account", "week"])[["own", "total"]].sum()
+    suspect = ["account", "date", "visitor", "own", "total", "problem"]
+    found = visits.assign(problem=problem).loc[problem != "", suspect].reset_index(drop=True)
+    visitors = visits.groupby(["visitor", "account"]).size().rename("visits").reset_index()
+    notes = _coverage_notes(seen, season)
+    return Measured(frame, weeks.reset_index(), value, found, visitors, season, notes)
 
 
 def _standard_error(relative_sd: pd.Series, days: pd.Series) -> pd.Series:
-    """Relative standard error of each store's mean day.
-
-    relative_sd: standard deviation of a day over the store's mean day.
-    """
+    """Of each store's mean day, relative, from the standard deviation of a day over it."""
     relative = relative_sd**2
     pooled = float(np.average(relative, weights=days)) if len(days) else 0.0
     # A store's own variance is itself uncertain on few days: it is pooled with its peers'.

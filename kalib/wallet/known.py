@@ -7,8 +7,7 @@ import pandas as pd
 from kalib.errors import Problem, StudyError
 from kalib.study.kept import kept
 from kalib.tables.client import FEWEST_SURVEYED, Tables
-from kalib.tables.potential import Potential
-from kalib.tables.visits import measure_potential
+from kalib.tables.visits import Potential, measure_potential
 from kalib.wallet.composite import with_books
 
 

@@ -13,7 +13,7 @@ from kalib.formula.verdict import Verdict
 from kalib.indicators.screening import Screening
 from kalib.study.kept import kept
 from kalib.tables.client import Tables
-from kalib.tables.potential import Potential
+from kalib.tables.visits import Potential
 from kalib.wallet.basis import Basis, judge_estimate
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.estimate import estimate

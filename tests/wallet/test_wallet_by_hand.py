@@ -19,8 +19,7 @@ from kalib.formula.predictive import Predictive
 from kalib.indicators.screening import Column, Screening
 from kalib.study.settings import FormulaSettings, Indicators
 from kalib.tables.overrides import Overrides, no_overrides
-from kalib.tables.potential import Potential
-from kalib.tables.visits import Measured, measure_potential
+from kalib.tables.visits import Measured, Potential, measure_potential
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.visit_list import below_beyond_noise, below_p_values, counted_tails
 from kalib.wallet.wallet import (
