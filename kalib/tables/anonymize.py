@@ -18,6 +18,7 @@ import pandas as pd
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.tables.client import Tables
 from kalib.tables.overrides import Overrides
+from kalib.tables.reading import refusal
 
 KEY_FILE = "anonymize.key"
 KEY_VARIABLE = "KALIB_KEY"
@@ -50,16 +51,10 @@ class Secret:
                     new.write(secrets.token_hex(32) + "\n")
             said = said or place.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(
-                Problem("the key can't be read or made", file=place.name,
-                        remedy=f"Give --key FILE, or set {KEY_VARIABLE}")
-            ) from error  # fmt: skip
+            raise StudyError(refusal("no key", place.name, KEY_VARIABLE)) from error
         key = said.strip().encode()
         if len(key) < FEWEST_LETTERS:
-            raise StudyError(
-                Problem(f"the key is shorter than {FEWEST_LETTERS} letters", file=place.name,
-                        remedy="Take 64 random hexadecimal digits")
-            )  # fmt: skip
+            raise StudyError(refusal("short key", place.name, FEWEST_LETTERS))
         return key
 
 
@@ -99,13 +94,10 @@ class Phrases:
     def found(self, text: str | list[str]) -> set[str]:
         """Those of the texts that stand in text, or in its words."""
         words = words_of(text) if isinstance(text, str) else text
-        if self._lengths.keys().isdisjoint(words):
-            return set()
         parts = {
             tuple(words[i : i + length])
             for i, word in enumerate(words)
-            if word in self._lengths
-            for length in self._lengths[word]
+            for length in self._lengths.get(word, ())
         }
         return {text for part in parts & self._texts.keys() for text in self._texts[part]}
 
@@ -128,19 +120,18 @@ def distinctive(text: str) -> bool:
 def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, set[str]]:
     """What codes stand for, by kind: ids and names of accounts, representatives, parents,
     visitors, and who overrode a potential and why."""
+    accounts, visits = tables.accounts, tables.visits
+    entries = overrides.entries if overrides is not None else pd.DataFrame()
     found = {
-        "an account's id": set(tables.accounts.index),
-        "an account's name": set(tables.accounts["name"].astype(str)),
-        "a representative": set(tables.accounts["rep"].astype(str)),
+        "an account's id": accounts.index,
+        "an account's name": accounts["name"],
+        "a representative": accounts["rep"],
+        "a chain or head office": accounts["parent"],
+        "a visitor": visits.get("visitor", ()) if visits is not None else (),
+        "an expert": entries.get("by", ()),
+        "an expert's reason": entries.get("reason", ()),
     }
-    if "parent" in tables.accounts:
-        found["a chain or head office"] = set(tables.accounts["parent"].astype(str))
-    if tables.visits is not None and "visitor" in tables.visits:
-        found["a visitor"] = set(tables.visits["visitor"].astype(str))
-    if overrides is not None:
-        found["an expert"] = set(overrides.entries["by"].astype(str))
-        found["an expert's reason"] = set(overrides.entries["reason"].astype(str))
-    return {kind: texts - {""} for kind, texts in found.items()}
+    return {kind: set(map(str, texts)) - {""} for kind, texts in found.items()}
 
 
 def anonymize_tables(tables: Tables, key: bytes) -> Tables:
@@ -151,46 +142,44 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
     account's name, or has a word that only one representative's name has, a code of its own. Notes
     lose what the client wrote and keep the rows. Raises KalibError where two codes are the same.
     """
-    accounts = tables.accounts.copy()
-    ids = pd.Index(_codes(accounts.index, key, "A"), name="account", dtype="str")
+    ids = pd.Index(_codes(tables.accounts.index, key, "A"), name="account", dtype="str")
     if ids.has_duplicates:
         raise KalibError("two accounts have the same code; run again with another key")
-    columns = [
-        *(accounts[term] for term in ("region", "segment")),
-        *(cells for _, cells in tables.candidates.select_dtypes(exclude="number").items()),
-    ]
-    told = _told_words(columns, names_of(tables), key)
-    for term in ("region", "segment"):
-        accounts[term] = accounts[term].map(lambda word: told.get(word, word))
-    accounts["rep"] = _codes(accounts["rep"], key, "R")
-    if "parent" in accounts:
-        accounts["parent"] = [told[name] if name else "" for name in accounts["parent"]]
-    accounts["name"] = ids
-    accounts.index = ids
-    candidates = tables.candidates.copy()
-    for column in candidates.select_dtypes(exclude="number"):
-        candidates[column] = candidates[column].map(lambda word: told.get(word, word))
-    candidates.index = ids
-    survey = tables.survey
+    places, words = ["region", "segment"], tables.candidates.select_dtypes(exclude="number")
+    named = pd.concat([tables.accounts[places], words], axis=1)
+    told = _told_words([named.iloc[:, i] for i in range(named.shape[1])], names_of(tables), key)
+
+    def coded(frame: pd.DataFrame) -> dict[str, pd.Series]:
+        return {str(n): cells.map(lambda word: told.get(word, word)) for n, cells in frame.items()}
+
+    accounts = tables.accounts.assign(
+        **coded(tables.accounts[places]),
+        name=ids,
+        rep=_codes(tables.accounts["rep"], key, "R"),
+        parent=[told[name] if name else "" for name in tables.accounts["parent"]],
+    )
+    survey, visits = tables.survey, tables.visits
     if survey is not None:
         survey = survey.set_axis(pd.Index(_codes(survey.index, key, "A"), name="account"))
-    visits = tables.visits
     if visits is not None:
         visits = visits.assign(account=_codes(visits["account"], key, "A"))
         if "visitor" in visits:
             visits["visitor"] = _codes(visits["visitor"], key, "V")
-    notes = tuple(note.without_value() for note in tables.notes)
     return replace(
-        tables, accounts=accounts, candidates=candidates, survey=survey, visits=visits,
-        notes=notes, anonymous=True,
+        tables, accounts=accounts.set_axis(ids),
+        candidates=tables.candidates.assign(**coded(words)).set_axis(ids), survey=survey,
+        visits=visits, notes=_without_values(tables.notes), anonymous=True,
     )  # fmt: skip
 
 
 def anonymize_overrides(overrides: Overrides, key: bytes) -> Overrides:
     """Overrides of coded accounts: experts are persons, and their reasons may name anyone."""
     entries = overrides.entries.assign(by=_codes(overrides.entries["by"], key, "R"), reason="–")
-    notes = tuple(note.without_value() for note in overrides.notes)
-    return replace(overrides, entries=entries, notes=notes)
+    return replace(overrides, entries=entries, notes=_without_values(overrides.notes))
+
+
+def _without_values(notes: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(note.without_value() for note in notes)
 
 
 def _codes(texts: Iterable[str], key: bytes, kind: str) -> list[str]:
@@ -203,11 +192,10 @@ def _told_words(
     columns: Iterable[pd.Series], names: Mapping[str, set[str]], key: bytes
 ) -> dict[str, str]:
     """Code of each word of the columns that names someone."""
-    reps, ids = names["a representative"], names["an account's id"]
-    parents = names.get("a chain or head office", set())
-    whole = {name: code(key, "P", name) for name in parents}
-    whole |= {name: code(key, "R", name) for name in reps}
-    whole |= {name: code(key, "A", name) for name in ids if distinctive(name)}
+    parents, reps = names["a chain or head office"], names["a representative"]
+    ids = filter(distinctive, names["an account's id"])
+    kinds = {"P": parents, "R": reps, "A": ids}  # a later one counts
+    whole = {name: code(key, kind, name) for kind, texts in kinds.items() for name in texts}
     words, told = set(parents), set(parents)
     for cells in columns:
         of_column = {word for word in cells.dropna().unique() if word}
@@ -218,7 +206,7 @@ def _told_words(
     told |= {word for word in words if named.found(word)}
     told = told.union(*map(parts.found, names["an account's name"]))
     # "Region Doe" speaks of Jo Doe; "Berlin", where the reps are Berlin 1 to Berlin 4, of nobody.
-    persons = [set(words_of(name)) for name in reps | names.get("a visitor", set())]
+    persons = [set(words_of(name)) for name in reps | names["a visitor"]]
     counts = Counter(word for person in persons for word in person)
     alone = {word for word, count in counts.items() if count == 1 and distinctive(word)}
     told |= {word for word in words if alone.intersection(words_of(word))}

@@ -13,11 +13,10 @@ import pandas as pd
 from kalib.errors import Problem, StudyError
 from kalib.study.settings import Data
 from kalib.tables.columns import Columns, Findings
-from kalib.tables.reading import TextTable, read_text_table
+from kalib.tables.reading import TextTable, read_text_table, refusal
 from kalib.words.catalogue import LANGUAGES, phrases
 
 TERMS = ("account", "override_potential", "override_by", "override_reason")
-REMEDY = "Use the accounts sheet of a run's accounts.xlsx"
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,7 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     call an account that the workbook names. Raises StudyError with every bad cell.
     """
     if not path.is_file():
-        raise StudyError(
-            Problem("no such file", file=str(path), remedy="Give --overrides accounts.xlsx")
-        )
+        raise StudyError(refusal("no workbook", str(path)))
     table, (account, potential, by, reason) = _table(path)
     table = table.keep((table.frame[[potential, by, reason]] != "").any(axis=1).to_numpy())
     found, frame = Findings(), table.frame
@@ -141,9 +138,7 @@ def _table(path: Path) -> tuple[TextTable, list[str]]:
             lacking = [name for name in names if name not in table.frame]
             row = int(table.rows.min(initial=2)) - 1
             if lacking:
-                raise StudyError([Problem("there is no such column", path.name, name, row, REMEDY)
+                raise StudyError([refusal("no column", path.name, column=name, row=row)
                                   for name in lacking])  # fmt: skip
             return table, names
-    first, second = (phrases("en")[term] for term in TERMS[:2])
-    said = f"no sheet has the columns {first!r} and {second!r}"
-    raise StudyError(Problem(said, path.name, remedy=REMEDY))
+    raise StudyError(refusal("no sheet", path.name, *(phrases("en")[term] for term in TERMS[:2])))
