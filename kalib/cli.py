@@ -72,7 +72,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 @click.group(cls=Kalib)
 @click.version_option(__version__, prog_name="kalib")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show an error's traceback, and what libraries say.")
 def main(debug: bool) -> None:
     """Key accounts by purchasing potential."""
 
@@ -116,7 +116,8 @@ def run(
     several = len(studies) > 1
     if several or out is None:
         check_overview(out or REPORTS, force=force)
-    outcomes = run_batch(studies, out, options, jobs=jobs, scheduler=scheduler)
+    debug = context.find_root().params["debug"]
+    outcomes = run_batch(studies, out, options, jobs=jobs, scheduler=scheduler, debug=debug)
     for outcome in outcomes:
         if outcome.unchanged:
             click.echo(f"{outcome.study}: nothing has changed; --force runs it anyway", err=True)
@@ -131,7 +132,7 @@ def run(
             show_summary(outcomes)
     for outcome in outcomes:
         if outcome.error:
-            if context.find_root().params["debug"]:
+            if debug:
                 raise outcome.error
             click.echo(f"{outcome.study}: {message_of(outcome.error)}", err=True)
     sys.exit(max(outcome.status for outcome in outcomes))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from typing import TextIO
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
 VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
@@ -18,6 +20,7 @@ EXTRAS = {
     "lab": ("ipywidgets", "jupyterlab"),
     "zh": ("pylopdf_fonts_zh_cn",),
 }
+voice: TextIO | None = None  # what `say` says goes here, else to stderr
 NO_ROOM = "failed to map segment"  # what the system's loader says where a library finds no memory
 
 
@@ -88,6 +91,11 @@ def install(extra: str) -> str:
     "pip install 'kalib-kit[scale]'"
     """
     return f"pip install 'kalib-kit[{extra}]'"
+
+
+def say(text: str) -> None:
+    """Tell the user something that is no error."""
+    print(text, file=voice or sys.stderr, flush=True)
 
 
 def refusal(error: OSError) -> str:

@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError, refusal
+from kalib.errors import KalibError, Problem, StudyError, refusal, say
 
 PACKAGE = Path(__file__).resolve().parent  # the installed package
 MARK = "run.json"  # every finished report has it
@@ -303,7 +303,7 @@ def _retire(old: Path) -> None:
 def _say(place: Path) -> None:
     here = Path.cwd()
     shown = place.relative_to(here) if place.is_relative_to(here) else place
-    print(f"what kalib did not write is now in {shown}", file=sys.stderr)
+    say(f"what kalib did not write is now in {shown}")
 
 
 def _place(path: Path) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event, Thread, local
 from typing import Any
 
+from kalib import errors
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import check_folder
 from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
@@ -25,6 +26,7 @@ from kalib.study.loading import read_study
 
 REPORTS = Path("reports")
 POLL_SECONDS = 0.1
+STDERR = 2
 Told = Callable[[str, str, int, int], None]  # study, step, steps done, steps in all
 
 
@@ -70,12 +72,13 @@ def run_batch(
     *,
     jobs: int = 1,
     scheduler: str = "",
+    debug: bool = False,
 ) -> list[Outcome]:
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
     out: the report's folder; with several studies, the folder of their reports; scheduler: address
-    of a Dask scheduler whose workers run the studies. Raises StudyError where two studies would
-    write the same report.
+    of a Dask scheduler whose workers run the studies; debug: show what else their processes say.
+    Raises StudyError where two studies would write the same report.
     """
     options = options or Options()
     if options.overrides and len(studies) > 1:
@@ -103,7 +106,7 @@ def run_batch(
 
                 ended = run_there(scheduler, waiting, options, told)
             else:
-                ended = _in_processes(waiting, options, jobs, told)
+                ended = _in_processes(waiting, options, jobs, told, debug)
         done |= {outcome.study: outcome for outcome in ended}
     return [done[study] for study in studies]
 
@@ -169,7 +172,9 @@ def _here(options: Options, told: Told, job: Job) -> Path:
     return run_study(job.study, job.target, options, partial(told, job.study))
 
 
-def _in_processes(chains: Chains, options: Options, jobs: int, told: Told) -> list[Outcome]:
+def _in_processes(
+    chains: Chains, options: Options, jobs: int, told: Told, debug: bool
+) -> list[Outcome]:
     """Run the studies in processes of their own, jobs at a time. One that dies takes its study with
     it and no other, and there is somebody left to say so: where memory ends, libzmq aborts."""
     stopped, slot, pools = Event(), local(), list[ProcessPoolExecutor]()
@@ -180,7 +185,7 @@ def _in_processes(chains: Chains, options: Options, jobs: int, told: Told) -> li
             raise KalibError("stopped")
         if not hasattr(slot, "pool"):
             slot.heard, said = context.Pipe(duplex=False)
-            slot.pool = ProcessPoolExecutor(1, context, _begin, (said,))
+            slot.pool = ProcessPoolExecutor(1, context, _begin, (said, debug))
             pools.append(slot.pool)
         try:
             future = slot.pool.submit(_here, options, _tell, job)
@@ -210,10 +215,15 @@ def _in_processes(chains: Chains, options: Options, jobs: int, told: Told) -> li
 _said: Connection | None = None  # where `_tell` writes, in a process of a batch
 
 
-def _begin(said: Connection) -> None:
-    """In a process of a batch: end with the parent, however that ends; it alone is told to stop."""
+def _begin(said: Connection, debug: bool) -> None:
+    """In a process of a batch: end with the parent, however that ends; it alone is told to stop,
+    and of what is said, only what `say` says is heard: libraries speak where memory ends."""
     global _said
     _said = said
+    if not debug and sys.stderr is not None:
+        errors.voice = os.fdopen(os.dup(STDERR), "w", encoding="utf-8")
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
-from kalib.errors import StudyError
+from kalib.errors import StudyError, say
 from kalib.files import report_folder
 from kalib.runs.execution import PLAN, SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
 from kalib.runs.provenance import (
@@ -70,6 +70,7 @@ def run_study(
         check_look(asked)
     with report_folder(target, fingerprint(inputs), force=options.force) as work, keep(work):
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
+        import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         workbook = options.overrides
         if key and workbook:
             options = replace(options, overrides=_nameless(workbook, work / STEPS))
@@ -114,8 +115,7 @@ def _own_notebooks(study: Study, options: Options) -> list[Path]:
         return found
     if found:
         names = ", ".join(f"{NOTEBOOKS}/{path.name}" for path in found)
-        print(f"{study.name}: {names} left; they are code, --own-notebooks runs them",
-              file=sys.stderr, flush=True)  # fmt: skip
+        say(f"{study.name}: {names} left; they are code, --own-notebooks runs them")
     return []
 
 
@@ -182,7 +182,7 @@ def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
     try:
         return compare_waves(Wave.read(earlier), Wave.of(analysis)) if earlier else None
     except StudyError as error:
-        print(f"not compared with {earlier}: {error}", file=sys.stderr, flush=True)
+        say(f"not compared with {earlier}: {error}")
         return None
 
 

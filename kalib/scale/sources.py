@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError, need
+from kalib.errors import KalibError, Problem, StudyError, need, say
 
 ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
@@ -123,7 +122,7 @@ def _files(named: str) -> tuple[list[str], str]:
         found = sorted(path.parent.glob(path.name)) if magic else []
         if not found:
             raise StudyError(Problem("no such table", file=named, remedy="Check the name"))
-        print(f"{named} is no file: read as a pattern, {len(found):,} files", file=sys.stderr)
+        say(f"{named} is no file: read as a pattern, {len(found):,} files")
     kinds = {p.suffix.lower(): p.name for p in found}
     if not set(kinds) <= set(FORMATS):
         name = next(name for suffix, name in kinds.items() if suffix not in FORMATS)

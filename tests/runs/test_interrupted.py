@@ -71,7 +71,7 @@ class Place:
     def strays(self) -> list[str]:
         """Processes of this place's runs that are still there, after a moment's grace."""
         mark = f"{MARK}={self.environment[MARK]}".encode()
-        for _ in range(40):
+        for _ in range(200):
             found = [path.parent.name for path in Path("/proc").glob("[0-9]*/environ")
                      if mark in _bytes(path)]  # fmt: skip
             if not found:
