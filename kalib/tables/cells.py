@@ -60,25 +60,21 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     """
     text = cells.str.strip()
     missing = is_missing(text)
-    values = pd.to_numeric(text.where(~missing), errors="coerce").astype(float)
-    values = values.where(np.isfinite(values))
+    values = _finite(text.where(~missing))
     faults = pd.Series("", index=cells.index, dtype="str")
     either = text.str.fullmatch(EITHER)
     if not (values.isna() & ~missing).any() and not either.any():
         return Parsed(values, faults)
-    if not text[~missing].str.contains(r"\d", regex=True).any():
-        faults[~missing] = "is not a number"
-        return Parsed(values, faults)
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
     found = _parsed(bare, mark) * factor
-    most = currency[currency != ""].mode()
-    foreign = (currency != "") & (currency != most.iloc[0]) if len(most) else currency != ""
+    most = currency[currency != ""].mode()[:1]
+    foreign = (currency != "") & ~currency.isin(most)
     share = text[~missing].str.endswith(("%", "％"))
     unlike = share.any() & ~share & (found.abs() > 1)
     wrong = pd.Series("", index=found.index, dtype="str")
     wrong[unlike] = "has no percent sign while others of the column do"
-    wrong[foreign] = f"is in another currency than most of the column ({', '.join(most[:1])})"
+    wrong[foreign] = f"is in another currency than most of the column ({', '.join(most)})"
     wrong[found.isna()] = "is not a number"
     if mark == "mixed":
         wrong[bare.str.fullmatch(EITHER)] = "can be 1.5 or 1,500: the column writes both"
@@ -89,11 +85,8 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
 
 def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
     """The decimal mark that a table's first rows show: "," or ".", "" where they show none."""
-    marks = set()
-    for _, column in frame.head(rows).items():
-        told = column[column.str.contains(r"\d[.,]\d", regex=True)]
-        marks.add(_decimal_mark(_undressed(told)[0], "")[0] if len(told) else "")
-    marks -= {""}
+    columns = (cells[cells.str.contains(r"\d[.,]\d")] for _, cells in frame.head(rows).items())
+    marks = {_decimal_mark(_undressed(told)[0], "")[0] for told in columns if len(told)} - {""}
     return marks.pop() if len(marks) == 1 else ""
 
 
@@ -153,38 +146,29 @@ def _undressed(text: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
     # Nothing that is taken off lies between the first and the last digit, and what stands around
     # them is one of few in a column: these are undressed, not the cells.
     which, dresses = pd.factorize(rest.str.replace(DIGITS, "0", n=1, regex=True))
-    dressed = pd.Series(dresses, dtype="str")
-    bare, factor, currency = _without_dress(dressed)
-    around = bare.str.partition("0").iloc[which]
-    digits = rest.str.extract(DIGITS, expand=False).fillna("").to_numpy()
-    return (
-        pd.Series(around[0].to_numpy() + digits + around[2].to_numpy(), text.index, dtype="str"),
-        factor.iloc[which].set_axis(text.index),
-        currency.iloc[which].set_axis(text.index),
-    )
+    names = ["bare", "factor", "currency"]
+    undressed = pd.DataFrame(map(_without_dress, dresses), columns=names).iloc[which]
+    undressed = undressed.set_axis(text.index)
+    around = undressed["bare"].str.partition("0")
+    bare = around[0] + rest.str.extract(DIGITS, expand=False).fillna("") + around[2]
+    return bare, undressed["factor"], undressed["currency"]
 
 
-def _without_dress(rest: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """As `_undressed`, for a few cells in `PLAIN` writing."""
-    rest = rest.copy()
-    currency = pd.Series("", index=rest.index, dtype="str")
-    factor = pd.Series(1.0, index=rest.index)
+def _without_dress(cell: str) -> tuple[str, float, str]:
+    """As `_undressed`, for one cell in `PLAIN` writing."""
+    currency, factor = "", 1.0
     for name, marks in WORD["currencies"].items():
-        has = rest.str.contains(rf"^[-+(]?\s*(?:{marks})|(?:{marks})\s*\)?$", regex=True)
-        if has.any():
-            currency[has] = name
-            rest[has] = rest[has].str.replace(rf"^([-+(]?)\s*(?:{marks})\s*", r"\1", regex=True)
-            rest[has] = rest[has].str.replace(rf"\s*(?:{marks})\s*(\)?)$", r"\1", regex=True)
-    rest = rest.str.replace(r"^\((.*)\)$", r"-\1", regex=True)
-    rest = rest.str.replace(r"^([^-].*)-$", r"-\1", regex=True)
-    share = rest.str.endswith("%")
-    factor[share] = 0.01
-    rest = rest.str.removesuffix("%").str.strip()
+        bare = re.sub(rf"^([-+(]?)\s*(?:{marks})\s*|\s*(?:{marks})\s*(\)?)$", r"\1\2", cell)
+        currency, cell = (currency, cell) if bare == cell else (name, bare)
+    cell = re.sub(r"^\((.*)\)$", r"-\1", cell)
+    cell = re.sub(r"^([^-].*)-$", r"-\1", cell)
+    if cell.endswith("%"):
+        cell, factor = cell.removesuffix("%").strip(), 0.01
     for unit, size in WORD["multiples"].items():
-        has = rest.str.lower().str.fullmatch(rf".*\d\s*{unit}\.?")
-        factor[has] *= size
-        rest[has] = rest[has].str.replace(rf"\s*{unit}\.?$", "", case=False, regex=True)
-    return rest.str.replace(r"^([-+])\s+", r"\1", regex=True), factor, currency
+        if re.fullmatch(rf".*\d\s*{unit}\.?", cell, re.IGNORECASE):
+            cell = re.sub(rf"\s*{unit}\.?$", "", cell, flags=re.IGNORECASE)
+            factor *= size
+    return re.sub(r"^([-+])\s+", r"\1", cell), factor, currency
 
 
 def _decimal_mark(bare: pd.Series, elsewhere: str) -> tuple[str, str]:
@@ -218,6 +202,9 @@ def _parsed(bare: pd.Series, mark: str) -> pd.Series:
         with_comma &= False
     commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
     points = bare.str.replace(r"[ ,']", "", regex=True)
-    chosen = points.where(with_point, commas.where(with_comma))
-    values = pd.to_numeric(chosen, errors="coerce").astype(float)
+    return _finite(points.where(with_point, commas.where(with_comma)))
+
+
+def _finite(text: pd.Series) -> pd.Series:
+    values = pd.to_numeric(text, errors="coerce").astype(float)
     return values.where(np.isfinite(values))

@@ -118,27 +118,24 @@ def _one_to_one(one: pd.Series, other: pd.Series) -> bool:
 def _of_codes(values: pd.Series, tables: Tables, named: set[str]) -> Message | None:
     """Whether values tell the accounts apart, or are days or postcodes."""
     known = values.dropna()
-    n, count = len(known), known.nunique()
+    n = len(known)
     numeric = pd.api.types.is_numeric_dtype(values)
     whole = not numeric or bool((known % 1 == 0).all())
     if "postcode" in named and whole:
         return Message("copy_postcode", n=n)
     text = known.map("{:.0f}".format) if numeric else known.astype("str")
-    dated = not numeric or (whole and known.between(19_000_101, 21_001_231).all())
-    if numeric and "date" in named and whole:
-        dated = dated or bool(known.between(20_000, 80_000).all())
-    days = int(to_dates(text).values.notna().sum()) if dated else 0
+    days = 0
+    serial = "date" in named and numeric and known.between(20_000, 80_000).all()
+    if not numeric or (whole and (serial or known.between(19_000_101, 21_001_231).all())):
+        days = int(to_dates(text).values.notna().sum())
     if n and days >= MOSTLY * n:
         return Message("copy_date", n=days, count=n)
-    if n < FEWEST or count < n:
+    if n < FEWEST or known.nunique() < n:
         return None
     running = False
-    if numeric and whole and float(known.max() - known.min()) == n - 1:
-        row = pd.Series(np.arange(n), index=tables.accounts.index[tables.order])
-        for order in (row, pd.Series(np.arange(n), index=tables.accounts.index)):
-            running |= len(known) == len(order) and bool(
-                (known.reindex(order.index).diff().dropna() == 1).all()
-            )
+    if numeric and whole and n == len(values) and known.max() - known.min() == n - 1:
+        orders = (values.to_numpy()[tables.order], values.to_numpy())  # the client's rows; ids
+        running = any((np.diff(order) == 1).all() for order in orders)
     same = not numeric and (text == text.index).mean() >= MOSTLY
     if running or same or ("id" in named and whole):
         return Message("copy_id", n=n)
