@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,12 @@ WORLDS = (
     "linear", "multiplicative", "collinear", "typos", "biased", "small", "text", "many", "null",
     "dependent", "spread",
 )  # fmt: skip
+
+UNIVERSITY = {  # what the data set calls its indicators
+    "undergraduates": "undstudents", "postgraduates": "poststudents", "academics": "acnumbers",
+    "academic_related": "acrelnum", "clerical": "clernum", "computer_operators": "compop",
+    "technicians": "techn", "research_grants": "resgr", "research_rank": "agresrk",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,67 +67,77 @@ def simulate_world(kind: str, seed: int, n: int = 600, surveyed: int = 150) -> S
     rng = np.random.default_rng([WORLDS.index(kind), seed])
     if kind == "small":
         n, surveyed = 300, 36
-    count = 24 if kind == "many" else 8
-    shared = {"collinear": 0.85}.get(kind, 0.3)
+    shared = 0.85 if kind == "collinear" else 0.3
     common = rng.standard_normal((n, 1))
-    z = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.standard_normal((n, count))
-    names = [f"indicator_{j + 1}" for j in range(count)]
-    relevant = ["indicator_1", "indicator_2", "indicator_3"]
-    x = np.exp(3 + 0.6 * z)
-    frame = pd.DataFrame(np.round(x, 2), columns=names)
-    slopes = np.array([0.7, 0.5, 0.3])
-    if kind == "many":
-        relevant += ["indicator_4", "indicator_5"]
-        slopes = np.array([0.6, 0.5, 0.4, 0.3, 0.3])
-    if kind == "linear":
-        base = 200 + x[:, 0] * 12 + x[:, 1] * 8 + x[:, 2] * 5
-        potential = np.maximum(base * (1 + 0.2 * rng.standard_normal(n)), 0.1 * base)
-        potential *= 100
-    else:
-        log = 8 + z[:, : len(slopes)] @ slopes + 0.35 * rng.standard_normal(n)
-        if kind == "null":
-            log = 10 + 0.8 * rng.standard_normal(n)
-            relevant = []
-        if kind == "text":
-            form = rng.choice(["hyper", "super", "small", "corner"], n, p=[0.1, 0.3, 0.4, 0.2])
-            place = rng.choice(["center", "suburb", "town", "village", "mall"], n)
-            log += pd.Series(form).map({"hyper": 1.2, "super": 0.5, "small": 0.0, "corner": -0.5})
-            log += pd.Series(place).map(
-                {"center": 0.3, "suburb": 0.0, "town": 0.1, "village": -0.4, "mall": 0.6}
-            )
-            frame["format"], frame["place"] = form, place
-            names, relevant = [*names, "format", "place"], [*relevant, "format", "place"]
-        if kind == "spread":
-            form = rng.choice(["chain", "independent", "market"], n, p=[0.4, 0.4, 0.2])
-            wide = pd.Series(form).map({"chain": 0.2, "independent": 0.7, "market": 0.4})
-            log = 8 + z[:, :3] @ slopes + wide.to_numpy() * rng.standard_normal(n)
-            log += 0.4 * (form == "market")
-            frame["format"] = form
-            names, relevant = [*names, "format"], [*relevant, "format"]
-        potential = np.exp(np.asarray(log))
+    own = rng.standard_normal((n, 24 if kind == "many" else 8))
+    z = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+    slopes = np.array([0.6, 0.5, 0.4, 0.3, 0.3] if kind == "many" else [0.7, 0.5, 0.3])
+    names = [f"indicator_{j + 1}" for j in range(z.shape[1])]
+    frame = pd.DataFrame(np.round(np.exp(3 + 0.6 * z), 2), columns=names)
+    potential, words = _potential(kind, z, slopes, rng)
+    relevant = [] if kind == "null" else [*names[: len(slopes)], *words]
+    names, frame = [*names, *words], frame.assign(**words)
     sow = np.where(rng.random(n) < 0.15, 0.0, rng.beta(2, 4, n))
     if kind == "dependent":
-        size = (np.log(potential) - np.log(potential).mean()) / np.log(potential).std()
-        mean = 1 / (1 + np.exp(0.7 + 0.6 * size))
+        mean = 1 / (1 + np.exp(0.7 + 0.6 * _standard(np.log(potential))))
         sow = np.where(sow == 0, 0.0, rng.beta(6 * mean, 6 * (1 - mean)))
     ids = pd.Series([f"{i + 1:05d}" for i in range(n)])
     truth = pd.DataFrame({"account": ids, "potential": potential.round(2), "sow": sow.round(4)})
     sales = (potential * sow).round(2)
-    odds = np.ones(n)
-    if kind == "biased":
-        odds = np.exp(1.2 * (np.log1p(sales) - np.log1p(sales).mean()) / np.log1p(sales).std())
-    asked = rng.choice(n, surveyed, replace=False, p=odds / odds.sum())
-    answer = potential.round(2).copy()
+    odds = np.exp(1.2 * _standard(np.log1p(sales))) if kind == "biased" else np.ones(n)
+    asked = np.sort(rng.choice(n, surveyed, replace=False, p=odds / odds.sum()))
+    answer = potential.round(2)
     if kind == "typos":
-        for j in range(3):
-            wrong = rng.random(n) < 0.05 / 3
-            frame.loc[wrong, names[j]] *= rng.choice([10.0, 0.1], int(wrong.sum()))
-        wrong = rng.random(n) < 0.05
-        answer[wrong] *= rng.choice([10.0, 0.1], int(wrong.sum()))
+        for name in names[:3]:
+            frame[name] = _mistyped(frame[name].to_numpy(), 0.05 / 3, rng)
+        answer = _mistyped(answer, 0.05, rng)
     frame.insert(0, "account", ids)
     frame.insert(1, "sales", sales)
-    survey = pd.DataFrame({"account": ids[np.sort(asked)], "potential": answer[np.sort(asked)]})
+    survey = pd.DataFrame({"account": ids[asked], "potential": answer[asked]})
     return Simulated(frame, survey, truth, tuple(names), tuple(relevant))
+
+
+def _potential(
+    kind: str, z: np.ndarray, slopes: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Potential (n,) from indicators in standard units (n, p), and the words it hangs on."""
+    n = len(z)
+    if kind == "linear":
+        x = np.exp(3 + 0.6 * z)
+        base = 200 + x[:, 0] * 12 + x[:, 1] * 8 + x[:, 2] * 5
+        return 100 * np.maximum(base * (1 + 0.2 * rng.standard_normal(n)), 0.1 * base), {}
+    log = 8 + z[:, : len(slopes)] @ slopes + 0.35 * rng.standard_normal(n)
+    if kind == "null":
+        log = 10 + 0.8 * rng.standard_normal(n)
+    if kind == "text":
+        form = rng.choice(["hyper", "super", "small", "corner"], n, p=[0.1, 0.3, 0.4, 0.2])
+        place = rng.choice(["center", "suburb", "town", "village", "mall"], n)
+        log = log + _values(form, hyper=1.2, super=0.5, small=0.0, corner=-0.5)
+        log = log + _values(place, center=0.3, suburb=0.0, town=0.1, village=-0.4, mall=0.6)
+        return np.exp(log), {"format": form, "place": place}
+    if kind == "spread":
+        form = rng.choice(["chain", "independent", "market"], n, p=[0.4, 0.4, 0.2])
+        wide = _values(form, chain=0.2, independent=0.7, market=0.4)
+        log = 8 + z[:, :3] @ slopes + wide * rng.standard_normal(n)
+        return np.exp(log + 0.4 * (form == "market")), {"format": form}
+    return np.exp(log), {}
+
+
+def _mistyped(values: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Values (n,) of which a share are ten times too large or too small."""
+    wrong = rng.random(len(values)) < share
+    factor = np.ones(len(values))
+    factor[wrong] = rng.choice([10.0, 0.1], int(wrong.sum()))
+    return values * factor
+
+
+def _values(words: np.ndarray, **values: float) -> np.ndarray:
+    """The value of each word (n,)."""
+    return np.array([values[word] for word in words])
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / values.std()
 
 
 def write_study(simulated: Simulated, folder: Path, name: str = "world") -> None:
@@ -142,70 +158,81 @@ def simulate_supermarkets(n: int = 1200, surveyed: int = 220, seed: int = 202601
     format; a tenth of the figures missing here and there, two typing errors among the surveyed."""
     rng = np.random.default_rng(seed)
     form = rng.choice(["hyper", "super", "small"], n, p=[0.08, 0.37, 0.55])
-    middle = pd.Series(form).map({"hyper": 6500, "super": 1400, "small": 320}).to_numpy(float)
-    area = middle * np.exp(0.35 * rng.standard_normal(n))
-    registers = np.maximum(1, np.round(area**0.72 / 14 * np.exp(0.25 * rng.standard_normal(n))))
-    shelves = np.maximum(4, np.round(area**0.85 / 4.5 * np.exp(0.3 * rng.standard_normal(n))))
+    area = _values(form, hyper=6500.0, super=1400.0, small=320.0)
+    area = area * np.exp(0.35 * rng.standard_normal(n))
+    registers = _counted(rng, 1, area**0.72 / 14, 0.25)
+    shelves = _counted(rng, 4, area**0.85 / 4.5, 0.3)
     hours = np.where(rng.random(n) < np.where(form == "small", 0.35, 0.12), 24, 12)
     parking = np.round(area / 28 * np.exp(0.8 * rng.standard_normal(n)))
     distance = np.round(rng.gamma(2, 3.5, n), 1)
     age = np.round(np.exp(2.2 + 0.6 * rng.standard_normal(n)))
     log = (
-        5.1
-        + 0.55 * np.log(area)
-        + 0.35 * np.log(registers)
-        + 0.30 * (hours == 24)
-        + pd.Series(form).map({"hyper": 0.35, "super": 0.1, "small": 0.0}).to_numpy()
-        + 0.38 * rng.standard_normal(n)
-    )
+        5.1 + 0.55 * np.log(area) + 0.35 * np.log(registers) + 0.30 * (hours == 24)
+        + _values(form, hyper=0.35, super=0.1, small=0.0) + 0.38 * rng.standard_normal(n)
+    )  # fmt: skip
     potential = np.exp(log) * 4
-    region = rng.choice(
-        ["North", "East", "South", "West", "Center"], n, p=[0.2, 0.3, 0.2, 0.15, 0.15]
-    )
+    regions, shares = ["North", "East", "South", "West", "Center"], [0.2, 0.3, 0.2, 0.15, 0.15]
+    region = rng.choice(regions, n, p=shares)
     chain = rng.choice(["Alder Market", "Birch Foods", "Cedar Fresh", "independent"], n)
     sow = np.where(rng.random(n) < 0.12, 0.0, rng.beta(1.9, 4.6, n))
-    sales = np.round(potential * sow, 0)
-    reps = {place: [f"{place} rep {k}" for k in range(1, 5)] for place in np.unique(region)}
-    accounts = pd.DataFrame(
-        {
-            "store_id": [f"{i + 1:05d}" for i in range(n)],
-            "store_name": [f"{c if c != 'independent' else 'Store'} {i + 1}" for i, c in enumerate(chain)],
-            "region": region,
-            "chain": chain,
-            "own_sales": sales.astype(int),
-            "is_ka": (pd.Series(sales).rank(ascending=False, method="first") <= n * 0.2).astype(int),
-            "rep": [reps[place][int(k)] for place, k in zip(region, rng.integers(0, 4, n), strict=True)],
-            "margin": np.round(np.clip(rng.normal(0.22, 0.04, n), 0.08, 0.4), 3),
-            "floor_area_m2": np.round(area).astype(int),
-            "cash_registers": registers.astype(int),
-            "hours": hours,
-            "shelves": shelves.astype(int),
-            "format": form,
-            "parking_spaces": parking.astype(int),
-            "distance_to_center_km": distance,
-            "years_open": age.astype(int),
-        }
-    )  # fmt: skip
+    ids = np.array([f"{i + 1:05d}" for i in range(n)])
+    accounts = pd.DataFrame({
+        "store_id": ids, "store_name": _names(chain, "Store", range(1, n + 1)), "region": region,
+        "chain": chain,
+        **_ours(rng, np.round(potential * sow, 0), n * 0.2, region, 4, (0.22, 0.04, 0.08, 0.4)),
+        "floor_area_m2": np.round(area).astype(int), "cash_registers": registers.astype(int),
+        "hours": hours, "shelves": shelves.astype(int), "format": form,
+        "parking_spaces": parking.astype(int), "distance_to_center_km": distance,
+        "years_open": age.astype(int),
+    })  # fmt: skip
     asked = np.sort(rng.choice(n, surveyed, replace=False))
     answers = np.round(potential[asked], -1).astype(int)
-    truth = pd.DataFrame(
-        {"store_id": accounts["store_id"], "potential": potential.round(0), "sow": sow.round(4)}
-    )
     for name in ("floor_area_m2", "shelves", "parking_spaces"):
         accounts[name] = accounts[name].astype("Int64")
         accounts.loc[rng.choice(n, 9, replace=False), name] = pd.NA
     answers[17] *= 10  # typing error in the survey
     row = asked[101]
     accounts.loc[row, "floor_area_m2"] = round(float(area[row])) * 10  # and in the accounts
-    survey = pd.DataFrame(
-        {"store_id": accounts["store_id"].iloc[asked], "category_purchases": answers}
-    )
+    survey = pd.DataFrame({"store_id": ids[asked], "category_purchases": answers})
     return Simulated(
-        accounts, survey, truth,
+        accounts, survey, _truth(ids, potential, sow),
         ("floor_area_m2", "cash_registers", "hours", "shelves", "format", "parking_spaces",
          "distance_to_center_km", "years_open"),
         ("floor_area_m2", "cash_registers", "hours", "format"),
     )  # fmt: skip
+
+
+def _counted(
+    rng: np.random.Generator, least: float, usual: np.ndarray, spread: float
+) -> np.ndarray:
+    """Whole numbers about what is usual for the size (n,)."""
+    return np.maximum(least, np.round(usual * np.exp(spread * rng.standard_normal(len(usual)))))
+
+
+def _names(chain: np.ndarray, independent: str, numbers: Iterable[object]) -> list[str]:
+    called = np.where(chain == "independent", independent, chain)
+    return [f"{name} {number}" for name, number in zip(called, numbers, strict=True)]
+
+
+def _ours(
+    rng: np.random.Generator, sales: np.ndarray, keys: float, place: np.ndarray, reps: int,
+    margin: tuple[float, float, float, float],
+) -> dict[str, object]:  # fmt: skip
+    """Sales, the flag of the accounts of largest sales, a rep of the place, and a margin (mean,
+    standard deviation, least, most)."""
+    mean, sd, low, high = margin
+    rank = pd.Series(sales).rank(ascending=False, method="first")
+    numbers = rng.integers(0, reps, len(sales)) + 1
+    return {
+        "own_sales": sales.astype(int),
+        "is_ka": (rank <= keys).astype(int),
+        "rep": [f"{name} rep {number}" for name, number in zip(place, numbers, strict=True)],
+        "margin": np.round(np.clip(rng.normal(mean, sd, len(sales)), low, high), 3),
+    }
+
+
+def _truth(ids: np.ndarray, potential: np.ndarray, sow: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"store_id": ids, "potential": potential.round(0), "sow": sow.round(4)})
 
 
 def simulate_phones(n: int = 160, visited: int = 115, seed: int = 20260102) -> Simulated:
@@ -214,37 +241,25 @@ def simulate_phones(n: int = 160, visited: int = 115, seed: int = 20260102) -> S
     chain = rng.choice(["Lotus Mobile", "Jade Digital", "independent"], n, p=[0.3, 0.25, 0.45])
     city = rng.choice(["Hangzhou", "Ningbo", "Wenzhou", "Jiaxing", "Shaoxing"], n)
     area = np.exp(4.1 + 0.55 * rng.standard_normal(n) + 0.3 * (chain != "independent"))
-    staff = np.maximum(1, np.round(area**0.6 / 3.2 * np.exp(0.25 * rng.standard_normal(n))))
-    counters = np.maximum(1, np.round(area**0.5 / 2.5 * np.exp(0.35 * rng.standard_normal(n))))
+    staff = _counted(rng, 1, area**0.6 / 3.2, 0.25)
+    counters = _counted(rng, 1, area**0.5 / 2.5, 0.35)
     footfall = np.round(area**0.7 * 12 * np.exp(0.45 * rng.standard_normal(n)), -1)
     place = rng.choice(["mall", "street", "suburb"], n, p=[0.25, 0.5, 0.25])
     daily = np.exp(
         -2.6 + 0.45 * np.log(staff) + 0.5 * np.log(footfall)
-        + pd.Series(place).map({"mall": 0.35, "street": 0.1, "suburb": 0.0}).to_numpy()
-        + 0.25 * rng.standard_normal(n)
+        + _values(place, mall=0.35, street=0.1, suburb=0.0) + 0.25 * rng.standard_normal(n)
     )  # fmt: skip
     sow = np.where(rng.random(n) < 0.06, 0.0, rng.beta(4, 9, n))
-    ids = [f"{i + 1:04d}" for i in range(n)]
+    ids = np.array([f"{i + 1:04d}" for i in range(n)])
     price = 2000
     sales = np.round(daily * sow * 365 * price * np.exp(0.05 * rng.standard_normal(n)), -2)
-    reps = {c: [f"{c} rep {k}" for k in (1, 2)] for c in np.unique(city)}
-    accounts = pd.DataFrame(
-        {
-            "store_id": ids,
-            "store_name": [f"{c if c != 'independent' else 'Phone shop'} {i}" for c, i in zip(chain, ids, strict=True)],
-            "city": city,
-            "chain": chain,
-            "own_sales": sales.astype(int),
-            "is_ka": (pd.Series(sales).rank(ascending=False, method="first") <= 32).astype(int),
-            "rep": [reps[c][int(k)] for c, k in zip(city, rng.integers(0, 2, n), strict=True)],
-            "margin": np.round(np.clip(rng.normal(0.14, 0.02, n), 0.06, 0.25), 3),
-            "floor_area_m2": np.round(area).astype(int),
-            "staff": staff.astype(int),
-            "counters": counters.astype(int),
-            "footfall_per_day": footfall.astype(int),
-            "location": place,
-        }
-    )  # fmt: skip
+    accounts = pd.DataFrame({
+        "store_id": ids, "store_name": _names(chain, "Phone shop", ids), "city": city,
+        "chain": chain, **_ours(rng, sales, 32, city, 2, (0.14, 0.02, 0.06, 0.25)),
+        "floor_area_m2": np.round(area).astype(int), "staff": staff.astype(int),
+        "counters": counters.astype(int), "footfall_per_day": footfall.astype(int),
+        "location": place,
+    })  # fmt: skip
     weekday = np.array([0.85, 0.85, 0.9, 0.95, 1.1, 1.25, 1.1])
     start = np.datetime64("2026-03-02")
     rows = []
@@ -252,19 +267,15 @@ def simulate_phones(n: int = 160, visited: int = 115, seed: int = 20260102) -> S
         for d in range(60):
             if rng.random() < 0.25:
                 continue
-            mean = daily[i] * weekday[d % 7] * rng.gamma(12, 1 / 12)
-            total = int(rng.poisson(mean))
+            total = int(rng.poisson(daily[i] * weekday[d % 7] * rng.gamma(12, 1 / 12)))
             own = int(rng.binomial(total, sow[i]))
             rows.append([ids[i], str(start + d), f"visitor {i % 9 + 1}", own, total])
     visits = pd.DataFrame(rows, columns=["store_id", "date", "visitor", "own_units", "total_units"])
     big = np.flatnonzero(visits["total_units"] >= 8)
     for row in rng.choice(big, 3, replace=False):
         visits.loc[row, "total_units"] *= 10  # days on which a zero too many was typed
-    truth = pd.DataFrame(
-        {"store_id": ids, "potential": (daily * 365 * price).round(0), "sow": sow.round(4)}
-    )
     return Simulated(
-        accounts, None, truth,
+        accounts, None, _truth(ids, daily * 365 * price, sow),
         ("floor_area_m2", "staff", "counters", "footfall_per_day", "location"),
         ("staff", "footfall_per_day", "location"), visits,
     )  # fmt: skip
@@ -281,22 +292,10 @@ def university_study(seed: int = 20260103) -> Simulated:
     ids = [f"U{i + 1:02d}" for i in range(n)]
     sow = np.where(rng.random(n) < 0.1, 0.0, rng.beta(2.5, 5.5, n))
     sales = np.round(real["furneq"].to_numpy(float) * sow).astype(int)
-    accounts = pd.DataFrame(
-        {
-            "university": ids,
-            "name": [f"University {i + 1:02d}" for i in range(n)],
-            "own_sales": sales,
-            "undergraduates": real["undstudents"],
-            "postgraduates": real["poststudents"],
-            "academics": real["acnumbers"],
-            "academic_related": real["acrelnum"],
-            "clerical": real["clernum"],
-            "computer_operators": real["compop"],
-            "technicians": real["techn"],
-            "research_grants": real["resgr"],
-            "research_rank": real["agresrk"],
-        }
-    )
+    accounts = pd.DataFrame({
+        "university": ids, "name": [f"University {i + 1:02d}" for i in range(n)],
+        "own_sales": sales, **{name: real[column] for name, column in UNIVERSITY.items()},
+    })  # fmt: skip
     asked = np.sort(rng.choice(n, 46, replace=False))
     survey = pd.DataFrame(
         {"university": [ids[i] for i in asked], "equipment_spending": real["furneq"].iloc[asked]}
@@ -308,12 +307,9 @@ def university_study(seed: int = 20260103) -> Simulated:
 
 def write_shipped(folder: Path) -> None:
     """Write the tables of the three shipped studies into folder/<study>/."""
-    for name, simulated in (
-        ("fmcg-supermarkets", simulate_supermarkets()),
-        ("phones-retail", simulate_phones()),
-        ("computers-university", university_study()),
-    ):
-        write_tables(simulated, folder / name)
+    write_tables(simulate_supermarkets(), folder / "fmcg-supermarkets")
+    write_tables(simulate_phones(), folder / "phones-retail")
+    write_tables(university_study(), folder / "computers-university")
 
 
 def write_tables(simulated: Simulated, folder: Path) -> None:

@@ -119,20 +119,14 @@ def earlier_supermarkets(seed: int = 20250101) -> Simulated:
     who = np.sort(np.concatenate([half, others]))
     closed = rng.random(n) < 0.015
     accounts.loc[closed, "store_id"] = [f"9{i:04d}" for i in np.flatnonzero(closed)]
-    survey = pd.DataFrame(
-        {
-            "store_id": accounts["store_id"].to_numpy()[who],
-            "category_purchases": np.round(potential[who], -1).astype(int),
-        }
-    )
-    past = pd.DataFrame(
-        {
-            "store_id": accounts["store_id"],
-            "potential": potential.round(0),
-            "sow": sow.round(4),
-            "rebuilt_since": rebuilt.astype(int),
-        }
-    )
+    survey = pd.DataFrame({
+        "store_id": accounts["store_id"].to_numpy()[who],
+        "category_purchases": np.round(potential[who], -1).astype(int),
+    })  # fmt: skip
+    past = pd.DataFrame({
+        "store_id": accounts["store_id"], "potential": potential.round(0), "sow": sow.round(4),
+        "rebuilt_since": rebuilt.astype(int),
+    })  # fmt: skip
     return replace(after, accounts=accounts, survey=survey, truth=past)
 
 
