@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,8 @@ class Asked:
     """What is read of a table, by the client's columns; "" where it has none.
 
     numeric, textual: indicators; missing, returns, id_width: as the study's [data] says: further
-    words for nothing, whether sales below zero count as none, the width that ids are filled to.
+    words for nothing, whether sales below zero count as none, the width that ids are filled to;
+    first: whether an account's further rows are left out.
     """
 
     account: str
@@ -32,6 +34,7 @@ class Asked:
     missing: tuple[str, ...] = ()
     returns: bool = False
     id_width: int = 0
+    first: bool = False
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -58,7 +61,23 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     if asked.sales and asked.returns:
         numbers[asked.sales] = (numbers[asked.sales] < 0).ifelse(0.0, numbers[asked.sales])
     texts = {name: known_text(raw[name], asked.missing) for name in asked.textual}
-    return raw.mutate(**numbers, **texts, kalib_id=ids), rows
+    table = raw.mutate(**numbers, **texts, kalib_id=ids)
+    return _first_rows(table, rows, source.name) if asked.first else (table, rows)
+
+
+def _first_rows(table: Any, rows: int, file: str) -> tuple[Any, int]:
+    """The first row of each account, and how many there are; what is left out is said."""
+    import ibis
+
+    accounts = int(fetched(table.aggregate(n=table.kalib_id.nunique()))[0]["n"])
+    if accounts == rows:
+        return table, rows
+    said = f"{rows - accounts:,} rows of accounts that stand above already left out"
+    print(f"{file}: {said}", file=sys.stderr)
+    table = table.mutate(kalib_row=ibis.row_number())
+    nth = ibis.row_number().over(group_by="kalib_id", order_by="kalib_row")
+    table = table.mutate(kalib_nth=nth)
+    return table.filter(table.kalib_nth == 0).drop("kalib_row", "kalib_nth"), accounts
 
 
 def ids_of(table: Any, asked: Asked) -> Any:
@@ -131,7 +150,7 @@ def _check(
             problems += _told(source, name, (value < 0) & (value > -MOST_AMOUNT), "sales below")
         if name == asked.potential and found[f"n{i}"] and found[f"low{i}"] <= 0:
             problems += _told(source, name, value <= 0, "potential below")
-    problems += _faulty_ids(source, asked.account, ids, rows)
+    problems += _faulty_ids(source, asked, ids, rows)
     if problems:
         raise StudyError(problems)
     return rows
@@ -155,13 +174,15 @@ def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
         yield Problem(message + more, source.name, column, row, remedy, first["cell"] or "")
 
 
-def _faulty_ids(source: Source, column: str, ids: Any, rows: int) -> Iterator[Problem]:
-    """The problems of ids that are blank or stand in several rows."""
+def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[Problem]:
+    """The problems of ids that are blank or, unless the first is asked, stand in several rows."""
     import ibis
 
-    table = source.table.select(id=ids)
+    column, table = asked.account, source.table.select(id=ids)
     if fetched(table.aggregate(n=table.id.count()))[0]["n"] < rows:
         yield from _told(source, column, ids.isnull(), "id blank")
+    if asked.first:
+        return
     if rows > ALL_IDS and source.connection.name == "duckdb":
         table = table.filter(table.id.hash() % ONE_IN == 0)
     counted = fetched(table.aggregate(n=table.id.count(), ids=table.id.nunique()))[0]
@@ -174,8 +195,8 @@ def _faulty_ids(source: Source, column: str, ids: Any, rows: int) -> Iterator[Pr
         first = fetched(each.order_by(each["first"]).limit(1))[0]
         where = f"row {first['first']}" if source.numbered else "another row"
         more = counted["n"] - counted["ids"] - 1
-        message = REFUSED["id double"][0].format(where)
+        message, remedy = REFUSED["id double"]
+        message = message.format(where)
         message += f"; the same in {more:,} rows more" if more else ""
         row = first["last"] if source.numbered else None
-        yield Problem(message, source.name, column, row, "Keep one row for each account",
-                      first["id"])  # fmt: skip
+        yield Problem(message, source.name, column, row, remedy, first["id"])

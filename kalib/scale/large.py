@@ -116,7 +116,8 @@ def fit_large(
 def _asked(study: Study) -> Asked:
     columns, data = study.columns, study.data
     return Asked(columns.account, columns.sales, missing=data.missing,
-                 returns=data.negative_sales == "zero", id_width=data.id_width)  # fmt: skip
+                 returns=data.negative_sales == "zero", id_width=data.id_width,
+                 first=data.duplicates == "first")  # fmt: skip
 
 
 def _survey(source: Source, study: Study) -> Any:

@@ -84,6 +84,7 @@ class _Data(_Record):
     negative_sales: Literal["refuse", "zero"] = "refuse"
     missing: tuple[str, ...] = ()
     id_width: int = 0
+    duplicates: Literal["refuse", "first"] = "refuse"
 
 
 class _Study(_Record):
@@ -144,6 +145,7 @@ class Recipe(_Record):
         return Asked(
             self.account, self.sales, numeric=self.numeric, textual=self.textual,
             missing=data.missing, returns=data.negative_sales == "zero", id_width=data.id_width,
+            first=data.duplicates == "first",
         )  # fmt: skip
 
     @property

@@ -108,6 +108,24 @@ def test_settings_of_the_study_are_obeyed(run: Path) -> None:
     assert found.to_dict() == {"003": 5.0, "001": 0.0, "002": 1.0, "004": 2.0}
 
 
+def test_an_account_s_first_row_counts_where_the_study_says_so(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubled = pd.concat([ACCOUNTS, ACCOUNTS.assign(sales=[7.0] * len(ACCOUNTS))])
+    file = run.parent / "accounts.csv"
+    doubled.to_csv(file, index=False)
+    assert '[data] duplicates = "first"' in refused(run, file)
+    about = json.loads((run / "run.json").read_text())
+    about["parameters"]["data"] = {"duplicates": "first"}
+    write_json(about, run / "run.json")
+    found = scored(run, file).set_index("account")["sales"]
+    assert found.to_dict() == ACCOUNTS.set_index("id")["sales"].to_dict()
+    assert (
+        f"accounts.csv: {len(ACCOUNTS)} rows of accounts that stand above already left out"
+        in capsys.readouterr().err
+    )
+
+
 def test_a_doubled_export_is_found_where_one_id_in_many_is_compared(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
