@@ -11,6 +11,8 @@ import pandas as pd
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.validation import r_squared
+from kalib.indicators.screening import Screening
+from kalib.wallet.effects import Effects, find_effects
 from kalib.wallet.parts import (
     ALONE,
     FORMULA,
@@ -85,13 +87,18 @@ def estimate(
         parts |= sales_parts(fit, own, known, parts.get(FORMULA))
     unseen = [part.unseen for part in parts.values()]
     stack = fit_stack(unseen, known) if len(parts) > 1 else Stack(np.ones(1), 1.0, False)
-    combined = _combined(parts, stack, known, own, doubtful(fit))
-    alone = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
-    singles = [log_scores(unseen, known, single) for single in alone]
+    alone = stack.combine(unseen, known.sales).quantile(0.5)
+    effects = find_effects(
+        _groupings(fit.screening), fit.working_rows, np.log(known.potential / alone),
+        known.weights / known.weights.mean(),
+    )  # fmt: skip
+    combined = _combined(parts, stack, known, own, doubtful(fit), effects)
+    each = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
+    singles = [log_scores(unseen, known, single) for single in each]
     mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), 1.0, stack.full))
     return Estimate(
         distribution=combined,
-        loadings=_loadings(list(parts.values()), stack),
+        loadings=_loadings(list(parts.values()), stack, effects),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
         scores={
@@ -102,11 +109,18 @@ def estimate(
     )
 
 
+def _groupings(screening: Screening) -> dict[str, pd.Series]:
+    """Labels (N,) by which accounts may go together: parent, region, segment, text indicators."""
+    texts = screening.values.select_dtypes(exclude="number")
+    return {str(name): column for name, column in [*screening.places.items(), *texts.items()]}
+
+
 def _combined(
-    parts: Mapping[str, Part], stack: Stack, known: Answered, sales: np.ndarray, doubts: np.ndarray
-) -> Distribution:
+    parts: Mapping[str, Part], stack: Stack, known: Answered, sales: np.ndarray,
+    doubts: np.ndarray, effects: Effects,
+) -> Distribution:  # fmt: skip
     """All parts together; accounts with an entry in doubt by those parts that weigh it."""
-    found = stack.combine([part.every for part in parts.values()], sales)
+    found = stack.combine([part.every for part in parts.values()], sales, effects)
     safe = [part for name, part in parts.items() if name in SAFE]
     if len(doubts) == 0 or len(safe) == len(parts):
         return found
@@ -114,8 +128,8 @@ def _combined(
     return found.replaced(doubts, few.combine([p.every[doubts] for p in safe], sales[doubts]))
 
 
-def _loadings(parts: list[Part], stack: Stack) -> np.ndarray:
-    """Shared errors (N, k) of all parts together, float32.
+def _loadings(parts: list[Part], stack: Stack, effects: Effects) -> np.ndarray:
+    """Shared errors (N, k) of all parts together, float32, and of the groups.
 
     Each part's are a line in the answers' errors: what they have in common is taken together.
     """
@@ -127,7 +141,8 @@ def _loadings(parts: list[Part], stack: Stack) -> np.ndarray:
         for (_, part), width in zip(used, widths, strict=True)
     ]
     _, upper = np.linalg.qr(np.vstack([part.basis for _, part in used]).T)
-    found = np.hstack(scaled) @ upper.T
+    found = np.hstack(scaled) @ upper.T / effects.width[:, None]
+    found = np.hstack([found, effects.shared])
     length = np.sqrt((found**2).sum(axis=1, keepdims=True))
     return np.asarray(found / np.maximum(length, 1.0), dtype=np.float32)
 

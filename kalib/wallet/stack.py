@@ -9,6 +9,7 @@ from math import lgamma, log, pi
 import numpy as np
 
 from kalib.formula.distribution import Distribution
+from kalib.wallet.effects import Effects
 
 # The score's density is a t of so many degrees: an error of ten spreads must not choose alone.
 FREEDOM = 6.0
@@ -58,8 +59,10 @@ class Stack:
     stretch: float
     full: bool
 
-    def combine(self, parts: Sequence[Distribution], sales: np.ndarray) -> Distribution:
-        """Potential of N accounts at or above their sales (N,).
+    def combine(
+        self, parts: Sequence[Distribution], sales: np.ndarray, effects: Effects | None = None
+    ) -> Distribution:
+        """Potential of N accounts at or above their sales (N,), moved by the groups' effects.
 
         Quantiles are averaged in logs (Ratcliff 1979; Lichtendahl, Grushka-Cockayne & Winkler
         2013): unlike a mixture this is no wider than its parts.
@@ -67,7 +70,10 @@ class Stack:
         logs = sum(w * np.log(p.table) for w, p in zip(self.weights, parts, strict=True) if w > 0)
         found = Distribution(parts[0].levels, np.exp(logs))
         middle = np.log(found.quantile(0.5))[:, None]
-        found = Distribution(found.levels, np.exp(middle + (logs - middle) * self.stretch))
+        table = middle + (logs - middle) * self.stretch
+        if effects is not None:
+            table = middle + effects.shift[:, None] + (table - middle) * effects.width[:, None]
+        found = Distribution(found.levels, np.exp(table))
         if self.full:
             return Distribution(found.levels, np.maximum(found.table, sales[:, None]))
         below = found.table[:, 0] < sales

@@ -1,0 +1,109 @@
+"""What accounts of one parent, region or level have in common beyond what the estimate says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+FEWEST_GROUPS = 4  # with two answers or more, before their scatter is told from the accounts'
+MOST_SHARED = 24  # groups whose accounts are drawn together; the largest move totals most
+NARROWEST = 0.5  # of the estimate's spread that an account of a known group keeps at least
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effects of groups on log potential of all N accounts.
+
+    shift: (N,) expected effect; width: (N,) factor on the spread of the estimate's error; shared:
+    (N, k) what the errors of accounts of a group, and of all accounts, have in common, in normal
+    scores; by: the groupings that say something.
+    """
+
+    shift: np.ndarray
+    width: np.ndarray
+    shared: np.ndarray
+    by: tuple[str, ...]
+
+
+def find_effects(
+    groupings: Mapping[str, pd.Series], rows: np.ndarray, residual: np.ndarray, weights: np.ndarray
+) -> Effects:
+    """Random effects of groups, one grouping after another, shrunk in closed form.
+
+    groupings: labels (N,) by name, "" where an account belongs to none; rows: (n,) places of the
+    surveyed accounts; residual: (n,) of their log potential, out of fold; weights: (n,), 0 where
+    the answer is not believed.
+
+    Between- and within-group variances are those of the analysis of variance (Searle, Casella &
+    McCulloch 1992, chapter 3), an effect is its best linear unbiased prediction (Robinson 1991). A
+    grouping counts where it foretells accounts left out of it better than nothing does. Groups
+    that were not surveyed get none, and an interval that knows it: the surveyed groups are a
+    sample, too.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import t as student
+
+    count = len(next(iter(groupings.values()))) if groupings else 0
+    shift, variance, shared, by = np.zeros(count), np.ones(count), [], []
+    for name, labels in groupings.items():
+        code, levels = pd.factorize(labels.where(labels.astype(str) != ""))
+        told = code[rows]
+        use = (weights > 0) & (told >= 0)
+        sums = _sums(told[use], residual[use], weights[use], len(levels))
+        within, between = _variances(*sums)
+        mass, means = sums[0], sums[1] / np.maximum(sums[0], 1e-12)
+        trust = mass * between / (within + mass * between)
+        # Each account by the others of its group.
+        rest = np.maximum(mass[told] - weights, 0.0)
+        others = (sums[1][told] - weights * residual) / np.maximum(rest, 1e-12)
+        guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
+        if between <= 0 or weights @ (residual - guess) ** 2 >= weights @ residual**2:
+            continue
+        by.append(name)
+        has, total = code >= 0, within + between
+        # Few groups tell the variance between them badly: as a t distribution is wider.
+        few = float(student.ppf(0.95, int((mass > 0).sum()) - 1) / ndtri(0.95)) ** 2
+        left = has * between * few * (1 - np.where(has, trust[code], 0.0)) / total
+        # How far the surveyed groups together may lie from all groups.
+        common = left * float((mass**2).sum() / mass.sum() ** 2)
+        shift += np.where(has, (trust * means)[code], 0.0)
+        variance *= np.maximum(1 - between / total * has + left + common, NARROWEST**2)
+        largest = np.argsort(-np.bincount(code[has], minlength=len(levels)))[:MOST_SHARED]
+        shared.append(np.sqrt(left)[:, None] * (code[:, None] == largest))
+        shared.append(np.sqrt(common)[:, None])
+        residual = residual - np.where(use, (trust * means)[told], 0.0)
+    width = np.sqrt(variance)
+    columns = np.hstack(shared) if shared else np.zeros((count, 0))
+    return Effects(shift, width, columns / np.maximum(width, 1e-12)[:, None], tuple(by))
+
+
+def _sums(
+    code: np.ndarray, values: np.ndarray, weights: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Weights and weighted sums by group (count,), weights scaled to a mean of 1 by the caller;
+    weighted square about the groups' means, and its degrees of freedom."""
+    mass = np.bincount(code, weights, count)
+    sums = np.bincount(code, weights * values, count)
+    means = sums / np.maximum(mass, 1e-12)
+    inside = float(weights @ (values - means[code]) ** 2)
+    repeated = int((np.bincount(code, minlength=count) >= 2).sum())
+    free = len(code) - int((mass > 0).sum())
+    return mass, sums, inside, float(free if repeated >= FEWEST_GROUPS else 0)
+
+
+def _variances(
+    mass: np.ndarray, sums: np.ndarray, inside: float, free: float
+) -> tuple[float, float]:
+    """Variance within groups and between them; 0 between where groups don't tell."""
+    seen = mass > 0
+    if free < FEWEST_GROUPS:
+        return 1.0, 0.0
+    within, total = max(inside / free, 1e-12), mass.sum()
+    means = sums[seen] / mass[seen]
+    middle = sums.sum() / total
+    square = float(mass[seen] @ (means - middle) ** 2)
+    size = total - float((mass**2).sum()) / total
+    return within, max((square - (seen.sum() - 1) * within) / max(size, 1e-12), 0.0)
