@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +28,11 @@ class Effects:
 
 
 def find_effects(
-    groupings: Mapping[str, pd.Series], rows: np.ndarray, residual: np.ndarray, weights: np.ndarray
+    groupings: pd.DataFrame, rows: np.ndarray, residual: np.ndarray, weights: np.ndarray
 ) -> Effects:
     """Random effects of groups, one grouping after another, shrunk in closed form.
 
-    groupings: labels (N,) by name, "" where an account belongs to none; rows: (n,) places of the
+    groupings: a column of labels (N,) each, "" where an account belongs to none; rows: (n,) places of the
     surveyed accounts; residual: (n,) of their log potential, out of fold; weights: (n,), 0 where
     the answer is not believed.
 
@@ -46,7 +45,7 @@ def find_effects(
     from scipy.special import ndtri
     from scipy.stats import t as student
 
-    count = len(next(iter(groupings.values()))) if groupings else 0
+    count = len(groupings)
     shift, variance, shared, by = np.zeros(count), np.ones(count), [], []
     for name, labels in groupings.items():
         code, levels = pd.factorize(labels.where(labels.astype(str) != ""))
@@ -62,7 +61,7 @@ def find_effects(
         guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
         if between <= 0 or weights @ (residual - guess) ** 2 >= weights @ residual**2:
             continue
-        by.append(name)
+        by.append(str(name))
         has, total = code >= 0, within + between
         # Few groups tell the variance between them badly: as a t distribution is wider.
         few = float(student.ppf(0.95, int((mass > 0).sum()) - 1) / ndtri(0.95)) ** 2

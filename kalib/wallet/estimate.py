@@ -11,7 +11,6 @@ import pandas as pd
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.validation import r_squared
-from kalib.indicators.screening import Screening
 from kalib.wallet.effects import Effects, find_effects
 from kalib.wallet.parts import (
     ALONE,
@@ -88,10 +87,10 @@ def estimate(
     unseen = [part.unseen for part in parts.values()]
     stack = fit_stack(unseen, known) if len(parts) > 1 else Stack(np.ones(1), 1.0, False)
     alone = stack.combine(unseen, known.sales).quantile(0.5)
-    effects = find_effects(
-        _groupings(fit.screening), fit.working_rows, np.log(known.potential / alone),
-        known.weights / known.weights.mean(),
-    )  # fmt: skip
+    texts = fit.screening.values.select_dtypes(exclude="number")
+    groupings = pd.concat([fit.screening.places, texts], axis=1)
+    residual, even = np.log(known.potential / alone), known.weights / known.weights.mean()
+    effects = find_effects(groupings, fit.working_rows, residual, even)
     combined = _combined(parts, stack, known, own, doubtful(fit), effects)
     each = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
@@ -107,12 +106,6 @@ def estimate(
         },
         **_accuracy(unseen, known, mean_score),
     )
-
-
-def _groupings(screening: Screening) -> dict[str, pd.Series]:
-    """Labels (N,) by which accounts may go together: parent, region, segment, text indicators."""
-    texts = screening.values.select_dtypes(exclude="number")
-    return {str(name): column for name, column in [*screening.places.items(), *texts.items()]}
 
 
 def _combined(
