@@ -32,13 +32,14 @@ def find_effects(
 ) -> Effects:
     """Random effects of groups, one grouping after another, shrunk in closed form.
 
-    groupings: a column of labels (N,) each, "" where an account belongs to none; rows: (n,) places of the
-    surveyed accounts; residual: (n,) of their log potential, out of fold; weights: (n,), 0 where
-    the answer is not believed.
+    groupings: a column of labels (N,) each, "" where an account belongs to none; rows: (n,) places
+    of the surveyed accounts; residual: (n,) of their log potential, out of fold; weights: (n,), 0
+    where the answer is not believed.
 
     Between- and within-group variances are those of the analysis of variance (Searle, Casella &
     McCulloch 1992, chapter 3), an effect is its best linear unbiased prediction (Robinson 1991). A
-    grouping counts where it foretells accounts left out of it better than nothing does. Groups
+    grouping counts where it foretells accounts left out of it better than nothing does, by more
+    than a standard error. Groups
     that were not surveyed get none, and an interval that knows it: the surveyed groups are a
     sample, too.
     """
@@ -59,7 +60,8 @@ def find_effects(
         rest = np.maximum(mass[told] - weights, 0.0)
         others = (sums[1][told] - weights * residual) / np.maximum(rest, 1e-12)
         guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
-        if between <= 0 or weights @ (residual - guess) ** 2 >= weights @ residual**2:
+        gain = weights * (residual**2 - (residual - guess) ** 2)
+        if between <= 0 or gain.sum() <= np.sqrt(gain @ gain):
             continue
         by.append(str(name))
         has, total = code >= 0, within + between

@@ -89,6 +89,7 @@ def estimate(
     alone = stack.combine(unseen, known.sales).quantile(0.5)
     texts = fit.screening.values.select_dtypes(exclude="number")
     groupings = pd.concat([fit.screening.places, texts], axis=1)
+    groupings = groupings if hear else groupings[[]]  # the formula and nothing else
     residual, even = np.log(known.potential / alone), known.weights / known.weights.mean()
     effects = find_effects(groupings, fit.working_rows, residual, even)
     combined = _combined(parts, stack, known, own, doubtful(fit), effects)
