@@ -71,7 +71,11 @@ def find_effects(
         # How far the surveyed groups together may lie from all groups.
         common = left * float((mass**2).sum() / mass.sum() ** 2)
         shift += np.where(has, (trust * means)[code], 0.0)
-        variance *= np.maximum(1 - between / total * has + left + common, NARROWEST**2)
+        known = has * np.where(has, trust[code], 0.0)
+        # Narrower by what was proved on accounts left out, not by what the groups seem to explain.
+        proven = min(between / total, float(gain.sum() / (weights @ residual**2)))
+        wider = between / total * (few - 1) * (has - known)
+        variance *= np.maximum(1 - proven * known + wider + common, NARROWEST**2)
         largest = np.argsort(-np.bincount(code[has], minlength=len(levels)))[:MOST_SHARED]
         shared.append(np.sqrt(left)[:, None] * (code[:, None] == largest))
         shared.append(np.sqrt(common)[:, None])
