@@ -142,7 +142,7 @@ def row(p: int, name: str, signal: float, peers: dict[str, Callable[..., object]
     gram = gram_matrix(design, response)
     every = timed(lambda: best_subsets(gram))
     bic = timed(lambda: best_by_criterion(gram, 500, penalty=np.log(500)))
-    least = best_subsets(gram).rss[0]
+    least = best_subsets(gram).value[0]
     cells = [str(p), name, f"{every:,.1f} ms", f"{bic:,.1f} ms"]
     for peer in ("leaps", *PEERS):
         if peer not in peers or (peer == "mlxtend, exhaustive" and p > MOST_EXHAUSTIVE):

@@ -12,7 +12,6 @@ import pandas as pd
 from kalib.errors import Problem, StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula, Term, partial_effects
-from kalib.formula.importance import best_of_each_size, contributions, term_groups
 from kalib.formula.linear import LeastSquares, least_squares
 from kalib.formula.predictive import Predictive, account_spread, fit_predictive
 from kalib.formula.survey import (
@@ -33,16 +32,12 @@ from kalib.formula.suspicion import (
 )
 from kalib.formula.validation import (
     Validation,
+    best_of_each_size,
     cross_validate,
     r_squared,
     selection_frequency,
 )
-from kalib.formula.working import (
-    FORMS,
-    Rules,
-    WorkingFit,
-    fit_working,
-)
+from kalib.formula.working import FORMS, Rules, WorkingFit, fit_working
 from kalib.indicators.screening import Design, Screening, build_design
 from kalib.indicators.terms import LevelSpread
 from kalib.study.kept import kept
@@ -198,6 +193,7 @@ def fit_formula(
     response, use = np.log(known) if final.logged else known, final.weights > 0
     stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
+    groups_of = _term_groups(final, design)
     texts = screening.values.iloc[rows].select_dtypes(exclude="number")
     predictive, by_level = fit_predictive(
         checked, final, design.matrix[rows], told * believed, texts, own_share
@@ -211,7 +207,7 @@ def fit_formula(
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=_forms(checked, chosen),
         oof=_out_of_fold(index, answers, found, checked, chosen),
-        contributions=contributions(linear, final, design, response),
+        contributions=_contributions(linear, groups_of),
         effects=partial_effects(formula, screening.values),
         stability=stability,
         suspects=all_suspects(screening, index, answers, found),
@@ -225,7 +221,7 @@ def fit_formula(
         spread=spread,
         smearing=formula.factors(screening.values),
         loadings=loadings,
-        term_groups=term_groups(final, design),
+        term_groups=groups_of,
         working_rows=rows,
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
@@ -268,6 +264,26 @@ def _forms(checked: Validation, chosen: str) -> pd.DataFrame:
     columns = {"mae": checked.errors, "log_score": checked.scores}
     forms = pd.DataFrame(columns).rename_axis("form").reset_index()
     return forms.assign(chosen=forms["form"] == chosen)
+
+
+def _contributions(linear: LeastSquares, groups: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """R² lost when each indicator leaves the formula, the others refitted."""
+    gains = {}
+    for name, places in groups.items():
+        own = np.array(places) + 1
+        lost = linear.coef[own] @ np.linalg.solve(linear.cov[np.ix_(own, own)], linear.coef[own])
+        gains[name] = float(lost * linear.sigma**2 / linear.results.centered_tss)
+    frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)}).rename_axis("indicator")
+    return frame.sort_values("gain", ascending=False)
+
+
+def _term_groups(final: WorkingFit, design: Design) -> dict[str, tuple[int, ...]]:
+    """Places of each chosen indicator's columns among the terms, from 0."""
+    groups: dict[str, tuple[int, ...]] = {}
+    for place, number in enumerate(final.used):
+        name = design.columns[number].indicator
+        groups[name] = (*groups.get(name, ()), place)
+    return groups
 
 
 def _accuracy(

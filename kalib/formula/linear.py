@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kalib.errors import KalibError
 
@@ -47,7 +48,6 @@ class LeastSquares:
     def results(self) -> Any:
         """statsmodels' RegressionResults, in the columns' own units: what `summary()` prints is
         the formula."""
-        import pandas as pd
         from statsmodels.regression.linear_model import (
             WLS,
             RegressionResults,
@@ -203,3 +203,15 @@ def least_squares(
         which = ", ".join(str(name) for name, bad in zip(names, small, strict=True) if bad)
         raise KalibError(f"{which}: a combination of the other columns; leave it out")
     return fit
+
+
+def partial_residuals(linear: LeastSquares) -> pd.DataFrame:
+    """Residuals with a column's own effect added back, one row a column and account: column,
+    value (of the column in the formula), fitted (coefficient times value, about its mean),
+    residual (that plus what is left); on the working scale (Larsen & McCleary 1972,
+    Technometrics 14)."""
+    value = pd.DataFrame(linear.design[:, 1:], columns=list(linear.names[1:]))
+    fitted = (value - value.mean()) * linear.coef[1:]
+    parts = {"value": value, "fitted": fitted, "residual": fitted.add(linear.residual, axis=0)}
+    long = {name: part.melt(var_name="column", value_name=name) for name, part in parts.items()}
+    return long["value"].assign(**{name: part[name] for name, part in long.items()})

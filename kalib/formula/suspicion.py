@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kalib.formula.working import Rules, WorkingFit, columns_of, search
+from kalib.formula.working import Rules, WorkingFit, choose, columns_of
 from kalib.indicators.robust import (
     FACTORS,
     LEAST_SHIFT,
@@ -88,7 +88,7 @@ def suspect_answers(design: Design, answers: Answers, rules: Rules) -> Suspicion
     chance = np.zeros(len(response))
     for _ in range(ROUNDS):
         clean = chance <= SURE
-        chosen = search(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
+        chosen = choose(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
         used = columns_of(design, chosen)
         line = robust_line(matrix[:, used], response)
         shift = response - line[0] - matrix[:, used] @ line[1:]

@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kalib.formula.subsets.search import batch_grams, select_subsets
+from kalib.formula.subsets.search import (
+    best_subsets,
+    gram_matrix,
+    select_subsets,
+    validated_sizes,
+)
 from kalib.formula.survey import FOLDS, Folds, Groups, group_folds
 from kalib.formula.suspicion import Answers, suspect_answers
-from kalib.formula.working import (
-    ACCOUNTS_PER_INDICATOR,
-    Rules,
-    column_signs,
-    fit_working,
-    log_score,
-    screen_groups,
-)
+from kalib.formula.working import Rules, fit_working, log_score, search_space
 from kalib.indicators.screening import Design
 
 # Half samples of a criterion. Judging sizes takes six searches for one; 200 draws place a
@@ -138,40 +136,62 @@ def selection_frequency(
     rules: Rules,
     weights: np.ndarray,
     rng: np.random.Generator,
-    draws: int | None = None,
 ) -> pd.Series:
     """How often each indicator is chosen over complementary half samples (Shah & Samworth
     2013), the search repeated in each."""
     use = weights > 0
     matrix, aim, weight = design.matrix[rows[use]], response[use], weights[use]
-    n = len(aim)
-    half = n // 2
-    most = max(1, min(rules.most, half // ACCOUNTS_PER_INDICATOR))
-    signs = column_signs(design, rules)
-    required = design.groups_of(rules.required)
-    counts = np.zeros(len(design.groups))
-    groups, kept = screen_groups(
-        batch_grams(matrix, aim, weight[None])[0], design.groups, half, required
-    )
-    required = [kept.index(g) for g in required]
-    done, draws = 0, draws or STABILITY_DRAWS[rules.criterion]
-    while done < draws:
-        pairs = min(50, (draws - done + 1) // 2)
-        member = np.zeros((2 * pairs, n))
-        for i in range(pairs):
-            order = rng.permutation(n)
-            member[2 * i, order[:half]] = 1.0
-            member[2 * i + 1, order[half : 2 * half]] = 1.0
-        chosen = select_subsets(
-            matrix,
-            aim,
-            member * weight,
-            criterion=rules.criterion,
-            groups=groups,
-            required=required,
-            max_groups=max(most, len(required)),
-            signs=signs if signs.any() else None,
-        )
+    n, half = len(aim), len(aim) // 2
+    kept, columns, space = search_space(design, rules, gram_matrix(matrix, aim, weight), half)
+    matrix, counts = matrix[:, columns], np.zeros(len(design.groups))
+    draws = STABILITY_DRAWS[rules.criterion]
+    for start in range(0, draws, 100):
+        orders = [rng.permutation(n) for _ in range(min(100, draws - start) // 2)]
+        member = np.zeros((2 * len(orders), n))
+        for i, order in enumerate(orders):
+            member[2 * i, order[:half]] = member[2 * i + 1, order[half : 2 * half]] = 1.0
+        chosen = select_subsets(matrix, aim, member * weight, rules.criterion, space)
         counts[kept] += chosen.sum(axis=0)
-        done += 2 * pairs
-    return pd.Series(counts / done, index=list(design.indicators), name="stability")
+    return pd.Series(counts / draws, index=list(design.indicators), name="stability")
+
+
+def best_of_each_size(
+    design: Design, rows: np.ndarray, response: np.ndarray, weights: np.ndarray, rules: Rules
+) -> pd.DataFrame:
+    """The best subset of every size: size, indicators, rss, bic, r2, chosen by the criterion;
+    where that looks out of sample, error and error_se: squared error out of sample and its
+    standard error, as shares of the response's variance (NaN otherwise); gap: how much less rss
+    could be at most where the search was ended before all was looked at (NaN otherwise)."""
+    n, matrix = len(rows), design.matrix[rows]
+    gram = gram_matrix(matrix, response, weights)
+    kept, columns, space = search_space(design, rules, gram, n)
+    place = [*columns, len(gram) - 1]
+    path = best_subsets(gram[np.ix_(place, place)], space)
+    found = np.flatnonzero(np.isfinite(path.value[0]))
+    chosen, rss = path.chosen[0, found], path.value[0, found]
+    members = [[kept[g] for g in np.flatnonzero(row)] for row in chosen]
+    count = [sum(len(design.groups[g]) for g in row) for row in members]
+    total = float(gram[-1, -1])
+    share = np.maximum(rss / total, 1e-300) if total > 0 else np.ones(len(rss))
+    price = float(space.price(np.array(n)))
+    frame = pd.DataFrame({
+        "size": found,
+        "indicators": [", ".join(design.indicators[g] for g in row) for row in members],
+        "rss": rss,
+        "bic": n * np.log(share) + np.array(count) * price,
+        "r2": np.maximum(1 - share, 0.0),
+        "error": np.nan,
+        "error_se": np.nan,
+    })  # fmt: skip
+    if rules.criterion == "bic":
+        frame["chosen"] = frame.index == frame["bic"].idxmin()
+    else:
+        judged = validated_sizes(
+            matrix[:, columns], response, weights[None], rules.criterion, space
+        )
+        variance = max(total / float(weights.sum()), 1e-300)
+        frame["error"] = judged.error[0, found] / variance
+        frame["error_se"] = judged.std_error[0, found] / variance
+        frame["chosen"] = found == judged.size[0]
+    gap = path.gap[0, found]
+    return frame.assign(gap=np.where(gap > 0, gap, np.nan))

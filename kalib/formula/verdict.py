@@ -107,6 +107,10 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
             Message("r_explains", share=fit.r2_predicted, off=fit.error_median)
         ]
     copies = [Message("r_copy", name=n, reason=why) for n, why in fit.screening.copies.items()]
+    searched = fit.path[fit.path["chosen"]]
+    gap = float((searched["gap"] / searched["rss"]).max())
+    if gap > 0:
+        reasons = [*reasons, Message("r_not_exact", share=gap)]
     return Verdict(
         verdict=verdict,
         reasons=(*copies, *reasons),

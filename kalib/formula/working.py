@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from kalib.formula.subsets.search import gram_matrix, select_subsets
+from kalib.formula.subsets.search import Space, forward_groups, gram_matrix, select_subsets
 from kalib.indicators.screening import Design
 
 FORMS = ("linear", "log-log", "log-linear")
@@ -27,21 +28,19 @@ class Rules:
     signs: Mapping[str, int]  # indicator -> -1 or 1
     required: tuple[str, ...]
     most: int
-    criterion: str = "bic"  # one of subsets.CRITERIA
+    criterion: str = "bic"  # as in `select_subsets`
 
 
 @dataclass(frozen=True)
 class WorkingFit:
     """A formula on its working scale (potential, or its log), fitted to n accounts.
 
-    chosen (G,) bool, per indicator; used: design column numbers (k,); coef (k + 1,), intercept
-    first; weights (n,), 0 where the account was set aside; leverage (n,); residual (n,) on the
-    working scale; smearing: Duan's factor (1 for a linear form); floor: smallest potential the
-    formula gives, currency a year; power: growth of the spread with the fitted value (linear).
+    used: design column numbers (k,); coef (k + 1,), intercept first; weights (n,), 0 where the
+    account was set aside; leverage (n,); residual (n,) on the working scale; smearing: Duan's
+    factor (1 for a linear form); floor: smallest potential the formula gives, currency a year.
     """
 
     form: str
-    chosen: np.ndarray
     used: np.ndarray
     coef: np.ndarray
     weights: np.ndarray
@@ -49,7 +48,6 @@ class WorkingFit:
     residual: np.ndarray
     smearing: float
     floor: float
-    power: float
 
     @property
     def logged(self) -> bool:
@@ -90,17 +88,46 @@ def fit_working(
     design: all accounts; rows (n,): numbers of the training accounts; potential (n,): theirs,
     currency a year; weights (n,): survey weights, 0 for accounts set aside.
     """
-    matrix = design.matrix[rows]
+    matrix, use = design.matrix[rows], weights > 0
     response = np.log(potential) if form != "linear" else potential
-    fit = _select_and_fit(design, matrix, response, potential, form, rules, weights, 0.0)
+    floor = float(potential[use].min() / 2)
+
+    def fitted(weights: np.ndarray) -> WorkingFit:
+        chosen = choose(design, matrix[use], response[use], rules, weights[use])
+        used = columns_of(design, chosen)
+        coef, leverage, rank = _least_squares(matrix[:, used], response, weights)
+        residual = response - coef[0] - matrix[:, used] @ coef[1:]
+        smearing = 1.0
+        if form != "linear":  # in-sample residuals are too short by this much
+            widen = np.sqrt(use.sum() / max(int(use.sum()) - rank, 1))
+            errors = np.exp(np.minimum(residual * widen, 50))
+            smearing = float(weights / weights.sum() @ errors)
+        return WorkingFit(form, used, coef, weights, leverage, residual, smearing, floor)
+
+    fit = fitted(weights)
     if form == "linear":
-        power = spread_power(fit.working(matrix), fit.residual, weights > 0)
+        power = spread_power(fit.working(matrix), fit.residual, use)
         if power > POWER_WORTH_WEIGHTS:
             low = np.quantile(potential, 0.1)
             spread = np.maximum(fit.working(matrix), low) ** power
-            scaled = weights * (np.median(spread) / spread) ** 2
-            fit = _select_and_fit(design, matrix, response, potential, form, rules, scaled, power)
+            fit = fitted(weights * (np.median(spread) / spread) ** 2)
     return fit
+
+
+def _least_squares(
+    matrix: np.ndarray, response: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Coefficients, intercept first, leverage (n,) and rank; a level that no row has gets a zero
+    coefficient (minimum norm)."""
+    root = np.sqrt(weights)
+    full = np.column_stack([np.ones(len(response)), matrix])
+    # Columns are scaled so that the rank rule sees comparable lengths.
+    scale = np.maximum(np.sqrt((full[weights > 0] ** 2).mean(axis=0)), 1e-300)
+    left, singular, right = np.linalg.svd(full / scale * root[:, None], full_matrices=False)
+    keep = singular > 1e-10 * singular[0]
+    left, singular, right = left[:, keep], singular[keep], right[keep]
+    coef = (right.T @ ((left.T @ (response * root)) / singular)) / scale
+    return coef, np.einsum("ij,ij->i", left, left), int(keep.sum())
 
 
 def spread_power(fitted: np.ndarray, residual: np.ndarray, use: np.ndarray) -> float:
@@ -148,112 +175,46 @@ def log_score(
     return float(np.average(density[use], weights=weights[use]))
 
 
-def search(
+def choose(
     design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
 ) -> np.ndarray:
     """The groups (G,) bool that the criterion chooses."""
-    count = int((weights > 0).sum())
-    most = max(1, min(rules.most, count // ACCOUNTS_PER_INDICATOR))
-    signs = column_signs(design, rules)
-    required = design.groups_of(rules.required)
-    gram = gram_matrix(matrix, response, weights)
-    groups, kept = screen_groups(gram, design.groups, count, required)
-    required = [kept.index(g) for g in required]
-    found = select_subsets(
-        matrix,
-        response,
-        weights[None],
-        criterion=rules.criterion,
-        groups=groups,
-        required=required,
-        max_groups=max(most, len(required)),
-        signs=signs if signs.any() else None,
+    kept, columns, space = search_space(
+        design, rules, gram_matrix(matrix, response, weights), int((weights > 0).sum())
     )
+    found = select_subsets(matrix[:, columns], response, weights[None], rules.criterion, space)
     chosen = np.zeros(len(design.groups), dtype=bool)
     chosen[np.array(kept, dtype=int)[found[0]]] = True
     return chosen
 
 
-def screen_groups(
-    gram: np.ndarray, groups: Sequence[Sequence[int]], count: int, required: Sequence[int]
-) -> tuple[list[Sequence[int]], list[int]]:
-    """Groups the search may use where accounts are few: (groups, their numbers).
-
-    With more columns than about half the accounts the full fit is (nearly) perfect and bounds
-    nothing, and any choice would be of noise; those that go with the response most are kept
-    (sure independence screening, Fan & Lv 2008).
-    """
-    room = max(count // 2, 1)
-    if sum(len(g) for g in groups) <= room:
-        return list(groups), list(range(len(groups)))
-    length = np.sqrt(np.maximum(np.diag(gram)[:-1], 1e-300))
-    with_response = np.abs(gram[:-1, -1]) / length
-    score = [
-        np.inf if i in set(required) else max((with_response[j] for j in g), default=0.0)
-        for i, g in enumerate(groups)
-    ]
-    kept: list[int] = []
-    for i in np.argsort([-value for value in score], kind="stable"):
-        if sum(len(groups[j]) for j in kept) + len(groups[i]) <= room or score[i] == np.inf:
-            kept.append(int(i))
-    kept = sorted(kept)
-    return [groups[i] for i in kept], kept
+def search_space(
+    design: Design, rules: Rules, gram: np.ndarray, count: int
+) -> tuple[list[int], list[int], Space]:
+    """The groups and columns of the design that are searched where rows are count, and the space
+    of those columns; gram: cross products of all columns, response last."""
+    required, signs = design.groups_of(rules.required), column_signs(design, rules)
+    kept = forward_groups(gram, design.groups, required, max(count // 2, 1))
+    columns = [j for g in kept for j in design.groups[g]]
+    ends = np.cumsum([0, *(len(design.groups[g]) for g in kept)]).tolist()
+    most = max(1, len(required), min(rules.most, count // ACCOUNTS_PER_INDICATOR))
+    space = Space(
+        [range(start, end) for start, end in pairwise(ends)],
+        [kept.index(g) for g in required],
+        min(most, len(kept)),
+        signs[columns] if signs.any() else None,
+        len(design.groups),
+    )
+    return kept, columns, space
 
 
 def column_signs(design: Design, rules: Rules) -> np.ndarray:
     """Expected sign (p,) of each design column: -1, 1, or 0 where none is expected."""
-    return np.array(
-        [
-            0 if column.transform == "level" else rules.signs.get(column.indicator, 0)
-            for column in design.columns
-        ],
-        dtype=int,
-    )
+    expected = [0 if column.transform == "level" else rules.signs.get(column.indicator, 0)
+                for column in design.columns]  # fmt: skip
+    return np.array(expected, dtype=int)
 
 
 def columns_of(design: Design, chosen: np.ndarray) -> np.ndarray:
     """Design column numbers of the chosen groups."""
     return np.array([c for g in np.flatnonzero(chosen) for c in design.groups[g]], dtype=int)
-
-
-def _select_and_fit(
-    design: Design,
-    matrix: np.ndarray,
-    response: np.ndarray,
-    potential: np.ndarray,
-    form: str,
-    rules: Rules,
-    weights: np.ndarray,
-    power: float,
-) -> WorkingFit:
-    use = weights > 0
-    chosen = search(design, matrix[use], response[use], rules, weights[use])
-    used = columns_of(design, chosen)
-    root = np.sqrt(weights)
-    full = np.column_stack([np.ones(len(response)), matrix[:, used]])
-    # Columns are scaled so that the least-squares rank rule sees comparable lengths; a level
-    # absent from this training set gets a zero coefficient (minimum norm).
-    scale = np.maximum(np.sqrt((full[use] ** 2).mean(axis=0)), 1e-300)
-    scaled = full / scale * root[:, None]
-    left, singular, right = np.linalg.svd(scaled, full_matrices=False)
-    keep = singular > 1e-10 * singular[0]
-    left, singular, right = left[:, keep], singular[keep], right[keep]
-    coef = (right.T @ ((left.T @ (response * root)) / singular)) / scale
-    residual = response - full @ coef
-    leverage = np.einsum("ij,ij->i", left, left)
-    freedom = max(int(use.sum()) - int(keep.sum()), 1)
-    mass = weights / weights.sum()
-    widen = np.sqrt(use.sum() / freedom)  # in-sample residuals are too short by this much
-    smearing = float(mass @ np.exp(np.minimum(residual * widen, 50))) if form != "linear" else 1.0
-    return WorkingFit(
-        form=form,
-        chosen=chosen,
-        used=used,
-        coef=coef,
-        weights=weights,
-        leverage=leverage,
-        residual=residual,
-        smearing=smearing,
-        floor=float(potential[use].min() / 2),
-        power=power,
-    )

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
 from kalib.formula.fitting import Fit
-from kalib.formula.importance import partial_residuals as residuals_by_column
+from kalib.formula.linear import partial_residuals as residuals_by_column
 from kalib.plots.theme import (
     GRAY,
     INK,

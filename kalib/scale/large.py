@@ -21,7 +21,7 @@ from kalib.analysis import SEED, Judged, judge_study
 from kalib.errors import Problem, StudyError
 from kalib.files import report_folder
 from kalib.formula.formula import Formula, Term
-from kalib.formula.subsets.search import best_by_criterion
+from kalib.formula.subsets.search import Space, best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators.screening import Column, Design, build_design
 from kalib.runs.outputs import formula_record, write_json
@@ -218,11 +218,8 @@ def _chosen(gram: np.ndarray, n: int, design: Design, rules: Rules) -> np.ndarra
     """The best groups (G,) bool by BIC, from cross products."""
     signs, required = column_signs(design, rules), design.groups_of(rules.required)
     most = max(1, len(required), min(rules.most, n // ACCOUNTS_PER_INDICATOR))
-    found = best_by_criterion(
-        gram, float(n), penalty=float(np.log(n)), groups=design.groups, required=required,
-        max_groups=most, signs=signs if signs.any() else None,
-    )  # fmt: skip
-    return found.chosen[0]
+    space = Space(design.groups, required, most, signs if signs.any() else None)
+    return best_by_criterion(gram, float(n), space).chosen[0]
 
 
 def _r2_folds(sums: Sums, design: Design, rules: Rules) -> float:

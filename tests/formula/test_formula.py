@@ -16,6 +16,7 @@ from kalib.datasets.simulate import Simulated, simulate_world
 from kalib.formula.checks import check_formula
 from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects
+from kalib.formula.subsets import frontier
 from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
@@ -169,6 +170,50 @@ def test_screening_says_why() -> None:
     assert frame.at["same", "reason"] == "the same as good"
     assert frame.at["scaled", "reason"] == "says the same as good"
     assert "80 values" in frame.at["each", "reason"] or "values" in frame.at["each", "reason"]
+
+
+def world_of_many(candidates: int, surveyed: int, seed: int) -> Simulated:
+    """400 accounts, six indicators among many that matter."""
+    rng = np.random.default_rng(seed)
+    names = [f"x{j:02d}" for j in range(candidates)]
+    logs = pd.DataFrame(0.8 * rng.standard_normal((400, candidates)), columns=names)
+    relevant = rng.choice(names, 6, replace=False)
+    working = 6 + 0.5 * logs[relevant].sum(axis=1) + 0.35 * rng.standard_normal(400)
+    truth = pd.DataFrame(
+        {"account": [f"{i:03d}" for i in range(400)], "potential": np.exp(working)}
+    )
+    accounts = np.exp(logs + 3).assign(account=truth["account"])
+    accounts["sales"] = truth["potential"] * rng.beta(3, 5, 400)
+    return Simulated(accounts, truth[:surveyed], truth, tuple(names), tuple(relevant))
+
+
+def test_the_formula_is_found_among_many_candidates_in_bounded_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of 60 candidates in the exact search took minutes and let the noise of two in."""
+    work: list[int] = []
+    run = frontier.Search.run
+
+    def counted(search: frontier.Search, *charge: np.ndarray) -> None:
+        run(search, *charge)
+        work.append(search.work)
+
+    monkeypatch.setattr(frontier.Search, "run", counted)
+    world = world_of_many(60, 80, 0)
+    *_, fit = fit_world(world)
+    assert set(world.relevant) == set(fit.formula.indicators)
+    assert fit.path["gap"].isna().all()
+    assert sum(work) < 1e9  # table cells, of some 1,400 searches
+
+
+def test_what_a_search_that_ended_left_open_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontier, "MOST_WORK", 0)
+    monkeypatch.setattr(frontier, "MOST_WORK_EACH", 500)
+    *_, fit = fit_world(simulate_world("multiplicative", 1))
+    assert fit.path["gap"].notna().any()
+    gap = fit.path.loc[fit.path["chosen"], "gap"].notna().any()
+    said = "The search for indicators was ended" in " ".join(judge(fit, ()).reasons)
+    assert said == gap
 
 
 def test_required_and_signs_and_max_bind() -> None:

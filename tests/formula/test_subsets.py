@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 from test_linear import REFERENCE, R
 
+from kalib.formula.subsets import frontier
 from kalib.formula.subsets import search as subsets
 from kalib.formula.subsets.search import (
+    MANY,
+    Space,
     best_by_criterion,
     best_subsets,
+    forward_groups,
     gram_matrix,
     select_subsets,
     validated_sizes,
@@ -56,9 +60,9 @@ def test_search_equals_brute_force(case: int) -> None:
     signs = rng.integers(-1, 2, p) if case % 3 == 0 else None
     every = brute_force(design, response, groups, required, most, signs)
     gram = gram_matrix(design, response)
-    rules = {"groups": groups, "required": required, "max_groups": most, "signs": signs}
-    path = best_subsets(gram, **rules)
-    for size, rss in enumerate(path.rss[0]):
+    space = Space(groups, required, most, signs)
+    path = best_subsets(gram, space)
+    for size, rss in enumerate(path.value[0]):
         best = min((v for s, v in every.items() if len(s) == size), default=np.inf)
         assert rss == pytest.approx(best, rel=1e-7)
     total = float(((response - response.mean()) ** 2).sum())
@@ -66,12 +70,12 @@ def test_search_equals_brute_force(case: int) -> None:
     by_bic = {
         s: n * np.log(v / total) + price * sum(len(groups[g]) for g in s) for s, v in every.items()
     }
-    found = best_by_criterion(gram, n, penalty=price, **rules)
+    found = best_by_criterion(gram, n, space, penalty=price)
     if by_bic:
         winner = min(by_bic, key=by_bic.__getitem__)
         assert tuple(np.flatnonzero(found.chosen[0])) == winner
-        assert found.criterion[0] == pytest.approx(by_bic[winner], rel=1e-7)
-    assert path.exact and found.exact
+        assert found.value[0] == pytest.approx(by_bic[winner], rel=1e-7)
+    assert (path.gap == 0).all() and (found.gap == 0).all()
 
 
 @pytest.mark.parametrize("case", range(60))
@@ -86,20 +90,20 @@ def test_search_of_awkward_data_equals_brute_force(case: int) -> None:
     most = int(rng.integers(len(required), p + 1))
     signs = rng.integers(-1, 2, p) if case % 2 else None
     gram = gram_matrix(design, response)
-    rules = {"required": required, "max_groups": most, "signs": signs}
+    space = Space(None, required, most, signs)
     every = brute_force(design, response, [[j] for j in range(p)], required, most, signs)
-    path = best_subsets(gram, **rules)
-    for size, rss in enumerate(path.rss[0]):
+    path = best_subsets(gram, space)
+    for size, rss in enumerate(path.value[0]):
         best = min((v for s, v in every.items() if len(s) == size), default=np.inf)
         if np.isfinite(rss):  # the set is the best one; its sum, near singularity, to 2 digits
             assert every[tuple(np.flatnonzero(path.chosen[0, size]))] == pytest.approx(best)
         assert rss == pytest.approx(best, rel=1e-2 if case % 4 == 0 else 1e-6)
     total = float(((response - response.mean()) ** 2).sum())
-    found = best_by_criterion(gram, n, penalty=np.log(n), **rules)
+    found = best_by_criterion(gram, n, space, penalty=np.log(n))
     least = min(
         (n * np.log(v / total) + np.log(n) * len(s) for s, v in every.items()), default=np.inf
     )
-    assert found.criterion[0] == pytest.approx(least, rel=1e-6, abs=0.1 if case % 4 == 0 else 1e-6)
+    assert found.value[0] == pytest.approx(least, rel=1e-6, abs=0.1 if case % 4 == 0 else 1e-6)
     if every:
         price = np.log(n) * found.chosen[0].sum()
         share = every[tuple(np.flatnonzero(found.chosen[0]))] / total
@@ -112,9 +116,9 @@ def test_duplicates_and_more_columns_than_rows_are_survived(p: int) -> None:
     design = np.column_stack([rng.standard_normal((10, p))] * 2)
     response = design[:, 0] + 0.1 * rng.standard_normal(10)
     path = best_subsets(gram_matrix(design, response))
-    assert (np.diff(path.rss[0]) <= 1e-6).all()
+    assert (np.diff(path.value[0]) <= 1e-6).all()
     one = (response - response.mean()) @ (design[:, 0] - design[:, 0].mean())
-    assert path.rss[0, 1] <= np.var(response) * 10 - one**2 / (np.var(design[:, 0]) * 10) + 1e-6
+    assert path.value[0, 1] <= np.var(response) * 10 - one**2 / (np.var(design[:, 0]) * 10) + 1e-6
     flat = best_by_criterion(gram_matrix(design, np.ones(10)), 10, penalty=np.log(10))
     assert not flat.chosen.any()
 
@@ -124,16 +128,16 @@ def test_groups_that_are_all_required_leave_nothing_to_search() -> None:
     design = rng.standard_normal((40, 4))
     gram = gram_matrix(design, design[:, 0] + rng.standard_normal(40))
     groups = [[0, 1], [2, 3]]
-    path = best_subsets(gram, groups=groups, required=[0, 1])
-    assert np.isinf(path.rss[0, :2]).all() and path.chosen[0, 2].all()
-    assert best_by_criterion(gram, 40, penalty=4.0, groups=groups, required=[0, 1]).chosen.all()
+    path = best_subsets(gram, Space(groups, [0, 1]))
+    assert np.isinf(path.value[0, :2]).all() and path.chosen[0, 2].all()
+    assert best_by_criterion(gram, 40, Space(groups, [0, 1]), penalty=4.0).chosen.all()
 
 
 def test_subsets_equal_r_leaps() -> None:
     table = pd.read_csv(REFERENCE / "r/stores.csv")
     names = ["area", "registers", "hours", "shelves", "parking", "distance", "age"]
     path = best_subsets(gram_matrix(table[names].to_numpy(float), table["y"].to_numpy()))
-    np.testing.assert_allclose(path.rss[0, 1:], R["subsets"]["rss"], rtol=1e-7)
+    np.testing.assert_allclose(path.value[0, 1:], R["subsets"]["rss"], rtol=1e-7)
     chosen = ["".join(str(int(c)) for c in row) for row in path.chosen[0, 1:]]
     assert chosen == R["subsets"]["which"]
 
@@ -166,7 +170,7 @@ def test_sizes_are_judged_as_a_loop_over_folds_judges_them(rule: str) -> None:
     response = design[:, 0] + 0.5 * design[:, 1] + rng.standard_normal(n)
     weights = np.ones((2, n))
     weights[1, :7] = 0.0
-    found = validated_sizes(design, response, weights, criterion=rule, groups=groups, signs=signs)
+    found = validated_sizes(design, response, weights, rule, Space(groups, signs=signs))
     fold = subsets._folds(weights > 0)
     for i, used in enumerate(weights > 0):
         square = np.full((n, len(groups) + 1), np.inf)
@@ -198,8 +202,8 @@ def test_one_standard_error_rule_never_takes_more_than_the_least_error() -> None
     design = rng.standard_normal((80, 12))
     response = design[:, :3].sum(axis=1) + 2 * rng.standard_normal(80)
     weights = rng.integers(0, 2, (30, 80)).astype(float)
-    least = select_subsets(design, response, weights, criterion="cv")
-    fewer = select_subsets(design, response, weights, criterion="one-se")
+    least = select_subsets(design, response, weights, "cv")
+    fewer = select_subsets(design, response, weights, "one-se")
     assert (fewer.sum(axis=1) <= least.sum(axis=1)).all()
     assert fewer.sum() < least.sum()
 
@@ -214,3 +218,33 @@ def test_a_level_that_half_samples_lack_leaves_the_others_chosen() -> None:
         draw[rng.permutation(np.arange(6, 80))[:34]] = 0
     chosen = select_subsets(np.column_stack([rows, level]), response, weights)
     assert chosen[:, :2].all() and not chosen[:, 4].any()
+
+
+def test_an_ended_search_says_how_much_better_another_set_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+    design = rng.standard_normal((60, 24)) + rng.standard_normal((60, 1))
+    gram = gram_matrix(design, design[:, :6].sum(axis=1) + 6 * rng.standard_normal(60))
+    best = best_subsets(gram), best_by_criterion(gram, 60)
+    monkeypatch.setattr(frontier, "MOST_WORK", 1000)
+    monkeypatch.setattr(frontier, "MOST_WORK_EACH", 1000)
+    ended = best_subsets(gram), best_by_criterion(gram, 60)
+    for found, early in zip(best, ended, strict=True):
+        assert (found.gap == 0).all() and (early.gap > 0).any()
+        assert (early.value >= found.value - 1e-9).all()
+        assert (early.value - early.gap <= found.value + 1e-9).all()
+
+
+def test_forward_selection_keeps_what_the_search_needs() -> None:
+    rng = np.random.default_rng(4)
+    design = rng.standard_normal((80, 60))
+    design[:, 7] = design[:, 3] - design[:, 5] + 0.1 * design[:, 7]
+    # Alone, the third and the fifth say little: the seventh hides what they differ by.
+    response = design[:, 3] + design[:, 5] + 3 * design[:, 20] + rng.standard_normal(80)
+    groups = [[j] for j in range(58)] + [[58, 59]]
+    kept = forward_groups(gram_matrix(design, response), groups, [58, 11], 40)
+    assert {3, 5, 20, 11, 58} <= set(kept) and len(kept) == MANY
+    few = forward_groups(gram_matrix(design[:20], response[:20]), groups, [58], 10)
+    assert len(few) == 9 and 58 in few  # of ten columns
+    assert forward_groups(gram_matrix(design, response), groups[:5], [], 40) == list(range(5))

@@ -28,8 +28,9 @@ BLOCK_CELLS = 150_000  # table cells branched at once: a megabyte or two, what a
 FEW_CELLS = 16_000  # below it, branching once more costs less than finding what may be cut
 LAST_GROUPS = 3  # so few undecided are decided without looking what may be cut
 MOST_CELLS = 20_000_000  # waiting; beyond it the smallest subtrees are finished first
-# Beyond as many, and some for each data set, the best found so far is given, said not to be exact.
-MOST_NODES, MOST_NODES_EACH = 3_000_000, 20_000
+# Table cells branched, beyond which, and some for each data set, the best found so far is given
+# and how much better another could be: a limit of time that is the same on every machine.
+MOST_WORK, MOST_WORK_EACH = 300_000_000, 10_000_000
 SMALLEST = 1e-13  # residual share below which a fit is perfect
 
 
@@ -54,26 +55,30 @@ class Search:
         self.unit, self.cross, self.scale = standardized(gram, p, self.total)
         self.columns = np.array([len(g) for g in self.groups], dtype=int)
         self.single = bool((self.columns == 1).all())
+        # Columns of so many groups at least.
+        self.fewest = np.cumsum([0, *np.sort(self.columns)])[: self.most + 1]
         self.required = sorted(set(required))
-        self.exact = True
 
     def run(self, count: np.ndarray | None = None, price: np.ndarray | None = None) -> None:
-        """Search; best (b, S) and winner (b, S, G) hold the result.
+        """Search; best (b, S) and winner (b, S, G) hold the result, gap (b, S) how much less it
+        could be at most where the search had to end.
 
         With count (b,) and price (b,) the least count log(residual share) + price * columns, S = 1;
         without, the least residual share of every size.
         """
         b = len(self.total)
-        self.by_size = count is None or price is None
         self.charge = None if count is None or price is None else (count, price)
-        slots = self.most + 1 if self.by_size else 1
-        self.best = np.full((b, slots), np.inf)
+        slots = self.most + 1 if self.charge is None else 1
+        self.best, self.gap = np.full((b, slots), np.inf), np.zeros((b, slots))
         self.winner = np.zeros((b, slots, self.size), dtype=bool)
         root = self._root()
         left = self.size - len(self.required)
         waiting: dict[int, list[Nodes]] = {left: [root]} if left else {}
-        cells, seen = root.table.size, b
+        cells = self.work = root.table.size
         while waiting:
+            if self.work > MOST_WORK + MOST_WORK_EACH * b:
+                self._set_gap(waiting)
+                return
             left = max(waiting) if cells < MOST_CELLS else min(waiting)
             nodes = take_block(waiting[left], BLOCK_CELLS)
             cells -= nodes.table.size
@@ -82,11 +87,8 @@ class Search:
             steps = self._steps(nodes, left)
             place = self.size - left
             parents, left = len(nodes.slot), left - steps
+            self.work += nodes.table.size << steps
             nodes = branched(nodes, place, self.sizes[place : place + steps])
-            seen += len(nodes.slot) - parents
-            if seen > MOST_NODES + MOST_NODES_EACH * b:
-                self.exact = False
-                return
             self._offer(-nodes.table[parents:, -1, -1], nodes.alive[parents:], nodes.slot[parents:])
             if left:
                 nodes = nodes.take(self._promising(nodes, left))
@@ -200,14 +202,17 @@ class Search:
             limit[:, : self.most + 1] = self.best
         else:
             count, price = (part[:, None] for part in self.charge)
-            fewest = np.cumsum([0, *np.sort(self.columns)])  # columns of so many groups at least
             with np.errstate(over="ignore"):
-                every = np.exp((self.best - price * fewest) / count)
-            limit[:, : self.most + 1] = every[:, : self.most + 1]
+                limit[:, : self.most + 1] = np.exp((self.best - price * self.fewest) / count)
         self.limit = limit.ravel()
 
     def _promising(self, nodes: Nodes, left: int) -> np.ndarray:
-        """Rows of nodes below which something may still win.
+        """Rows of nodes below which something may still win."""
+        limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
+        return np.flatnonzero((self._bounds(nodes, left) < limit).any(axis=1))
+
+    def _bounds(self, nodes: Nodes, left: int) -> np.ndarray:
+        """Residual shares (m, left), at least, where one to all of those undecided are lost.
 
         Losing a set of columns costs no less than the sum of their squared coefficients times the
         least eigenvalue of the Gram matrix of those undecided, in the scale in which its inverse
@@ -223,8 +228,21 @@ class Search:
         floor = self._floor(table.shape[1] - 1)
         least *= floor if len(floor) == 1 else floor[nodes.slot // (self.size + 1), None]
         least -= table[:, -1, -1, None]
-        limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
-        return (least < limit).any(axis=1).nonzero()[0]
+        return least
+
+    def _set_gap(self, waiting: dict[int, list[Nodes]]) -> None:
+        """How much better than the best found those may be that were not looked at."""
+        least = np.full(self.limit.shape, np.inf)
+        for left, parts in waiting.items():
+            for nodes in parts:
+                slots = nodes.slot[:, None] - np.arange(1, left + 1)
+                np.minimum.at(least, slots, self._bounds(nodes, left))
+        least = least.reshape(len(self.total), -1)[:, : self.most + 1]
+        if self.charge is not None:
+            count, price = (part[:, None] for part in self.charge)
+            value = count * np.log(np.maximum(least, SMALLEST)) + price * self.fewest
+            least = value.min(axis=1, keepdims=True)
+        self.gap = np.maximum(self.best - least, 0.0)
 
     def _floor(self, width: int) -> np.ndarray:
         """Least eigenvalue (b,), at least, of the Gram matrix of the last columns, as many as a

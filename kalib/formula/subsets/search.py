@@ -4,44 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 
 from kalib.formula.subsets.frontier import Search
 
-CRITERIA = ("bic", "cv", "one-se")
+# Candidates beyond which forward selection chooses those that are searched, and BIC is extended:
+# their subsets can no longer all be told from noise, nor looked at.
+MANY = 30
 # Breiman & Spector 1992, Int. Statistical Review 60: five folds choose a submodel as well as ten.
 SEARCH_FOLDS = 5
+ALIKE = 1e-10  # of a sum of squares: what is left of a column that others explain
 CONSTANT = 1e-12  # of a sum of squares: what rounding may leave of a column that does not vary
 
 
-class Limits(TypedDict):
-    """What bounds a search, as in best_subsets."""
+@dataclass(frozen=True)
+class Space:
+    """What is searched.
 
-    groups: Sequence[Sequence[int]] | None
-    required: Sequence[int]
-    max_groups: int | None
-    signs: np.ndarray | None
+    groups: column numbers that enter together, each column alone where None; required: groups
+    always in; most: groups at most; signs: (p,) of -1, 0, 1, the sign each coefficient must have
+    where it is not 0; candidates: how many groups there were to choose from, if more than groups.
+    """
+
+    groups: Sequence[Sequence[int]] | None = None
+    required: Sequence[int] = ()
+    most: int | None = None
+    signs: np.ndarray | None = None
+    candidates: int = 0
+
+    def search(self, gram: np.ndarray) -> Search:
+        """A frontier over centered cross products ([b,] p + 1, p + 1), response last."""
+        return Search(gram, self.groups, self.required, self.most, self.signs)
+
+    def price(self, count: np.ndarray) -> np.ndarray:
+        """What a column costs where rows are count (b,): the extended BIC (Chen & Chen 2008,
+        Biometrika 95) with the least gamma that is consistent, which is 0 while candidates are no
+        more than the root of the rows; the plain one where candidates are not many."""
+        count = np.maximum(count, 2.0)
+        many = 2 * np.log(self.candidates) if self.candidates > MANY else 0.0
+        return np.asarray(np.maximum(np.log(count), many))
 
 
 @dataclass(frozen=True)
-class SubsetPath:
-    """The best subset of each size: rss (b, K + 1), inf where none is admissible; chosen
-    (b, K + 1, G) bool; exact: whether the search was finished."""
-
-    rss: np.ndarray
-    chosen: np.ndarray
-    exact: bool
-
-
-@dataclass(frozen=True)
-class BestSubset:
-    """The best subset by a criterion: chosen (b, G) bool, criterion (b,), exact."""
+class Subsets:
+    """Subsets found: chosen (b, ..., G) bool; value (b, ...): residual sum of squares or criterion,
+    inf where none is admissible; gap, in the same shape: how much less it could be at most where
+    the search had to end before all was looked at, 0 where it did not."""
 
     chosen: np.ndarray
-    criterion: np.ndarray
-    exact: bool
+    value: np.ndarray
+    gap: np.ndarray
 
 
 def gram_matrix(
@@ -67,84 +80,89 @@ def batch_grams(matrix: np.ndarray, response: np.ndarray, weights: np.ndarray) -
     # A level that no row of a half sample has leaves rounding, below nought or above it.
     size, own = np.einsum("bii->bi", raw), np.einsum("bii->bi", grams)
     moves = own > CONSTANT * size
-    if not moves.all():
-        grams = np.where(moves[:, :, None] & moves[:, None, :], grams, 0.0)
-    return grams
+    return np.where(moves[:, :, None] & moves[:, None, :], grams, 0.0)
 
 
-def best_subsets(
-    gram: np.ndarray,
-    *,
-    groups: Sequence[Sequence[int]] | None = None,
-    required: Sequence[int] = (),
-    max_groups: int | None = None,
-    signs: np.ndarray | None = None,
-) -> SubsetPath:
+def forward_groups(
+    gram: np.ndarray, groups: Sequence[Sequence[int]], required: Sequence[int], room: int
+) -> list[int]:
+    """Numbers of the groups that the exact search is to look at: all, or those required and those
+    that forward selection enters first, of room columns and MANY groups at most.
+
+    Under weak conditions they hold all that matter (Wang 2009, J. American Statistical Association
+    104). With more columns than room the full fit is (nearly) perfect and bounds nothing.
+    """
+    left, kept = list(range(len(groups))), list(required)
+    if sum(map(len, groups)) <= room and len(groups) <= MANY:
+        return left
+    table, size = gram.copy(), np.maximum(np.diag(gram), 1e-300)
+    for g in required:
+        _enter(table, size, groups[g])
+    left = [g for g in left if g not in kept]
+    while left and len(kept) < MANY:
+        pivot = np.where(np.diag(table) > ALIKE * size, np.diag(table), np.inf)
+        gain = table[-1] ** 2 / pivot
+        best = max(left, key=lambda g: max((gain[j] for j in groups[g]), default=0.0))
+        left.remove(best)
+        if sum(len(groups[g]) for g in [*kept, best]) <= room:
+            kept.append(best)
+            _enter(table, size, groups[best])
+    return sorted(kept)
+
+
+def _enter(table: np.ndarray, size: np.ndarray, columns: Sequence[int]) -> None:
+    """Take out of the cross products, in place, what columns explain."""
+    for j in columns:
+        if table[j, j] > ALIKE * size[j]:
+            table -= np.outer(table[j], table[j]) / table[j, j]
+
+
+def best_subsets(gram: np.ndarray, space: Space = Space()) -> Subsets:
     """The subset with the least residual sum of squares for every number of groups.
 
-    gram: (p + 1, p + 1) or (b, p + 1, p + 1) centered cross products, response last; groups:
-    column numbers that enter together; required: groups always in; signs: (p,) of -1, 0, 1, the
-    sign each coefficient must have where it is not 0.
+    gram: (p + 1, p + 1) or (b, p + 1, p + 1) centered cross products, response last.
     """
-    search = Search(gram, groups, required, max_groups, signs)
-    sizes = np.arange(search.most + 1)
+    search = space.search(gram)
     search.run()
-    rss = search.shares() * search.total[:, None]
-    return SubsetPath(rss[:, sizes], search.winner, search.exact)
+    total = search.total[:, None]
+    return Subsets(search.winner, search.shares() * total, search.gap * total)
 
 
 def best_by_criterion(
     gram: np.ndarray,
     n: float | np.ndarray,
+    space: Space = Space(),
     *,
-    penalty: float | np.ndarray,
-    groups: Sequence[Sequence[int]] | None = None,
-    required: Sequence[int] = (),
-    max_groups: int | None = None,
-    signs: np.ndarray | None = None,
-) -> BestSubset:
-    """The subset with the least n log(rss / total) + penalty * columns; log n as penalty is BIC.
-
-    n, penalty: of each data set, one number or (b,). Other arguments as in best_subsets.
-    """
-    search = Search(gram, groups, required, max_groups, signs)
+    penalty: float | np.ndarray | None = None,
+) -> Subsets:
+    """The subset with the least n log(rss / total) + penalty * columns, by default the (extended)
+    BIC. n, penalty: of each data set, one number or (b,)."""
+    search = space.search(gram)
     count = np.broadcast_to(np.asarray(n, dtype=float), (len(search.total),))
-    price = np.broadcast_to(np.asarray(penalty, dtype=float), (len(search.total),))
+    price = np.broadcast_to(space.price(count) if penalty is None else penalty, count.shape)
     search.run(count, price)
     chosen = search.winner[:, 0]
     value = count * np.log(search.shares()[:, 0]) + price * (chosen @ search.columns)
-    return BestSubset(chosen, value, search.exact)
+    return Subsets(chosen, value, search.gap[:, 0])
 
 
 def select_subsets(
     matrix: np.ndarray,
     response: np.ndarray,
     weights: np.ndarray,
-    *,
     criterion: str = "bic",
-    groups: Sequence[Sequence[int]] | None = None,
-    required: Sequence[int] = (),
-    max_groups: int | None = None,
-    signs: np.ndarray | None = None,
+    space: Space = Space(),
 ) -> np.ndarray:
     """The subset (b, G) bool that a criterion chooses in each of b weightings (b, n) of the rows.
 
     matrix (n, p), response (n,); a weight of 0 leaves a row out. "bic"; "cv": the size whose best
     subset errs least out of sample; "one-se": the smallest size whose error is within one
-    standard error of that. Other arguments as in best_subsets.
+    standard error of that.
     """
-    rules: Limits = {
-        "groups": groups,
-        "required": required,
-        "max_groups": max_groups,
-        "signs": signs,
-    }
     if criterion == "bic":
         count = (weights > 0).sum(axis=1).astype(float)
-        grams = batch_grams(matrix, response, weights)
-        price = np.log(np.maximum(count, 2.0))
-        return best_by_criterion(grams, count, penalty=price, **rules).chosen
-    return validated_sizes(matrix, response, weights, criterion=criterion, **rules).chosen
+        return best_by_criterion(batch_grams(matrix, response, weights), count, space).chosen
+    return validated_sizes(matrix, response, weights, criterion, space).chosen
 
 
 @dataclass(frozen=True)
@@ -162,12 +180,8 @@ def validated_sizes(
     matrix: np.ndarray,
     response: np.ndarray,
     weights: np.ndarray,
-    *,
     criterion: str,
-    groups: Sequence[Sequence[int]] | None = None,
-    required: Sequence[int] = (),
-    max_groups: int | None = None,
-    signs: np.ndarray | None = None,
+    space: Space = Space(),
 ) -> ValidatedSizes:
     """Sizes judged in five folds, the search repeated in each; arguments as in select_subsets.
 
@@ -178,7 +192,7 @@ def validated_sizes(
     fold = _folds(weights > 0)
     train = weights[:, None] * (fold[:, None] != np.arange(SEARCH_FOLDS)[:, None])
     every = np.concatenate([weights, train.reshape(-1, n)])
-    search = Search(batch_grams(matrix, response, every), groups, required, max_groups, signs)
+    search = space.search(batch_grams(matrix, response, every))
     search.run()
     sizes = search.most + 1
     square = np.zeros((b, sizes, n))
