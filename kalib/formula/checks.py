@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +21,7 @@ LEVEL = 0.05  # significance of the assumption tests, as R's lmtest and car prin
 VIF_HIGH = 10.0  # O'Brien 2007, Quality & Quantity 41: the rule of ten and its limits
 CONDITION_HIGH = 30.0  # Belsley, Kuh & Welsch 1980
 COOK_HIGH = 1.0  # Cook & Weisberg 1982
+UNRELATED = (1.5, 2.5)  # of the Durbin-Watson statistic
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,29 @@ class Check:
     passed: bool
     meaning: str
     source: str
+
+
+@cache
+def _kinds() -> dict[str, dict[str, str]]:
+    """Null hypothesis and source by key."""
+    file = Path(__file__).with_name("checks.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def check(
+    key: str,
+    passed: bool,
+    statistic: float | None,
+    p_value: float | None,
+    threshold: float | None,
+    **figures: Any,
+) -> Check:
+    """A check of a kind; figures: of what it means."""
+    null, source = _kinds()[key]["null"], _kinds()[key]["source"]
+    name = Message(f"check_{key}")
+    meaning = Message(f"check_{key}_{'passed' if passed else 'failed'}", **figures)
+    null = null.format(bound=threshold)
+    return Check(key, name, null, statistic, p_value, threshold, bool(passed), meaning, source)
 
 
 @kept
@@ -72,70 +100,51 @@ def run_checks(
 ) -> tuple[Check, ...]:
     """All checks of a fit with an intercept.
 
-    term_groups: indicator -> positions of its columns among the slopes, from 0; ordered: rows
-    follow one another in time, so that Durbin-Watson means something.
+    term_groups: indicator -> places of its columns among the slopes, from 0; ordered: rows follow
+    one another in time, so that Durbin-Watson means something.
     """
+    from statsmodels.stats import stattools
+    from statsmodels.stats.diagnostic import het_breuschpagan, het_white
+
     if len(fit.coef) < 2:
         return ()
-    checks = [
-        _overall(fit),
-        _inflation(fit, term_groups or {}),
-        _condition(fit),
-        breusch_pagan(fit),
-        white(fit),
-        reset(fit),
-        jarque_bera(fit),
-        _influence(fit),
-    ]
+    residual, columns, results = np.asarray(fit.results.wresid), _columns(fit), fit.results
+    groups = term_groups or {name: [j] for j, name in enumerate(fit.names[1:])}
+    inflation = {name: generalized_vif(fit, list(places)) for name, places in groups.items()}
+    repeats = max(inflation, key=inflation.__getitem__)
+    # A fit without errors has no distances.
+    cook = float(fit.cook[np.isfinite(fit.cook)].max(initial=0.0))
+    condition, p = fit.condition_number, float(results.f_pvalue)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # squares of a level are the level: less than full rank
+        checks = [
+            check("anova", p < LEVEL, float(results.fvalue), p, LEVEL),
+            check("inflation", inflation[repeats] < VIF_HIGH, inflation[repeats], None, VIF_HIGH,
+                  name=repeats),
+            check("condition", condition < CONDITION_HIGH, condition, None, CONDITION_HIGH),
+            _tested("breusch_pagan", het_breuschpagan(residual, columns)),
+            _tested("white", het_white(residual, columns)),
+            _tested("reset", _reset(fit)),
+            _tested("jarque_bera", stattools.jarque_bera(residual - residual.mean())),
+            check("influence", cook < COOK_HIGH, cook, None, COOK_HIGH),
+        ]  # fmt: skip
     if ordered:
-        checks.append(durbin_watson(fit))
+        statistic = float(stattools.durbin_watson(residual))
+        passed = UNRELATED[0] <= statistic <= UNRELATED[1]
+        checks.append(check("durbin_watson", passed, statistic, None, UNRELATED[0]))
     return tuple(checks)
 
 
-def breusch_pagan(fit: LeastSquares) -> Check:
-    """Studentized Breusch-Pagan test (Koenker 1981): n R² of squared residuals on the design."""
-    from statsmodels.stats.diagnostic import het_breuschpagan
-
-    residual, columns = _spread_of(fit)
-    statistic, p = _lagrange(het_breuschpagan, residual, columns)
-    return Check(
-        "breusch_pagan",
-        "Breusch-Pagan, studentized (Koenker)",
-        "the error's spread does not go with the indicators",
-        statistic,
-        p,
-        LEVEL,
-        p >= LEVEL,
-        "The error is about equally large for all accounts."
-        if p >= LEVEL
-        else "The error is larger for some accounts than for others; intervals allow for it, "
-        "standard errors should be read as HC3.",
-        "Koenker 1981, J. Econometrics 17",
-    )
+def _tested(key: str, found: Sequence[float]) -> Check:
+    """A check of a test's statistic and p-value; 0 and 1 where an exact fit leaves nothing to
+    test."""
+    statistic, p = (float(value) for value in found[:2])
+    statistic = max(statistic, 0.0) if np.isfinite(statistic) else 0.0
+    p = p if np.isfinite(p) else 1.0
+    return check(key, p >= LEVEL, statistic, p, LEVEL)
 
 
-def white(fit: LeastSquares) -> Check:
-    """White's test: n R² of squared residuals on the design, its squares and products."""
-    from statsmodels.stats.diagnostic import het_white
-
-    residual, columns = _spread_of(fit)
-    statistic, value = _lagrange(het_white, residual, columns)
-    return Check(
-        "white",
-        "White",
-        "the error's spread does not go with the indicators, their squares or products",
-        statistic,
-        value,
-        LEVEL,
-        value >= LEVEL,
-        "No pattern in the size of the error."
-        if value >= LEVEL
-        else "The size of the error follows a pattern; intervals allow for it.",
-        "White 1980, Econometrica 48",
-    )
-
-
-def reset(fit: LeastSquares) -> Check:
+def _reset(fit: LeastSquares) -> Sequence[float]:
     """Ramsey's RESET with the squares and cubes of the fitted values.
 
     As an F test of the two formulas: statsmodels' `linear_reset` drops the weights.
@@ -146,68 +155,9 @@ def reset(fit: LeastSquares) -> Check:
     more = np.column_stack([fit.design, fitted**2, fitted**3])
     wider = LeastSquares((*fit.names, "square", "cube"), more, fit.response, fit.weights)
     if wider.df_residual < 1 or wider.condition_number > 1 / RANK_TOLERANCE:
-        statistic, p = 0.0, 1.0  # the powers are combinations of the indicators
-    else:
-        with np.errstate(all="ignore"):
-            statistic, p, _ = (float(v) for v in wider.results.compare_f_test(fit.results))
-        statistic, p = max(statistic, 0.0), _chance(p)
-    return Check(
-        "reset",
-        "RESET, powers 2 and 3 of the fitted values",
-        "the formula's shape is right",
-        statistic,
-        p,
-        LEVEL,
-        p >= LEVEL,
-        "No sign that a curve or an interaction is missing."
-        if p >= LEVEL
-        else "Some curvature or interaction is missing: very large and very small accounts may "
-        "be misjudged.",
-        "Ramsey 1969, J. Royal Statistical Society B 31",
-    )
-
-
-def jarque_bera(fit: LeastSquares) -> Check:
-    """Jarque-Bera test of normal residuals."""
-    from statsmodels.stats.stattools import jarque_bera as normality
-
-    with np.errstate(all="ignore"):
-        residual = np.asarray(fit.results.wresid)
-        statistic, p = normality(residual - residual.mean())[:2]
-    statistic, p = _finite(statistic), _chance(p)
-    return Check(
-        "jarque_bera",
-        "Jarque-Bera",
-        "residuals are normal",
-        statistic,
-        p,
-        LEVEL,
-        p >= LEVEL,
-        "Errors scatter as the normal curve has it."
-        if p >= LEVEL
-        else "Errors do not follow the normal curve; intervals are taken from the errors "
-        "themselves.",
-        "Jarque & Bera 1987, Int. Statistical Review 55",
-    )
-
-
-def durbin_watson(fit: LeastSquares) -> Check:
-    """Durbin-Watson statistic; passed between 1.5 and 2.5."""
-    from statsmodels.stats.stattools import durbin_watson as neighbors
-
-    statistic = float(neighbors(np.asarray(fit.results.wresid)))
-    good = 1.5 <= statistic <= 2.5
-    return Check(
-        "durbin_watson",
-        "Durbin-Watson",
-        "neighboring errors are unrelated",
-        statistic,
-        None,
-        1.5,
-        good,
-        "Neighboring errors are unrelated." if good else "Neighboring errors go together.",
-        "Durbin & Watson 1951, Biometrika 38",
-    )
+        return 0.0, 1.0  # the powers are combinations of the indicators
+    found: Sequence[float] = wider.results.compare_f_test(fit.results)
+    return found
 
 
 def generalized_vif(fit: LeastSquares, columns: Sequence[int]) -> float:
@@ -222,103 +172,10 @@ def generalized_vif(fit: LeastSquares, columns: Sequence[int]) -> float:
     return float(np.exp((inside + outside - whole) / len(columns)))
 
 
-def _overall(fit: LeastSquares) -> Check:
-    p = float(fit.results.f_pvalue)
-    return Check(
-        "anova",
-        "ANOVA F",
-        "no indicator goes with potential",
-        float(fit.results.fvalue),
-        p,
-        LEVEL,
-        bool(p < LEVEL),
-        "Together the indicators say something about potential."
-        if p < LEVEL
-        else "The indicators together may say nothing about potential.",
-        "Fisher; valid for indicators chosen beforehand, too favorable after a selection",
-    )
-
-
-def _inflation(fit: LeastSquares, groups: Mapping[str, Sequence[int]]) -> Check:
-    groups = groups or {name: [j] for j, name in enumerate(fit.names[1:])}
-    values = {name: generalized_vif(fit, list(columns)) for name, columns in groups.items()}
-    name, worst = max(values.items(), key=lambda item: item[1])
-    good = worst < VIF_HIGH
-    return Check(
-        "inflation",
-        "Variance inflation (VIF, GVIF for text indicators)",
-        "no indicator repeats the others",
-        float(worst),
-        None,
-        VIF_HIGH,
-        bool(good),
-        "The indicators say different things; each coefficient can be read on its own."
-        if good
-        else Message("r_repeats", name=name),
-        "Fox & Monette 1992; O'Brien 2007",
-    )
-
-
-def _condition(fit: LeastSquares) -> Check:
-    good = fit.condition_number < CONDITION_HIGH
-    return Check(
-        "condition",
-        "Condition number",
-        "the indicators are distinct enough to be told apart",
-        fit.condition_number,
-        None,
-        CONDITION_HIGH,
-        bool(good),
-        "The coefficients are numerically well determined."
-        if good
-        else "Coefficients, the intercept above all, trade off against one another; predictions "
-        "within the surveyed range are not affected.",
-        "Belsley, Kuh & Welsch 1980",
-    )
-
-
-def _influence(fit: LeastSquares) -> Check:
-    distance = fit.cook[np.isfinite(fit.cook)]
-    worst = float(distance.max(initial=0.0))  # a fit without errors has no distances
-    good = worst < COOK_HIGH
-    return Check(
-        "influence",
-        "Influence (largest Cook's distance)",
-        "no single account decides the formula",
-        worst,
-        None,
-        COOK_HIGH,
-        good,
-        "No single account decides the formula."
-        if good
-        else "One account pulls the formula noticeably: check its figures.",
-        "Cook & Weisberg 1982",
-    )
-
-
-def _spread_of(fit: LeastSquares) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted residuals (n,), and an intercept beside the standardized weighted columns (n, k)."""
+def _columns(fit: LeastSquares) -> np.ndarray:
+    """An intercept beside the standardized weighted columns (n, k)."""
     columns = np.array(fit.results.model.wexog)
     columns[:, 0] = 1.0
     columns[:, 1:] -= columns[:, 1:].mean(axis=0)
     columns[:, 1:] /= np.maximum(columns[:, 1:].std(axis=0), 1e-300)
-    return np.asarray(fit.results.wresid), columns
-
-
-def _lagrange(
-    test: Callable[..., Sequence[float]], residual: np.ndarray, columns: np.ndarray
-) -> tuple[float, float]:
-    """Statistic and p-value of a test of the residuals' spread; of an exact fit 0 and 1."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # squares of a level are the level: less than full rank
-        statistic, p = test(residual, columns)[:2]
-    return max(_finite(statistic), 0.0), _chance(p)
-
-
-def _finite(statistic: float) -> float:
-    return float(statistic) if np.isfinite(statistic) else 0.0
-
-
-def _chance(p: float) -> float:
-    """A p-value; 1 where an exact fit leaves nothing to test."""
-    return float(p) if np.isfinite(p) else 1.0
+    return columns

@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from kalib.formula.boosting import boosted_accuracy
-from kalib.formula.checks import Check
+from kalib.formula.checks import Check, check
 from kalib.formula.fitting import Fit
 from kalib.study.kept import kept
 from kalib.words.catalogue import Message
@@ -128,69 +127,28 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
 
 
 def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
+    """What the formula does out of sample, and whom the survey speaks for."""
     from scipy.stats import norm
 
     known = fit.oof[~fit.oof["suspect"]]
-    n = len(known)
-    observed, predicted = np.log(known["observed"]), np.log(known["predicted"])
-    flat = predicted.std() == 0 or observed.std() == 0
-    r = 0.0 if flat else float(np.corrcoef(observed, predicted)[0, 1])
-    z = float(np.arctanh(min(max(r, -0.999999), 0.999999)) * np.sqrt(max(n - 3, 1)))
-    p = float(norm.sf(z))
-    terms = max(len(fit.formula.indicators), 1)
-    weakest = fit.stability.reindex(list(fit.formula.indicators)).min() if terms else 0.0
-    weakest = float(weakest) if np.isfinite(weakest) else 0.0
-    per = fit.formula.n / terms
-    explained = fit.r2_predicted
+    logs = np.log(known[["observed", "predicted"]])
+    r = 0.0 if (logs.std(ddof=0) == 0).any() else float(np.corrcoef(logs.T)[0, 1])
+    z = np.arctanh(np.clip(r, -0.999999, 0.999999)) * np.sqrt(max(len(known) - 3, 1))
+    p, explained, error = float(norm.sf(z)), fit.r2_predicted, fit.error_median
+    names = list(fit.formula.indicators)
+    weakest = float(fit.stability.reindex(names).fillna(0.0).min()) if names else 0.0
+    per = fit.formula.n / max(len(names), 1)
     return (
-        Check(
-            "signal",
-            "Signal out of sample",
-            "predicted and observed potential are unrelated out of sample",
-            r,
-            p,
-            SIGNAL_LEVEL,
-            p < SIGNAL_LEVEL,
-            "The formula ranks accounts it has not seen better than chance."
-            if p < SIGNAL_LEVEL
-            else "On accounts it has not seen, the formula ranks no better than chance.",
-            "Fisher z of the correlation of out-of-fold log potential, one-sided",
-        ),
-        _bounded("explained", "Explained variance",
-                 f"less than {R2_LEAST:.0%} of the variance is explained out of sample",
-                 (explained, R2_LEAST), explained >= R2_LEAST, ("r_explained", "r_too_little"),
-                 "Falk & Miller 1992; cross-validation with selection repeated in each fold",
-                 share=max(explained, 0)),
-        _bounded("power", "Explanatory power",
-                 f"less than {R2_MODERATE:.0%} of the variance is explained out of sample",
-                 (explained, R2_MODERATE), explained >= R2_MODERATE, ("r_sound", "r_rank_only"),
-                 "Hair, Ringle & Sarstedt 2011", share=max(explained, 0)),
-        _bounded("error", "Typical error",
-                 f"the median miss is above {ERROR_LARGE:.0%} of potential",
-                 (fit.error_median, ERROR_LARGE), fit.error_median <= ERROR_LARGE,
-                 ("r_typical_error", "r_typical_error"),
-                 "Median absolute percentage error, out of fold", share=fit.error_median),
-        _bounded("stability", "Stability of the selection",
-                 f"some indicator is chosen in fewer than {STABILITY_LOW:.0%} of half samples",
-                 (weakest, STABILITY_LOW), weakest >= STABILITY_LOW, ("r_stable", "r_unstable"),
-                 "Meinshausen & Buehlmann 2010; Shah & Samworth 2013", share=weakest),
-        _bounded("sample", "Sample size",
-                 f"fewer than {SAMPLE_PER_INDICATOR} surveyed accounts per indicator",
-                 (per, SAMPLE_PER_INDICATOR), per >= SAMPLE_PER_INDICATOR,
-                 ("r_sample", "r_sample_small"), "Harrell 2015", n=per),
-        Check(
-            "survey",
-            "Survey represents the accounts",
-            "own sales say nothing on who was surveyed, given the indicators",
-            None,
-            fit.bias.p_value,
-            SIGNAL_LEVEL,
-            not fit.bias.biased,
-            "The survey does not lean toward our own customers."
-            if not fit.bias.biased
-            else Message("r_leans", n=fit.bias.effective),
-            "Likelihood-ratio test of a logistic regression; weights by inverse odds",
-        ),
+        check("signal", p < SIGNAL_LEVEL, r, p, SIGNAL_LEVEL),
+        check("explained", explained >= R2_LEAST, explained, None, R2_LEAST,
+              share=max(explained, 0)),
+        check("power", explained >= R2_MODERATE, explained, None, R2_MODERATE,
+              share=max(explained, 0)),
+        check("error", error <= ERROR_LARGE, error, None, ERROR_LARGE, share=error),
+        check("stability", weakest >= STABILITY_LOW, weakest, None, STABILITY_LOW, share=weakest),
+        check("sample", per >= SAMPLE_PER_INDICATOR, per, None, SAMPLE_PER_INDICATOR, n=per),
+        check("survey", not fit.bias.biased, None, fit.bias.p_value, SIGNAL_LEVEL,
+              n=fit.bias.effective),
         *_danger_checks(fit),
     )  # fmt: skip
 
@@ -201,47 +159,14 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
     below = told["observed"] < fit.screening.sales.reindex(told.index)
     low, aside = float(below.mean()), float(told["suspect"].mean())
     same = float(told["observed"].value_counts(normalize=True).iloc[0])
-    figures = (folds.apart, folds.random) if folds.by else (None, None)
+    apart, random = (folds.apart, folds.random) if folds.by else (None, None)
     return (
-        _bounded("folds", "New groups of accounts",
-                 "accounts of a new group are foretold as well as those of a surveyed one",
-                 figures, not folds.disagree, ("r_apart", "r_clusters"),
-                 "Roberts et al. 2017, Ecography 40",
-                 by=folds.by, share=max(folds.apart, 0), random=folds.random),
-        _bounded("reach", "Reach of the survey",
-                 f"more than {BEYOND_MOST:.0%} of the accounts not asked are like no surveyed one",
-                 (reach.beyond, BEYOND_MOST), reach.beyond <= BEYOND_MOST,
-                 ("r_reaches", "r_beyond"),
-                 "Odds against being surveyed beyond those of every surveyed account",
-                 share=reach.beyond, by=reach.by),
-        _bounded("answers_below_sales", "Answers below own sales",
-                 f"more than {BELOW_MOST:.0%} of the answers are less than accounts buy from us",
-                 (low, BELOW_MOST), low <= BELOW_MOST or below.sum() < 2,
-                 ("r_above_sales", "r_below_sales"),
-                 "Potential is what an account buys from everyone", share=low),
-        _bounded("answers_aside", "Answers set aside",
-                 f"more than {ASIDE_MOST:.0%} of the answers look like typing errors",
-                 (aside, ASIDE_MOST), aside <= ASIDE_MOST, ("r_few_aside", "r_aside"),
-                 "Barchard & Pace 2011, Computers in Human Behavior 27", share=aside),
-        _bounded("answers_repeat", "Answers that repeat",
-                 f"one answer stands for more than {SAME_MOST:.0%} of the accounts",
-                 (same, SAME_MOST), same <= SAME_MOST, ("r_differ", "r_same"),
-                 "One value copied over many accounts tells nothing of them", share=same),
+        check("folds", not folds.disagree, apart, None, random,
+              by=folds.by, share=max(folds.apart, 0), random=folds.random),
+        check("reach", reach.beyond <= BEYOND_MOST, reach.beyond, None, BEYOND_MOST,
+              share=reach.beyond, by=reach.by),
+        check("answers_below_sales", low <= BELOW_MOST or below.sum() < 2, low, None, BELOW_MOST,
+              share=low),
+        check("answers_aside", aside <= ASIDE_MOST, aside, None, ASIDE_MOST, share=aside),
+        check("answers_repeat", same <= SAME_MOST, same, None, SAME_MOST, share=same),
     )  # fmt: skip
-
-
-def _bounded(
-    key: str,
-    name: str,
-    null: str,
-    figures: tuple[float | None, float | None],
-    passed: bool,
-    said: tuple[str, str],
-    source: str,
-    **fill: Any,
-) -> Check:
-    """A check of a statistic against a bound, (statistic, threshold); said: keys of what it means
-    where it passed and where it did not."""
-    statistic, threshold = figures
-    meaning = Message(said[not passed], **fill)
-    return Check(key, name, null, statistic, None, threshold, bool(passed), meaning, source)

@@ -98,12 +98,7 @@ def expanded(node: ast.expr) -> list[str]:
 def sentences(module: str) -> Iterator[str]:
     """Names and meanings of checks, reasons and notes of one module."""
     for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Check":
-            given = [*node.args, *(word.value for word in node.keywords)]
-            yield from (*expanded(given[1]), *expanded(given[7]))
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_bounded":
-            yield from expanded(node.args[1])
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
             if ast.unparse(node.func) == "notes.append":
                 yield from expanded(node.args[0])
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
@@ -120,8 +115,6 @@ def sentences(module: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "formula/checks",
-        "formula/verdict",
         "plan/plan",
         "plan/territories",
         "indicators/screening",
