@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,19 +48,6 @@ class Distribution:
 
         return cls(levels, np.exp(middle[:, None] + sd[:, None] * ndtri(levels)))
 
-    @classmethod
-    def mixture(cls, parts: Sequence[Distribution], weights: np.ndarray) -> Distribution:
-        """The mixture of K distributions of the same accounts; weights (K, N) sum to 1 over K."""
-        table = np.concatenate([part.table for part in parts], axis=1)
-        count = parts[0].table.shape[1]
-        mass = np.repeat(np.asarray(weights, float).T, count, axis=1)
-        order = table.argsort(axis=1)
-        table, mass = (np.take_along_axis(part, order, axis=1) for part in (table, mass))
-        place = (np.cumsum(mass, axis=1) - 0.5 * mass) / count
-        levels = parts[0].levels
-        mixed = [np.interp(levels, p, v) for p, v in zip(place, table, strict=True)]
-        return cls(levels, np.array(mixed).reshape(parts[0].table.shape))
-
     def __len__(self) -> int:
         return len(self.table)
 
@@ -104,10 +91,6 @@ class Distribution:
     def scale(self, factor: np.ndarray | float) -> Distribution:
         """Every quantity times its factor (N,)."""
         return Distribution(self.levels, self.table * np.reshape(factor, (-1, 1)))
-
-    def mix(self, other: Distribution, weight: np.ndarray) -> Distribution:
-        """The mixture with another of the same accounts, whose weight is (N,) within 0 and 1."""
-        return Distribution.mixture([self, other], np.stack([1 - weight, weight]))
 
     def truncate(self, low: np.ndarray) -> Distribution:
         """What is left where a quantity is known to be at least low (N,)."""

@@ -25,8 +25,6 @@ from kalib.formula.survey import (
 )
 from kalib.formula.suspicion import (
     Answers,
-    Suspicion,
-    account_doubts,
     all_suspects,
     suspect_answers,
 )
@@ -51,22 +49,18 @@ SEED = 20260101  # one seed a run, kept in run.json
 class Fit:
     """The formula and everything known of its quality.
 
-    least_squares: on the working scale, accounts set aside left out. path: DataFrame (size,
-    indicators, rss, bic, r2, error, error_se, chosen), the best subset of each size. forms:
-    DataFrame (form, mae, log_score, chosen).
-    oof: DataFrame indexed by surveyed account (observed, predicted, fold, suspect), potential out
-    of fold, currency a year; suspect answers are left out of fit and judgment. contributions:
-    DataFrame indexed by indicator (gain: R² lost without it). effects: what moves a typical
-    account, see `partial_effects`. stability: Series per candidate.
-    suspects: DataFrame (account, entry, value, expected_low, expected_high, cause). r2: in the
-    sample, working scale; r2_predicted: of log potential, cross-validated with selection, form and
-    cleaning repeated; r2_currency: the same on the original scale; optimism: what r2 of log
-    potential loses out of sample; error_median: median absolute error out of fold, fraction of
-    potential. working: fitted working values of all accounts (N,); spread, smearing: their
-    predictive scale and factor (N,); loadings: (N, k) shares of the spread that accounts have in
-    common; used: surveyed accounts the formula was fitted on (n,) bool. doubts: DataFrame indexed
-    by account (probability, working): accounts an indicator of which may be a typing error, how
-    likely, and their working value then. screening, settings: what it was fitted to, and how.
+    least_squares: on the working scale, accounts set aside left out. path: the best subset of each
+    size, see `best_of_each_size`. forms: DataFrame (form, mae, log_score, chosen). oof: DataFrame
+    indexed by surveyed account (observed, predicted, fold, suspect), potential out of fold,
+    currency a year; suspect answers are left out of fit and judgment. stability: Series per
+    candidate. suspects: DataFrame (account, entry, value, expected_low, expected_high, cause).
+    r2_predicted: of log potential, cross-validated with selection, form and cleaning repeated;
+    r2_currency: the same on the original scale; optimism: what r2 of log potential loses out of
+    sample; error_median: median absolute error out of fold, fraction of potential. working: fitted
+    working values of all accounts (N,); spread: their predictive scale (N,); loadings: (N, k)
+    shares of the spread that accounts have in common; working_rows: places (n,) of the surveyed
+    accounts among all; oof_working: their working values out of fold (n,); used: those that the
+    formula was fitted on (n,) bool. screening, settings: what it was fitted to, and how.
     """
 
     formula: Formula
@@ -74,28 +68,22 @@ class Fit:
     path: pd.DataFrame
     forms: pd.DataFrame
     oof: pd.DataFrame
-    contributions: pd.DataFrame
-    effects: pd.DataFrame
     stability: pd.Series
     suspects: pd.DataFrame
     bias: SurveyBias
     folds: Folds
     reach: Reach
     predictive: Predictive
-    r2: float
     r2_predicted: float
     r2_currency: float
     optimism: float
     error_median: float
     working: np.ndarray
     spread: np.ndarray
-    smearing: np.ndarray
     loadings: np.ndarray
-    term_groups: Mapping[str, tuple[int, ...]]
     working_rows: np.ndarray
     oof_working: np.ndarray
     used: np.ndarray
-    doubts: pd.DataFrame
     screening: Screening
     settings: FormulaSettings
 
@@ -103,6 +91,11 @@ class Fit:
     def results(self) -> Any:
         """statsmodels' results of the formula: `summary()` and all it knows."""
         return self.least_squares.results
+
+    @property
+    def r2(self) -> float:
+        """R² in the sample, on the working scale."""
+        return float(self.results.rsquared)
 
     @property
     def accuracy(self) -> pd.Series:
@@ -124,12 +117,30 @@ class Fit:
         """What the formula alone says of every account's potential, currency a year."""
         return self.predictive.potential(self.working, self.spread)
 
-    def expected(self, working: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Expected potential (m,), currency a year, of working values (m,) of the accounts at
-        rows, all by default."""
-        if self.formula.form == "linear":
-            return np.maximum(working, self.formula.floor)
-        return np.exp(np.minimum(working, 700.0)) * self.smearing[rows]
+    @property
+    def effects(self) -> pd.DataFrame:
+        """What moves a typical account, see `partial_effects`."""
+        return partial_effects(self.formula, self.screening.values)
+
+    @property
+    def term_groups(self) -> dict[str, list[int]]:
+        """Places of each indicator's columns among the terms, from 0."""
+        names = pd.Series([term.column.indicator for term in self.formula.terms], dtype=object)
+        return {
+            str(name): list(rows) for name, rows in names.groupby(names, sort=False).groups.items()
+        }
+
+    @property
+    def contributions(self) -> pd.DataFrame:
+        """R² lost when each indicator leaves the formula, the others refitted: gain, indexed by
+        indicator, the largest first."""
+        fit, gains = self.least_squares, {}
+        for name, places in self.term_groups.items():
+            own = np.array(places) + 1
+            lost = fit.coef[own] @ np.linalg.solve(fit.cov[np.ix_(own, own)], fit.coef[own])
+            gains[name] = float(lost * fit.sigma**2 / fit.results.centered_tss)
+        frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)}).rename_axis("indicator")
+        return frame.sort_values("gain", ascending=False)
 
 
 @kept
@@ -170,62 +181,58 @@ def fit_formula(
     ('floor_area_m2', 'cash_registers', 'hours')
     """
     settings, rng = settings or FormulaSettings(), np.random.default_rng(seed)
-    form, criterion, sales = settings.form, settings.criterion, screening.sales
+    rules = _rules(screening, settings.criterion, indicators)
     surveyed = screening.values.index.isin(potential.frame.index)
-    rules = _rules(screening, criterion, indicators)
-    by_scale = {log: build_design(screening, surveyed, logged=log) for log in (False, True)}
+    plain, logged = (build_design(screening, surveyed, logged=log) for log in (False, True))
     rows = np.flatnonzero(surveyed)
     index = screening.values.index[rows]
-    sold = sales.reindex(screening.values.index).to_numpy(float)
+    sold = screening.sales.reindex(screening.values.index).to_numpy(float)
     known, log_sd = potential.frame.reindex(index)[["potential", "log_sd"]].to_numpy(float).T
     answers = Answers(rows, known, log_sd, sold[rows])
-    found = suspect_answers(by_scale[True], answers, rules)
-    believed = found.believed
-    bias = survey_bias(by_scale[True].matrix, sold, surveyed)
+    found = suspect_answers(logged, answers, rules)
+    bias = survey_bias(logged.matrix, sold, surveyed)
     exact, own_share = answer_weights(log_sd, found.scale)
     told = bias.weights * exact
-    designs = {f: by_scale[f == "log-log"] for f in FORMS if form == "auto" or f.startswith(form)}
-    groups = survey_groups(screening, by_scale[True], answers)
-    checked = cross_validate(designs, answers, rules, told, believed, groups, rng)
+    forms = [f for f in FORMS if settings.form == "auto" or f.startswith(settings.form)]
+    designs = {form: logged if form == "log-log" else plain for form in forms}
+    groups = survey_groups(screening, logged, answers)
+    checked = cross_validate(designs, answers, rules, told, found.believed, groups, rng)
     chosen = max(designs, key=lambda name: checked.scores[name])
-    design, weights = designs[chosen], told * found.weight
-    final = fit_working(design, rows, known, chosen, rules, weights)
+    design = designs[chosen]
+    final = fit_working(design, rows, known, chosen, rules, told * found.weight)
     response, use = np.log(known) if final.logged else known, final.weights > 0
     stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
-    groups_of = _term_groups(final, design)
     texts = screening.values.iloc[rows].select_dtypes(exclude="number")
+    believed = told * found.believed
     predictive, by_level = fit_predictive(
-        checked, final, design.matrix[rows], told * believed, texts, own_share
+        checked, final, design.matrix[rows], believed, texts, own_share
     )
-    formula = _formula(final, design, linear, stability, settings.confidence, criterion, by_level)
     spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
-    inside, doubts = final.potential(design.matrix[rows]), account_doubts(screening, design, final)
+    expected = final.to_potential(final.working(design.matrix))
+    oof = {"observed": known, "predicted": checked.predicted[chosen].mean(axis=0),
+           "fold": checked.fold[0], "suspect": ~found.believed}  # fmt: skip
+    scores = pd.DataFrame({"mae": checked.errors, "log_score": checked.scores})
+    scores = scores.rename_axis("form").reset_index()
     return Fit(
-        formula=formula,
+        formula=_formula(final, design, linear, stability, settings, by_level),
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
-        forms=_forms(checked, chosen),
-        oof=_out_of_fold(index, answers, found, checked, chosen),
-        contributions=_contributions(linear, groups_of),
-        effects=partial_effects(formula, screening.values),
+        forms=scores.assign(chosen=scores["form"] == chosen),
+        oof=pd.DataFrame(oof, index=index),
         stability=stability,
         suspects=all_suspects(screening, index, answers, found),
         bias=bias,
         folds=checked.folds,
-        reach=survey_reach(screening, by_scale[True], surveyed, final.potential(design.matrix)),
+        reach=survey_reach(screening, logged, surveyed, expected),
         predictive=predictive,
-        r2=float(linear.results.rsquared),
-        **_accuracy(known, believed, checked, chosen, inside, bias.weights),
+        **_accuracy(oof, checked, chosen, expected[rows], bias.weights),
         working=final.working(design.matrix),
         spread=spread,
-        smearing=formula.factors(screening.values),
         loadings=loadings,
-        term_groups=groups_of,
         working_rows=rows,
         used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0),
-        doubts=doubts,
         screening=screening,
         settings=settings,
     )
@@ -246,49 +253,8 @@ def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | Non
     return Rules(rules.signs, tuple(indicators), len(indicators), criterion)
 
 
-def _out_of_fold(
-    index: pd.Index, answers: Answers, found: Suspicion, checked: Validation, chosen: str
-) -> pd.DataFrame:
-    """Surveyed accounts (n,): observed, predicted out of fold, fold, suspect."""
-    columns = {
-        "observed": answers.potential,
-        "predicted": checked.predicted[chosen].mean(axis=0),
-        "fold": checked.fold[0],
-        "suspect": ~found.believed,
-    }
-    return pd.DataFrame(columns, index=index)
-
-
-def _forms(checked: Validation, chosen: str) -> pd.DataFrame:
-    """The forms compared: form, mae (currency a year), log_score, chosen."""
-    columns = {"mae": checked.errors, "log_score": checked.scores}
-    forms = pd.DataFrame(columns).rename_axis("form").reset_index()
-    return forms.assign(chosen=forms["form"] == chosen)
-
-
-def _contributions(linear: LeastSquares, groups: Mapping[str, Sequence[int]]) -> pd.DataFrame:
-    """R² lost when each indicator leaves the formula, the others refitted."""
-    gains = {}
-    for name, places in groups.items():
-        own = np.array(places) + 1
-        lost = linear.coef[own] @ np.linalg.solve(linear.cov[np.ix_(own, own)], linear.coef[own])
-        gains[name] = float(lost * linear.sigma**2 / linear.results.centered_tss)
-    frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)}).rename_axis("indicator")
-    return frame.sort_values("gain", ascending=False)
-
-
-def _term_groups(final: WorkingFit, design: Design) -> dict[str, tuple[int, ...]]:
-    """Places of each chosen indicator's columns among the terms, from 0."""
-    groups: dict[str, tuple[int, ...]] = {}
-    for place, number in enumerate(final.used):
-        name = design.columns[number].indicator
-        groups[name] = (*groups.get(name, ()), place)
-    return groups
-
-
 def _accuracy(
-    observed: np.ndarray,
-    use: np.ndarray,
+    oof: Mapping[str, np.ndarray],
     checked: Validation,
     chosen: str,
     inside: np.ndarray,
@@ -300,8 +266,9 @@ def _accuracy(
     Judged in logs whatever the form: a miss by half counts alike for large and small accounts, and
     one wrong entry of a large account does not decide the verdict.
     """
-    observed, weights = observed[use], weights[use]
-    honest, logs = checked.honest[:, use], np.log(observed)
+    use = ~oof["suspect"]
+    observed, weights, honest = oof["observed"][use], weights[use], checked.honest[:, use]
+    logs = np.log(observed)
     predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
     return {
         "r2_predicted": predicted,
@@ -332,37 +299,26 @@ def _formula(
     design: Design,
     linear: LeastSquares,
     stability: pd.Series,
-    confidence: float,
-    criterion: str,
+    settings: FormulaSettings,
     spread: LevelSpread | None,
 ) -> Formula:
-    from scipy.stats import t as student
-
-    reach = float(student.ppf((1 + confidence) / 2, max(linear.df_residual, 1)))
-    terms = []
-    for position, number in enumerate(final.used, start=1):
-        column = design.columns[number]
-        value, error = float(linear.coef[position]), float(linear.std_error[position])
-        terms.append(
-            Term(
-                column=column,
-                coefficient=value,
-                std_error=error,
-                p_value=float(linear.results.pvalues.iloc[position]),
-                low=value - reach * error,
-                high=value + reach * error,
-                stability=float(stability[column.indicator]),
-            )
-        )
-    count = int((final.weights > 0).sum())
+    """The formula with the intervals of its coefficients."""
+    ends = linear.results.conf_int(1 - settings.confidence).to_numpy()
+    p_values = linear.results.pvalues.to_numpy()
+    columns = [design.columns[number] for number in final.used]
+    terms = tuple(
+        Term(column, float(linear.coef[k]), float(linear.std_error[k]), float(p_values[k]),
+             float(ends[k, 0]), float(ends[k, 1]), float(stability[column.indicator]))
+        for k, column in enumerate(columns, start=1)
+    )  # fmt: skip
     return Formula(
         form=final.form,
         intercept=float(linear.coef[0]),
-        terms=tuple(terms),
+        terms=terms,
         smearing=final.smearing,
         sigma=float(linear.sigma),
-        n=count,
+        n=int((final.weights > 0).sum()),
         floor=final.floor,
-        criterion=criterion,
+        criterion=settings.criterion,
         spread=spread,
     )

@@ -58,9 +58,14 @@ class Formula:
         """Potential of accounts (N rows) with complete indicator values; currency a year."""
         matrix = encode(values, [term.column for term in self.terms])
         working = self.intercept + matrix @ np.array([t.coefficient for t in self.terms])
+        return pd.Series(self.expected(working, values), index=values.index)
+
+    def expected(self, working: np.ndarray, values: pd.DataFrame) -> np.ndarray:
+        """Expected potential (N,), currency a year, of working values (N,) of accounts with
+        indicator values (N rows)."""
         if self.form == "linear":
-            return pd.Series(np.maximum(working, self.floor), index=values.index)
-        return pd.Series(np.exp(working) * self.factors(values), index=values.index)
+            return np.maximum(working, self.floor)
+        return np.asarray(np.exp(np.minimum(working, 700.0)) * self.factors(values))
 
     def factors(self, values: pd.DataFrame) -> np.ndarray:
         """Smearing factor (N,) of accounts with indicator values (N rows)."""

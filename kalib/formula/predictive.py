@@ -77,7 +77,7 @@ def fit_predictive(
     quantiles are those of the weighted residuals at plotting positions i / (n + 1), as split and
     cross-conformal intervals take them (Barber et al. 2021), with normal tails beyond the last.
     """
-    residual, fold = checked.residual[final.form], checked.fold[0]
+    residual = checked.residual[final.form]
     fitted = final.working(matrix)
     use = weights > 0
     low = float(np.quantile(fitted[use], 0.05))
@@ -87,7 +87,7 @@ def fit_predictive(
         power = spread_power(fitted, residual.mean(axis=0), use)
     shape = np.maximum(fitted, low) ** power if power else np.ones(len(fitted))
     standard = residual / shape
-    spread = find_level_spread(texts, standard.mean(axis=0), fold, weights)
+    spread = find_level_spread(texts, standard.mean(axis=0), weights)
     standard = (standard / (spread.ratios(texts) if spread else 1.0))[:, use]
     mass = np.broadcast_to(weights[use], standard.shape)
     size = float(np.sqrt(np.average(standard**2, weights=mass)))

@@ -17,26 +17,21 @@ LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nough
 
 
 def find_level_spread(
-    texts: pd.DataFrame, residual: np.ndarray, fold: np.ndarray, weights: np.ndarray
+    texts: pd.DataFrame, residual: np.ndarray, weights: np.ndarray
 ) -> LevelSpread | None:
     """The text indicator whose levels tell the size of the errors best; None where none does.
 
     texts: n surveyed accounts x text indicators; residual: (n,) out of fold, of even spread
-    otherwise; fold: (n,) numbers; weights: (n,), 0 where the potential is not believed. An
-    indicator must pass the test and sharpen the density of accounts whose fold was left out.
+    otherwise; weights: (n,), 0 where the potential is not believed.
     """
-    use = weights > 0
-    found: list[LevelSpread] = []
+    use, found = weights > 0, []
     for name in texts.columns:
-        level = texts[name].astype(str).to_numpy()
-        p_value = min(_brown_forsythe(level[use], residual[use]) * len(texts.columns), 1.0)
-        if not p_value < SPREAD_LEVEL:  # nor where it is not a number: no errors at all
-            continue
-        gain = _gain(level[use], residual[use], fold[use], weights[use])
-        if gain > 0:
-            ratio = _ratios(level[use], residual[use], weights[use])
-            found.append(LevelSpread(str(name), ratio, p_value, gain))
-    return max(found, key=lambda spread: spread.gain, default=None)
+        level = texts[name].astype(str).to_numpy()[use]
+        p_value = min(_brown_forsythe(level, residual[use]) * len(texts.columns), 1.0)
+        if p_value < SPREAD_LEVEL:  # a p-value of no errors at all is no number
+            ratios = _ratios(level, residual[use], weights[use])
+            found.append(LevelSpread(str(name), ratios, p_value))
+    return min(found, key=lambda spread: spread.p_value, default=None)
 
 
 def smear(
@@ -91,25 +86,6 @@ def _shrunk(logs: np.ndarray, chance: np.ndarray) -> np.ndarray:
     between = max(excess, 0.0) / (precision.sum() - (precision**2).sum() / precision.sum())
     found: np.ndarray = middle + between / (between + chance) * (logs - middle)
     return found
-
-
-def _gain(level: np.ndarray, residual: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> float:
-    """Mean log normal density that the ratios add on accounts of folds left out."""
-    added = np.zeros(len(level))
-    for k in np.unique(fold):
-        train, test = fold != k, fold == k
-        if len(_frequent(level[train])) < 2:
-            return 0.0
-        ratio = _ratios(level[train], residual[train], weights[train])
-        ours = np.array([ratio.get(name, 1.0) for name in level])
-        mean = [
-            np.average((residual[train] / scale[train]) ** 2, weights=weights[train])
-            for scale in (np.ones(len(level)), ours)
-        ]
-        common, own = mean[0], mean[1] * ours[test] ** 2
-        square = residual[test] ** 2
-        added[test] = 0.5 * (np.log(common / own) + square * (1 / common - 1 / own))
-    return float(np.average(added, weights=weights))
 
 
 def _frequent(level: np.ndarray) -> list[str]:

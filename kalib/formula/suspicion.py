@@ -1,4 +1,4 @@
-"""Answers of the survey that look like typing errors, and what an entry in doubt would change."""
+"""Answers of the survey that look like typing errors."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kalib.formula.working import Rules, WorkingFit, choose, columns_of
+from kalib.formula.working import Rules, choose, columns_of
 from kalib.indicators.robust import (
     FACTORS,
     LEAST_SHIFT,
     SUSPECT_Z,
-    factor_cause,
     factor_reach,
     robust_line,
     robust_scale,
 )
 from kalib.indicators.screening import Design, Screening
-from kalib.indicators.typos import SUSPECT_COLUMNS, error_chances
+from kalib.indicators.typos import SUSPECT_COLUMNS, error_chances, suspect
 
 # A right answer set aside is lost, a wrong one that stands is one among many: only an answer
 # this likely wrong is set aside.
@@ -132,35 +131,11 @@ def all_suspects(
     screening: Screening, accounts: pd.Index, answers: Answers, found: Suspicion
 ) -> pd.DataFrame:
     """Indicator entries and answers set aside, in one table; accounts: (n,) of the answers."""
-    margin = np.exp(1.645 * found.scale)
-    rows = []
-    for i in np.flatnonzero(~found.believed):
-        middle = answers.potential[i] / np.exp(found.shift[i])
-        rows.append((accounts[i], "potential", answers.potential[i], middle / margin,
-                     middle * margin, factor_cause(found.shift[i])))  # fmt: skip
-    table = pd.DataFrame(rows, columns=SUSPECT_COLUMNS)
-    parts = [part for part in (screening.suspects, table) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else table
-
-
-def account_doubts(screening: Screening, design: Design, final: WorkingFit) -> pd.DataFrame:
-    """Accounts an indicator of which may be a typing error: probability, and working value then.
-
-    Of several such entries of an account, the one that would move it most counts.
-    """
-    working = pd.Series(final.working(design.matrix), screening.values.index)
-    slopes = dict(zip(final.used, final.coef[1:], strict=True))
-    found: dict[str, tuple[float, float]] = {}
-    for row in screening.doubts.itertuples():
-        for number, slope in slopes.items():
-            column = design.columns[number]
-            if column.indicator != row.entry:
-                continue
-            stands, meant = column.encode(pd.Series([row.value, row.instead]))
-            move = slope * (meant - stands)
-            before = found.get(row.account, (0.0, 0.0))
-            if abs(move) * row.probability > abs(before[1]) * before[0]:
-                found[row.account] = (row.probability, move)
-    frame = pd.DataFrame.from_dict(found, orient="index", columns=["probability", "move"])
-    stands = working.reindex(frame.index).to_numpy(float)
-    return frame.assign(working=stands + frame.pop("move").to_numpy(float))
+    rows = [
+        (accounts[i], "potential",
+         *suspect(answers.potential[i], found.shift[i], found.shift[i], found.scale))
+        for i in np.flatnonzero(~found.believed)
+    ]  # fmt: skip
+    parts = [screening.suspects, pd.DataFrame(rows, columns=SUSPECT_COLUMNS)]
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else screening.suspects

@@ -35,8 +35,6 @@ class Screening:
         answers, sales or a list, see `find_copies`), reason (str).
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause), indicator
         entries that look like typing errors; they are treated as missing.
-    doubts: DataFrame (account, entry, value, instead, probability), entries that stand but may
-        be typing errors.
     values: DataFrame (N accounts x kept indicators), complete: gaps and suspects filled.
     imputed: DataFrame of bool, same shape, True where a value was filled.
     imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
@@ -48,7 +46,6 @@ class Screening:
 
     frame: pd.DataFrame
     suspects: pd.DataFrame
-    doubts: pd.DataFrame
     values: pd.DataFrame
     imputed: pd.DataFrame
     imputation_sd: Mapping[str, float]
@@ -125,8 +122,8 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     Returns
     -------
     Screening
-        `frame` says of each candidate whether it was kept and why not; `suspects` and `doubts` are
-        entries that look like typing errors.
+        `frame` says of each candidate whether it was kept and why not; `suspects` are entries that
+        look like typing errors.
 
     Examples
     --------
@@ -165,10 +162,10 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
     # Messages stay messages, which a column of text would forget.
     frame["reason"] = pd.Series([row["reason"] for row in rows], index=frame.index, dtype=object)
-    entries = judge_entries(accounts[kept])
-    values, imputed, spread = fill_gaps(entries.values)
+    believed, suspects = judge_entries(accounts[kept])
+    values, imputed, spread = fill_gaps(believed)
     return Screening(
-        frame, entries.suspects, entries.doubts, values, imputed, spread,
+        frame, suspects, values, imputed, spread,
         tables.accounts["sales"], _places(tables.accounts), tables.rules,
     )  # fmt: skip
 

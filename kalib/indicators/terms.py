@@ -20,15 +20,13 @@ class LevelSpread:
 
     ratio: level -> standard deviation of the errors (working scale) over the common one, shrunk
     toward 1; smearing: level -> Duan's factor there (1 for a linear form); p_value: test that all
-    levels scatter alike (Brown & Forsythe 1974), times the indicators tried; gain: log density of
-    accounts left out, mean over them, that the ratios add. Levels without a ratio have the common
-    spread and factor.
+    levels scatter alike (Brown & Forsythe 1974), times the indicators tried. Levels without a ratio
+    have the common spread and factor.
     """
 
     indicator: str
     ratio: Mapping[str, float]
     p_value: float
-    gain: float
     smearing: Mapping[str, float] = field(default_factory=dict)
 
     def ratios(self, values: pd.DataFrame) -> np.ndarray:
@@ -45,8 +43,7 @@ class LevelSpread:
             {"level": level, "ratio": ratio, "smearing": self.smearing.get(level, 1.0)}
             for level, ratio in self.ratio.items()
         ]
-        return {"indicator": self.indicator, "levels": levels, "p_value": self.p_value,
-                "gain": self.gain}  # fmt: skip
+        return {"indicator": self.indicator, "levels": levels, "p_value": self.p_value}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any] | None) -> LevelSpread | None:
@@ -57,7 +54,7 @@ class LevelSpread:
             {row["level"]: float(row[name]) for row in content["levels"]}
             for name in ("ratio", "smearing")
         )
-        return cls(content["indicator"], ratio, content["p_value"], content["gain"], smearing)
+        return cls(content["indicator"], ratio, content["p_value"], smearing)
 
     def _at(self, values: pd.DataFrame, of: Mapping[str, float], common: float) -> np.ndarray:
         if self.indicator not in values:

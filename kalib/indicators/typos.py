@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -18,37 +17,23 @@ PRIOR_WRONG, PRIOR_ENTRIES = 0.5, 50.0
 # Unless the share of one side of a column is surely below this, a factor of ten or a hundred is a
 # feature of the accounts (hypermarkets among corner shops); no trade has a gap of a thousand.
 MOST_ERRORS = np.array([0.13, 0.13, 0.5])
-SET_ASIDE = 0.8  # an entry more likely wrong than this is treated as missing
-WORTH_A_DOUBT = 0.01  # one less likely wrong than this is taken as it stands
+SET_ASIDE = 0.5  # an entry more likely wrong than this is treated as missing
+LEAST_CHANCE = 0.01  # below which no error has a size
 SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high", "cause"]
-DOUBT_COLUMNS = ["account", "entry", "value", "instead", "probability"]
 EM_ROUNDS = 60
 LARGEST_CODE = 100.0
 PRECEDENT = 3  # accounts that have the very value: it is no slip
 FEWEST = 20  # accounts below which no pattern of errors can be told
 
 
-@dataclass(frozen=True)
-class Entries:
-    """Indicator entries, judged.
+def judge_entries(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set the entries aside that are likelier typing errors than not.
 
-    values: as given, entries set aside missing. suspects: DataFrame (account, entry, value,
-    expected_low, expected_high, cause) of those set aside. doubts: DataFrame (account, entry,
-    value, instead, probability) of entries that stand but may be typing errors: what was meant
-    then, and how likely that is.
-    """
-
-    values: pd.DataFrame
-    suspects: pd.DataFrame
-    doubts: pd.DataFrame
-
-
-def judge_entries(values: pd.DataFrame) -> Entries:
-    """Set the entries aside that are almost surely typing errors; name those that may be.
-
-    values: N accounts x indicators. One entry an account and round, the worst first: a wrong
-    entry spoils the expectation of the account's other entries too. Columns that end at a hundred
-    are percentages, codes or counts and stand, and so does a 1, and what other accounts have, too.
+    values: N accounts x indicators. Returns them with those entries missing, and what they are:
+    DataFrame (account, entry, value, expected_low, expected_high, cause). One entry an account and
+    round, the worst first: a wrong entry spoils the expectation of the account's other entries too.
+    Columns that end at a hundred are percentages, codes or counts and stand, and so does a 1, and
+    what other accounts have, too.
     """
     scale, logged = working_scale(values)
     names = [
@@ -56,9 +41,8 @@ def judge_entries(values: pd.DataFrame) -> Entries:
         for n in scale.columns
         if n in logged and values[n].nunique() > 5 and values[n].max() > LARGEST_CODE
     ]
-    nothing = pd.DataFrame(columns=SUSPECT_COLUMNS), pd.DataFrame(columns=DOUBT_COLUMNS)
     if len(names) < 2 or len(values) < FEWEST:
-        return Entries(values, *nothing)
+        return values, pd.DataFrame(columns=SUSPECT_COLUMNS)
     given, own = values, scale[names].to_numpy()
     stands = np.column_stack(
         [values[n].eq(1) | (values.groupby(n)[n].transform("size") >= PRECEDENT) for n in names]
@@ -70,30 +54,29 @@ def judge_entries(values: pd.DataFrame) -> Entries:
         for j in range(len(names)):
             known = np.isfinite(residual[:, j])
             chance[known, j], shift[known, j] = error_chances(residual[known, j])
-        chance = np.where(stands, 0.0, chance)
-        sure = np.where(removed, 0.0, chance)
-        worst = sure.argmax(axis=1)
-        new = np.flatnonzero(sure.max(axis=1) > SET_ASIDE)
+        chance[stands | removed] = 0.0
+        worst = chance.argmax(axis=1)
+        new = np.flatnonzero(chance.max(axis=1) > SET_ASIDE)
         if len(new) == 0:
             break
         removed[new, worst[new]] = True
         values = given.mask(pd.DataFrame(removed, given.index, names).reindex(
             columns=given.columns, fill_value=False))  # fmt: skip
     suspects = [
-        _suspect(given, names[j], i, residual[i, j], shift[i, j], spread[j])
+        (given.index[i], names[j], *suspect(given[names[j]].iloc[i], residual[i, j],
+                                            shift[i, j], spread[j]))
         for i, j in np.argwhere(removed)
-    ]
-    open_to = ~removed & (chance > WORTH_A_DOUBT)
-    doubts = [
-        (given.index[i], names[j], given[names[j]].iloc[i],
-         given[names[j]].iloc[i] / np.exp(shift[i, j]), chance[i, j])
-        for i, j in np.argwhere(open_to)
     ]  # fmt: skip
-    return Entries(
-        values,
-        pd.DataFrame(suspects, columns=SUSPECT_COLUMNS) if suspects else nothing[0],
-        pd.DataFrame(doubts, columns=DOUBT_COLUMNS) if doubts else nothing[1],
-    )
+    return values, pd.DataFrame(suspects, columns=SUSPECT_COLUMNS)
+
+
+def suspect(
+    value: float, residual: float, shift: float, spread: float
+) -> tuple[float, float, float, str]:
+    """An entry that misses its expectation by residual, in logs: what it is, what it would be
+    within (90 %, spread) and why it is not."""
+    middle, margin = value / np.exp(residual), np.exp(1.645 * spread)
+    return float(value), middle / margin, middle * margin, factor_cause(shift)
 
 
 def error_chances(
@@ -120,7 +103,7 @@ def error_chances(
         best = wrong.argmax(axis=1)
         chance[rows] = wrong.sum(axis=1)
         shift[rows] = side * np.log(FACTORS)[best]
-    return chance, np.where(chance > WORTH_A_DOUBT, shift, 0.0)
+    return chance, np.where(chance > LEAST_CHANCE, shift, 0.0)
 
 
 def _mixture(size: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -188,12 +171,3 @@ def _residuals(
         residual[:, j] = own[:, j] - line[0] - others @ line[1:]
         spread[j] = 1.4826 * np.median(np.abs(residual[known, j]))
     return residual, spread
-
-
-def _suspect(
-    values: pd.DataFrame, name: str, row: int, residual: float, shift: float, spread: float
-) -> tuple[object, ...]:
-    """One row of the suspects."""
-    value = float(values[name].iloc[row])
-    middle, margin = value / np.exp(residual), np.exp(1.645 * spread)
-    return (values.index[row], name, value, middle / margin, middle * margin, factor_cause(shift))

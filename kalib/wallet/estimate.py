@@ -13,24 +13,14 @@ from kalib.formula.fitting import Fit
 from kalib.formula.validation import r_squared
 from kalib.wallet.effects import Effects, find_effects
 from kalib.wallet.parts import (
-    ALONE,
     FORMULA,
     MEAN,
-    SHARE,
     Part,
-    doubtful,
     formula_part,
     regression_part,
     sales_parts,
 )
 from kalib.wallet.stack import Answered, Stack, fit_stack, log_scores
-
-SAFE = (
-    FORMULA,
-    SHARE,
-    ALONE,
-    MEAN,
-)  # parts that an indicator's typing error does not move unweighed
 
 
 @dataclass(frozen=True)
@@ -92,12 +82,11 @@ def estimate(
     groupings = groupings if hear else groupings[[]]  # the formula and nothing else
     residual, even = np.log(known.potential / alone), known.weights / known.weights.mean()
     effects = find_effects(groupings, fit.working_rows, residual, even)
-    combined = _combined(parts, stack, known, own, doubtful(fit), effects)
     each = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
     mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), 1.0, stack.full))
     return Estimate(
-        distribution=combined,
+        distribution=stack.combine([part.every for part in parts.values()], own, effects),
         loadings=_loadings(list(parts.values()), stack, effects),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
@@ -107,19 +96,6 @@ def estimate(
         },
         **_accuracy(unseen, known, mean_score),
     )
-
-
-def _combined(
-    parts: Mapping[str, Part], stack: Stack, known: Answered, sales: np.ndarray,
-    doubts: np.ndarray, effects: Effects,
-) -> Distribution:  # fmt: skip
-    """All parts together; accounts with an entry in doubt by those parts that weigh it."""
-    found = stack.combine([part.every for part in parts.values()], sales, effects)
-    safe = [part for name, part in parts.items() if name in SAFE]
-    if len(doubts) == 0 or len(safe) == len(parts):
-        return found
-    few = fit_stack([part.unseen for part in safe], known)
-    return found.replaced(doubts, few.combine([p.every[doubts] for p in safe], sales[doubts]))
 
 
 def _loadings(parts: list[Part], stack: Stack, effects: Effects) -> np.ndarray:

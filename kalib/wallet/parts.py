@@ -36,14 +36,9 @@ class Part:
 
 
 def formula_part(fit: Fit) -> Part:
-    """What the formula says; entries that may be typing errors are weighed."""
+    """What the formula says."""
     predictive, linear = fit.predictive, fit.least_squares
     every = predictive.potential(fit.working, fit.spread)
-    rows = doubtful(fit)
-    if len(rows):
-        meant, chance = (fit.doubts[name].to_numpy(float) for name in ("working", "probability"))
-        other = predictive.potential(meant, fit.spread[rows])
-        every = every.replaced(rows, every[rows].mix(other, chance))
     unseen = predictive.potential(fit.oof_working, fit.spread[fit.working_rows])
     root = np.sqrt(np.ones(len(linear.response)) if linear.weights is None else linear.weights)
     cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
@@ -51,11 +46,6 @@ def formula_part(fit: Fit) -> Part:
     basis[:, fit.used] = np.linalg.pinv(linear.design * root[:, None]) * root
     basis = np.linalg.solve(cholesky, basis) * linear.sigma
     return Part(every, unseen, fit.loadings, basis)
-
-
-def doubtful(fit: Fit) -> np.ndarray:
-    """Places of the accounts an indicator of which may be a typing error."""
-    return fit.screening.values.index.get_indexer(fit.doubts.index)
 
 
 def sales_parts(

@@ -73,17 +73,6 @@ def test_posterior_equals_bayes_on_a_fine_grid() -> None:
         np.testing.assert_allclose(have, expected, atol=0.02)
 
 
-def test_a_mixture_has_the_mean_and_the_chances_of_its_parts() -> None:
-    other = lognormal().scale(3.0)
-    weight = np.array([0.0, 0.25, 1.0])
-    found = lognormal().mix(other, weight)
-    np.testing.assert_allclose(found.table[0], lognormal().table[0], rtol=1e-12)
-    np.testing.assert_allclose(found.table[2], other.table[2], rtol=1e-12)
-    limit = np.array([100.0, 1200.0, 50.0])
-    expected = (1 - weight) * lognormal().below(limit) + weight * other.below(limit)
-    np.testing.assert_allclose(found.below(limit), expected, atol=0.01)
-
-
 def test_draws_follow_the_distribution_and_share_errors() -> None:
     loadings = np.array([[0.8], [0.8], [0.0]], dtype=np.float32)
     drawn = lognormal().draws(20_000, loadings, seed=3)

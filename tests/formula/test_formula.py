@@ -208,7 +208,7 @@ def test_the_formula_is_found_among_many_candidates_in_bounded_work(
 
 def test_what_a_search_that_ended_left_open_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontier, "MOST_WORK", 0)
-    monkeypatch.setattr(frontier, "MOST_WORK_EACH", 500)
+    monkeypatch.setattr(frontier, "MOST_WORK_EACH", 0)
     *_, fit = fit_world(simulate_world("multiplicative", 1))
     assert fit.path["gap"].notna().any()
     gap = fit.path.loc[fit.path["chosen"], "gap"].notna().any()

@@ -48,7 +48,7 @@ def test_effect_of_a_level_has_the_factor_of_its_errors() -> None:
     big, mall = plain.terms[2], plain.terms[3]
     assert plain.level_effect(big) == pytest.approx(math.exp(1.5) - 1)
     factors = {"big's": 1.5, "mall": 1.1, "street": 0.9}
-    scattered = LevelSpread("kind", dict.fromkeys(factors, 1.0), 0.001, 0.1, factors)
+    scattered = LevelSpread("kind", dict.fromkeys(factors, 1.0), 0.001, factors)
     formula = replace(plain, spread=scattered)
     assert formula.level_effect(big) == pytest.approx(math.exp(1.5) * 1.5 / 0.9 - 1)
     assert formula.level_effect(mall) == pytest.approx(math.exp(-0.75) * 1.1 / 0.9 - 1)
@@ -116,9 +116,7 @@ def test_json_holds_all_of_it_and_gives_it_back() -> None:
 
 
 def test_levels_that_scatter_on_their_own_have_their_own_factor() -> None:
-    spread = LevelSpread(
-        "kind", {"big's": 1.5, "mall": 0.5}, 0.001, 0.2, {"big's": 2.0, "mall": 1.1}
-    )
+    spread = LevelSpread("kind", {"big's": 1.5, "mall": 0.5}, 0.001, {"big's": 2.0, "mall": 1.1})
     formula = replace(formula_of("log-log"), spread=spread)
     np.testing.assert_allclose(
         formula.potential(VALUES), np.array([2.0, 1.1, 1.25]) * np.exp(WORKING), rtol=1e-12

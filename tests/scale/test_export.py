@@ -41,7 +41,7 @@ def formula_of(form: str) -> Formula:
     spread = None
     if by_level:
         factors = {LEVELS[1]: 1.01, LEVELS[2]: 1 + 2 / 7, LEVELS[3]: 1.1}
-        spread = LevelSpread(KIND, {level: f - 0.3 for level, f in factors.items()}, 0, 1, factors)
+        spread = LevelSpread(KIND, {level: f - 0.3 for level, f in factors.items()}, 0, factors)
     return Formula(form, intercept, tuple(terms), 1.0437, 0.3, 50, 1234.5, spread=spread)
 
 

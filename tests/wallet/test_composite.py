@@ -85,7 +85,8 @@ def test_expectation_is_that_of_the_formula_refitted_without_the_account(phones:
     again = least_squares(linear.design[others, 1:], linear.response[others], linear.names[1:],
                           weights=weights)  # fmt: skip
     account, place = fit.oof.index[fit.used][row], fit.working_rows[fit.used][[row]]
-    expected = fit.expected(np.array([linear.design[row] @ again.coef]), place)[0]
+    working = np.array([linear.design[row] @ again.coef])
+    expected = fit.formula.expected(working, fit.screening.values.iloc[place])[0]
     assert expected_without_own(fit)[account] == pytest.approx(expected, rel=1e-9)
 
 

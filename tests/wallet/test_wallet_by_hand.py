@@ -33,7 +33,6 @@ from kalib.wallet.wallet import (
 N, SURVEYED, SUSPECT = 60, 24, 5  # the sixth survey answer is not believed
 LEVELS = (np.arange(64) + 0.5) / 64
 IDS = pd.Index([f"a{i:02d}" for i in range(N)], name="account")
-DOUBTED = ["a03", "a40", "a41"]
 TOLD = pd.DataFrame(
     {"potential": [900.0, 50.0], "by": ["Ana", "Bo"], "reason": ["seen", "closed"]},
     index=["a02", "a50"],
@@ -70,7 +69,6 @@ def fit() -> Fit:
             {"account": [IDS[SUSPECT], "a31"], "entry": ["potential", "area"]}),
         "bias": SimpleNamespace(weights=np.linspace(0.5, 1.5, SURVEYED)),
         "working": working, "spread": 0.3 + 0.05 * made_up("spread") ** 2,
-        "smearing": np.linspace(1.05, 1.25, N),
         "loadings": np.column_stack([0.3 * made_up("one"), 0.2 * made_up("two")]).clip(-0.6, 0.6),
         "used": np.arange(SURVEYED) != SUSPECT,
         "least_squares": SimpleNamespace(
@@ -78,8 +76,6 @@ def fit() -> Fit:
             response=np.log(np.delete(observed, SUSPECT)), leverage=np.full(SURVEYED - 1, 0.1),
             residual=0.1 * made_up("residual")[1:SURVEYED]),
         "working_rows": np.arange(SURVEYED), "oof_working": working[:SURVEYED] + 0.05,
-        "doubts": pd.DataFrame({"probability": [0.2, 0.3, 0.05],
-                                "working": working[[3, 40, 41]] + np.log(10)}, index=DOUBTED),
     }  # fmt: skip
     return Fit(**{field.name: given.get(field.name) for field in fields(Fit)})
 
@@ -96,7 +92,7 @@ def screening() -> Screening:
     nothing = pd.DataFrame()
     sales, rules = pd.Series(dtype=float), Indicators(candidates=("area", "unused", "kind"))
     places = pd.DataFrame(index=IDS)
-    return Screening(nothing, nothing, nothing, values, imputed, {}, sales, places, rules)
+    return Screening(nothing, nothing, values, imputed, {}, sales, places, rules)
 
 
 @cache
@@ -167,12 +163,6 @@ def tables() -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
     rows, point, source, loadings = [], [], [], f.loadings.copy()
     for i, account in enumerate(IDS):
         row = np.exp(f.working[i] + f.spread[i] * f.predictive.quantiles)[None, :]
-        if account in DOUBTED:
-            chance, meant = f.doubts.loc[account]
-            other = np.exp(meant + f.spread[i] * f.predictive.quantiles)[None, :]
-            row = (
-                Distribution(LEVELS, row).mix(Distribution(LEVELS, other), np.array([chance])).table
-            )
         said = "formula"
         if i < SURVEYED and i != SUSPECT:
             value = f.oof["observed"].iloc[i]
@@ -354,7 +344,7 @@ def test_sales_that_are_not_asked_for_are_not_used() -> None:
     above = found.accounts["potential_low"] >= found.accounts["sales"] * (1 - 1e-9)
     assert above[free].all()
     before = fit().predictive.potential(fit().working, fit().spread)
-    alike = free & (before.table[:, 0] > found.accounts["sales"]) & ~IDS.isin(DOUBTED)
+    alike = free & (before.table[:, 0] > found.accounts["sales"])
     assert alike.sum() > 10
     np.testing.assert_allclose(found.accounts["potential"][alike], before.mean()[alike])
     np.testing.assert_allclose(found.accounts["expected"][alike], before.mean()[alike])
