@@ -13,6 +13,9 @@ import pandas as pd
 from kalib.indicators.screening import Column, encode
 from kalib.indicators.terms import LEAST_LOGGED, LevelSpread
 
+TERM_NUMBERS = ("coefficient", "std_error", "p_value", "low", "high", "stability")
+NUMBERS = ("smearing", "sigma", "n", "floor")
+
 
 @dataclass(frozen=True)
 class Term:
@@ -89,18 +92,16 @@ class Formula:
     @property
     def text(self) -> str:
         """The formula in words, coefficients to four digits."""
-        parts = [f"{self.intercept:,.4g}"]
+        line = f"{self.intercept:,.4g}"
         for term in self.terms:
-            sign = "-" if term.coefficient < 0 else "+"
-            column = term.column
-            size = f"{abs(term.coefficient):,.4g}"
-            if column.transform == "level":
-                parts.append(f"{sign} {size} if {column.indicator} is {column.level}")
-            else:
-                inside = column.indicator + (f" + {column.shift:,.4g}" if column.shift else "")
-                what = f"ln({inside})" if column.transform == "log" else column.indicator
-                parts.append(f"{sign} {size} × {what}")
-        line = " ".join(parts)
+            column, size = term.column, f"{abs(term.coefficient):,.4g}"
+            inside = column.indicator + (f" + {column.shift:,.4g}" if column.shift else "")
+            what = {
+                "level": f" if {column.indicator} is {column.level}",
+                "log": f" × ln({inside})",
+                "identity": f" × {column.indicator}",
+            }[column.transform]
+            line += f" {'-' if term.coefficient < 0 else '+'} {size}{what}"
         if self.form == "linear":
             return f"potential = {line}"
         if self.spread is None:
@@ -147,18 +148,15 @@ class Formula:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
         """The formula of a formula.json."""
-        numbers = ("coefficient", "std_error", "p_value", "low", "high", "stability")
         terms = tuple(
             Term(
                 Column(t["indicator"], t["level"] or "", t["transform"], t["shift"]),
-                *(float("nan") if t[name] is None else t[name] for name in numbers),
+                *(float("nan") if t[name] is None else t[name] for name in TERM_NUMBERS),
             )
             for t in content["terms"]
         )
-        return cls(
-            content["form"], content["intercept"], terms, content["smearing"], content["sigma"],
-            content["n"], content["floor"], spread=LevelSpread.from_json(content.get("spread")),
-        )  # fmt: skip
+        given = {name: content[name] for name in ("form", "intercept", *NUMBERS)}
+        return cls(terms=terms, spread=LevelSpread.from_json(content.get("spread")), **given)
 
     def __repr__(self) -> str:
         # Four digits: the last bits differ between processors, and notebooks are compared.
@@ -169,33 +167,23 @@ class Formula:
 
     def to_json(self) -> dict[str, object]:
         """The content of formula.json."""
+        terms = [
+            {
+                "indicator": term.column.indicator,
+                "level": term.column.level or None,
+                **{name: float(getattr(term, name)) for name in TERM_NUMBERS},
+                "transform": term.column.transform,
+                "shift": float(term.column.shift),
+            }
+            for term in self.terms
+        ]
+        spread = self.spread.to_json() if self.spread else None
         return {
-            "form": self.form,
-            "criterion": self.criterion,
-            "intercept": float(self.intercept),
-            "terms": [
-                {
-                    "indicator": term.column.indicator,
-                    "level": term.column.level or None,
-                    "coefficient": float(term.coefficient),
-                    "std_error": float(term.std_error),
-                    "p_value": float(term.p_value),
-                    "low": float(term.low),
-                    "high": float(term.high),
-                    "stability": float(term.stability),
-                    "transform": term.column.transform,
-                    "shift": float(term.column.shift),
-                }
-                for term in self.terms
-            ],
-            "smearing": float(self.smearing),
-            "spread": self.spread.to_json() if self.spread else None,
-            "sigma": float(self.sigma),
-            "n": int(self.n),
-            "floor": float(self.floor),
-            "text": self.text,
-            "sql": self.sql,
-        }
+            "form": self.form, "criterion": self.criterion, "intercept": float(self.intercept),
+            "terms": terms, "smearing": float(self.smearing), "spread": spread,
+            "sigma": float(self.sigma), "n": int(self.n), "floor": float(self.floor),
+            "text": self.text, "sql": self.sql,
+        }  # fmt: skip
 
 
 def _quoted(name: str) -> str:
@@ -223,25 +211,20 @@ def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:
     values: N accounts x indicators, complete. Returns a DataFrame indexed by indicator (low_at,
     high_at as text; low, high: potential, currency a year), the largest effect first.
     """
+    numeric = {n: pd.api.types.is_numeric_dtype(values[n]) for n in formula.indicators}
     typical = {
-        name: float(values[name].median())
-        if pd.api.types.is_numeric_dtype(values[name])
-        else values[name].mode().iloc[0]
-        for name in formula.indicators
+        name: float(values[name].median()) if number else values[name].mode().iloc[0]
+        for name, number in numeric.items()
     }
     rows = []
-    for name in formula.indicators:
-        numeric = pd.api.types.is_numeric_dtype(values[name])
-        ends = (
-            [float(values[name].quantile(q)) for q in (0.1, 0.9)]
-            if numeric
-            else sorted(values[name].unique())
-        )
+    for name, number in numeric.items():
+        column = values[name]
+        ends = list(column.quantile([0.1, 0.9])) if number else sorted(column.unique())
         points = pd.DataFrame([{**typical, name: end} for end in ends])
-        result = formula.potential(points).to_numpy()
-        low, high = (0, 1) if numeric else (int(result.argmin()), int(result.argmax()))
-        words = [f"{end:,.4g}" if numeric else str(end) for end in ends]
-        rows.append([name, words[low], words[high], float(result[low]), float(result[high])])
+        found = formula.potential(points).to_numpy()
+        low, high = (0, 1) if number else (int(found.argmin()), int(found.argmax()))
+        words = [f"{end:,.4g}" if number else str(end) for end in ends]
+        rows.append([name, words[low], words[high], float(found[low]), float(found[high])])
     frame = pd.DataFrame(rows, columns=["indicator", "low_at", "high_at", "low", "high"])
     order = (frame["high"] - frame["low"]).abs().sort_values(ascending=False).index
     return frame.loc[order].set_index("indicator")

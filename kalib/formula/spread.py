@@ -24,13 +24,19 @@ def find_level_spread(
     texts: n surveyed accounts x text indicators; residual: (n,) out of fold, of even spread
     otherwise; weights: (n,), 0 where the potential is not believed.
     """
-    use, found = weights > 0, []
+    from scipy.stats import levene
+
+    frame = pd.DataFrame({"residual": residual, "weight": weights})[weights > 0]
+    found = []
     for name in texts.columns:
-        level = texts[name].astype(str).to_numpy()[use]
-        p_value = min(_brown_forsythe(level, residual[use]) * len(texts.columns), 1.0)
+        level = texts[name].astype(str).to_numpy()[weights > 0]
+        groups = {str(n): g for n, g in frame.groupby(level) if len(g) >= RARE_LEVEL}
+        if len(groups) < 2:
+            continue
+        test = levene(*(g["residual"] for g in groups.values()), center="median")
+        p_value = min(float(test.pvalue) * len(texts.columns), 1.0)
         if p_value < SPREAD_LEVEL:  # a p-value of no errors at all is no number
-            ratios = _ratios(level, residual[use], weights[use])
-            found.append(LevelSpread(str(name), ratios, p_value))
+            found.append(LevelSpread(str(name), _ratios(frame, groups), p_value))
     return min(found, key=lambda spread: spread.p_value, default=None)
 
 
@@ -51,44 +57,21 @@ def smear(
     return replace(spread, smearing=factor)
 
 
-def _brown_forsythe(level: np.ndarray, residual: np.ndarray) -> float:
-    """p-value of the test that residuals scatter alike in every level of enough accounts."""
-    from scipy.stats import levene
-
-    groups = [residual[level == name] for name in _frequent(level)]
-    if len(groups) < 2:
-        return 1.0
-    return float(levene(*groups, center="median").pvalue)
-
-
-def _ratios(level: np.ndarray, residual: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    """Spread of each level over the common one, shrunk."""
-    names = _frequent(level)
-    squares = residual**2
-    part = [level == name for name in names]
-    least = LEAST_RATIO**2 * np.average(squares, weights=weights)
-    logs = np.log([max(np.average(squares[p], weights=weights[p]), least) for p in part])
-    counts = np.array([weights[p].sum() ** 2 / (weights[p] ** 2).sum() for p in part])
-    unit = squares / np.exp(logs[[names.index(v) if v in names else 0 for v in level]])
-    kurtosis = max(float(np.average(unit**2, weights=weights)), NORMAL_KURTOSIS)
-    variance = np.exp(_shrunk(logs, (kurtosis - 1) / counts))
-    share = np.array([weights[p].sum() for p in part])
-    variance /= float(share @ variance) / share.sum()
-    return dict(zip(names, np.sqrt(variance).tolist(), strict=True))
-
-
-def _shrunk(logs: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    """Log variances (G,) with sampling variances chance (G,), drawn toward their mean as far as
+def _ratios(frame: pd.DataFrame, groups: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """Spread of each level over the common one, log variances drawn toward their mean as far as
     chance explains their differences (DerSimonian & Laird 1986)."""
+    share = np.array([g["weight"].sum() for g in groups.values()])
+    counts = share**2 / np.array([(g["weight"] ** 2).sum() for g in groups.values()])
+    square = np.array([g["weight"] @ g["residual"] ** 2 for g in groups.values()]) / share
+    least = LEAST_RATIO**2 * np.average(frame["residual"] ** 2, weights=frame["weight"])
+    logs = np.log(np.maximum(square, least))
+    fourth = sum(g["weight"] @ g["residual"] ** 4 / v**2
+                 for g, v in zip(groups.values(), np.exp(logs), strict=True))  # fmt: skip
+    chance = (max(fourth / share.sum(), NORMAL_KURTOSIS) - 1) / counts
     precision = 1 / chance
-    middle = float(precision @ logs) / precision.sum()
-    excess = float(precision @ (logs - middle) ** 2) - (len(logs) - 1)
-    between = max(excess, 0.0) / (precision.sum() - (precision**2).sum() / precision.sum())
-    found: np.ndarray = middle + between / (between + chance) * (logs - middle)
-    return found
-
-
-def _frequent(level: np.ndarray) -> list[str]:
-    """Levels of enough surveyed accounts, in alphabetical order."""
-    names, counts = np.unique(level, return_counts=True)
-    return [str(name) for name in names[counts >= RARE_LEVEL]]
+    middle = precision @ logs / precision.sum()
+    excess = max(precision @ (logs - middle) ** 2 - (len(logs) - 1), 0.0)
+    between = excess / (precision.sum() - (precision**2).sum() / precision.sum())
+    variance = np.exp(middle + between / (between + chance) * (logs - middle))
+    ratio = np.sqrt(variance / (share @ variance / share.sum()))
+    return dict(zip(groups, ratio.tolist(), strict=True))

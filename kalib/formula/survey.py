@@ -11,8 +11,8 @@ from kalib.indicators.screening import Design, Screening
 
 FOLDS = 10
 DISAGREE = 0.05  # R² lost where folds keep groups together, which chance seldom takes
-# Significance at which sales are taken to have decided who was surveyed.
-BIAS_LEVEL = 0.01
+# Significance at which sales are taken to have decided who was surveyed; accounts that can tell.
+BIAS_LEVEL, FEWEST_ASKED = 0.01, 20
 # Survey weights beyond this multiple of their median are cut: a few accounts must not decide.
 WEIGHT_CUT = 8.0
 # Standard deviations of every indicator (and of the answer, where few of them vary much) within
@@ -29,15 +29,23 @@ LEVELS_MOST = 40  # of a region or segment, beyond which it tells nothing of who
 class SurveyBias:
     """Whether own sales decided who was surveyed, and the weights that put it right.
 
-    weights: (n,), mean 1 over surveyed accounts; effective: Kish's effective sample size;
-    p_value: likelihood-ratio test that sales add nothing to the indicators in explaining who was
-    surveyed, 1 where all sales are alike and can't tell; biased: p_value below BIAS_LEVEL.
+    weights: (n,), mean 1 over surveyed accounts; p_value: likelihood-ratio test that sales add
+    nothing to the indicators in explaining who was surveyed, 1 where all sales are alike and can't
+    tell.
     """
 
     weights: np.ndarray
-    effective: float
-    p_value: float
-    biased: bool
+    p_value: float = 1.0
+
+    @property
+    def biased(self) -> bool:
+        """Whether own sales decided."""
+        return self.p_value < BIAS_LEVEL
+
+    @property
+    def effective(self) -> float:
+        """Kish's effective sample size."""
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
 
 
 @dataclass(frozen=True)
@@ -87,25 +95,19 @@ def survey_groups(screening: Screening, design: Design, answers: Answers) -> Gro
     from scipy.sparse.csgraph import connected_components
 
     n, rows = len(answers.rows), answers.rows
+    pairs = _copies(design.matrix[rows], answers.potential)
+    by = "copies" if len(np.unique(pairs)) >= COPIED_LEAST * n else ""
     found = np.arange(n)
-    pairs, by = _copies(design.matrix[rows], answers.potential), ""
-    if len(np.unique(pairs)) >= COPIED_LEAST * n:
-        by = "copies"
     for name, column in screening.places.items():
-        label = column.to_numpy(str)
-        told = label[rows]
+        label, told = column.to_numpy(str), column.to_numpy(str)[rows]
         levels = set(told) - {""}
-        beyond = ~np.isin(label, [*levels, ""])
-        partly = beyond.mean() > UNSURVEYED_MOST and len(levels) >= FEWEST_LEVELS
-        shared = len(levels) < (told != "").sum()
-        if shared and (name == "parent" or partly):
-            _, code = np.unique(told, return_inverse=True)
-            found, by = np.where(told == "", n + np.arange(n), code), str(name)
+        unsurveyed = (~np.isin(label, [*levels, ""])).mean()
+        partly = unsurveyed > UNSURVEYED_MOST and len(levels) >= FEWEST_LEVELS
+        if len(levels) < (told != "").sum() and (name == "parent" or partly):
+            _, first, code = np.unique(told, return_index=True, return_inverse=True)
+            found, by = np.where(told == "", found, first[code]), str(name)
             break
-    _, first = np.unique(found, return_index=True)
-    member = first[np.unique(found, return_inverse=True)[1]]
-    left = np.concatenate([np.arange(n), pairs[:, 0]])
-    right = np.concatenate([member, pairs[:, 1]])
+    left, right = np.append(np.arange(n), pairs[:, 0]), np.append(found, pairs[:, 1])
     graph = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
     return Groups(connected_components(graph, directed=False)[1], by)
 
@@ -149,32 +151,36 @@ def survey_reach(
     """
     from sklearn.linear_model import LogisticRegression
 
-    if surveyed.all():
-        return Reach(0.0, "")
     sales = screening.sales.reindex(screening.values.index).to_numpy(float)
     parts = [(design.columns[j].indicator, x) for j, x in enumerate(design.matrix.T)]
-    buys = sales > 0
-    if buys.any():
-        size = np.where(buys, np.log(np.where(buys, sales, 1.0)), np.log(sales[buys].min()))
-        parts += [("sales", buys.astype(float)), ("sales", size)]
+    parts += [("sales", x) for x in _sales_columns(sales)[:2]]
     for name in screening.places.columns.difference(["parent"]):
         label = screening.places[name]
-        if 1 < label.nunique() <= LEVELS_MOST:
+        if label.nunique() <= LEVELS_MOST:
             parts += [(str(name), (label == level).to_numpy(float)) for level in label.unique()]
     parts = [(name, x) for name, x in parts if np.ptp(x) > 0]
-    if not parts:
+    if surveyed.all() or not parts:
         return Reach(0.0, "")
     matrix = np.column_stack([x for _, x in parts])
     matrix = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
     model = LogisticRegression(max_iter=500).fit(matrix, surveyed)
-    against = -model.decision_function(matrix)
-    beyond = ~surveyed & (against > against[surveyed].max())
-    left = ~surveyed
+    against, left = -model.decision_function(matrix), ~surveyed
+    beyond = left & (against > against[surveyed].max())
     share = max(float(beyond[left].mean()), float(potential[beyond].sum() / potential[left].sum()))
     if not beyond.any():
         return Reach(share, "")
     gap = np.abs(matrix[beyond].mean(axis=0) - matrix[surveyed].mean(axis=0))
     return Reach(share, parts[int(gap.argmax())][0])
+
+
+def _sales_columns(sales: np.ndarray) -> list[np.ndarray]:
+    """Whether an account buys, the log of its sales and its square (N,); none without sales."""
+    buys = sales > 0
+    if not buys.any():
+        return []
+    size = np.log(np.maximum(sales, sales[buys].min()))
+    size = np.where(buys, size - size[buys].mean(), 0.0)
+    return [buys.astype(float), size, size**2]
 
 
 def answer_weights(log_sd: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
@@ -204,35 +210,25 @@ def survey_bias(matrix: np.ndarray, sales: np.ndarray, surveyed: np.ndarray) -> 
     from sklearn.linear_model import LogisticRegression
 
     count = int(surveyed.sum())
-    plain = SurveyBias(np.ones(count), float(count), 1.0, False)
-    if count == len(surveyed) or count < 20 or (sales <= 0).all():
+    plain = SurveyBias(np.ones(count))
+    extra = [x for x in _sales_columns(sales) if x.std() > 1e-12]
+    if count == len(surveyed) or count < FEWEST_ASKED or not extra:
         return plain
-    buys = (sales > 0).astype(float)
-    size = np.log(np.maximum(sales, sales[sales > 0].min()))
-    size = np.where(buys > 0, size - size[sales > 0].mean(), 0.0)
-    extra = np.column_stack([buys, size, size**2])
-    freedom = int((extra.std(axis=0) > 1e-12).sum())
-    if freedom == 0:  # a test without degrees of freedom has no p-value
-        return plain
-    both = np.column_stack([matrix, extra])
+    both = np.column_stack([matrix, *extra])
     both = (both - both.mean(axis=0)) / np.maximum(both.std(axis=0), 1e-12)
-    base = both[:, : matrix.shape[1]]
 
     def deviance(columns: np.ndarray) -> tuple[float, np.ndarray]:
-        if columns.shape[1] == 0:
-            p = np.full(len(surveyed), surveyed.mean())
-        else:
+        p = np.full(len(surveyed), surveyed.mean())
+        if columns.shape[1]:
             model = LogisticRegression(C=10.0, max_iter=300).fit(columns, surveyed)
-            p = model.predict_proba(columns)[:, 1]
-        p = np.clip(p, 1e-6, 1 - 1e-6)
+            p = model.predict_proba(columns)[:, 1].clip(1e-6, 1 - 1e-6)
         return float(-2 * np.where(surveyed, np.log(p), np.log(1 - p)).sum()), p
 
-    without, _ = deviance(base)
+    without, _ = deviance(both[:, : matrix.shape[1]])
     with_sales, chance = deviance(both)
-    p_value = float(chi2.sf(max(without - with_sales, 0.0), freedom))
+    p_value = float(chi2.sf(max(without - with_sales, 0.0), len(extra)))
     if not p_value < BIAS_LEVEL:  # nor where it is not a number
-        return SurveyBias(plain.weights, plain.effective, p_value, False)
+        return SurveyBias(plain.weights, p_value)
     odds = ((1 - chance) / chance)[surveyed]
     odds = np.minimum(odds, WEIGHT_CUT * np.median(odds))
-    weights = odds / odds.mean()
-    return SurveyBias(weights, float(weights.sum() ** 2 / (weights**2).sum()), p_value, True)
+    return SurveyBias(odds / odds.mean(), p_value)

@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from kalib.formula.working import Rules, choose, columns_of
-from kalib.indicators.robust import (
+from kalib.indicators.screening import Design, Screening
+from kalib.indicators.typos import (
     FACTORS,
     LEAST_SHIFT,
+    SUSPECT_COLUMNS,
     SUSPECT_Z,
+    error_chances,
     factor_reach,
     robust_line,
     robust_scale,
+    suspect,
 )
-from kalib.indicators.screening import Design, Screening
-from kalib.indicators.typos import SUSPECT_COLUMNS, error_chances, suspect
 
 # A right answer set aside is lost, a wrong one that stands is one among many: only an answer
 # this likely wrong is set aside.

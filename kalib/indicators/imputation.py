@@ -7,6 +7,7 @@ import pandas as pd
 
 IMPUTE_ROUNDS = 3
 RIDGE = 1e-3
+LEVEL_LEAST, LEVELS_MOST = 20, 20  # accounts of a level that helps to fill; such levels
 
 
 def working_scale(values: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
@@ -19,11 +20,10 @@ def working_scale(values: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
 def dummies(values: pd.DataFrame) -> np.ndarray:
     """Text indicators as 0/1 columns, rare levels and the most frequent one left out."""
     blocks = []
-    for name in values.columns:
-        if not pd.api.types.is_numeric_dtype(values[name]):
-            counts = values[name].value_counts()
-            for level in counts.index[1:][counts.iloc[1:] >= 20][:20]:
-                blocks.append((values[name] == level).to_numpy(float))
+    for _, column in values.select_dtypes(exclude="number").items():
+        counts = column.value_counts()[1:]
+        frequent = counts.index[counts >= LEVEL_LEAST][:LEVELS_MOST]
+        blocks += [(column == level).to_numpy(float) for level in frequent]
     return np.column_stack(blocks) if blocks else np.empty((len(values), 0))
 
 
@@ -34,11 +34,10 @@ def fill_gaps(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     missing = values.isna()
     scale, logged = working_scale(values)
     filled = scale.fillna(scale.median())
-    gaps = [j for j, name in enumerate(scale.columns) if missing[name].any()]
     spread: dict[str, float] = {}
-    if gaps:
+    if missing[scale.columns].any(axis=None):
         matrix = np.column_stack([filled.to_numpy(), dummies(values)])
-        deviations = _chain(matrix, missing[scale.columns].to_numpy(), gaps)
+        deviations = _chain(matrix, missing[scale.columns].to_numpy())
         filled = pd.DataFrame(matrix[:, : scale.shape[1]], scale.index, scale.columns)
         spread = {str(scale.columns[j]): sd for j, sd in deviations.items()}
     result = values.copy()
@@ -51,45 +50,24 @@ def fill_gaps(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     return result, missing, spread
 
 
-def _chain(matrix: np.ndarray, missing: np.ndarray, gaps: list[int]) -> dict[int, float]:
+def _chain(matrix: np.ndarray, missing: np.ndarray) -> dict[int, float]:
     """Fill the gaps of matrix (N, q) in place, column by column and round by round; returns what
     each column scatters about its fill. missing: (N, k) bool, k <= q."""
     center, unit = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-12)
-    rows = np.column_stack([(matrix - center) / unit, np.ones(len(matrix))])
-    # Sums of products are kept up to date, so that a column costs one pass over the table.
-    products = rows.T @ rows
-    deviation = {}
-    for turn in range(IMPUTE_ROUNDS):
-        for j in gaps:
-            gap = missing[:, j]
-            middle, slope = _ridge(products, rows[gap], j)
-            known = rows[~gap, j]
-            last = turn == IMPUTE_ROUNDS - 1
-            guess = middle + (rows if last else rows[gap]) @ slope
-            guess = np.clip(guess, known.min(), known.max())
-            if last:
-                deviation[j] = float(np.std(known - guess[~gap])) * float(unit[j])
-                guess = guess[gap]
-            rows[gap, j] = guess
-            products[j] = products[:, j] = rows.T @ rows[:, j]
-    for j in gaps:
+    rows, deviation = (matrix - center) / unit, {}
+    for _ in range(IMPUTE_ROUNDS):
+        for j in np.flatnonzero(missing.any(axis=0)).tolist():
+            gap, others = missing[:, j], np.delete(rows, j, axis=1)
+            known, aim = others[~gap], rows[~gap, j]
+            # The penalty is on the scale on which every column varies by one.
+            varied = others.var(axis=0)
+            penalty = RIDGE * len(aim) * np.where(varied > 1e-12, varied, 1.0)
+            middle, level = known.mean(axis=0), aim.mean()
+            gram = (known - middle).T @ (known - middle) + np.diag(penalty)
+            slope = np.linalg.solve(gram, (known - middle).T @ (aim - level))
+            guess = (level + (others - middle) @ slope).clip(aim.min(), aim.max())
+            deviation[j] = float(np.std(aim - guess[~gap]) * unit[j])
+            rows[gap, j] = guess[gap]
+    for j in deviation:
         matrix[missing[:, j], j] = center[j] + unit[j] * rows[missing[:, j], j]
     return deviation
-
-
-def _ridge(products: np.ndarray, left_out: np.ndarray, target: int) -> tuple[float, np.ndarray]:
-    """Intercept and slopes (q + 1,) of a column's ridge regression on the others, from the sums of
-    products (q + 1, q + 1) of all rows, the last column being ones, less those left out."""
-    known = products - left_out.T @ left_out
-    count, everyone = known[-1, -1], products[-1, -1]
-    others = np.delete(np.arange(len(known) - 1), target)
-    mean = known[-1] / count
-    centered = known - count * np.outer(mean, mean)
-    variance = np.diag(products) / everyone - (products[-1] / everyone) ** 2
-    # The penalty is on the scale on which every column varies by one.
-    penalty = RIDGE * count * np.where(variance > 1e-12, variance, 1.0)[others]
-    slope = np.zeros(len(known))
-    slope[others] = np.linalg.solve(
-        centered[np.ix_(others, others)] + np.diag(penalty), centered[others, target]
-    )
-    return float(mean[target] - mean @ slope), slope

@@ -132,36 +132,26 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     >>> screening.kept[:3]
     ('floor_area_m2', 'cash_registers', 'hours')
     """
-    accounts, candidates = tables.candidates, tables.rules.candidates
+    accounts = tables.candidates
     surveyed = accounts.index.isin(potential.frame.index)
     copies = find_copies(tables, potential.frame["potential"])
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     kept: list[str] = []
-    for name in candidates:
+    for name in tables.rules.candidates:
         column = accounts[name]
-        numeric = pd.api.types.is_numeric_dtype(column)
+        kind = "numeric" if pd.api.types.is_numeric_dtype(column) else "text"
         reason = (
-            copies.get(name)
-            or _why_not(column, column[surveyed], numeric)
-            or _repeats(accounts, name, kept)
+            copies.get(name) or _why_not(column, column[surveyed]) or _repeats(accounts, name, kept)
         )
         if not reason:
             kept.append(name)
-        rows.append(
-            {
-                "indicator": name,
-                "kind": "numeric" if numeric else "text",
-                "missing": float(column.isna().mean()),
-                "distinct": int(column[surveyed].nunique()),
-                "kept": not reason,
-                "copy": name in copies,
-                "reason": reason,
-            }
-        )
-    columns = ["indicator", "kind", "missing", "distinct", "kept", "copy", "reason"]
-    frame = pd.DataFrame(rows, columns=columns).set_index("indicator")
+        distinct = column[surveyed].nunique()
+        rows.append((kind, column.isna().mean(), distinct, not reason, name in copies, reason))
+    columns = ["kind", "missing", "distinct", "kept", "copy", "reason"]
+    index = pd.Index(tables.rules.candidates, name="indicator")
+    frame = pd.DataFrame(rows, index, columns)
     # Messages stay messages, which a column of text would forget.
-    frame["reason"] = pd.Series([row["reason"] for row in rows], index=frame.index, dtype=object)
+    frame["reason"] = pd.Series([row[-1] for row in rows], index, dtype=object)
     believed, suspects = judge_entries(accounts[kept])
     values, imputed, spread = fill_gaps(believed)
     return Screening(
@@ -217,34 +207,29 @@ def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
     return matrix
 
 
-def _why_not(column: pd.Series, known: pd.Series, numeric: bool) -> str:
+def _why_not(column: pd.Series, known: pd.Series) -> str:
     """Why an indicator can't be used on its own account; "" if it can."""
     if known.nunique() < 2:
         return "constant among the surveyed accounts"
     if column.isna().mean() > MISSING_MOST:
         return Message("i_missing", share=float(column.isna().mean()))
-    if not numeric:
-        counts = known.value_counts()
-        if (counts >= RARE_LEVEL).sum() < 2:
-            return Message("i_rare", n=len(counts), count=RARE_LEVEL)
+    counts = known.value_counts()
+    if not pd.api.types.is_numeric_dtype(column) and (counts >= RARE_LEVEL).sum() < 2:
+        return Message("i_rare", n=len(counts), count=RARE_LEVEL)
     return ""
 
 
 def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
     """Which kept indicator says the same; "" if none does."""
     column = accounts[name]
+    numeric = pd.api.types.is_numeric_dtype(column)
     for other in kept:
         twin = accounts[other]
-        if column.dtype != twin.dtype:
-            continue
-        if column.equals(twin.rename(name)):
+        if column.dtype == twin.dtype and column.equals(twin):
             return Message("i_same", other=other)
-        if pd.api.types.is_numeric_dtype(column):
-            both = (column.notna() & twin.notna()).to_numpy()
-            x, y = column.to_numpy()[both], twin.to_numpy()[both]
-            if len(x) > 2 and x.std() > 0 and y.std() > 0:
-                if abs(np.corrcoef(x, y)[0, 1]) > SAME_CORRELATION:
-                    return Message("i_says_same", other=other)
+        if numeric and column.dtype == twin.dtype:
+            if abs(column.corr(twin, min_periods=3)) > SAME_CORRELATION:
+                return Message("i_says_same", other=other)
     return ""
 
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from kalib.analysis import Judged
 from kalib.formula.formula import Formula
-from kalib.indicators.robust import (
+from kalib.indicators.screening import Column, build_design
+from kalib.indicators.terms import LEAST_LOGGED
+from kalib.indicators.typos import (
     FACTORS,
     LEAST_SHIFT,
     SUSPECT_Z,
     factor_reach,
     robust_scale,
 )
-from kalib.indicators.screening import Column, build_design
-from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import recipe_of

@@ -11,8 +11,7 @@ from test_formula import wallet_of
 
 from kalib.datasets.simulate import simulate_world
 from kalib.formula.suspicion import SURE, Answers, Suspicion, typing_chances
-from kalib.indicators.robust import robust_scale
-from kalib.indicators.typos import error_chances, judge_entries
+from kalib.indicators.typos import error_chances, judge_entries, robust_scale
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.05])

@@ -118,7 +118,7 @@ def sentences(module: str) -> Iterator[str]:
         "plan/plan",
         "plan/territories",
         "indicators/screening",
-        "indicators/robust",
+        "indicators/typos",
     ],
 )
 def test_every_sentence_of_a_result_has_its_chinese(module: str) -> None:
