@@ -186,12 +186,10 @@ def best_of_each_size(
     if rules.criterion == "bic":
         frame["chosen"] = frame.index == frame["bic"].idxmin()
     else:
-        judged = validated_sizes(
-            matrix[:, columns], response, weights[None], rules.criterion, space
-        )
+        judged = validated_sizes(matrix[:, columns], response, weights, rules.criterion, space)
         variance = max(total / float(weights.sum()), 1e-300)
-        frame["error"] = judged.error[0, found] / variance
-        frame["error_se"] = judged.std_error[0, found] / variance
-        frame["chosen"] = found == judged.size[0]
+        frame["error"] = judged.error[found] / variance
+        frame["error_se"] = judged.std_error[found] / variance
+        frame["chosen"] = found == judged.size
     gap = path.gap[0, found]
     return frame.assign(gap=np.where(gap > 0, gap, np.nan))

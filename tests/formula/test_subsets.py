@@ -10,9 +10,9 @@ import pytest
 from test_linear import REFERENCE, R
 
 from kalib.formula.subsets import frontier
-from kalib.formula.subsets import search as subsets
 from kalib.formula.subsets.search import (
     MANY,
+    SEARCH_FOLDS,
     Space,
     best_by_criterion,
     best_subsets,
@@ -168,14 +168,13 @@ def test_sizes_are_judged_as_a_loop_over_folds_judges_them(rule: str) -> None:
     n, groups, signs = 60, [[0], [1, 2], [3], [4]], np.array([1, 0, 0, 0, -1])
     design = rng.standard_normal((n, 5)) + 5.0
     response = design[:, 0] + 0.5 * design[:, 1] + rng.standard_normal(n)
-    weights = np.ones((2, n))
-    weights[1, :7] = 0.0
-    found = validated_sizes(design, response, weights, rule, Space(groups, signs=signs))
-    fold = subsets._folds(weights > 0)
-    for i, used in enumerate(weights > 0):
+    for used in (np.ones(n, dtype=bool), np.arange(n) >= 7):
+        found = validated_sizes(design, response, 1.0 * used, rule, Space(groups, signs=signs))
+        fold = np.full(n, -1)
+        fold[used] = np.random.default_rng(used.sum()).permutation(used.sum()) % SEARCH_FOLDS
         square = np.full((n, len(groups) + 1), np.inf)
-        for k in range(subsets.SEARCH_FOLDS):
-            train, test = used & (fold[i] != k), fold[i] == k
+        for k in range(SEARCH_FOLDS):
+            train, test = used & (fold != k), fold == k
             every = brute_force(design[train], response[train], groups, [], len(groups), signs)
             for size in range(len(groups) + 1):
                 sets = {s: v for s, v in every.items() if len(s) == size}
@@ -186,15 +185,15 @@ def test_sizes_are_judged_as_a_loop_over_folds_judges_them(rule: str) -> None:
                 coef = np.linalg.lstsq(full[train], response[train])[0]
                 square[test, size] = (response[test] - full[test] @ coef) ** 2
         error = square[used].mean(axis=0)
-        possible = np.isfinite(error) & np.isfinite(found.error[i])
+        possible = np.isfinite(error) & np.isfinite(found.error)
         assert possible[:2].all()
-        np.testing.assert_allclose(found.error[i][possible], error[possible], rtol=1e-7)
+        np.testing.assert_allclose(found.error[possible], error[possible], rtol=1e-7)
         best = int(error.argmin())
         spread = square[used][:, best].std() / np.sqrt(used.sum())
-        assert found.std_error[i, best] == pytest.approx(spread, rel=1e-7)
+        assert found.std_error[best] == pytest.approx(spread, rel=1e-7)
         within = np.flatnonzero(error <= error[best] + spread)[0]
-        assert found.size[i] == (best if rule == "cv" else within)
-        assert found.chosen[i].sum() == found.size[i]
+        assert found.size == (best if rule == "cv" else within)
+        assert found.chosen.sum() == found.size
 
 
 def test_one_standard_error_rule_never_takes_more_than_the_least_error() -> None:

@@ -162,17 +162,18 @@ def select_subsets(
     if criterion == "bic":
         count = (weights > 0).sum(axis=1).astype(float)
         return best_by_criterion(batch_grams(matrix, response, weights), count, space).chosen
-    return validated_sizes(matrix, response, weights, criterion, space).chosen
+    return np.array([validated_sizes(matrix, response, row, criterion, space).chosen
+                     for row in weights])  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ValidatedSizes:
-    """Squared error out of sample of the best subset of each size: error, std_error (b, K + 1),
-    inf where no subset is admissible; size (b,) that the criterion chooses; chosen (b, G)."""
+    """Squared error out of sample of the best subset of each size: error, std_error (K + 1,), inf
+    where no subset is admissible; size that the criterion chooses; chosen (G,)."""
 
     error: np.ndarray
     std_error: np.ndarray
-    size: np.ndarray
+    size: int
     chosen: np.ndarray
 
 
@@ -183,45 +184,27 @@ def validated_sizes(
     criterion: str,
     space: Space = Space(),
 ) -> ValidatedSizes:
-    """Sizes judged in five folds, the search repeated in each; arguments as in select_subsets.
+    """Sizes judged in five folds under weights (n,), the search repeated in each.
 
     The standard error is that of a mean over accounts (Breiman, Friedman, Olshen & Stone 1984,
-    section 3.4.3). All folds of all weightings are searched in one frontier.
+    section 3.4.3). All folds are searched in one frontier.
     """
-    b, n = weights.shape
-    fold = _folds(weights > 0)
-    train = weights[:, None] * (fold[:, None] != np.arange(SEARCH_FOLDS)[:, None])
-    every = np.concatenate([weights, train.reshape(-1, n)])
-    search = space.search(batch_grams(matrix, response, every))
+    fold, use = np.full(len(weights), -1), np.flatnonzero(weights > 0)
+    fold[use] = np.random.default_rng(len(use)).permutation(len(use)) % SEARCH_FOLDS
+    train = weights * (fold != np.arange(SEARCH_FOLDS)[:, None])
+    search = space.search(batch_grams(matrix, response, np.vstack([weights, train])))
     search.run()
-    sizes = search.most + 1
-    square = np.zeros((b, sizes, n))
-    for k in range(SEARCH_FOLDS):
-        data = b + np.arange(b) * SEARCH_FOLDS + k
-        slopes = search.slopes(data)
-        total = train[:, k].sum(axis=1)
-        middle = train[:, k] @ matrix / total[:, None], train[:, k] @ response / total
-        for i in range(b):
-            out = fold[i] == k
-            left = (response[out] - middle[1][i]) - slopes[i] @ (matrix[out] - middle[0][i]).T
-            square[i][:, out] = left**2
-    mass = weights / weights.sum(axis=1, keepdims=True)
-    error = np.einsum("bn,bsn->bs", mass, square)
-    spread = np.einsum("bn,bsn->bs", mass**2, (square - error[..., None]) ** 2)
-    folds_best = search.best[b:].reshape(b, SEARCH_FOLDS, sizes)
-    missing = ~np.isfinite(search.best[:b]) | ~np.isfinite(folds_best).all(axis=1)
-    error, std_error = np.where(missing, np.inf, error), np.sqrt(spread)
-    size = error.argmin(axis=1)
+    slopes = search.slopes(np.arange(1, SEARCH_FOLDS + 1))
+    square = np.zeros((search.most + 1, len(weights)))
+    for k, mass in enumerate(train / train.sum(axis=1, keepdims=True)):
+        out = fold == k
+        expected = mass @ response + slopes[k] @ (matrix[out] - mass @ matrix).T
+        square[:, out] = (response[out] - expected) ** 2
+    mass = weights / weights.sum()
+    error = square @ mass
+    std_error = np.sqrt((square - error[:, None]) ** 2 @ mass**2)
+    error = np.where(np.isfinite(search.best).all(axis=0), error, np.inf)
+    size = int(error.argmin())
     if criterion == "one-se":
-        reach = error.min(axis=1) + std_error[np.arange(b), size]
-        size = (error <= reach[:, None]).argmax(axis=1)
-    return ValidatedSizes(error, std_error, size, search.winner[np.arange(b), size])
-
-
-def _folds(used: np.ndarray) -> np.ndarray:
-    """Fold numbers (b, n) of the used rows, -1 for the others; the same at every call."""
-    fold = np.full(used.shape, -1)
-    for numbers, rows in zip(fold, used, strict=True):
-        count = int(rows.sum())
-        numbers[rows] = np.random.default_rng(count).permutation(count) % SEARCH_FOLDS
-    return fold
+        size = int((error <= error[size] + std_error[size]).argmax())
+    return ValidatedSizes(error, std_error, size, search.winner[0, size])
