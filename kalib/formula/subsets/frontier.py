@@ -111,7 +111,7 @@ class Search:
         b = len(self.total)
         free = np.array([g for g in range(self.size) if g not in self.required], dtype=int)
         u, fixed = len(free), len(self.required)
-        table, collinear = self._table([j for g in free for j in self.groups[g]])
+        table = self._table([j for g in free for j in self.groups[g]])
         ends = np.cumsum(self.columns[free]).tolist()
         spans = [list(range(e - n, e)) for e, n in zip(ends, self.columns[free], strict=True)]
         gone, shares = stepwise(table, spans)
@@ -132,35 +132,22 @@ class Search:
         slot = np.arange(b)[:, None] * (self.size + 1) + np.arange(fixed, self.size + 1)
         self._set_limits()
         self._offer(path.ravel(), np.tile(alive, (b, 1)), slot.ravel())
-        if collinear and not fixed:
-            self._offer_forward(spans, slot[:, 1:])
         return Nodes(table, np.ones((b, self.size), bool), slot[:, u])
 
-    def _table(self, inside: list[int]) -> tuple[np.ndarray, bool]:
-        """Tables of all columns, as in Nodes, with rows for those inside; whether columns are
-        collinear."""
-        p = self.cross.shape[1]
+    def _table(self, inside: list[int]) -> np.ndarray:
+        """Tables of all columns, as in Nodes, with rows for those inside."""
+        b, p = self.cross.shape
         inverse = np.linalg.inv(self.unit)
-        collinear = bool(inverse.max(initial=0) > 1 / COLLINEAR_RIDGE)
-        if collinear:
+        if inverse.max(initial=0) > 1 / COLLINEAR_RIDGE:
             inverse = np.linalg.inv(self.unit + COLLINEAR_RIDGE * np.eye(p))
         coef = np.einsum("bij,bj->bi", inverse, self.cross)
-        rss = np.maximum(1.0 - np.einsum("bi,bi->b", coef, self.cross), SMALLEST)
         length = np.sqrt(np.einsum("bii->bi", inverse))
-        table = _bordered(inverse / length[:, :, None] / length[:, None, :], coef / length, -rss)
+        table = np.empty((b, p + 1, p + 1))
+        table[:, :p, :p] = inverse / length[:, :, None] / length[:, None, :]
+        table[:, p, :p] = table[:, :p, p] = coef / length
+        table[:, p, p] = -np.maximum(1.0 - np.einsum("bi,bi->b", coef, self.cross), SMALLEST)
         place = [*inside, p]
-        return table[:, place][:, :, place], collinear
-
-    def _offer_forward(self, spans: list[list[int]], slot: np.ndarray) -> None:
-        """Offer what forward selection enters: near singularity what backward elimination leaves
-        is poor, and little is cut."""
-        b, u = slot.shape
-        inside = [j for group in self.groups for j in group]
-        gram = _bordered(self.unit[:, inside][:, :, inside], self.cross[:, inside], np.ones(b))
-        entered, shares = stepwise(gram, spans, forward=True)
-        entry = np.take_along_axis(entered.argsort(axis=1), self.order, axis=1)
-        alive = entry[:, None] <= np.arange(u)[:, None]
-        self._offer(shares.ravel(), alive.reshape(b * u, u), slot.ravel())
+        return table[:, place][:, :, place]
 
     def _offer(self, rss: np.ndarray, alive: np.ndarray, slot: np.ndarray) -> None:
         """Record sets that are admissible and better than their data set's best."""
@@ -287,13 +274,3 @@ class Search:
         gram[:, np.arange(p), np.arange(p)] = 1.0 + RIDGE
         aim = np.where(member, self.cross[data], 0.0)
         return np.linalg.solve(gram, aim[..., None])[..., 0]
-
-
-def _bordered(block: np.ndarray, coef: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Tables (b, U + 1, U + 1) of blocks (b, U, U), coefficients (b, U) and corners (b,)."""
-    b, u = coef.shape
-    table = np.empty((b, u + 1, u + 1))
-    table[:, :u, :u] = block
-    table[:, u, :u] = table[:, :u, u] = coef
-    table[:, u, u] = corner
-    return table

@@ -94,39 +94,33 @@ def _eliminate(table: np.ndarray, column: int, into: np.ndarray) -> None:
     np.subtract(table[:, rest:, rest:], product, out=inner)
 
 
-def stepwise(
-    table: np.ndarray, columns: Sequence[Sequence[int]], *, forward: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def stepwise(table: np.ndarray, columns: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Groups that leave one after another, the cheapest first: (order, residual shares after each),
     both (b, G).
 
     table (b, U + 1, U + 1): as in Nodes; columns: of each group. Where groups have several columns,
     all data sets have one order, and a group is taken to cost what its dearest column costs.
-    forward: they enter, the best first; table: the Gram matrix, the response last.
     """
     b, u = len(table), len(columns)
-    single = all(len(group) == 1 for group in columns)
-    alone = single and b == 1  # without a dimension for data sets, in half the time
-    table, every = table[0].copy() if alone else table.copy(), np.arange(b)
-    pivot, coef = np.einsum("...ii->...i", table)[..., :-1], table[..., :-1, -1]
+    table, every = table.copy(), np.arange(b)
+    pivot, coef = np.einsum("bii->bi", table)[:, :-1], table[:, :-1, -1]
     starts = np.cumsum([0, *(len(group) for group in columns)])[:-1]
-    sign, out = (-1.0, 0.0) if forward else (1.0, np.inf)
+    single = len(starts) == pivot.shape[1]
     order, shares = np.empty((u, b), dtype=int), np.empty((u, b))
     for step in range(u):
-        loss = coef * coef / pivot
+        cost = coef * coef / pivot
         if single:
-            order[step] = chosen = (sign * loss).argmin(axis=-1)
-            places: list[Any] = [chosen if alone else (every, chosen)]
+            chosen = cost.argmin(axis=1)
+            places: list[Any] = [(every, chosen)]
         else:
-            cost = np.maximum.reduceat(loss, starts, axis=1).mean(axis=0)
-            order[step] = chosen = (sign * cost).argmin()
+            chosen = np.maximum.reduceat(cost, starts, axis=1).mean(axis=0).argmin()
             places = [(slice(None), j) for j in columns[chosen]]
         for place in places:
             row = table[place]
-            scaled = row / np.maximum(row[place], LEAST_PIVOT)[..., None]
-            table -= scaled[..., :, None] * row[..., None, :]
-            pivot[place], coef[place] = 1.0, out  # never chosen again
-        shares[step] = table[..., -1, -1]
+            scaled = row / np.maximum(row[place], LEAST_PIVOT)[:, None]
+            table -= scaled[:, :, None] * row[:, None, :]
+            pivot[place], coef[place] = 1.0, np.inf  # never chosen again
+        order[step], shares[step] = chosen, table[:, -1, -1]
     return order.T, np.abs(shares.T)
 
 
