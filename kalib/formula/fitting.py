@@ -197,7 +197,7 @@ def fit_formula(
     designs = {form: logged if form == "log-log" else plain for form in forms}
     groups = survey_groups(screening, logged, answers)
     checked = cross_validate(designs, answers, rules, told, found.believed, groups, rng)
-    chosen = max(designs, key=lambda name: checked.scores[name])
+    chosen = str(checked.forms["log_score"].idxmax())
     design = designs[chosen]
     final = fit_working(design, rows, known, chosen, rules, told * found.weight)
     response, use = np.log(known) if final.logged else known, final.weights > 0
@@ -212,13 +212,11 @@ def fit_formula(
     expected = final.to_potential(final.working(design.matrix))
     oof = {"observed": known, "predicted": checked.predicted[chosen].mean(axis=0),
            "fold": checked.fold[0], "suspect": ~found.believed}  # fmt: skip
-    scores = pd.DataFrame({"mae": checked.errors, "log_score": checked.scores})
-    scores = scores.rename_axis("form").reset_index()
     return Fit(
         formula=_formula(final, design, linear, stability, settings, by_level),
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
-        forms=scores.assign(chosen=scores["form"] == chosen),
+        forms=checked.forms.assign(chosen=checked.forms.index == chosen).reset_index(),
         oof=pd.DataFrame(oof, index=index),
         stability=stability,
         suspects=all_suspects(screening, index, answers, found),

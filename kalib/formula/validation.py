@@ -29,16 +29,14 @@ class Validation:
     """Out-of-fold results of R repeats over n surveyed accounts.
 
     predicted: form -> (R, n) potential, currency a year; residual: form -> (R, n) on the form's
-    working scale; errors: form -> mean absolute error in currency; scores: form ->
-    `log_score`; honest: (R, n) potential by
-    the form that each training set chose itself; fold: (R, n) fold numbers; folds:
-    how these were drawn.
+    working scale; forms: DataFrame indexed by form (mae, mean absolute error in currency a year;
+    log_score); honest: (R, n) potential by the form that each training set chose itself; fold:
+    (R, n) fold numbers; folds: how these were drawn.
     """
 
     predicted: Mapping[str, np.ndarray]
     residual: Mapping[str, np.ndarray]
-    errors: Mapping[str, float]
-    scores: Mapping[str, float]
+    forms: pd.DataFrame
     honest: np.ndarray
     fold: np.ndarray
     folds: Folds
@@ -108,17 +106,15 @@ def _in_folds(
                 if score > best:
                     best = score
                     honest[r, test] = predicted[form][r, test]
-    use = weights * scored
-    errors = {
-        form: float(np.average(np.abs(values - potential).mean(axis=0), weights=use))
-        for form, values in predicted.items()
-    }
-    scores = {
-        form: log_score(potential, values.mean(axis=0), form != "linear", use)
-        for form, values in residual.items()
-    }
+    use, judged = weights * scored, {}
+    for form, values in predicted.items():
+        error = np.abs(values - potential).mean(axis=0)
+        miss = residual[form].mean(axis=0)
+        score = log_score(potential, miss, form != "linear", use)
+        judged[form] = {"mae": float(np.average(error, weights=use)), "log_score": score}
+    forms = pd.DataFrame.from_dict(judged, orient="index").rename_axis("form")
     nothing = Folds("", n, float("nan"), float("nan"))
-    return Validation(predicted, residual, errors, scores, honest, fold, nothing)
+    return Validation(predicted, residual, forms, honest, fold, nothing)
 
 
 def r_squared(observed: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:

@@ -92,9 +92,7 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
     Verdict
         "usable", "caution" or "unusable", with its reasons.
     """
-    boosted_r2, boosted_error = boosted_accuracy(fit)
     own = _accuracy_checks(fit)
-    every = (*own, *checks)
     fatal = [check for check in own if check.key in FATAL and not check.passed]
     if not fit.formula.terms:
         verdict, reasons = "unusable", ["No indicator says anything about potential."]
@@ -112,19 +110,16 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
     gap = float((searched["gap"] / searched["rss"]).max())
     if gap > 0:
         reasons = [*reasons, Message("r_not_exact", share=gap)]
+    boosted_r2, boosted_error = boosted_accuracy(fit)
     return Verdict(
         verdict=verdict,
         reasons=(*copies, *reasons),
-        r2=fit.r2,
-        r2_predicted=fit.r2_predicted,
-        r2_currency=fit.r2_currency,
-        optimism=fit.optimism,
-        error_median=fit.error_median,
+        **fit.accuracy,
         effective_sample=fit.bias.effective,
         survey_biased=fit.bias.biased,
         boosted_r2_predicted=boosted_r2,
         boosted_error_median=boosted_error,
-        checks=every,
+        checks=(*own, *checks),
     )
 
 

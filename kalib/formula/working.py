@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from kalib.formula.subsets.search import Space, forward_groups, gram_matrix, select_subsets
+from kalib.formula.subsets.frontier import Space
+from kalib.formula.subsets.search import forward_groups, gram_matrix, select_subsets
 from kalib.indicators.screening import Design
 
 FORMS = ("linear", "log-log", "log-linear")

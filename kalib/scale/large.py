@@ -21,7 +21,8 @@ from kalib.analysis import SEED, Judged, judge_study
 from kalib.errors import Problem, StudyError
 from kalib.files import report_folder
 from kalib.formula.formula import Formula, Term
-from kalib.formula.subsets.search import Space, best_by_criterion
+from kalib.formula.subsets.frontier import Space
+from kalib.formula.subsets.search import best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators.screening import Column, Design, build_design
 from kalib.runs.outputs import formula_record, write_json

@@ -10,10 +10,9 @@ import pytest
 from test_linear import REFERENCE, R
 
 from kalib.formula.subsets import frontier
+from kalib.formula.subsets.frontier import MANY, Space
 from kalib.formula.subsets.search import (
-    MANY,
     SEARCH_FOLDS,
-    Space,
     best_by_criterion,
     best_subsets,
     forward_groups,

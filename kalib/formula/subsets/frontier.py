@@ -10,6 +10,7 @@ what is dear to lose is lost near the root, where few nodes have to be cut (Gatu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,33 +32,56 @@ MOST_CELLS = 20_000_000  # waiting; beyond it the smallest subtrees are finished
 # Table cells branched, beyond which, and some for each data set, the best found so far is given
 # and how much better another could be: a limit of time that is the same on every machine.
 MOST_WORK, MOST_WORK_EACH = 300_000_000, 10_000_000
+# Candidates beyond which forward selection chooses those that are searched, and BIC is extended:
+# their subsets can no longer all be told from noise, nor looked at.
+MANY = 30
 SMALLEST = 1e-13  # residual share below which a fit is perfect
 
 
-class Search:
-    """One frontier over b data sets that share groups and rules."""
+@dataclass(frozen=True)
+class Space:
+    """What is searched.
 
-    def __init__(
-        self,
-        gram: np.ndarray,
-        groups: Sequence[Sequence[int]] | None,
-        required: Sequence[int],
-        max_groups: int | None,
-        signs: np.ndarray | None,
-    ) -> None:
+    groups: column numbers that enter together, each column alone where None; required: groups
+    always in; most: groups at most; signs: (p,) of -1, 0, 1, the sign each coefficient must have
+    where it is not 0; candidates: how many groups there were to choose from, if more than groups.
+    """
+
+    groups: Sequence[Sequence[int]] | None = None
+    required: Sequence[int] = ()
+    most: int | None = None
+    signs: np.ndarray | None = None
+    candidates: int = 0
+
+    def price(self, count: np.ndarray) -> np.ndarray:
+        """What a column costs where rows are count (b,): the extended BIC (Chen & Chen 2008,
+        Biometrika 95) with the least gamma that is consistent, which is 0 while candidates are no
+        more than the root of the rows; the plain one where candidates are not many."""
+        count = np.maximum(count, 2.0)
+        many = 2 * np.log(self.candidates) if self.candidates > MANY else 0.0
+        return np.asarray(np.maximum(np.log(count), many))
+
+
+class Search:
+    """One frontier over b data sets that share a space."""
+
+    def __init__(self, gram: np.ndarray, space: Space) -> None:
+        """gram: centered cross products ([b,] p + 1, p + 1), response last."""
         gram = np.array(gram, dtype=float, ndmin=3)
         p = gram.shape[1] - 1
-        self.groups = [list(g) for g in (groups if groups is not None else [[j] for j in range(p)])]
+        self.groups = (
+            [[j] for j in range(p)] if space.groups is None else [*map(list, space.groups)]
+        )
         self.size = len(self.groups)
-        self.most = min(self.size if max_groups is None else max_groups, self.size)
+        self.most = self.size if space.most is None else min(space.most, self.size)
+        self.required = sorted(set(space.required))
         self.total = np.maximum(gram[:, -1, -1], 1e-300)
-        self.signs = None if signs is None else np.asarray(signs)
+        self.signs = space.signs
         self.unit, self.cross, self.scale = standardized(gram, p, self.total)
         self.columns = np.array([len(g) for g in self.groups], dtype=int)
         self.single = bool((self.columns == 1).all())
         # Columns of so many groups at least.
         self.fewest = np.cumsum([0, *np.sort(self.columns)])[: self.most + 1]
-        self.required = sorted(set(required))
 
     def run(self, count: np.ndarray | None = None, price: np.ndarray | None = None) -> None:
         """Search; best (b, S) and winner (b, S, G) hold the result, gap (b, S) how much less it

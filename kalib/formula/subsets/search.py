@@ -7,43 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kalib.formula.subsets.frontier import Search
+from kalib.formula.subsets.frontier import MANY, Search, Space
 
-# Candidates beyond which forward selection chooses those that are searched, and BIC is extended:
-# their subsets can no longer all be told from noise, nor looked at.
-MANY = 30
 # Breiman & Spector 1992, Int. Statistical Review 60: five folds choose a submodel as well as ten.
 SEARCH_FOLDS = 5
+ALL = Space()  # subsets of columns
 ALIKE = 1e-10  # of a sum of squares: what is left of a column that others explain
 CONSTANT = 1e-12  # of a sum of squares: what rounding may leave of a column that does not vary
-
-
-@dataclass(frozen=True)
-class Space:
-    """What is searched.
-
-    groups: column numbers that enter together, each column alone where None; required: groups
-    always in; most: groups at most; signs: (p,) of -1, 0, 1, the sign each coefficient must have
-    where it is not 0; candidates: how many groups there were to choose from, if more than groups.
-    """
-
-    groups: Sequence[Sequence[int]] | None = None
-    required: Sequence[int] = ()
-    most: int | None = None
-    signs: np.ndarray | None = None
-    candidates: int = 0
-
-    def search(self, gram: np.ndarray) -> Search:
-        """A frontier over centered cross products ([b,] p + 1, p + 1), response last."""
-        return Search(gram, self.groups, self.required, self.most, self.signs)
-
-    def price(self, count: np.ndarray) -> np.ndarray:
-        """What a column costs where rows are count (b,): the extended BIC (Chen & Chen 2008,
-        Biometrika 95) with the least gamma that is consistent, which is 0 while candidates are no
-        more than the root of the rows; the plain one where candidates are not many."""
-        count = np.maximum(count, 2.0)
-        many = 2 * np.log(self.candidates) if self.candidates > MANY else 0.0
-        return np.asarray(np.maximum(np.log(count), many))
 
 
 @dataclass(frozen=True)
@@ -117,29 +87,23 @@ def _enter(table: np.ndarray, size: np.ndarray, columns: Sequence[int]) -> None:
             table -= np.outer(table[j], table[j]) / table[j, j]
 
 
-def best_subsets(gram: np.ndarray, space: Space = Space()) -> Subsets:
-    """The subset with the least residual sum of squares for every number of groups.
-
-    gram: (p + 1, p + 1) or (b, p + 1, p + 1) centered cross products, response last.
-    """
-    search = space.search(gram)
+def best_subsets(gram: np.ndarray, space: Space = ALL) -> Subsets:
+    """The subset with the least residual sum of squares for every number of groups; gram as in
+    `Search`."""
+    search = Search(gram, space)
     search.run()
     total = search.total[:, None]
     return Subsets(search.winner, search.shares() * total, search.gap * total)
 
 
 def best_by_criterion(
-    gram: np.ndarray,
-    n: float | np.ndarray,
-    space: Space = Space(),
-    *,
-    penalty: float | np.ndarray | None = None,
+    gram: np.ndarray, n: float | np.ndarray, space: Space = ALL, penalty: float | None = None
 ) -> Subsets:
     """The subset with the least n log(rss / total) + penalty * columns, by default the (extended)
-    BIC. n, penalty: of each data set, one number or (b,)."""
-    search = space.search(gram)
+    BIC; n: rows of each data set, one number or (b,)."""
+    search = Search(gram, space)
     count = np.broadcast_to(np.asarray(n, dtype=float), (len(search.total),))
-    price = np.broadcast_to(space.price(count) if penalty is None else penalty, count.shape)
+    price = space.price(count) if penalty is None else np.full(len(count), penalty)
     search.run(count, price)
     chosen = search.winner[:, 0]
     value = count * np.log(search.shares()[:, 0]) + price * (chosen @ search.columns)
@@ -151,7 +115,7 @@ def select_subsets(
     response: np.ndarray,
     weights: np.ndarray,
     criterion: str = "bic",
-    space: Space = Space(),
+    space: Space = ALL,
 ) -> np.ndarray:
     """The subset (b, G) bool that a criterion chooses in each of b weightings (b, n) of the rows.
 
@@ -182,7 +146,7 @@ def validated_sizes(
     response: np.ndarray,
     weights: np.ndarray,
     criterion: str,
-    space: Space = Space(),
+    space: Space = ALL,
 ) -> ValidatedSizes:
     """Sizes judged in five folds under weights (n,), the search repeated in each.
 
@@ -192,7 +156,7 @@ def validated_sizes(
     fold, use = np.full(len(weights), -1), np.flatnonzero(weights > 0)
     fold[use] = np.random.default_rng(len(use)).permutation(len(use)) % SEARCH_FOLDS
     train = weights * (fold != np.arange(SEARCH_FOLDS)[:, None])
-    search = space.search(batch_grams(matrix, response, np.vstack([weights, train])))
+    search = Search(batch_grams(matrix, response, np.vstack([weights, train])), space)
     search.run()
     slopes = search.slopes(np.arange(1, SEARCH_FOLDS + 1))
     square = np.zeros((search.most + 1, len(weights)))
