@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kalib.analysis import analyze
-from kalib.formula import spread
+from kalib.formula import predictive
 from kalib.formula.checks import run_checks
 from kalib.formula.linear import least_squares
 from kalib.formula.survey import survey_bias
@@ -47,7 +47,7 @@ def test_a_fit_without_errors_has_p_values_and_no_influential_account(slope: flo
 
 def test_levels_without_errors_have_one_spread() -> None:
     texts = pd.DataFrame({"kind": ["a", "b"] * 20})
-    assert spread.find_level_spread(texts, np.zeros(40), np.ones(40)) is None
+    assert predictive.find_level_spread(texts, np.zeros(40), np.ones(40)) is None
 
 
 def test_waves_that_can_not_be_compared_are_said_to_be_so() -> None:

@@ -147,18 +147,9 @@ class LeastSquares:
 
         statsmodels refits for every row, minutes where this is a millisecond.
         """
+        inner, freedom = self.standardized, self.df_residual
         with np.errstate(divide="ignore", invalid="ignore"):  # a row alone on its column
-            inner = self.standardized**2
-            return np.asarray(
-                self.standardized
-                * np.sqrt((self.df_residual - 1) / np.maximum(self.df_residual - inner, 0.0))
-            )
-
-    @property
-    def dffits(self) -> np.ndarray:
-        """Change (n,) of each row's fitted value without it, in standard errors of that value
-        (Belsley, Kuh & Welsch 1980)."""
-        return self.studentized * np.sqrt(self.leverage / (1 - self.leverage))
+            return inner * np.sqrt((freedom - 1) / np.maximum(freedom - inner**2, 0.0))
 
     @property
     def cook(self) -> np.ndarray:

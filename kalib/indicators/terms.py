@@ -50,10 +50,9 @@ class LevelSpread:
         """The spread of a formula.json; None where it has none."""
         if not content:
             return None
-        ratio, smearing = (
-            {row["level"]: float(row[name]) for row in content["levels"]}
-            for name in ("ratio", "smearing")
-        )
+        rows = content["levels"]
+        ratio = {row["level"]: float(row["ratio"]) for row in rows}
+        smearing = {row["level"]: float(row["smearing"]) for row in rows}
         return cls(content["indicator"], ratio, content["p_value"], smearing)
 
     def _at(self, values: pd.DataFrame, of: Mapping[str, float], common: float) -> np.ndarray:

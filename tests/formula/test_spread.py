@@ -12,7 +12,7 @@ from test_formula import fit_world
 from kalib.datasets.simulate import Simulated, simulate_world
 from kalib.formula.fitting import Fit
 from kalib.formula.formula import Formula
-from kalib.formula.spread import (
+from kalib.formula.predictive import (
     SPREAD_LEVEL,
     LevelSpread,
     find_level_spread,
