@@ -37,7 +37,6 @@ from kalib.formula.validation import (
 )
 from kalib.formula.working import FORMS, Rules, WorkingFit, fit_working
 from kalib.indicators.screening import Design, Screening, build_design
-from kalib.indicators.terms import LevelSpread
 from kalib.study.kept import kept
 from kalib.study.settings import FormulaSettings
 from kalib.tables.visits import Potential
@@ -182,16 +181,13 @@ def fit_formula(
     """
     settings, rng = settings or FormulaSettings(), np.random.default_rng(seed)
     rules = _rules(screening, settings.criterion, indicators)
-    surveyed = screening.values.index.isin(potential.frame.index)
+    answers = Answers.of(screening, potential)
+    rows, known, index = answers.rows, answers.potential, screening.values.index
+    surveyed, sold = index.isin(index[rows]), screening.sales.reindex(index).to_numpy(float)
     plain, logged = (build_design(screening, surveyed, logged=log) for log in (False, True))
-    rows = np.flatnonzero(surveyed)
-    index = screening.values.index[rows]
-    sold = screening.sales.reindex(screening.values.index).to_numpy(float)
-    known, log_sd = potential.frame.reindex(index)[["potential", "log_sd"]].to_numpy(float).T
-    answers = Answers(rows, known, log_sd, sold[rows])
     found = suspect_answers(logged, answers, rules)
     bias = survey_bias(logged.matrix, sold, surveyed)
-    exact, own_share = answer_weights(log_sd, found.scale)
+    exact, own_share = answer_weights(answers.log_sd, found.scale)
     told = bias.weights * exact
     forms = [f for f in FORMS if settings.form == "auto" or f.startswith(settings.form)]
     designs = {form: logged if form == "log-log" else plain for form in forms}
@@ -204,28 +200,27 @@ def fit_formula(
     stability = selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
     texts = screening.values.iloc[rows].select_dtypes(exclude="number")
-    believed = told * found.believed
-    predictive, by_level = fit_predictive(
-        checked, final, design.matrix[rows], believed, texts, own_share
-    )
-    spread, loadings = account_spread(design, final, linear, predictive, screening, by_level)
-    expected = final.to_potential(final.working(design.matrix))
+    believed, matrix = told * found.believed, design.matrix
+    predictive = fit_predictive(checked, final, matrix[rows], believed, texts, own_share)
+    spread, loadings = account_spread(design, final, linear, predictive, screening)
+    working = final.working(matrix)
+    expected = final.to_potential(working)
     oof = {"observed": known, "predicted": checked.predicted[chosen].mean(axis=0),
            "fold": checked.fold[0], "suspect": ~found.believed}  # fmt: skip
     return Fit(
-        formula=_formula(final, design, linear, stability, settings, by_level),
+        formula=_formula(final, design, linear, stability, settings, predictive),
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=checked.forms.assign(chosen=checked.forms.index == chosen).reset_index(),
-        oof=pd.DataFrame(oof, index=index),
+        oof=pd.DataFrame(oof, index=index[rows]),
         stability=stability,
-        suspects=all_suspects(screening, index, answers, found),
+        suspects=all_suspects(screening, index[rows], answers, found),
         bias=bias,
         folds=checked.folds,
         reach=survey_reach(screening, logged, surveyed, expected),
         predictive=predictive,
         **_accuracy(oof, checked, chosen, expected[rows], bias.weights),
-        working=final.working(design.matrix),
+        working=working,
         spread=spread,
         loadings=loadings,
         working_rows=rows,
@@ -298,7 +293,7 @@ def _formula(
     linear: LeastSquares,
     stability: pd.Series,
     settings: FormulaSettings,
-    spread: LevelSpread | None,
+    predictive: Predictive,
 ) -> Formula:
     """The formula with the intervals of its coefficients."""
     ends = linear.results.conf_int(1 - settings.confidence).to_numpy()
@@ -318,5 +313,5 @@ def _formula(
         n=int((final.weights > 0).sum()),
         floor=final.floor,
         criterion=settings.criterion,
-        spread=spread,
+        spread=predictive.by_level,
     )

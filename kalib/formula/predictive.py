@@ -24,13 +24,11 @@ LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nough
 class Predictive:
     """Errors on the working scale: scale(fitted) times a standardized error.
 
-    Where the errors scatter by the levels of a text indicator, scale is the common one, to be
-    multiplied by a level's ratio.
-
     levels: (Q,) probabilities; quantiles: (Q,) standardized errors at them; size, power: the
     scale is size times |fitted| ** power; shared_variance: mean variance of the surveyed accounts'
     fitted values (working scale squared), 0 where the scale depends on the fitted value; logged,
-    floor: as in the fit.
+    floor: as in the fit; by_level: ratios that the scale is multiplied by, where errors scatter by
+    the levels of a text indicator.
     """
 
     levels: np.ndarray
@@ -41,6 +39,7 @@ class Predictive:
     shared_variance: float
     logged: bool
     floor: float
+    by_level: LevelSpread | None = None
 
     def scale(self, working: np.ndarray) -> np.ndarray:
         """Scale (N,) of the error at fitted working values (N,)."""
@@ -72,14 +71,14 @@ def fit_predictive(
     weights: np.ndarray,
     texts: pd.DataFrame,
     own_share: float = 1.0,
-) -> tuple[Predictive, LevelSpread | None]:
+) -> Predictive:
     """Learn the error's distribution from out-of-fold residuals.
 
     matrix: (n, p) design rows of the surveyed accounts; weights: (n,), 0 where potential is not
     believed; texts: their text indicators; own_share: what is left of the size once the error of
-    measuring is out of it. Returns it and by which indicator's levels errors scatter. The
-    quantiles are those of the weighted residuals at plotting positions i / (n + 1), as split and
-    cross-conformal intervals take them (Barber et al. 2021), with normal tails beyond the last.
+    measuring is out of it. The quantiles are those of the weighted residuals at plotting positions
+    i / (n + 1), as split and cross-conformal intervals take them (Barber et al. 2021), with normal
+    tails beyond the last.
     """
     residual = checked.residual[final.form]
     fitted = final.working(matrix)
@@ -110,9 +109,8 @@ def fit_predictive(
         freedom = max(use.sum() - final.leverage.sum(), 1.0)
         widen = np.sqrt(use.sum() / freedom)  # as in the fit
         spread = smear(spread, texts, final.residual * widen, weights / weights.sum())
-    own = size * own_share
-    found = Predictive(LEVELS, quantiles, own, power, low, shared, final.logged, final.floor)
-    return found, spread
+    return Predictive(LEVELS, quantiles, size * own_share, power, low, shared, final.logged,
+                      final.floor, spread)  # fmt: skip
 
 
 def account_spread(
@@ -121,13 +119,12 @@ def account_spread(
     linear: LeastSquares,
     predictive: Predictive,
     screening: Screening,
-    by_level: LevelSpread | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the
     part they share, as fractions of it: an error in the coefficients moves accounts together."""
     full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
     own = predictive.scale(full @ linear.coef)
-    own = own * by_level.ratios(screening.values) if by_level else own
+    own = own * predictive.by_level.ratios(screening.values) if predictive.by_level else own
     cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
     shared = full @ cholesky
     shared_variance = (shared**2).sum(axis=1)

@@ -20,6 +20,7 @@ from kalib.indicators.typos import (
     robust_scale,
     suspect,
 )
+from kalib.tables.visits import Potential
 
 # A right answer set aside is lost, a wrong one that stands is one among many: only an answer
 # this likely wrong is set aside.
@@ -45,6 +46,14 @@ class Answers:
     potential: np.ndarray
     log_sd: np.ndarray
     sales: np.ndarray
+
+    @classmethod
+    def of(cls, screening: Screening, potential: Potential) -> Answers:
+        """Those of the accounts that were screened."""
+        frame, every = potential.frame, screening.values.index
+        rows = np.flatnonzero(every.isin(frame.index))
+        known, log_sd = frame.reindex(every[rows])[["potential", "log_sd"]].to_numpy(float).T
+        return cls(rows, known, log_sd, screening.sales.reindex(every[rows]).to_numpy(float))
 
     def __getitem__(self, which: np.ndarray) -> Answers:
         return Answers(*(part[which] for part in vars(self).values()))
