@@ -41,15 +41,9 @@ class Problem:
     example: str = ""
 
     def __str__(self) -> str:
-        place = ", ".join(
-            part
-            for part in (
-                self.file,
-                f"column {self.column}" if self.column else "",
-                f"row {self.row}" if self.row is not None else "",
-            )
-            if part
-        )
+        column = f"column {self.column}" if self.column else ""
+        row = f"row {self.row}" if self.row is not None else ""
+        place = ", ".join(filter(None, (self.file, column, row)))
         message = f"{self.value[:VALUE_LETTERS]!r} {self.message}" if self.value else self.message
         message = f"{message} ({self.example[:EXAMPLE_LETTERS]})" if self.example else message
         text = f"{place}: {message}" if place else message
@@ -107,10 +101,9 @@ def message_of(error: Exception) -> str:
     """What the user reads of an error."""
     if isinstance(error, StudyError):
         count = len(error.problems)
-        shown = [f"  {problem}" for problem in error.problems[:SHOWN]]
-        more = [f"  and {count - SHOWN} more"] if count > SHOWN else []
-        head = "1 problem:" if count == 1 else f"{count} problems:"
-        return "\n".join([head, *shown, *more])
+        lines = ["1 problem:" if count == 1 else f"{count} problems:"]
+        lines += [f"  {problem}" for problem in error.problems[:SHOWN]]
+        return "\n".join(lines + [f"  and {count - SHOWN} more"] * (count > SHOWN))
     if isinstance(error, KalibError):
         return f"error: {error}"
     if isinstance(error, MemoryError) or NO_ROOM in str(error):

@@ -10,39 +10,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AllowInfNan,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    Strict,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)  # fmt: skip
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from kalib.study.wording import wanted
 
 ZONES = ("attack", "defense", "maintenance", "watch")
 MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
-Number = Annotated[float, Strict(), AllowInfNan(False)]
-Whole = Annotated[int, Strict()]
+Number = Annotated[float, pydantic.Strict(), pydantic.AllowInfNan(False)]
+Whole = Annotated[int, pydantic.Strict()]
 Header = Annotated[str, Field(min_length=1)]  # of a client's column
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Visited = Annotated[Number, Field(ge=0, le=10_000)]
 Reps = Annotated[Whole, Field(ge=0, le=1_000_000)]
 Inside = Annotated[Number, Field(gt=0, lt=1)]
 Amount = Annotated[Number, Field(gt=0, le=MOST_AMOUNT)]
-CUTS: dict[str, TypeAdapter[float]] = {
-    "quantile": TypeAdapter(Inside),
-    "pareto": TypeAdapter(Inside),
-    "top": TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
-    "value": TypeAdapter(Amount),
+CUTS: dict[str, pydantic.TypeAdapter[float]] = {
+    "quantile": pydantic.TypeAdapter(Inside),
+    "pareto": pydantic.TypeAdapter(Inside),
+    "top": pydantic.TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
+    "value": pydantic.TypeAdapter(Amount),
 }
 CUT_SCHEMAS = {kind: adapter.json_schema() for kind, adapter in CUTS.items()}
 
@@ -52,7 +40,7 @@ class _Section(BaseModel):
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    @field_validator("*")
+    @pydantic.field_validator("*")
     @classmethod
     def _shown(cls, value: Any) -> Any:
         parts = (*value, *value.values()) if isinstance(value, dict) else (value,)
@@ -120,7 +108,7 @@ class Columns(_Section):
     parent: str | None = None
     """The chain or head office that the account belongs to."""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _figures_apart(self) -> Columns:
         for one, other in (("sales", "potential"), ("account", "sales"), ("account", "potential")):
             if getattr(self, one) == getattr(self, other):
@@ -144,7 +132,7 @@ class Indicators(_Section):
     labels: dict[str, Header] = {}
     """Candidate -> what people read in its place, its unit in brackets."""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _named_are_candidates(self) -> Indicators:
         for name in (*self.expected_sign, *self.required, *self.allow, *self.labels):
             if name not in self.candidates:
@@ -173,7 +161,7 @@ class VisitColumns(_Section):
     total: Header
     """All brands' sales that day, in the same units."""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _apart(self) -> VisitColumns:
         if len({self.account, self.date, self.own, self.total}) < 4:
             raise ValueError("two of account, date, own, total are the same column")
@@ -223,7 +211,7 @@ def _read_cut(value: Any) -> Any:
     kind, number = next(iter(value.items()))
     try:
         return Cut(kind=kind, value=CUTS[kind].validate_python(number))
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         raise ValueError(f"{kind} is {wanted(CUT_SCHEMAS[kind])}") from error
 
 
@@ -239,8 +227,8 @@ class MatrixSettings(_Section):
 
     potential_cut: Annotated[
         Cut,
-        BeforeValidator(_read_cut),
-        WithJsonSchema(
+        pydantic.BeforeValidator(_read_cut),
+        pydantic.WithJsonSchema(
             {"type": "object", "properties": CUT_SCHEMAS, "additionalProperties": False,
              "minProperties": 1, "maxProperties": 1}
         ),
@@ -338,7 +326,7 @@ class Study(_Section):
     proof: Proof = Proof()
     report: ReportSettings = ReportSettings()
     folder: SkipJsonSchema[Path] = Path()
-    _file: str = PrivateAttr("study.toml")
+    _file: str = pydantic.PrivateAttr("study.toml")
 
     @property
     def file(self) -> Path:
