@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, StudyError
 from kalib.tables.client import Tables
 from kalib.tables.overrides import Overrides
 from kalib.tables.reading import refusal
@@ -135,7 +135,8 @@ def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, se
 
 
 def anonymize_tables(tables: Tables, key: bytes) -> Tables:
-    """The tables with codes for accounts, names, representatives and visitors.
+    """The tables with codes for accounts, names, representatives, visitors and experts, the
+    overrides by codes already.
 
     Words of region, segment and text candidates stay, unless they name someone: one that is an id
     or a representative gets that one's code; one that holds an id or a name, is part of an
@@ -165,21 +166,20 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
         visits = visits.assign(account=_codes(visits["account"], key, "A"))
         if "visitor" in visits:
             visits["visitor"] = _codes(visits["visitor"], key, "V")
+    # Experts are persons, and their reasons may name anyone.
+    entries = tables.overrides.entries
+    coded_by = pd.Series(_codes(entries["by"], key, "R"), entries.index, dtype="str")
+    entries = entries.assign(by=coded_by, reason="–").astype({"reason": "str"})
+    notes, of_experts = (
+        tuple(note.without_value() for note in notes)
+        for notes in (tables.notes, tables.overrides.notes)
+    )
     return replace(
         tables, accounts=accounts.set_axis(ids),
         candidates=tables.candidates.assign(**coded(words)).set_axis(ids), survey=survey,
-        visits=visits, notes=_without_values(tables.notes), anonymous=True,
+        visits=visits, notes=notes, anonymous=True,
+        overrides=replace(tables.overrides, entries=entries, notes=of_experts),
     )  # fmt: skip
-
-
-def anonymize_overrides(overrides: Overrides, key: bytes) -> Overrides:
-    """Overrides of coded accounts: experts are persons, and their reasons may name anyone."""
-    entries = overrides.entries.assign(by=_codes(overrides.entries["by"], key, "R"), reason="–")
-    return replace(overrides, entries=entries, notes=_without_values(overrides.notes))
-
-
-def _without_values(notes: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(note.without_value() for note in notes)
 
 
 def _codes(texts: Iterable[str], key: bytes, kind: str) -> list[str]:

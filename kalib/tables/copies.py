@@ -14,8 +14,7 @@ import pandas as pd
 
 from kalib.tables.cells import to_dates
 from kalib.tables.client import Tables
-from kalib.tables.roles import words_of_header
-from kalib.tables.words import WORDS
+from kalib.tables.words import WORDS, words_of_header
 from kalib.words.catalogue import Message
 
 # Rank correlation of practically a function: the strongest indicator of the shipped studies, staff

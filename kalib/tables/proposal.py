@@ -21,8 +21,8 @@ from kalib.tables.client import read_files
 from kalib.tables.columns import NUMERIC_SHARE
 from kalib.tables.copies import find_copies
 from kalib.tables.reading import TextTable, read_every_table, read_text_table, refusal
-from kalib.tables.roles import currency_of, expected_sign, role_of, unit_of
 from kalib.tables.visits import measure_potential
+from kalib.tables.words import currency_of, expected_sign, role_of, unit_of
 from kalib.words.catalogue import Message
 
 RESERVED = ("study.toml", "codebook.md")  # what is written beside the tables
@@ -121,7 +121,9 @@ def _parts(tables: Sequence[TextTable], doubts: list[str]) -> dict[str, Part]:
     others = [table for table in tables if table not in dated]
     if not others:
         raise StudyError("none of the tables lists accounts with sales")
-    accounts = max(others, key=lambda t: (role_of(t, "sales") is not None, len(t.frame.columns)))
+    accounts = max(
+        others, key=lambda t: (role_of(t.frame, "sales") is not None, len(t.frame.columns))
+    )
     key = _account_key(accounts, doubts)
     survey = _survey([table for table in others if table is not accounts], accounts, key)
     parts = {"accounts": (accounts, _account_roles(accounts, key, bool(survey or dated)))}
@@ -151,8 +153,8 @@ def _copies_in(study: Path) -> dict[str, Message]:
 
 def _is_visits(table: TextTable) -> bool:
     """A table of dated visits to the same accounts, again and again."""
-    date, account = role_of(table, "date"), role_of(table, "account")
-    if not date or not account or not role_of(table, "total", (date, account)):
+    date, account = role_of(table.frame, "date"), role_of(table.frame, "account")
+    if not date or not account or not role_of(table.frame, "total", (date, account)):
         return False
     return bool(table.frame[account].duplicated().mean() > 0.5)
 
@@ -163,10 +165,10 @@ def _survey(tables: Sequence[TextTable], accounts: TextTable, key: str) -> TextT
 
     def fits(table: TextTable) -> int:
         has_key = key in table.frame.columns
-        return has_key + (has_key and role_of(table, "potential", [key]) is not None)
+        return has_key + (has_key and role_of(table.frame, "potential", [key]) is not None)
 
     best = max(tables, key=fits, default=None)
-    needed = role_of(accounts, "potential") is None
+    needed = role_of(accounts.frame, "potential") is None
     return best if best and (not best.sheet or fits(best) == 2 or needed) else None
 
 
@@ -193,11 +195,13 @@ def _account_key(table: TextTable, doubts: list[str]) -> str:
     """The column that tells the accounts apart."""
     frame = table.frame
     unique = [c for c in frame if frame[c].is_unique and (frame[c] != "").all()]
-    if (account := role_of(table, "account")) in unique:
+    if (account := role_of(table.frame, "account")) in unique:
         return str(account)
     if not unique:
         raise StudyError(refusal("no id", table.label))
-    account = role_of(table, "account", [c for c in frame if c not in unique]) or str(unique[0])
+    account = role_of(table.frame, "account", [c for c in frame if c not in unique]) or str(
+        unique[0]
+    )
     doubts.append(f"{table.label}: {account!r} is taken as the account's id")
     return account
 
@@ -206,7 +210,7 @@ def _account_roles(table: TextTable, key: str, known: bool) -> dict[str, str]:
     """Role -> column of the accounts table; known: whether another table holds the potential."""
     roles = {"account": key}
     for role in ROLES if known else ("potential", *ROLES):
-        column = role_of(table, role, list(roles.values()))
+        column = role_of(table.frame, role, list(roles.values()))
         number = role in ("sales", "potential", "margin")
         # A number called area is an indicator, no region.
         if column and (number or role in ("region", "segment")):
@@ -278,7 +282,7 @@ def _known_potential(survey: TextTable, key: str) -> str:
     if key not in frame.columns:
         raise StudyError(refusal("no shared id", survey.label, key, column=key))
     numeric = (str(c) for c in frame if c != key and _numeric(frame[c]))
-    potential = role_of(survey, "potential", [key]) or next(numeric, None)
+    potential = role_of(survey.frame, "potential", [key]) or next(numeric, None)
     if potential is None:
         raise StudyError(refusal("no potential column", survey.label))
     return potential
@@ -288,7 +292,7 @@ def _visit_columns(visits: TextTable) -> dict[str, str]:
     """Role -> column of the visits table."""
     found: dict[str, str] = {}
     for role in ("account", "date", "own", "total"):
-        column = role_of(visits, role, list(found.values()))
+        column = role_of(visits.frame, role, list(found.values()))
         if column is None:
             raise StudyError(Problem(f"no column for {role!r}", file=visits.label))
         found[role] = column

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from kalib.errors import StudyError
 from kalib.study.kept import kept_in, kept_result
 from kalib.study.settings import Study
-from kalib.tables.anonymize import anonymize_overrides, anonymize_tables, code, names_of
+from kalib.tables.anonymize import anonymize_tables, code, names_of
 from kalib.tables.client import Tables, read_files
 from kalib.tables.overrides import Overrides, read_overrides
 
@@ -58,13 +56,16 @@ def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = No
     def read() -> Tables:
         if key is None and folder and (folder / CODED).exists():
             raise StudyError("names are hidden here: tables other than the run's are not read")
-        with _values_hidden(key is not None):
+        try:
             tables = read_files(study)
-            given = _overrides(Path(overrides), tables, key) if overrides else tables.overrides
-        if key:
-            tables = anonymize_tables(tables, key)
-            given = anonymize_overrides(given, key) if overrides else given
-        return replace(tables, overrides=given)
+            if overrides:
+                tables = replace(tables, overrides=_overrides(Path(overrides), tables, key))
+        except StudyError as error:
+            if key is None:
+                raise
+            # Problems name rows, not what stands in them.
+            raise StudyError([problem.without_value() for problem in error.problems]) from None
+        return anonymize_tables(tables, key) if key else tables
 
     # The key is no part of what is kept: the run codes the names, its notebooks take the codes.
     asked = study.model_dump(exclude=LATER)
@@ -95,14 +96,3 @@ def _stamp(file: Path) -> tuple[str, int, int]:
         return str(file), 0, 0  # told where it is read
     about = file.stat()
     return str(file.resolve()), about.st_size, about.st_mtime_ns
-
-
-@contextmanager
-def _values_hidden(hidden: bool) -> Iterator[None]:
-    """Where hidden, problems name rows, not what stands in them."""
-    try:
-        yield
-    except StudyError as error:
-        if not hidden:
-            raise
-        raise StudyError([problem.without_value() for problem in error.problems]) from None

@@ -12,8 +12,8 @@ from conftest import ROOT
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
 from kalib.tables.proposal import propose_study
-from kalib.tables.roles import expected_sign, unit_of
 from kalib.tables.tables import read_tables
+from kalib.tables.words import expected_sign, unit_of
 
 N = 50
 
