@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,40 +34,37 @@ ROWS = 10
 
 @dataclass(frozen=True)
 class Table:
-    """A data frame, and how its cells are written; of: rows there are in all."""
+    """A data frame as it is read; numbers: columns set flush right; note: what stands below it."""
 
     frame: pd.DataFrame
-    numbers: tuple[str, ...]
-    of: int
+    numbers: Collection[str]
+    note: str
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, [self.frame.to_string(index=False), self._rest()]))
+        return "\n".join(filter(None, [self.frame.to_string(index=False), self.note]))
 
     def _repr_html_(self) -> str:
-        side = dict.fromkeys(self.numbers, ' class="number"')
-        head = "".join(
-            f'<th scope="col"{side.get(name, "")}>{html.escape(name)}</th>' for name in self.frame
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td{side.get(name, '')}>{html.escape(cell)}</td>"
-                for name, cell in zip(self.frame.columns, row, strict=True)
-            )
-            + "</tr>"
-            for row in self.frame.itertuples(index=False, name=None)
-        )
-        table = (
-            f'<table class="exhibit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        )
-        return table + (f"<p>{html.escape(self._rest())}</p>" if self._rest() else "")
+        names = list(self.frame)
+        shown = html_table(names, self.frame.to_numpy(), [n in self.numbers for n in names])
+        return shown + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
 
-    def _rest(self) -> str:
-        if not self.of:
-            return theme().words.word("none")
-        if self.of <= len(self.frame):
-            return ""
-        return theme().words.say("rows_of", shown=len(self.frame), count=self.of)
+
+def html_table(
+    heads: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[bool], caption: str = ""
+) -> str:
+    """A table of text as HTML, its numbers flush right; client text is escaped."""
+    sides = [' class="number"' if number else "" for number in numbers]
+
+    def row(cells: Iterable[str], tag: str, more: str = "") -> str:
+        pairs = zip(cells, sides, strict=True)
+        return "".join(f"<{tag}{more}{s}>{html.escape(cell)}</{tag}>" for cell, s in pairs)
+
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    head = row(heads, "th", ' scope="col"')
+    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in rows)
+    return (
+        f'<table class="exhibit">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
 
 
 def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[str] = ()) -> Table:
@@ -90,7 +87,10 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
         named[header] = [_cell(cell, str(name), name in percent) for cell in cells]
         if any(isinstance(cell, NUMBER) and not isinstance(cell, BOOL) for cell in cells):
             numbers.append(header)
-    return Table(pd.DataFrame(named, dtype=object), tuple(numbers), len(whole))
+    note = words.word("none") if whole.empty else ""
+    if len(whole) > len(shown):
+        note = words.say("rows_of", shown=len(shown), count=len(whole))
+    return Table(pd.DataFrame(named, dtype=object), numbers, note)
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The template of the slides: the client's own, or python-pptx's in the house style."""
+"""The template of the slides: the client's own or the house's, and the client's logo."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import Problem, StudyError, install
-from kalib.plots.theme import INK, MARK, SOFT_INK, accent, lacks_font, tint
+from kalib.plots.theme import MARK, SOFT_INK, accent, lacks_font, tint
 from kalib.study.settings import Study
 
+HOUSE = Path(__file__).parent / "templates" / "house.pptx"
 TITLES = ("TITLE", "CENTER_TITLE", "VERTICAL_TITLE")
 LOGO_BYTES, LOGO_PIXELS = 5 << 20, 25_000_000
 TEMPLATE_BYTES, TEMPLATE_PARTS = 256 << 20, 5_000  # unpacked
@@ -33,61 +34,62 @@ def check_look(study: Study) -> None:
         except StudyError as error:
             problems += error.problems
     if study.report.logo:
-        problems += _logo_problems(study.folder / study.report.logo)
+        path = study.folder / study.report.logo
+        if fault := _logo_fault(path):
+            problems.append(Problem(fault[0], path.name, remedy=fault[1]))
     if study.report.language == "zh" and lacks_font("客户份额"):
         problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
     if problems:
         raise StudyError(problems)
 
 
-def _logo_problems(path: Path) -> list[Problem]:
-    """What is wrong with a picture; its size is read from its head, before it is unpacked."""
-    from PIL import Image, UnidentifiedImageError
+def _logo_fault(path: Path) -> tuple[str, str] | None:
+    """What is wrong with a picture and its remedy; its size is read from its head, before it is
+    unpacked."""
+    from PIL import Image
 
-    name, meant = path.name, "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    meant = "PNG" if path.suffix.lower() == ".png" else "JPEG"
     if path.stat().st_size > LOGO_BYTES:
-        return [Problem("is larger than 5 MB", name, remedy="Save it smaller: a logo is 3 cm wide")]
+        return "is larger than 5 MB", "Save it smaller: a logo is 3 cm wide"
+    large = "has more than 25 million pixels", "Save it smaller"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                wide, high = picture.size
-                if wide * high > LOGO_PIXELS:
-                    raise Image.DecompressionBombError
+                if picture.width * picture.height > LOGO_PIXELS:
+                    return large
                 if picture.format != meant:
-                    return [Problem(f"is a {picture.format} picture, whatever its name says", name,
-                                    remedy=f"Save it again as {meant}")]  # fmt: skip
+                    said = f"is a {picture.format} picture, whatever its name says"
+                    return said, f"Save it again as {meant}"
                 picture.load()
     except Image.DecompressionBombError:
-        return [Problem("has more than 25 million pixels", name, remedy="Save it smaller")]
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        return [Problem("is no PNG or JPEG picture", name, remedy="Save it again as PNG")]
-    return []
+        return large
+    except (OSError, SyntaxError, ValueError, EOFError):
+        return "is no PNG or JPEG picture", "Save it again as PNG"
+    return None
 
 
 def open_deck(study: Study) -> Any:
-    """An empty presentation in the client's template, or in python-pptx's own."""
+    """An empty presentation in the client's template, or in the house's with the study's colors."""
     from pptx import Presentation
 
     name = study.report.template
     if name is None:
-        return Presentation()
+        deck = Presentation(str(HOUSE))
+        _recolor(deck, study)
+        return deck
     try:
         deck = Presentation(_as_presentation(study.folder / name))
         layouts = len(deck.slide_layouts)
         for entry in list(deck.slides._sldIdLst):
             deck.part.drop_rel(entry.rId)
             deck.slides._sldIdLst.remove(entry)
-    except _TooLargeError as error:
-        remedy = "Take pictures and films out of it"
-        raise StudyError(Problem(str(error), file=name, remedy=remedy)) from error
     except UNREADABLE as error:
-        raise StudyError(
-            Problem("is no PowerPoint template, or a damaged one", file=name,
-                    remedy="Open it in PowerPoint and save it again as .potx")
-        ) from error  # fmt: skip
+        remedy = "Open it in PowerPoint and save it again as .potx"
+        damaged = Problem("is no PowerPoint template, or a damaged one", name, remedy=remedy)
+        raise StudyError(damaged) from error
     if not layouts:
-        raise StudyError(Problem("has no layouts", file=name, remedy="Save it again as .potx"))
+        raise StudyError(Problem("has no layouts", name, remedy="Save it again as .potx"))
     return deck
 
 
@@ -97,15 +99,18 @@ def _as_presentation(path: Path) -> io.BytesIO:
     from pptx.oxml import parse_xml
 
     result, left = io.BytesIO(), TEMPLATE_BYTES
+    remedy = "Take pictures and films out of it"
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(result, "w") as target:
         if len(source.infolist()) > TEMPLATE_PARTS:
-            raise _TooLargeError(f"holds more than {TEMPLATE_PARTS:,} parts")
+            many = f"holds more than {TEMPLATE_PARTS:,} parts"
+            raise StudyError(Problem(many, path.name, remedy=remedy))
         for item in source.infolist():
             with source.open(item) as part:
                 content = part.read(left + 1)
             left -= len(content)
             if left < 0:
-                raise _TooLargeError(f"unpacks to more than {TEMPLATE_BYTES >> 20} MB")
+                large = f"unpacks to more than {TEMPLATE_BYTES >> 20} MB"
+                raise StudyError(Problem(large, path.name, remedy=remedy))
             if item.filename == "[Content_Types].xml":
                 content = content.replace(b".template.main+xml", b".presentation.main+xml")
             if item.filename.endswith((".xml", ".rels")):
@@ -115,50 +120,17 @@ def _as_presentation(path: Path) -> io.BytesIO:
     return result
 
 
-class _TooLargeError(Exception):
-    """A template that would fill the memory."""
-
-
-def house_style(deck: Any, study: Study) -> None:
-    """16:9, titles at the left in the accent color, charts and tables in the house colors."""
-    from pptx.enum.text import MSO_ANCHOR
+def _recolor(deck: Any, study: Study) -> None:
+    """The house template in the study's colors."""
     from pptx.opc.constants import RELATIONSHIP_TYPE as RT
-    from pptx.oxml.ns import qn
-    from pptx.util import Inches
 
-    wide = Inches(13.333) / deck.slide_width
-    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
-    master = deck.slide_masters[0]
-    for shape in (s for holder in (master, *deck.slide_layouts) for s in holder.placeholders):
-        if shape._element.xpath("p:spPr/a:xfrm"):
-            shape.left, shape.width = int(shape.left * wide), int(shape.width * wide)
-    title, body = placeholder(master, TITLES), placeholder(master, ("BODY", "OBJECT"))
-    title.left, title.top, title.width, title.height = map(Inches, (0.6, 0.35, 12.1, 1.05))
-    body.left, body.top, body.width, body.height = map(Inches, (0.6, 1.5, 12.1, 5.3))
-    title.text_frame.vertical_anchor = MSO_ANCHOR.TOP
-    cover = deck.slide_layouts[0]
-    for kind, place in ((TITLES, (0.9, 2.2, 11.5, 1.5)), (("SUBTITLE",), (0.9, 4.1, 11.5, 1.8))):
-        shape = placeholder(cover, kind)
-        shape.left, shape.top, shape.width, shape.height = map(Inches, place)
-        shape.text_frame.vertical_anchor = MSO_ANCHOR.BOTTOM if kind is TITLES else MSO_ANCHOR.TOP
-        for level in shape._element.iter(qn("a:lvl1pPr")):
-            level.set("algn", "l")
-    style = master._element.find(f"{qn('p:txStyles')}/{qn('p:titleStyle')}/{qn('a:lvl1pPr')}")
-    style.set("algn", "l")
-    letters = style.find(qn("a:defRPr"))
-    letters.set("sz", "2800")
-    letters.set("b", "1")
-    letters.find(f".//{qn('a:schemeClr')}").set("val", "accent1")
     first = accent(study)
-    given = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#A68B1B", "#8A8A8A"]
-    colors = dict(zip(("dk1", *(f"accent{k}" for k in range(1, 7))), (INK, first, *given)))  # noqa: B905
-    theme = master.part.part_related_by(RT.THEME)
+    others = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#A68B1B", "#8A8A8A"]
+    theme = deck.slide_masters[0].part.part_related_by(RT.THEME)
     text = theme.blob.decode("utf-8")
-    for key, color in colors.items():
+    for k, color in enumerate([first, *others[:5]], start=1):
         value = f'<a:srgbClr val="{color[1:].upper()}"/>'
-        text = re.sub(rf"(<a:{key}>).*?(</a:{key}>)", rf"\g<1>{value}\g<2>", text, flags=re.S)
-    for script, font in (("latin", "Arial"), ("ea", "Microsoft YaHei")):
-        text = re.sub(rf'(<a:{script} typeface=")[^"]*', rf"\g<1>{font}", text)
+        text = re.sub(rf"(<a:accent{k}>).*?(?=</a:accent{k}>)", rf"\g<1>{value}", text, flags=re.S)
     theme._blob = text.encode("utf-8")
 
 

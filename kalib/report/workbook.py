@@ -6,25 +6,24 @@ Amounts are written in full, so that they can be added up; the documents count t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.utility import xl_col_to_name
 
 from kalib.analysis import Analysis
 from kalib.plots.theme import letters_of
 from kalib.report import tables
 from kalib.report.story import Story, given
-from kalib.report.tables import Table
+from kalib.report.tables import TABLES, Table
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
-
-if TYPE_CHECKING:
-    import xlsxwriter
 
 MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"
 # How a table's cells are written -> number format.
@@ -45,48 +44,33 @@ LARGE = 20_000  # accounts from which on rows go to the file as they come
 # A sentence of the summary runs over these columns, which hold so many letters a line.
 SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 110
 MOST_REPS = 60  # reps with a sheet of their own
-# Column of the accounts sheet: key of its name -> (column of the plan, "" where it is typed or
-# computed; number format).
-COLUMNS = {
-    "account": ("", ""), "name": ("name", ""), "region": ("region", ""),
-    "segment": ("segment", ""), "sales": ("sales", MONEY),
-    "estimated_potential": ("estimate", MONEY), "low": ("potential_low", MONEY),
-    "high": ("potential_high", MONEY), "source_2": ("estimate_source", ""),
-    "override_potential": ("", MONEY), "override_by": ("override_by", ""),
-    "override_reason": ("override_reason", ""), "potential": ("", MONEY), "sow_2": ("", CHANCE),
-    "zone": ("", ""), "gap": ("", MONEY), "zone_probability": ("zone_probability", CHANCE),
-    "change": ("change", ""), "team": ("team", ""), "rep": ("rep", ""),
-    "attack_rank": ("attack_rank", MONEY), "expected_gain": ("expected_gain", MONEY),
-    "target_sales": ("target_sales", MONEY), "target_growth": ("target_growth", MONEY),
-    "flags": ("flags", ""),
-}  # fmt: skip
+COLUMNS: dict[str, str] = TABLES["accounts_sheet"]["columns"]
+LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each in the sheet
 TYPED = {"override_potential": MONEY, "override_by": "@", "override_reason": "@"}
-SAID = {"source_2": "source_", "change": "", "team": ""}  # columns whose words are ours: prefix
 WIDTHS = {"account": 12, "name": 26, "override_by": 16, "override_reason": 30, "rep": 18,
           "flags": 26}  # fmt: skip
-PLACE = {name: j for j, name in enumerate(COLUMNS)}
-LIST = {
-    "account": "text", "name": "text", "region": "text", "segment": "text", "zone": "word",
-    "change": "word", "team": "word", "rep": "text", "potential": "amount", "range": "range",
-    "sales": "amount", "sow": "percent", "gap": "amount", "zone_probability": "percent",
-    "attack_rank": "whole", "expected_gain": "amount", "target_sales": "amount",
-    "target_growth": "amount", "growth_part": "signed",
-}  # fmt: skip
+# Formulas that hold until an expert types a potential, which is taken as certain; # is the row,
+# "found" the zone that the run found.
+LIVE = {
+    "potential": '=IF({override_potential}#<>"",{override_potential}#,'
+    'IF({estimated_potential}#<>"",{estimated_potential}#,""))',
+    "sow_2": '=IF({potential}#="","",{sales}#/{potential}#)',
+    "zone": '=IF({override_potential}#="","found",IF({potential}#>=potential_cut,'
+    'IF({sow_2}#>=sow_cut,"defense","attack"),IF({sow_2}#>=sow_cut,"maintenance","watch")))',
+    "gap": '=IF({potential}#="","",MAX(0,{potential}#*market_share-{sales}#))',
+}
+LIVE_FORMATS = {"potential": MONEY, "sow_2": CHANCE, "zone": "", "gap": MONEY}
 
 
 def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
     words = replace(story.words, scale=1.0)
-    accounts = analysis.plan.accounts
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True,
-               "constant_memory": len(accounts) > LARGE}  # fmt: skip
-    with _workbook(path, options) as book:
-        report = analysis.study.report
-        book.set_properties({"title": analysis.study.title, "author": given(report.author)})
+    accounts, study = analysis.plan.accounts, analysis.study
+    with _workbook(path, constant_memory=len(accounts) > LARGE) as book:
+        book.set_properties({"title": study.title, "author": given(study.report.author)})
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
         _write_accounts(sheets, analysis)
-        gap = accounts["sales_lost"].fillna(0.0)
         for name, title, chosen, order in (
             ("attack_2", "zone_attack", accounts["zone"] == "attack", "attack_rank"),
             ("defense_2", "zone_defense", accounts["zone"] == "defense", "potential"),
@@ -94,8 +78,7 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
              "potential"),
             ("visit_list", "below_title", accounts["below_market"], "sales_lost"),
         ):  # fmt: skip
-            sheets.list(analysis, words.say(name), words.say(title),
-                        accounts.assign(sales_lost=gap)[chosen], order)  # fmt: skip
+            sheets.list(analysis, words.say(name), words.say(title), accounts[chosen], order)
         for name, table in (
             ("next_survey", tables.next_survey(analysis, words, len(accounts))),
             ("hand_over", tables.handover(analysis, words, len(accounts))),
@@ -111,17 +94,15 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         if analysis.codebook:
             sheets.markdown(words.say("codebook_2"), analysis.codebook)
         for rep in analysis.plan.reps["rep"].head(MOST_REPS):
-            own = accounts[accounts["rep"] == rep]
-            sheets.list(analysis, str(rep), str(rep), own[own["key_account"]], "expected_gain")
+            own = accounts[(accounts["rep"] == rep) & accounts["key_account"]]
+            sheets.list(analysis, str(rep), str(rep), own, "expected_gain")
 
 
 @contextmanager
-def _workbook(path: Path, options: dict[str, Any]) -> Iterator[xlsxwriter.Workbook]:
+def _workbook(path: Path, **options: Any) -> Iterator[xlsxwriter.Workbook]:
     """A workbook that is written when the block ends. What the system refuses is raised as the
     OSError that it is: the library wraps it, and the user would read a name of the library's."""
-    import xlsxwriter
-    from xlsxwriter.exceptions import FileCreateError
-
+    options |= {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
     try:
         with xlsxwriter.Workbook(str(path), options) as book:
             yield book
@@ -133,26 +114,28 @@ class _Sheets:
     """A workbook being written: its formats, and tables as sheets."""
 
     def __init__(self, book: Any, words: Words, draft: str) -> None:
-        def style(**how: Any) -> Any:
-            return book.add_format(how)
-
         self.book, self.words, self.draft = book, words, draft
-        self.head = style(bold=True, bg_color="#E6EDF3", bottom=1, text_wrap=True, valign="top")
-        self.title = style(bold=True, font_size=14)
-        self.bold = style(bold=True)
-        self.wrap = style(text_wrap=True, valign="top")
-        self.right = style(align="right")
-        self.alarm = style(bg_color="#F8C9C9")
+        self.head = self.style(
+            bold=True, bg_color="#E6EDF3", bottom=1, text_wrap=True, valign="top"
+        )
+        self.title = self.style(bold=True, font_size=14)
+        self.bold = self.style(bold=True)
+        self.wrap = self.style(text_wrap=True, valign="top")
+        self.alarm = self.style(bg_color="#F8C9C9")
+        self.zones = {zone: self.style(bg_color=color) for zone, color in ZONE_FILLS.items()}
         typed = {"bg_color": "#FFF8DC", "border": 1, "border_color": "#E2D9B0"}
-        self.typed = {code: style(num_format=code, **typed) for code in (MONEY, "@")}
-        self.zones = {zone: style(bg_color=color) for zone, color in ZONE_FILLS.items()}
-        self._numbers: dict[str, Any] = {}
+        self.typed = {name: self.style(num_format=code, **typed) for name, code in TYPED.items()}
+        self._numbers: dict[str, Any] = {"": None}
         self._names: set[str] = set()
 
+    def style(self, **how: Any) -> Any:
+        """A new format."""
+        return self.book.add_format(how)
+
     def number(self, code: str) -> Any:
-        """The format of numbers of a code."""
+        """The format of numbers of a code; None for text."""
         if code not in self._numbers:
-            self._numbers[code] = self.book.add_format({"num_format": code})
+            self._numbers[code] = self.style(num_format=code)
         return self._numbers[code]
 
     def add(self, name: str) -> Any:
@@ -163,7 +146,9 @@ class _Sheets:
         while shown.lower() in self._names:
             shown, n = f"{plain[:25]} {n}", n + 1
         self._names.add(shown.lower())
-        sheet = self.book.add_worksheet(shown, worksheet_class=_plain_sheet())
+        sheet = self.book.add_worksheet(shown)
+        # Looking each formula over for functions of newer programs takes a third of the time.
+        sheet._prepare_formula = lambda formula, _=False: formula.removeprefix("=")
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
         sheet.fit_to_pages(1, 0)
@@ -178,40 +163,54 @@ class _Sheets:
         """A list of accounts, best first, as the run found them."""
         ranked = chosen.sort_values(order, ascending=order == "attack_rank", kind="stable")
         frame = tables.listed(analysis, ranked)
+        table = tables.table(self.words, "work_list", frame, title=title)
         text = ("segment", "change", "team", "rep")
-        kinds = {
-            k: v for k, v in LIST.items() if k not in text or (frame[k].astype(str) != "").any()
-        }
-        unit = f"{title} ({self.words.yearly()})"
-        self.table(name, tables.table(self.words, unit, kinds, frame))
+        shown = [k for k in table.kinds if k not in text or (frame[k].astype(str) != "").any()]
+        self.table(name, table.part(len(frame), *shown))
 
     def table(self, name: str, table: Table) -> None:
         """A sheet of one table below its title, numbers as numbers; amounts are summed over what
         a filter leaves."""
-        table = _ends_apart(table)
-        sheet = self.add(name)
+        table, sheet = _ends_apart(table), self.add(name)
         title = f"{table.title} · {self.draft}" if self.draft else table.title
         sheet.write_string(0, 0, title, self.title)
         rows = len(table.frame)
         for j, (head, (column, kind)) in enumerate(
             zip(table.heads, table.kinds.items(), strict=True)
         ):
-            cells = table.frame[column].tolist()
-            texts = [table.written(cell, kind) for cell in cells] if kind in tables.TEXT else []
-            width = max(
-                [letters_of(word) for word in head.split()] + [letters_of(t) for t in texts] + [8]
-            )
-            sheet.set_column(j, j, min(width + 2, WIDEST), self.wrap if texts else None)
+            text = kind in tables.TEXT
+            cells = [table.written(c, kind) for c in table.frame[column]] if text else []
+            width = max(8, *map(letters_of, [*head.split(), *cells])) + 2
+            sheet.set_column(j, j, min(width, WIDEST), self.wrap if cells else None)
             sheet.write_string(2, j, head, self.head)
             if kind in ("amount", "money") and rows:
-                cell = f"{_column(j)}4:{_column(j)}{rows + 3}"
-                total = float(pd.Series(cells, dtype=float).sum())
-                sheet.write_formula(1, j, f"=SUBTOTAL(109,{cell})", self.number(MONEY), total)
-            for i, cell in enumerate(cells, start=3):
-                self._write(sheet, i, j, cell, kind, table)
+                summed = f"=SUBTOTAL(109,{xl_col_to_name(j)}4:{xl_col_to_name(j)}{rows + 3})"
+                total = float(table.frame[column].astype(float).sum())
+                sheet.write_formula(1, j, summed, self.number(MONEY), total)
+        self.fill(sheet, 3, table)
         if rows:
             sheet.autofilter(2, 0, 2 + rows, len(table.kinds) - 1)
         sheet.freeze_panes(3, 1)
+
+    def fill(self, sheet: Any, top: int, table: Table) -> None:
+        """The rows of a table from row top on, one at a time: what the file takes without holding
+        the sheet in memory. "live" cells are pairs of formula and result."""
+        kinds = list(table.kinds.items())
+        styles = [self.typed.get(name) or self.number(LIVE_FORMATS.get(name, ""))
+                  for name, _ in kinds]  # fmt: skip
+        columns = [table.frame[name] for name, _ in kinds]
+        for i, row in enumerate(zip(*columns, strict=True), start=top):
+            for j, (cell, (_, kind)) in enumerate(zip(row, kinds, strict=True)):
+                if kind == "mixed":
+                    kind, cell = cell
+                if kind == "live":
+                    sheet.write_formula(i, j, cell[0], styles[j], cell[1])
+                elif kind in tables.TEXT:
+                    if text := table.written(cell, kind):
+                        sheet.write_string(i, j, text, styles[j])
+                elif cell is not None and not pd.isna(cell):
+                    code = FORMATS.get(kind, "0.000" if abs(float(cell)) < 100 else MONEY)
+                    sheet.write_number(i, j, float(cell), styles[j] or self.number(code))
 
     def markdown(self, name: str, text: str) -> None:
         """A sheet of a Markdown text: headings bold, tables as cells."""
@@ -219,42 +218,29 @@ class _Sheets:
         sheet.set_column(0, 0, 34, self.wrap)
         sheet.set_column(1, 6, 40, self.wrap)
         lines = [line.strip() for line in text.splitlines()]
+        rules = {i for i, line in enumerate(lines) if line and set(line) <= set("|-: ")}
         for i, line in enumerate(lines):
-            cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-            if line.startswith("|") and not set(line) <= set("|-: "):
-                head = (
-                    i + 1 < len(lines) and set(lines[i + 1]) <= set("|-: ") and bool(lines[i + 1])
-                )
-                for j, cell in enumerate(cells):
-                    sheet.write_string(i, j, cell, self.head if head else self.wrap)
+            if line.startswith("|") and i not in rules:
+                for j, cell in enumerate(line.strip("|").split("|")):
+                    style = self.head if i + 1 in rules else self.wrap
+                    sheet.write_string(i, j, cell.strip().strip("`"), style)
             elif line.startswith("#"):
                 sheet.write_string(i, 0, line.lstrip("# "), self.bold)
-            elif line and not line.startswith("|"):
+            elif line and i not in rules:
                 sheet.merge_range(i, 0, i, 3, line, self.wrap)
                 sheet.set_row(i, 15 * (1 + letters_of(line) // 140))
-
-    def _write(self, sheet: Any, i: int, j: int, cell: Any, kind: str, table: Table) -> None:
-        if kind == "mixed":
-            kind, cell = cell
-        if kind in tables.TEXT:
-            text = table.written(cell, kind)
-            if text:
-                sheet.write_string(i, j, text)
-        elif cell is not None and not pd.isna(cell):
-            code = FORMATS.get(kind, "0.000" if abs(float(cell)) < 100 else MONEY)
-            sheet.write_number(i, j, float(cell), self.number(code))
 
 
 def _ends_apart(table: Table) -> Table:
     """A table with the ends of an interval in two columns, as numbers."""
     if "range" not in table.kinds:
         return table
-    kinds: dict[str, str] = {}
-    for column, kind in table.kinds.items():
-        kinds |= {"low": "amount", "high": "amount"} if kind == "range" else {column: kind}
-    ends = table.frame["range"]
+    place, ends = list(table.kinds).index("range"), table.frame["range"]
+    kinds, heads = list(table.kinds.items()), list(table.heads)
+    kinds[place : place + 1] = [("low", "amount"), ("high", "amount")]
+    heads[place : place + 1] = [table.words.say("low"), table.words.say("high")]
     frame = table.frame.assign(low=[end[0] for end in ends], high=[end[1] for end in ends])
-    return replace(table, kinds=kinds, frame=frame)
+    return replace(table, kinds=dict(kinds), heads=heads, frame=frame)
 
 
 def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
@@ -277,7 +263,7 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
             sheet.write_number(row, 1, value, sheets.number(code))
         sheets.book.define_name(term, f"='{name}'!$B${row + 1}")
     sheet.write_string(7, 0, words.say("amounts_in", unit=words.yearly()))
-    _write_zones(sheets, sheet, 8, analysis, accounts)
+    _write_zones(sheets, sheet, 8, analysis.plan.accounts, accounts)
     row = 15
     for key, lines in (
         ("found", story.said(story.findings + story.more)), ("do", story.said(story.actions)),
@@ -292,154 +278,91 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
         row += 2
 
 
-def _write_zones(sheets: _Sheets, sheet: Any, top: int, analysis: Analysis, name: str) -> None:
+def _write_zones(sheets: _Sheets, sheet: Any, top: int, accounts: pd.DataFrame, name: str) -> None:
     """The four zones and their total, counted and summed by formulas, from row top on."""
-    words, plan = sheets.words, analysis.plan
-    last = len(plan.accounts) + 1
-    columns = ("potential", "sales", "target_growth")
+    words, last = sheets.words, len(accounts) + 1
+    columns = ["potential", "sales", "target_growth"]
+    placed = accounts[accounts["zone"] != ""].assign(accounts=1)
+    sums = placed.groupby("zone")[["accounts", *columns]].sum().reindex(ZONES).fillna(0.0)
+    sums.loc["total"] = sums.sum()
     for j, head in enumerate(("zone", "accounts", *columns, "sow_2")):
         sheet.write_string(top, j, words.say(head), sheets.head)
-    sums = plan.accounts.groupby("zone")[list(columns)].sum().reindex(ZONES).fillna(0.0)
-    zones = _cells(name, "zone", last)
-    for i, zone in enumerate((*ZONES, "total"), start=top + 1):
-        total = zone == "total"
-        sheet.write_string(i, 0, words.say(zone), None if total else sheets.zones[zone])
-        count = sum(analysis.matrix.counts.values()) if total else analysis.matrix.counts[zone]
-        counted = f"SUM(B{top + 2}:B{i})" if total else f"COUNTIF({zones},A{i + 1})"
-        sheet.write_formula(i, 1, f"={counted}", sheets.number(MONEY), count)
-        held = sums.sum() if total else sums.loc[zone]
-        for j, column in enumerate(columns, 2):
-            letter = _column(j)
-            summed = f"SUMIF({zones},A{i + 1},{_cells(name, column, last)})"
-            formula = f"SUM({letter}{top + 2}:{letter}{i})" if total else summed
-            sheet.write_formula(i, j, f"={formula}", sheets.number(MONEY), float(held[column]))
+
+    def cells(column: str) -> str:
+        return f"'{name}'!${LETTER[column]}$2:${LETTER[column]}${last}"
+
+    for i, (zone, held) in enumerate(sums.iterrows(), start=top + 1):
+        sheet.write_string(i, 0, words.say(str(zone)), sheets.zones.get(zone))
+        for j, (column, value) in enumerate(held.items(), start=1):
+            letter, given = xl_col_to_name(j), f"{cells('zone')},A{i + 1}"
+            formula = f"SUMIF({given},{cells(column)})" if j > 1 else f"COUNTIF({given})"
+            if zone == "total":
+                formula = f"SUM({letter}{top + 2}:{letter}{i})"
+            sheet.write_formula(i, j, f"={formula}", sheets.number(MONEY), value)
         share = held["sales"] / held["potential"] if held["potential"] else ""
-        sheet.write_formula(
-            i, 5, f'=IF(C{i + 1}>0,D{i + 1}/C{i + 1},"")', sheets.number(CHANCE), share
-        )
+        formula = f'=IF(C{i + 1}>0,D{i + 1}/C{i + 1},"")'
+        sheet.write_formula(i, 5, formula, sheets.number(CHANCE), share)
 
 
 def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
-    """One row an account, in the order of the client's table; a row at a time: what the file takes
-    without holding the sheet in memory."""
+    """One row an account, in the order of the client's table."""
     words, accounts = sheets.words, analysis.plan.accounts
     sheet, last = sheets.add(words.say("accounts_2")), max(len(accounts), 1)
-    for column, j in PLACE.items():
-        style = sheets.typed[TYPED[column]] if column in TYPED else None
-        sheet.set_column(j, j, WIDTHS.get(column, 13), style)
+    for j, column in enumerate(COLUMNS):
+        sheet.set_column(j, j, WIDTHS.get(column, 13), sheets.typed.get(column))
         sheet.write_string(0, j, words.say(column), sheets.head)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
-    columns: list[tuple[int, Callable[..., int], list[Any], Any]] = []
-    for name, (source, code) in COLUMNS.items():
-        if not source:
-            continue
-        values = accounts[source]
-        if name in SAID:
-            values = values.map(
-                {v: words.word(SAID[name] + v if v else "") for v in values.unique()}
-            )
-        if code:
-            filled = values.astype(object).where(values.notna(), None).tolist()
-            columns.append((PLACE[name], sheet.write_number, filled, sheets.number(code)))
-        else:
-            style = sheets.typed[TYPED[name]] if name in TYPED else None
-            texts = [str(value) if value else None for value in values]
-            columns.append((PLACE[name], sheet.write_string, texts, style))
-    overridden = accounts["override_reason"] != ""
-    given = accounts["potential"].where(overridden).astype(object).where(overridden, None)
-    columns.append((PLACE["override_potential"], sheet.write_number, given.tolist(),
-                    sheets.typed[MONEY]))  # fmt: skip
-    zone = accounts["zone"].map({zone: words.say(zone) for zone in ZONES}).fillna("")
-    gap = (accounts["potential"] * analysis.matrix.market_share - accounts["sales"]).clip(lower=0)
-    shown = (accounts["potential"], accounts["sow"], zone, gap)
-    results = [values.astype(object).where(values.notna(), "").tolist() for values in shown]
-    live, styles = (
-        _live(words),
-        [sheets.number(c) if c else None for c in (MONEY, CHANCE, "", MONEY)],
-    )
-    for i, account in enumerate(accounts.index):
-        row = i + 1
-        sheet.write_string(row, 0, str(account))
-        for j, write, cells, style in columns:
-            if cells[i] is not None:
-                write(row, j, cells[i], style)
-        for (j, formula), result, style in zip(live, results, styles, strict=True):
-            text = formula.replace("#", str(row + 1)).replace("{zone}", results[2][i])
-            sheet.write_formula(row, j, text, style, result[i])
+    source, overridden = accounts["estimate_source"], accounts["override_reason"] != ""
+    gap = accounts["potential"] * analysis.matrix.market_share - accounts["sales"]
+    results = {"potential": accounts["potential"], "sow_2": accounts["sow"],
+               "zone": accounts["zone"].map(words.word), "gap": gap.clip(lower=0)}  # fmt: skip
+    frame = accounts.rename(columns={
+        "estimate": "estimated_potential", "potential_low": "low", "potential_high": "high"
+    }).assign(
+        account=accounts.index,
+        source_2=("source_" + source).where(source != "", ""),
+        override_potential=accounts["potential"].where(overridden),
+        **{name: _live(name, values, words) for name, values in results.items()},
+    )  # fmt: skip
+    heads = list(map(words.say, COLUMNS))
+    sheets.fill(sheet, 1, Table("", COLUMNS, frame, words, heads))
     _guide(sheets, sheet, last)
 
 
-def _live(words: Words) -> list[tuple[int, str]]:
-    """Column and formula of potential, SOW, zone and gap; # stands for the row, {zone} for what
-    the run found, which holds until an expert types a potential: that is taken as certain."""
-    estimate, override = _letter("estimated_potential"), _letter("override_potential")
-    used, share, sales = _letter("potential"), _letter("sow_2"), _letter("sales")
-    attack, defense, maintenance, watch = (words.say(zone) for zone in ZONES)
+def _live(name: str, results: pd.Series, words: Words) -> list[tuple[str, Any]]:
+    """Each row's formula of a live column, and what the run found."""
+    formula = LIVE[name].format(**LETTER)
+    for zone in ZONES:
+        formula = formula.replace(f'"{zone}"', f'"{words.say(zone)}"')
+    found = results.astype(object).where(results.notna(), "")
     return [
-        (PLACE["potential"],
-         f'=IF({override}#<>"",{override}#,IF({estimate}#<>"",{estimate}#,""))'),
-        (PLACE["sow_2"], f'=IF({used}#="","",{sales}#/{used}#)'),
-        (PLACE["zone"],
-         f'=IF({override}#="","{{zone}}",IF({used}#>=potential_cut,'
-         f'IF({share}#>=sow_cut,"{defense}","{attack}"),'
-         f'IF({share}#>=sow_cut,"{maintenance}","{watch}")))'),
-        (PLACE["gap"], f'=IF({used}#="","",MAX(0,{used}#*market_share-{sales}#))'),
-    ]  # fmt: skip
+        (formula.replace("#", str(row)).replace('"found"', f'"{result}"'), result)
+        for row, result in enumerate(found, start=2)
+    ]
 
 
 def _guide(sheets: _Sheets, sheet: Any, last: int) -> None:
     """What may be typed, and colors that follow the values."""
     words = sheets.words
-    override, reason = PLACE["override_potential"], PLACE["override_reason"]
-    sheet.data_validation(1, override, last, override, {
+
+    def rows(column: str) -> str:
+        return f"{LETTER[column]}2:{LETTER[column]}{last + 1}"
+
+    sheet.data_validation(rows("override_potential"), {
         "validate": "decimal", "criteria": ">", "value": 0, "ignore_blank": True,
         "input_title": words.say("override_potential"),
         "input_message": words.say("what_the_account_can_buy_a"),
         "error_title": words.say("potential"),
         "error_message": words.say("potential_is_above_zero"),
     })  # fmt: skip
-    missing = f'=AND(${_letter("override_potential")}2<>"",${_letter("override_reason")}2="")'
-    sheet.conditional_format(1, reason, last, reason, {
-        "type": "formula", "format": sheets.alarm, "criteria": missing,
-    })  # fmt: skip
-    share = _letter("sow_2")
-    sheet.conditional_format(1, PLACE["sow_2"], last, PLACE["sow_2"], {
-        "type": "formula", "format": sheets.alarm,
-        "criteria": f"=AND(ISNUMBER(${share}2),${share}2>1)",
-    })  # fmt: skip
-    for zone in ZONES:
-        sheet.conditional_format(1, PLACE["zone"], last, PLACE["zone"], {
-            "type": "cell", "criteria": "==", "value": f'"{words.say(zone)}"',
-            "format": sheets.zones[zone],
-        })  # fmt: skip
-
-
-def _cells(sheet: str, column: str, last: int) -> str:
-    """The reference of an accounts column, its rows 2 to last."""
-    letter = _letter(column)
-    return f"'{sheet}'!${letter}$2:${letter}${last}"
-
-
-def _letter(column: str) -> str:
-    """The sheet's letter of an accounts column."""
-    return _column(PLACE[column])
-
-
-def _column(place: int) -> str:
-    from xlsxwriter.utility import xl_col_to_name
-
-    return str(xl_col_to_name(place))
-
-
-@cache
-def _plain_sheet() -> type:
-    """Worksheets whose formulas go to the file as they are: looking each one over for functions
-    of newer programs, none of which we use, takes a third of the time."""
-    from xlsxwriter.worksheet import Worksheet
-
-    class PlainSheet(Worksheet):  # type: ignore[misc]
-        def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
-            return formula.removeprefix("=")
-
-    return PlainSheet
+    alarms = {
+        "override_reason": '=AND(${override_potential}2<>"",${override_reason}2="")',
+        "sow_2": "=AND(ISNUMBER(${sow_2}2),${sow_2}2>1)",
+    }
+    for column, formula in alarms.items():
+        alarm = {"type": "formula", "format": sheets.alarm, "criteria": formula.format(**LETTER)}
+        sheet.conditional_format(rows(column), alarm)
+    for zone, style in sheets.zones.items():
+        said = {"type": "cell", "criteria": "==", "value": f'"{words.say(zone)}"', "format": style}
+        sheet.conditional_format(rows("zone"), said)
