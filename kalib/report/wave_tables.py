@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kalib.report.tables import Table, table
@@ -82,7 +84,7 @@ def key_accounts(waves: Waves, words: Words) -> Table:
 def formula_drift(waves: Waves, words: Words) -> Table:
     """The terms fitted to each wave's survey, and whether they differ by more than their errors."""
     names = {"before": "coefficient_before", "after": "coefficient_after"}
-    periods = dict(zip(("before", "after"), waves.periods, strict=True))
+    periods: dict[str, Any] = dict(zip(("before", "after"), waves.periods, strict=True))
     return table(words, "formula_drift", waves.drift.terms.rename(columns=names), **periods)
 
 
