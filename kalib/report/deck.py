@@ -32,14 +32,13 @@ MARKERS = {"attack": "TRIANGLE", "defense": "SQUARE", "maintenance": "CIRCLE", "
 
 def write_deck(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the slides: each is headed by a claim of the story; notes tell the method."""
-    deck, words, f = Slides(story), story.words, story.figures
+    deck, words = Slides(story), story.words
     verdict = f"{words.say('verdict')}: {words.say(analysis.verdict.verdict)}"
     lines = [story.say(story.headline), story.byline, story.period, verdict]
     deck.cover([line for line in lines if line], "n_method")
     deck.bullets(story.headline, story.findings + story.more, "n_method")
     (_plan_slides if story.placed else _doubt_slides)(deck, analysis)
-    sure = Claim("t_sure", {"verdict": f["verdict"], "error": f["error_median"]})
-    deck.bullets(sure, story.risks, "n_accuracy")
+    deck.bullets(Claim("t_sure"), story.risks, "n_accuracy")
     deck.bullets(story.steps_claim, story.steps, "n_plan")
     _appendix(deck, analysis)
     deck.save(path)
@@ -56,14 +55,11 @@ def _plan_slides(deck: Slides, analysis: Analysis) -> None:
             Claim("t_top", figures), tables.top_attack(analysis, words, ROWS), "n_plan"
         )
     if f["missed_by_sales"] and f["accounts_placed"] == f["accounts"]:
-        figures = {"missed": f["missed_by_sales"], "potential": f["missed_by_sales_potential"]}
-        shown = tables.missed(analysis, words, ROWS)
-        deck.table_slide(Claim("t_missing", figures), shown, "n_change")
+        deck.table_slide(Claim("t_missing"), tables.missed(analysis, words, ROWS), "n_change")
     if story.bridge:
         _bridge(deck, story.bridge)
         deck.table_slide(story.charts["targets"], tables.reps(analysis, words, 12), "n_plan")
-    people = {"hunters": f["hunters"], "farmers": f["farmers"], "ka": f["ka_new"]}
-    slide = deck.bullets(Claim("t_do", people), story.actions, "n_plan", 0.6)
+    slide = deck.bullets(Claim("t_do"), story.actions, "n_plan", 0.6)
     deck.table(slide, tables.teams(analysis, words), 0.66)
 
 
@@ -86,17 +82,13 @@ def _appendix(deck: Slides, analysis: Analysis) -> None:
     if analysis.matrix.counts["attack"]:
         _zones(deck, analysis, story.charts["zones"])
     if f["below_market"]:
-        lost = float(analysis.plan.accounts["sales_lost"].sum())
-        figures = {"share": f["market_share"], "below": f["below_market"], "lost": lost}
-        shown = tables.below_market(analysis, words, ROWS)
-        deck.table_slide(Claim("t_below", figures), shown, "n_share")
+        deck.table_slide(Claim("t_below"), tables.below_market(analysis, words, ROWS), "n_share")
     _accuracy(deck, analysis, story.charts["observed-predicted"])
     if story.unknown:
         deck.bullets(story.unknown_claim, story.unknown, "n_accuracy")
-    formula = analysis.fit.formula
-    if formula.terms:
+    if analysis.fit.formula.terms:
         usable = analysis.verdict.verdict != "unusable"
-        claim = Claim("t_formula" if usable else "p_formula", {"indicators": formula.indicators})
+        claim = Claim("t_formula" if usable else "p_formula")
         columns = ("term", "in_words", "chosen_in_half_samples")
         deck.table_slide(claim, tables.terms(analysis, words).part(ROWS, *columns), "n_method")
 

@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from kalib.report.story import Story, given
 from kalib.report.tables import Table
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-8"))["chapters"]
 LONG_CELL = 20  # letters from which on a column is wrapped rather than as wide as its longest cell
 HEAD_LETTERS = 80  # of the title at the head of each page
 LONG_WORD = 24  # letters of a word that may be broken: an address or an id fills no column
-LINE_LETTERS = 90  # of a table's line
+MANY_COLUMNS = 9  # of a table whose heads take three lines rather than two
 WHOLE_ROWS = 24  # a table of at most so many rows stays on one page
 Item = dict[str, Any]
 
@@ -47,10 +49,7 @@ def write_document(
         "verdict": f"{words.say('verdict')}: {words.say(analysis.verdict.verdict)}",
         "colophon": f"kalib {version} · {study.name} · {study.period}",
         "logo": None,
-        "parts": [
-            {"title": title, "items": [item for item in items if item]}
-            for title, items in _parts(analysis, story)
-        ],
+        "parts": _chapters(analysis, story),
     }
     with tempfile.TemporaryDirectory() as root:
         for file in figures.glob("*.svg"):
@@ -67,141 +66,83 @@ def write_document(
     path.write_bytes(pdf)
 
 
-def _parts(analysis: Analysis, story: Story) -> list[tuple[str, list[Item]]]:
-    """The chapters: (title, items). Titles of chapters that argue are claims."""
+def _chapters(analysis: Analysis, story: Story) -> list[Item]:
+    """What document.toml lays out, as the template sets it."""
+    f, words, formula = story.figures, story.words, analysis.fit.formula
+    holds = {
+        "": True,
+        "placed": story.placed,
+        "bridge": story.bridge,
+        "waves": story.waves,
+        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
+        "compared": f["accounts_placed"] == f["accounts"],
+        "formula": formula.terms,
+    }
+    says_nothing = not formula.indicators or f["verdict"] == "unusable"
+    chapters = []
+    for chapter in LAYOUT:
+        if not holds[chapter.get("when", "")]:
+            continue
+        if "chart" in chapter:
+            title = story.say(story.charts[chapter["chart"]])
+        else:
+            key = chapter.get("otherwise", chapter["title"]) if says_nothing else chapter["title"]
+            period = story.waves.periods[0] if story.waves else ""
+            title = words.say(key, **story.facts, period=period)
+        items = [item for about in chapter["items"] if holds[about.get("when", "")]
+                 for item in _items(about, analysis, story)]  # fmt: skip
+        chapters.append({"title": title, "items": items})
+    return chapters
+
+
+def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[Item]:
+    """One entry of document.toml as the template's items."""
+    kind, what = next(iter(about.items()))
     words = story.words
-    summary: list[Item] = [{"kind": "tiles", "items": [
-        {"figure": figure, "what": what} for figure, what in story.tiles]}]  # fmt: skip
-    for key, claims in (("found", story.findings + story.more), ("do", story.actions)):
-        summary += [_heading(words.say(key)), _sentences(story.said(claims))]
-    if story.bridge:
-        summary += [_heading(words.say("bridge")), _figure("bridge", 78)]
-    parts = [(words.say("summary"), summary)]
-    if story.placed:
-        parts += _plan_parts(analysis, story)
-    if story.waves:
-        told = [_table(one) for one in wave_tables.main_tables(story.waves, words)]
-        parts.append((words.say("p_waves", period=story.waves.periods[0]), told))
-    parts.append((words.say("p_next"), [
-        _heading(words.say("steps")), _sentences(story.said(story.steps)),
-        _heading(words.say("risks")), _sentences(story.said(story.risks)),
-        _heading(words.say("unknown")), _sentences(story.said(story.unknown)),
-        _table(tables.what_decides(analysis, words, 10)),
-        _table(tables.next_survey(analysis, words, 10)),
-    ]))  # fmt: skip
-    parts.append((_formula_title(analysis, story), _formula(analysis, story)))
-    parts.append((words.say("statistics"), [
-        _table(tables.accuracy(analysis, words)), _table(tables.checks(analysis, words)),
-        _table(tables.terms(analysis, words)), _table(tables.best_of_size(analysis, words)),
-        _table(tables.forms(analysis, words)),
-    ]))  # fmt: skip
-    parts.append((words.say("p_limits"), _limits(analysis, story)))
-    return parts
-
-
-def _plan_parts(analysis: Analysis, story: Story) -> list[tuple[str, list[Item]]]:
-    """What the matrix says, and what follows from it."""
-    words, charts = story.words, {name: story.say(c) for name, c in story.charts.items()}
-    # A ranking of all accounts can't be compared with a matrix of the measured ones only.
-    whole = story.figures["accounts_placed"] == story.figures["accounts"]
-    lists = (tables.missed, tables.wrongly_key) if whole else ()
-    parts = [
-        (charts["zones"], [
-            _text(words.say("n_matrix")), _figure("matrix", 94),
-            _table(tables.zones(analysis, words)),
-        ]),
-        (words.say("p_accounts"), [
-            _table(tables.top_attack(analysis, words)), _figure("intervals", 84),
-        ]),
-        (charts["targets"], [
-            _text(words.say("n_plan")), _table(tables.teams(analysis, words)),
-            _table(tables.reps(analysis, words)),
-        ]),
-        (charts["key-accounts"], [
-            _text(words.say("n_change")), _figure("key-accounts", 72),
-            *(_table(build(analysis, words, 10)) for build in lists),
-        ]),
-        (charts["share-of-wallet"], [
-            _text(words.say("n_share")), _figure("share-of-wallet", 78),
-            _table(tables.market(analysis, words)),
-            _table(tables.below_market(analysis, words, 12)),
-        ]),
-    ]  # fmt: skip
-    if len(analysis.overrides.entries):
-        parts[-1][1].append(_table(tables.overrides(analysis, words)))
-    return parts
-
-
-def _formula_title(analysis: Analysis, story: Story) -> str:
-    formula, words = analysis.fit.formula, story.words
-    if not formula.indicators or analysis.verdict.verdict == "unusable":
-        return words.say("p_formula")
-    return words.say("t_formula", indicators=formula.indicators)
-
-
-def _formula(analysis: Analysis, story: Story) -> list[Item]:
-    """What the formula says, in words and charts, and how sure its indicators are."""
-    words, formula = story.words, analysis.fit.formula
-    said = [tables.in_words(term, formula, words) for term in formula.terms]
-    shown = [_text(words.say("n_method")), _sentences(said)]
-    if formula.terms:
-        shown += [_text(words.say("n_terms")), _figure("partial-effects", 74)]
-    shown += [_figure("stability", 74), _text(words.say("n_accuracy"))]
-    return [*shown, _figure("observed-predicted", 74), _table(tables.suspects(analysis, words))]
-
-
-def _limits(analysis: Analysis, story: Story) -> list[Item]:
-    """What was read, what was tolerated in it, and how what was measured looks."""
-    words = story.words
-    read = tables.data_report(analysis.study, analysis.tables, words)
-    said = [words.say("l_survey"), words.say("l_selection")]
-    shown = (*read, tables.candidates(analysis, words), tables.visitors(analysis, words))
-    return [_sentences(said), *(_table(one) for one in shown)]
-
-
-def _heading(text: str) -> Item:
-    return {"kind": "heading", "text": text}
-
-
-def _text(text: str) -> Item:
-    return {"kind": "text", "text": text}
-
-
-def _sentences(texts: Iterable[str]) -> Item:
-    return {"kind": "sentences", "texts": list(texts)}
-
-
-def _figure(name: str, width: int = 100) -> Item:
-    return {"kind": "figure", "path": f"/{name}.svg", "alt": name, "width": width}
+    if kind in ("heading", "text"):
+        return [{"kind": kind, "text": words.say(what)}]
+    if kind == "tiles":
+        tiles = [{"figure": figure, "what": told} for figure, told in story.tiles]
+        return [{"kind": kind, "items": tiles}]
+    if kind == "figure":
+        alt = story.say(story.charts[what])
+        return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"]}]
+    if kind in ("claims", "sentences", "terms"):
+        formula = analysis.fit.formula
+        said = {
+            "claims": lambda: [line for part in what for line in story.said(getattr(story, part))],
+            "sentences": lambda: [words.say(key) for key in what],
+            "terms": lambda: [tables.in_words(term, formula, words) for term in formula.terms],
+        }
+        return [{"kind": "sentences", "texts": said[kind]()}]
+    if kind == "table":
+        most = [about["rows"]] if "rows" in about else []
+        shown = [getattr(tables, what)(analysis, words, *most)]
+    elif kind == "waves":
+        shown = wave_tables.main_tables(story.waves, words) if story.waves else []
+    else:
+        shown = tables.data_report(analysis.study, analysis.tables, words)
+    return [_table(one) for one in shown if len(one.frame)]
 
 
 def _table(table: Table) -> Item:
-    """A table as the template sets it; nothing of one without rows."""
+    """A table as the template sets it."""
     rows = [[_broken(cell) for cell in row] for row in table.rows()]
-    if not rows:
-        return {}
-    longest = [max(letters_of(row[j]) for row in rows) for j in range(len(table.heads))]
-    for lines in (2, 3, 4):  # of a head, which is wrapped between words: more where room is short
-        heads = [_wrapped(name, lines) for name in table.heads]
-        letters = [max(pair) for pair in zip(longest, heads, strict=True)]
-        if sum(letters) <= LINE_LETTERS:
-            break
-    columns = []
-    for j, (name, number) in enumerate(zip(table.heads, table.numbers, strict=True)):
-        # Wrapped columns share the room by the root of their letters: long ones get more lines.
-        wide = round(longest[j] ** 0.5, 2) if longest[j] > LONG_CELL and not number else 0
-        columns.append({"name": _broken(name), "number": number, "wide": wide,
-                        "letters": letters[j]})  # fmt: skip
+    columns, lines = [], 2 if len(table.heads) < MANY_COLUMNS else 3  # of a head
+    for cells, head, number in zip(
+        zip(*rows, strict=True), table.heads, table.numbers, strict=True
+    ):
+        longest = max(map(letters_of, cells))
+        # A head is wrapped between words; wrapped columns share the room by the root of their
+        # letters: long ones get more lines.
+        letters = max(longest, -(-letters_of(head) // lines), *map(letters_of, head.split())) + 1
+        wide = round(longest**0.5, 2) if longest > LONG_CELL and not number else 0
+        columns.append({"name": _broken(head), "number": number, "wide": wide, "letters": letters})
     if not any(column["wide"] for column in columns):  # the longest text fills the line
         widest = max(columns, key=lambda column: -1 if column["number"] else column["letters"])
         widest["wide"] = 1
     return {"kind": "table", "title": table.title, "columns": columns, "rows": rows,
             "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
-
-
-def _wrapped(name: str, lines: int) -> int:
-    """Letters of the widest line of a head over so many lines."""
-    return max([*map(letters_of, name.split()), -(-letters_of(name) // lines)]) + 1
 
 
 def _broken(text: str) -> str:

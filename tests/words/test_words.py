@@ -151,7 +151,7 @@ def test_a_market_share_reads_alike_everywhere(
     share: tuple[float, float, float], said: str
 ) -> None:
     words = Words("en", "EUR")
-    text = words.say("f_share", potential=1, sales=1, share=share)
+    text = words.say("f_share", total_potential=1, sales_of_placed=1, share=share)
     assert text.endswith(f"market share of {said}.")
     assert said.startswith(words.share(share[0]))
 
