@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kalib.report import tables
 from kalib.report.slides import POINT, Slides
 from kalib.report.story import Claim, Story
 from kalib.study.settings import ZONES
+from kalib.words.catalogue import Words
 
 ROWS = 10  # rows of a table on a slide
 POINTS = 400  # points of one series in a scatter: more is slow to edit, and no clearer
@@ -124,7 +125,7 @@ def _zones(deck: Slides, analysis: Analysis, claim: Claim) -> None:
     """Potential and sales of each zone, in the zones' colors."""
     words, names = deck.words, ("potential", "sales")
     sums = analysis.plan.accounts.groupby("zone")[list(names)].sum().reindex(ZONES).fillna(0.0)
-    series = {words.say(name): _counted(deck, sums[name]) for name in names}
+    series = {words.say(name): _counted(words, sums[name]) for name in names}
     chart = _columns(deck, claim, [words.say(zone) for zone in ZONES], series, "n_matrix")
     for columns, pale in zip(chart.plots[0].series, (0.55, 0.0), strict=True):
         for k, zone in enumerate(ZONES):
@@ -134,7 +135,7 @@ def _zones(deck: Slides, analysis: Analysis, claim: Claim) -> None:
 def _bridge(deck: Slides, claim: Claim) -> None:
     """From today's sales to the target: stacked columns, the lower ones unseen."""
     words, steps = deck.words, deck.story.bridge_steps
-    first, *grown = _counted(deck, list(steps.values()))
+    first, *grown = _counted(words, list(steps.values()))
     ends = np.cumsum([first, *grown]).tolist()
     labels = [f"{words.say(key)}\n+{words.amount(amount)}" for key, amount in steps.items()]
     series = {
@@ -170,11 +171,11 @@ def _matrix(deck: Slides, analysis: Analysis, claim: Claim) -> None:
     }
     series = [
         (words.say("zone_count", zone=zone, n=matrix.counts[zone]),
-         _counted(deck, part["potential"]), part["sow"])
+         _counted(words, part["potential"]), part["sow"])
         for zone, part in parts.items()
     ]  # fmt: skip
-    potentials = _counted(deck, accounts["potential"].dropna())
-    (low, high), (cut_at,) = _decades(potentials), _counted(deck, [matrix.potential_cut])
+    potentials = _counted(words, accounts["potential"].dropna())
+    (low, high), (cut_at,) = _decades(potentials), _counted(words, [matrix.potential_cut])
     share = matrix.sow_cut
     cuts = ([low, cut_at, cut_at, cut_at, high], [share, share, 0.0, SOW_SHOWN, SOW_SHOWN])
     series.append((words.say("cuts"), *cuts))
@@ -195,7 +196,7 @@ def _accuracy(deck: Slides, analysis: Analysis, claim: Claim) -> None:
     """Known potential against a prediction that has not seen the account."""
     words, oof = deck.words, analysis.fit.oof
     known = _spread_out(oof[~oof["suspect"]].sort_values("observed"))
-    x, y = (_counted(deck, known[name]) for name in ("predicted", "observed"))
+    x, y = (_counted(words, known[name]) for name in ("predicted", "observed"))
     ends = [min(x + y), max(x + y)]
     series = [(words.say("account"), x, y), (words.say("observed_predicted"), ends, ends)]
     axes = [words.say(key, unit=words.yearly()) for key in ("ax_unseen", "ax_observed")]
@@ -287,10 +288,9 @@ def _color(code: str) -> RGBColor:
     return RGBColor.from_string(code[1:])
 
 
-def _counted(deck: Slides, amounts: Sequence[float] | pd.Series) -> list[float]:
+def _counted(words: Words, amounts: Iterable[float]) -> list[float]:
     """Amounts in the units of the document."""
-    size = deck.words.unit()[0] / deck.words.scale
-    return [float(amount) * size for amount in amounts]
+    return [words.in_units(float(amount)) for amount in amounts]
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from kalib.plots.theme import save_figures, set_theme
 from kalib.report.story import Story
 
 # Name of a chart's file -> what draws it, and the result it is drawn from.
-CHARTS = {
+CHARTS: dict[str, tuple[Callable[..., Axes], str]] = {
     "sizes": (plots.path, "fit"),
     "indicators": (plots.effects, "fit"),
     "partial-effects": (plots.partial_effects, "fit"),

@@ -242,7 +242,9 @@ def _findings(analysis: Analysis, f: Mapping[str, Any]) -> list[Claim]:
     reasons, copies = analysis.wallet.basis.reasons, analysis.fit.screening.copies
     odd = [Claim(why.key, why.figures) for why in reasons
            if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
-    return [*odd, *said] + [Claim("f_copy", {"name": n, "reason": why}) for n, why in copies.items()]
+    return [*odd, *said] + [
+        Claim("f_copy", {"name": n, "reason": why}) for n, why in copies.items()
+    ]
 
 
 def _actions(facts: Mapping[str, Any]) -> tuple[Claim, ...]:

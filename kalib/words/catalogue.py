@@ -29,6 +29,8 @@ SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
 BIG = 10.0  # a typical amount has at least so many units of what amounts are counted in
 MISSING = "–"
+# What a placeholder asks for -> the method of `Words` that writes it, where it is called otherwise.
+WRITERS = {"said": "tell", "sentences": "join", "list": "names"}
 LABEL = re.compile(r"(.*?)(?:\s*[(（]([^()（）]*)[)）])?", re.DOTALL)  # label, unit in brackets
 
 
@@ -49,11 +51,6 @@ def _file(language: str) -> dict[str, dict[str, str]]:
 def _keys() -> dict[str, str]:
     """English -> key, of the phrases without figures."""
     return {text: key for key, text in reversed(phrases("en").items()) if "{" not in text}
-
-
-def in_every_language(key: str) -> set[str]:
-    """What a key is called in any language."""
-    return {phrases(language)[key] for language in LANGUAGES}
 
 
 class Message(str):
@@ -149,16 +146,16 @@ class Words:
         """The unit in a column's label: m²; "" without one."""
         return LABEL.fullmatch(self.label(column))[2] or ""  # type: ignore[index]
 
-    def people(self, team: str, n: int) -> str:
-        """So many hunters or farmers."""
-        return self.say(f"n_{team}", n=n).strip()
-
     def unit(self) -> tuple[float, str]:
         """What one of the study's amounts is: (1000, "GBP") where they are in "thousand GBP"."""
         for word, size in SCALES.items():
             if self.currency.lower().startswith(word + " "):
                 return size, self.currency[len(word) + 1 :]
         return 1.0, self.currency
+
+    def in_units(self, value: float) -> float:
+        """An amount in what the document counts its amounts in."""
+        return value * self.unit()[0] / self.scale
 
     def money(self, value: float) -> str:
         """An amount with its unit: 3,237 k EUR."""
@@ -169,14 +166,13 @@ class Words:
         """An amount in the document's units, for a column that names them: 3,237."""
         if not _finite(value):
             return MISSING
-        shown = value * self.unit()[0] / self.scale
+        shown = self.in_units(value)
         small = 0 < abs(shown) < 9.95 and self.scale > 1
         return self.number(shown, 1 if small else 0)
 
     def tick(self, value: float) -> str:
         """An amount at an axis, in the document's units, as short as it can be."""
-        return format_decimal(value * self.unit()[0] / self.scale, "#,##0.###",
-                              locale=self._locale)  # fmt: skip
+        return format_decimal(self.in_units(value), "#,##0.###", locale=self._locale)
 
     def yearly(self) -> str:
         """The unit of a document's amounts: thousand EUR a year."""
@@ -192,8 +188,7 @@ class Words:
         """A number with so many digits behind the point."""
         if not _finite(value):
             return MISSING
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return str(format_decimal(float(value), pattern, locale=self._locale))
+        return str(format_decimal(float(value), _pattern(digits), locale=self._locale))
 
     def figure(self, value: float) -> str:
         """A number to three significant digits without an exponent: 0.0123, 20,380."""
@@ -208,7 +203,7 @@ class Words:
         """A fraction as a percentage: 28%."""
         if not _finite(value):
             return MISSING
-        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+        pattern = _pattern(digits) + "%"
         return str(format_percent(round(float(value), 12), pattern, locale=self._locale))
 
     def signed(self, value: float) -> str:
@@ -217,11 +212,8 @@ class Words:
 
     def points(self, value: float) -> str:
         """A difference of shares in percentage points with its sign: +0.42."""
-        return (
-            MISSING
-            if not _finite(value)
-            else f"{'+' if value >= 0 else ''}{self.number(100 * value, 2)}"
-        )
+        sign = "+" if _finite(value) and value >= 0 else ""
+        return sign + self.number(100 * value, 2)
 
     def share(self, value: float) -> str:
         """A market share, to one digit wherever it is written: 30.5%."""
@@ -263,39 +255,34 @@ class _Filler(Formatter):
     def format_field(self, value: Any, spec: str) -> str:
         words = self.words
         if not spec:
-            return words.tell(value) if isinstance(value, str) else words.whole(value)
+            spec = "said" if isinstance(value, str) else "whole"
         if "|" in spec:
             forms = spec.split("|")
             one = Locale.parse(words._locale).plural_form(value) == "one"
             return forms[0] if one else forms[-1]
-        if spec == "within":
-            value, low, high = value
-            if not (_finite(low) and words.share(low) != words.share(high)):
-                return words.share(value)
-            return words.say("interval", value=words.share(value), low=words.share(low),
-                             high=words.share(high))  # fmt: skip
         if spec.startswith("number"):
             return words.number(value, int(spec[6:] or not float(value).is_integer()))
         if spec == "str":
             return str(value)
         if spec in ("hunters", "farmers"):
-            return words.people(spec[:-1], value)
-        if spec == "sentences":
-            return words.join(value)
+            return words.say(f"n_{spec[:-1]}", n=value).strip()
+        if spec == "within":  # a share and its interval, where that can be read
+            share, low, high = map(words.share, value)
+            told = _finite(value[1]) and low != high
+            return words.say("interval", value=share, low=low, high=high) if told else share
         if spec == "weights":  # {name of a part: its weight}, the heaviest first
             order = sorted(value.items(), key=lambda item: -item[1])
             return words.names(f"{words.word(f'part_{n}')} {words.percent(w)}" for n, w in order)
-        if spec == "said":
-            return words.tell(value)
-        if spec == "list":
-            return words.names(value)
         if spec == "title":
             said = words.word(value)
             return said[:1].upper() + said[1:]
         if spec == "labels":
-            return words.names(words.noun(name) for name in value)
-        written: str = getattr(words, spec)(value)
-        return written
+            return words.names(map(words.noun, value))
+        return str(getattr(words, WRITERS.get(spec, spec))(value))
+
+
+def _pattern(digits: int) -> str:
+    return "#,##0" + ("." + "0" * digits if digits else "")
 
 
 def _finite(value: Any) -> bool:

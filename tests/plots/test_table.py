@@ -62,9 +62,9 @@ def test_no_column_is_lost_where_two_are_called_alike() -> None:
 
 def test_every_header_of_a_notebook_has_its_chinese() -> None:
     """Headers of the notebooks that a report has, but for the client's columns and ids."""
-    english = Words("en", "")
-    known = {english.column(name) for name in _file("zh")["columns"]}
     study = kalib.read_study(ROOT / "data/fmcg-supermarkets")
+    english = Words.of(study)
+    known = {english.column(name) for name in _file("zh")["columns"]}
     known |= {english.label(name) for name in study.indicators.candidates} | {""}
     for path in sorted((ROOT / "notebooks").glob("0[1-6]-*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
