@@ -32,26 +32,8 @@ from kalib.plots.table import table
 from kalib.plots.theme import set_theme
 
 __all__ = [
-    "bridge",
-    "correlation",
-    "effects",
-    "gain",
-    "influence",
-    "intervals",
-    "key_accounts",
-    "leave_one_out",
-    "matrix",
-    "observed_predicted",
-    "pairs",
-    "partial_effects",
-    "partial_residuals",
-    "path",
-    "residuals",
-    "set_theme",
-    "sow",
-    "stability",
-    "table",
-    "targets",
-    "waterfall",
-    "zones",
-]
+    "bridge", "correlation", "effects", "gain", "influence", "intervals", "key_accounts",
+    "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
+    "partial_residuals", "path", "residuals", "set_theme", "sow", "stability", "table",
+    "targets", "waterfall", "zones",
+]  # fmt: skip

@@ -21,8 +21,6 @@ from kalib.plots.theme import (
     ZONE_MARKERS,
     axes_for,
     money_axis,
-    name_axes,
-    plain_text,
     short_name,
     theme,
     tint,
@@ -51,7 +49,7 @@ def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     money_axis(ax.xaxis)
-    name_axes(ax, words.say("ax_interval", unit=words.yearly()))
+    ax.set_xlabel(words.say("ax_interval", unit=words.yearly()))
     if len(top):
         ax.legend(loc="lower right")
     return ax
@@ -73,7 +71,7 @@ def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
     highest = float(np.nanmax([0.0, wallet.market_share, *shown]))
     ax.set_xlim(0, highest + 0.05)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    name_axes(ax, words.say("ax_sow_clipped"), words.say("ax_accounts"))
+    ax.set(xlabel=words.say("ax_sow_clipped"), ylabel=words.say("ax_accounts"))
     return ax
 
 
@@ -109,7 +107,7 @@ def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
     across = words.say("ax_potential_log", unit=words.yearly())
     if known["flags"].str.contains("border").any():
         across += "\n" + words.say("open_marks")
-    name_axes(ax, across, words.say("ax_sow"))
+    ax.set(xlabel=across, ylabel=words.say("ax_sow"))
     _name_largest(known[known["zone"].isin(["attack", "defense"])], ax)
     return ax
 
@@ -127,24 +125,14 @@ def key_accounts(matrix: Matrix, ax: Axes | None = None) -> Axes:
 
 def gain(plan: Plan, count: int = 20, ax: Axes | None = None) -> Axes:
     """The accounts of which most growth is asked: today's sales, and the growth on top."""
-    ax, words = axes_for(ax), theme().words
     top = plan.accounts.nlargest(count, "target_growth")
     top = top[top["target_growth"] > 0]
-    names = [short_name(name) for name in top["name"]]
-    ax.barh(names, top["sales"], color=tint(theme().accent), label=words.say("sales_today"))
-    ax.barh(names, top["target_growth"], left=top["sales"], label=words.say("growth_asked"),
-            color=[ZONE_COLORS[zone] for zone in top["zone"]])  # fmt: skip
-    return _targets_axes(ax)
+    return _growth(top, "name", [ZONE_COLORS[zone] for zone in top["zone"]], ax)
 
 
 def targets(plan: Plan, ax: Axes | None = None) -> Axes:
     """Today's sales of each rep's accounts, and the growth asked on top."""
-    ax, words, reps = axes_for(ax), theme().words, plan.reps
-    names = [short_name(name) for name in reps["rep"]]
-    ax.barh(names, reps["sales"], color=tint(theme().accent), label=words.say("sales_today"))
-    ax.barh(names, reps["target_growth"], left=reps["sales"], color=ZONE_COLORS["attack"],
-            label=words.say("growth_asked"))  # fmt: skip
-    return _targets_axes(ax)
+    return _growth(plan.reps, "rep", [ZONE_COLORS["attack"]] * len(plan.reps), ax)
 
 
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
@@ -170,13 +158,13 @@ def waterfall(steps: Mapping[str, float], total: str, ax: Axes | None = None) ->
     bars = zip([*ends, ends[-1]], [*amounts, ends[-1]], strict=True)
     for place, (end, amount) in enumerate(bars):
         sign = "+" if 0 < place < len(amounts) and amount > 0 else ""
-        ax.annotate(f"{sign}{plain_text(words.money(amount))}", (place, max(end, end - amount)),
+        ax.annotate(f"{sign}{words.money(amount)}", (place, max(end, end - amount)),
                     xytext=(0, 4), textcoords="offset points", ha="center")  # fmt: skip
     low = min(0.0, float(ends.min()))
     ax.set_ylim(low, low + 1.15 * (float(max(ends.max(), amounts[0])) - low))
     money_axis(ax.yaxis)
     ax.grid(axis="x", visible=False)
-    name_axes(ax, "", words.say("ax_sales", unit=words.yearly()))
+    ax.set_ylabel(words.say("ax_sales", unit=words.yearly()))
     return ax
 
 
@@ -191,23 +179,28 @@ def _held(
         bars = ax.bar(names, sums, color=shades, width=0.62)
         if column == "potential":
             counts = accounts[by].value_counts().reindex(order).fillna(0)
-            said = [words.say("n_accounts", n=int(n)) + "\n" + plain_text(words.money(held))
+            said = [words.say("n_accounts", n=int(n)) + "\n" + words.money(held)
                     for n, held in zip(counts, sums, strict=True)]  # fmt: skip
             ax.bar_label(bars, said, padding=4)
     ax.margins(y=0.2)
     ax.grid(axis="x", visible=False)
     money_axis(ax.yaxis)
-    name_axes(ax, "", words.say("ax_held", unit=words.yearly()))
+    ax.set_ylabel(words.say("ax_held", unit=words.yearly()))
     return ax
 
 
-def _targets_axes(ax: Axes) -> Axes:
-    words = theme().words
+def _growth(frame: pd.DataFrame, by: str, colors: list[str], ax: Axes | None) -> Axes:
+    """Today's sales as pale bars, the growth asked on top."""
+    ax, words = axes_for(ax), theme().words
+    names = [short_name(name) for name in frame[by]]
+    ax.barh(names, frame["sales"], color=tint(theme().accent), label=words.say("sales_today"))
+    ax.barh(names, frame["target_growth"], left=frame["sales"], color=colors,
+            label=words.say("growth_asked"))  # fmt: skip
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", labelsize=9)
     money_axis(ax.xaxis)
-    name_axes(ax, words.say("ax_sales", unit=words.yearly()))
+    ax.set_xlabel(words.say("ax_sales", unit=words.yearly()))
     ax.legend(loc="lower right")
     return ax
 
@@ -217,10 +210,10 @@ def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.canvas.draw()
-    taken: list[tuple[float, ...]] = [tuple(t.get_window_extent().extents) for t in ax.texts]
+    taken = [text.get_window_extent() for text in ax.texts]
     shown = np.column_stack([accounts["potential"], accounts["sow"]])
     points = ax.transData.transform(shown) if len(shown) else shown
-    frame = ax.get_window_extent().extents
+    frame = ax.get_window_extent()
     for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
         if len(ax.texts) >= len(CORNERS) + LABELLED:
             return
@@ -229,14 +222,10 @@ def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
                 short_name(row["name"] or account), (row["potential"], row["sow"]), xytext=shift,
                 textcoords="offset points", ha=side, fontsize=9, color=INK,
             )  # fmt: skip
-            box = label.get_window_extent().extents
-            inside = box[0] > frame[0] and box[2] < frame[2] and box[1] > frame[1]
-            covers = ((points > box[:2]) & (points < box[2:])).all(axis=1).any()
-            if inside and not covers and not any(_overlap(box, other) for other in taken):
-                taken.append(tuple(box))
+            box = label.get_window_extent()
+            inside = box.x0 > frame.x0 and box.x1 < frame.x1 and box.y0 > frame.y0
+            covers = ((points > box.min) & (points < box.max)).all(axis=1).any()
+            if inside and not covers and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
                 break
             label.remove()
-
-
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

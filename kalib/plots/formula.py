@@ -19,13 +19,13 @@ from kalib.plots.theme import (
     MARK,
     axes_for,
     money_axis,
-    name_axes,
     short_name,
     theme,
     tint,
 )
 
 POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
+DASHED: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": "--"}
 MOST_SHOWN = 20  # candidates in a chart of how often each is chosen
 NAMED = 3  # accounts named in a chart of influence
 
@@ -69,7 +69,7 @@ def path(fit: Fit, ax: Axes | None = None) -> Axes:
     best = frame[frame["chosen"]]
     ax.plot(best["size"], best[column], marker="o", markersize=13, color=MARK)
     ax.set_xticks(frame["size"].to_list())
-    name_axes(ax, words.say("ax_size"), words.say("ax_error" if validated else "ax_bic"))
+    ax.set(xlabel=words.say("ax_size"), ylabel=words.say("ax_error" if validated else "ax_bic"))
     return ax
 
 
@@ -79,7 +79,7 @@ def effects(fit: Fit, ax: Axes | None = None) -> Axes:
     sns.barplot(x=gain.to_numpy(), y=[_called(name) for name in gain.index], ax=ax,
                 color=theme().accent, saturation=1)  # fmt: skip
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    name_axes(ax, theme().words.say("ax_gain"))
+    ax.set_xlabel(theme().words.say("ax_gain"))
     return ax
 
 
@@ -100,7 +100,7 @@ def partial_effects(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.invert_yaxis()
     ax.margins(x=0.22, y=0.25)
     money_axis(ax.xaxis)
-    name_axes(ax, words.say("ax_typical", unit=words.yearly()))
+    ax.set_xlabel(words.say("ax_typical", unit=words.yearly()))
     return ax
 
 
@@ -128,7 +128,7 @@ def partial_residuals(
     ax, part = axes_for(ax), frame[frame["column"] == names[0]]
     ax.scatter(part["value"], part["residual"], color=theme().accent, **POINTS)
     ax.plot(part["value"], part["fitted"], color=MARK, linewidth=1.5)
-    name_axes(ax, _called(names[0]), theme().words.say("ax_partial"))
+    ax.set(xlabel=_called(names[0]), ylabel=theme().words.say("ax_partial"))
     return ax
 
 
@@ -139,14 +139,13 @@ def influence(fit: Fit, ax: Axes | None = None) -> Axes:
     sizes = 12 + 600 * np.asarray(linear.cook)
     ax.scatter(linear.leverage, linear.studentized, s=sizes, alpha=0.55, color=theme().accent,
                linewidth=0)  # fmt: skip
-    ax.axhline(0, color=INK, linewidth=1, linestyle="--")
+    ax.axhline(0, **DASHED)
     accounts = fit.oof.index[fit.used]
     for place in np.argsort(-np.asarray(linear.cook), kind="stable")[:NAMED]:
         at = (linear.leverage[place], linear.studentized[place])
-        ax.annotate(
-            short_name(accounts[place]), at,
-                    xytext=(7, 3), textcoords="offset points", fontsize=9)  # fmt: skip
-    name_axes(ax, words.say("ax_leverage"), words.say("ax_studentized"))
+        ax.annotate(short_name(accounts[place]), at, xytext=(7, 3), textcoords="offset points",
+                    fontsize=9)  # fmt: skip
+    ax.set(xlabel=words.say("ax_leverage"), ylabel=words.say("ax_studentized"))
     return ax
 
 
@@ -157,10 +156,10 @@ def stability(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.barh([_called(name) for name in often.index], often.to_numpy(),
             color=[theme().accent if c else GRAY for c in chosen])  # fmt: skip
     ax.invert_yaxis()
-    ax.axvline(0.5, color=INK, linestyle="--", linewidth=1)
+    ax.axvline(0.5, **DASHED)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlim(0, 1)
-    name_axes(ax, theme().words.say("ax_stability"))
+    ax.set_xlabel(theme().words.say("ax_stability"))
     return ax
 
 
@@ -176,12 +175,12 @@ def observed_predicted(fit: Fit, ax: Axes | None = None) -> Axes:
         ax.legend(loc="upper left")
     both = known[["observed", "predicted"]]
     ends = [both.min().min(), both.max().max()]
-    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
+    ax.plot(ends, ends, **DASHED)
     ax.set(xscale="log", yscale="log")
-    money_axis(ax.xaxis, log=True)
-    money_axis(ax.yaxis, log=True)
+    for axis in (ax.xaxis, ax.yaxis):
+        money_axis(axis, log=True)
     unit = words.yearly()
-    name_axes(ax, words.say("ax_unseen", unit=unit), words.say("ax_observed", unit=unit))
+    ax.set(xlabel=words.say("ax_unseen", unit=unit), ylabel=words.say("ax_observed", unit=unit))
     return ax
 
 
@@ -190,13 +189,13 @@ def residuals(fit: Fit, ax: Axes | None = None) -> Axes:
     ax, words, known = axes_for(ax), theme().words, fit.oof[~fit.oof["suspect"]]
     ax.scatter(known["predicted"], known["observed"] / known["predicted"], color=theme().accent,
                **POINTS)  # fmt: skip
-    ax.axhline(1, color=INK, linewidth=1, linestyle="--")
+    ax.axhline(1, **DASHED)
     ax.set(xscale="log", yscale="log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
     money_axis(ax.xaxis, log=True)
-    name_axes(ax, words.say("ax_predicted", unit=words.yearly()), words.say("ax_ratio"))
+    ax.set(xlabel=words.say("ax_predicted", unit=words.yearly()), ylabel=words.say("ax_ratio"))
     return ax
 
 
@@ -206,14 +205,14 @@ def leave_one_out(fit: Fit, ax: Axes | None = None) -> Axes:
     predicted = linear.response - linear.press_residual
     ax.scatter(predicted, linear.response, color=theme().accent, **POINTS)
     ends = [float(predicted.min()), float(predicted.max())]
-    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
-    if fit.formula.form == "linear":
+    ax.plot(ends, ends, **DASHED)
+    scale = "linear" if fit.formula.form == "linear" else "log"
+    if scale == "linear":
         money_axis(ax.xaxis)
         money_axis(ax.yaxis)
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    scale = "linear" if fit.formula.form == "linear" else "log"
-    name_axes(ax, words.say(f"ax_left_out_{scale}"), words.say(f"ax_known_{scale}"))
+    ax.set(xlabel=words.say(f"ax_left_out_{scale}"), ylabel=words.say(f"ax_known_{scale}"))
     return ax
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
@@ -27,12 +28,8 @@ from kalib.words.catalogue import ENGLISH, Words
 
 # After Okabe & Ito 2008, told apart with any color vision, each at least 3:1 against white
 # (WCAG 2.2, 1.4.11); markers tell them apart without color.
-ZONE_COLORS = {
-    "attack": "#D55E00",
-    "defense": "#0072B2",
-    "maintenance": "#8A8A8A",
-    "watch": "#A68B1B",
-}
+ZONE_COLORS = {"attack": "#D55E00", "defense": "#0072B2", "maintenance": "#8A8A8A",
+               "watch": "#A68B1B"}  # fmt: skip
 ZONE_MARKERS = {"attack": "^", "defense": "s", "maintenance": "o", "watch": "X"}
 INK = "#2b3440"
 ACCENT, SOFT_INK, MARK, GRAY = "#0072B2", "#52606d", "#D55E00", "#b9bfc6"
@@ -41,6 +38,7 @@ OTHERS = (
     "DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
     "Malgun Gothic", "Arial Unicode MS",
 )  # fmt: skip
+STYLE = Path(__file__).with_name("house.mplstyle")
 TITLE_LETTERS = 84  # of a chart's title on one line; Chinese ones are twice as wide
 LETTERS = 28  # of a name on a chart
 CONTRAST = 4.5  # of text on white: WCAG 2.2, success criterion 1.4.3
@@ -69,30 +67,8 @@ def set_theme(study: Study | None = None, words: Words | None = None) -> None:
     words: those of a document that counts all its amounts in one unit.
     """
     _register_fonts()
-    sns.set_theme(
-        style="whitegrid",
-        rc={
-            "figure.figsize": (9, 5.4),
-            "figure.dpi": 110,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.titlesize": 15,
-            "axes.labelsize": 12,
-            "xtick.labelsize": 11,
-            "ytick.labelsize": 11,
-            "legend.fontsize": 11,
-            "font.size": 11,
-            "axes.unicode_minus": False,
-            "text.parse_math": False,  # a client's $ is a dollar
-            "axes.labelcolor": INK,
-            "text.color": INK,
-            "axes.edgecolor": "#9aa3ad",
-            "grid.color": "#e6e9ed",
-            "font.family": _families(),
-            "svg.hashsalt": "kalib",
-            "svg.fonttype": "path",
-        },
-    )
+    house = rc_params_from_file(STYLE, use_default_template=False)
+    sns.set_theme(style="whitegrid", rc={**house, "font.family": _families()})
     # The report says once that a font is missing (`lacks_font`); a line for each letter does not.
     warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
     chosen = Theme() if study is None else Theme(Words.of(study), accent(study))
@@ -135,16 +111,11 @@ def axes_for(ax: Axes | None) -> Axes:
     return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
-def name_axes(ax: Axes, x: str, y: str = "") -> None:
-    """What the axes show, with its unit."""
-    ax.set(xlabel=x, ylabel=y)
-
-
 def entitle(ax: Axes, title: str) -> None:
     """A title over several lines; the Chinese font has one weight, so a thin line makes it bold."""
     chinese = theme().words.language == "zh"
     letters = TITLE_LETTERS // 2 if chinese else TITLE_LETTERS
-    shown = ax.set_title("\n".join(textwrap.wrap(plain_text(title), letters)) or title)
+    shown = ax.set_title("\n".join(textwrap.wrap(title, letters)) or title)
     if chinese:
         order = [CHINESE, *(name for name in _families() if name != CHINESE)]
         shown.set(fontfamily=order, fontweight="normal")
@@ -153,8 +124,8 @@ def entitle(ax: Axes, title: str) -> None:
 
 def save_figures(
     charts: Mapping[str, Callable[[], Axes]], titles: Mapping[str, str], folder: Path
-) -> list[str]:
-    """Draw each under its title and write it as PNG and SVG; returns the names."""
+) -> None:
+    """Draw each under its title and write it as PNG and SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in charts.items():
         ax = draw()
@@ -165,7 +136,6 @@ def save_figures(
         figure.set_layout_engine("none")  # laid out already, and that takes longest
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         plt.close(figure)
-    return list(charts)
 
 
 def money_axis(axis: Axis, log: bool = False) -> None:
@@ -194,13 +164,8 @@ def cut(text: str, letters: int) -> str:
 
 
 def short_name(name: object) -> str:
-    """A client's name for a chart: cut where it is long, and not read as mathematics."""
-    return plain_text(cut(str(name), LETTERS))
-
-
-def plain_text(text: object) -> str:
-    """Client text that the chart does not read as mathematics."""
-    return str(text).replace("$", r"\$")
+    """A client's name for a chart, cut where it is long."""
+    return cut(str(name), LETTERS)
 
 
 @cache

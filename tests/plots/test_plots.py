@@ -141,7 +141,9 @@ def test_a_client_color_is_dark_enough_to_read(stores: Analysis, color: str) -> 
 
 
 def test_client_text_is_not_read_as_mathematics() -> None:
-    assert theme.plain_text("A $ B $") == r"A \$ B \$"
+    text = theme.axes_for(None).set_title("A $ B $")
+    assert not text.get_parse_math() and text.get_text() == "A $ B $"
+    assert theme.short_name("A $ B $") == "A $ B $"
 
 
 def test_files_are_the_same_when_drawn_again(stores: Analysis, tmp_path: Path) -> None:
