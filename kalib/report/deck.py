@@ -53,10 +53,14 @@ def _plan_slides(deck: Slides, analysis: Analysis) -> None:
         top = analysis.plan.accounts.query("zone == 'attack'").nsmallest(ROWS, "attack_rank")
         figures = {"n": len(top), "potential": top["potential"].sum(), "sales": top["sales"].sum()}
         deck.table_slide(
-            Claim("t_top", figures), tables.top_attack(analysis, words, ROWS), "n_plan"
+            Claim("t_top", figures),
+            tables.account_list(analysis, words, "top_attack", ROWS),
+            "n_plan",
         )
     if f["missed_by_sales"] and f["accounts_placed"] == f["accounts"]:
-        deck.table_slide(Claim("t_missing"), tables.missed(analysis, words, ROWS), "n_change")
+        deck.table_slide(
+            Claim("t_missing"), tables.account_list(analysis, words, "missed", ROWS), "n_change"
+        )
     if story.bridge:
         _bridge(deck, story.bridge)
         deck.table_slide(story.charts["targets"], tables.reps(analysis, words, 12), "n_plan")
@@ -83,7 +87,9 @@ def _appendix(deck: Slides, analysis: Analysis) -> None:
     if analysis.matrix.counts["attack"]:
         _zones(deck, analysis, story.charts["zones"])
     if f["below_market"]:
-        deck.table_slide(Claim("t_below"), tables.below_market(analysis, words, ROWS), "n_share")
+        deck.table_slide(
+            Claim("t_below"), tables.account_list(analysis, words, "below_market", ROWS), "n_share"
+        )
     _accuracy(deck, analysis, story.charts["observed-predicted"])
     if story.unknown:
         deck.bullets(story.unknown_claim, story.unknown, "n_accuracy")

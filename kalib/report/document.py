@@ -115,9 +115,11 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
             "terms": lambda: [tables.in_words(term, formula, words) for term in formula.terms],
         }
         return [{"kind": "sentences", "texts": said[kind]()}]
+    most = {"rows": about["rows"]} if "rows" in about else {}
     if kind == "table":
-        most = [about["rows"]] if "rows" in about else []
-        shown = [getattr(tables, what)(analysis, words, *most)]
+        shown = [getattr(tables, what)(analysis, words, **most)]
+    elif kind == "list":
+        shown = [tables.account_list(analysis, words, what, **most)]
     elif kind == "waves":
         shown = wave_tables.main_tables(story.waves, words) if story.waves else []
     else:

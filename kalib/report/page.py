@@ -41,7 +41,10 @@ def build_page(
     """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
     words, placed = story.words, story.placed
     scripts = _scripts() if placed else {}
-    shown = [tables.top_attack, tables.zones, tables.teams, tables.reps] if placed else []
+    sums = [tables.zones, tables.teams, tables.reps] if placed else []
+    shown = [build(analysis, words) for build in sums]
+    if placed:
+        shown.insert(0, tables.account_list(analysis, words, "top_attack"))
     told = wave_tables.main_tables(story.waves, words) if story.waves else []
     return render(
         "page.html",
@@ -58,7 +61,7 @@ def build_page(
         verdict=analysis.verdict,
         placed=placed,
         bridge=_static_figure(figures / "bridge.svg") if story.bridge else "",
-        tables=[build(analysis, words)._repr_html_() for build in shown],
+        tables=[one._repr_html_() for one in shown],
         waves=[one._repr_html_() for one in told],
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(analysis.codebook),

@@ -135,39 +135,21 @@ def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
     return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
 
 
-def _account_list(
-    analysis: Analysis, words: Words, name: str, rows: int, chosen: pd.Series, order: str,
-    ascending: bool = False,
+def account_list(
+    analysis: Analysis, words: Words, name: str, rows: int = LISTED,
+    accounts: pd.DataFrame | None = None, title: str = "", **about: str,
 ) -> Table:  # fmt: skip
-    """The first rows of the accounts chosen, in order."""
-    accounts = analysis.plan.accounts[chosen].sort_values(order, ascending=ascending)
-    return table(words, name, listed(analysis, accounts.head(rows)), len(accounts))
+    """The first rows of a list of accounts.
 
-
-def top_attack(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """The attack accounts in the order in which to attack them."""
-    chosen = analysis.plan.accounts["zone"] == "attack"
-    return _account_list(analysis, words, "top_attack", rows, chosen, "attack_rank", True)
-
-
-def missed(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Key accounts that the sales ranking leaves out."""
-    accounts = analysis.plan.accounts
-    chosen = accounts["key_account"] & ~accounts["key_account_by_sales"]
-    return _account_list(analysis, words, "missed", rows, chosen, "potential")
-
-
-def wrongly_key(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Accounts a sales ranking calls key that are not."""
-    accounts = analysis.plan.accounts
-    chosen = accounts["key_account_by_sales"] & ~accounts["key_account"]
-    return _account_list(analysis, words, "wrongly_key", rows, chosen, "sales")
-
-
-def below_market(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Accounts below market share beyond noise, by the sales lost to the gap."""
-    chosen = analysis.plan.accounts["below_market"]
-    return _account_list(analysis, words, "below_market", rows, chosen, "sales_lost")
+    accounts: of which it is taken, in place of all; about: its where and order, in place of those
+    in tables.toml.
+    """
+    about = {**TABLES[name], **about}
+    every = analysis.plan.accounts if accounts is None else accounts
+    by = about["order"]
+    chosen = every.query(about["where"])
+    chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
+    return table(words, name, listed(analysis, chosen.head(rows)), len(chosen), title)
 
 
 def next_survey(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:

@@ -71,14 +71,9 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
         _write_accounts(sheets, analysis)
-        for name, title, chosen, order in (
-            ("attack_2", "zone_attack", accounts["zone"] == "attack", "attack_rank"),
-            ("defense_2", "zone_defense", accounts["zone"] == "defense", "potential"),
-            ("moves", "promoted_and_demoted", accounts["change"].isin(["promoted", "demoted"]),
-             "potential"),
-            ("visit_list", "below_title", accounts["below_market"], "sales_lost"),
-        ):  # fmt: skip
-            sheets.list(analysis, words.say(name), words.say(title), accounts[chosen], order)
+        for about in TABLES["work_list"]["lists"]:
+            named = {key: words.say(about[key]) for key in ("name", "title")}
+            sheets.list(analysis, **{**about, **named})
         for name, table in (
             ("next_survey", tables.next_survey(analysis, words, len(accounts))),
             ("hand_over", tables.handover(analysis, words, len(accounts))),
@@ -94,8 +89,9 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         if analysis.codebook:
             sheets.markdown(words.say("codebook_2"), analysis.codebook)
         for rep in analysis.plan.reps["rep"].head(MOST_REPS):
-            own = accounts[(accounts["rep"] == rep) & accounts["key_account"]]
-            sheets.list(analysis, str(rep), str(rep), own, "expected_gain")
+            own = accounts[accounts["rep"] == rep]
+            sheets.list(analysis, str(rep), own, title=str(rep), where="key_account",
+                        order="expected_gain")  # fmt: skip
 
 
 @contextmanager
@@ -158,15 +154,14 @@ class _Sheets:
         return sheet
 
     def list(
-        self, analysis: Analysis, name: str, title: str, chosen: pd.DataFrame, order: str
+        self, analysis: Analysis, name: str, accounts: pd.DataFrame | None = None, **about: str
     ) -> None:
         """A list of accounts, best first, as the run found them."""
-        ranked = chosen.sort_values(order, ascending=order == "attack_rank", kind="stable")
-        frame = tables.listed(analysis, ranked)
-        table = tables.table(self.words, "work_list", frame, title=title)
-        text = ("segment", "change", "team", "rep")
+        most = len(analysis.plan.accounts)
+        table = tables.account_list(analysis, self.words, "work_list", most, accounts, **about)
+        text, frame = ("segment", "change", "team", "rep"), table.frame
         shown = [k for k in table.kinds if k not in text or (frame[k].astype(str) != "").any()]
-        self.table(name, table.part(len(frame), *shown))
+        self.table(name, table.part(most, *shown))
 
     def table(self, name: str, table: Table) -> None:
         """A sheet of one table below its title, numbers as numbers; amounts are summed over what

@@ -151,11 +151,12 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
     builds = (
         tables.candidates, tables.suspects, tables.best_of_size, tables.forms, tables.terms,
         tables.accuracy, tables.checks, tables.market, tables.zones, tables.teams, tables.reps,
-        tables.top_attack, tables.missed, tables.wrongly_key, tables.below_market,
         tables.handover, tables.next_survey, tables.what_decides, tables.visitors,
     )  # fmt: skip
     read = tables.data_report(analysis.study, analysis.tables, words)
-    return [*read, *(build(analysis, words) for build in builds)]
+    lists = [tables.account_list(analysis, words, name) for name in
+             ("top_attack", "missed", "wrongly_key", "below_market")]  # fmt: skip
+    return [*read, *lists, *(build(analysis, words) for build in builds)]
 
 
 def test_no_table_shows_a_missing_number_or_a_key(
@@ -169,7 +170,7 @@ def test_no_table_shows_a_missing_number_or_a_key(
 
 
 def test_lists_are_ordered_and_limited(stores: Analysis) -> None:
-    table = tables.top_attack(stores, words_of(stores), 5)
+    table = tables.account_list(stores, words_of(stores), "top_attack", 5)
     attack = stores.plan.accounts.query("zone == 'attack'").nsmallest(5, "attack_rank")
     assert list(table.frame["account"]) == list(attack.index)
     assert f"5 of {stores.matrix.counts['attack']}" in table.title
