@@ -157,7 +157,7 @@ def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
     ):  # fmt: skip
         assert figure in card
     for name in stores.fit.formula.indicators:
-        assert name.replace("_", " ") in card
+        assert words.label(name) in card
     reader.page.keyboard.press("Escape")
     assert not reader.page.is_visible("#card")
 
