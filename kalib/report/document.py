@@ -72,12 +72,12 @@ def _chapters(analysis: Analysis, story: Story) -> list[Item]:
     holds = {
         "": True,
         "placed": story.placed,
-        "bridge": story.bridge,
-        "waves": story.waves,
+        **{part: getattr(story, part)
+           for part in ("bridge", "waves", "actions", "steps", "risks", "unknown")},
         # A ranking of all accounts can't be compared with a matrix of the measured ones only.
         "compared": f["accounts_placed"] == f["accounts"],
         "formula": formula.terms,
-    }
+    }  # fmt: skip
     says_nothing = not formula.indicators or f["verdict"] == "unusable"
     chapters = []
     for chapter in LAYOUT:

@@ -186,6 +186,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
            for zone, growth in asked.items()},
         "attack_of_all": asked["attack"] / f["total_sales"] if f["total_sales"] else np.nan,
         "growth_of_all": f["target_growth"] / f["total_sales"] if f["total_sales"] else np.nan,
+        "bridge_target": f["total_sales"] + f["target_growth"],  # also of accounts not placed
         "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
         "lost": float(accounts["sales_lost"].sum()),
         "called_first": len(called),

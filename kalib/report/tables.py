@@ -221,15 +221,15 @@ def market(analysis: Analysis, words: Words) -> Table:
     """Total potential, our sales, market share with its interval."""
     wallet = analysis.wallet
     known = wallet.accounts[wallet.accounts["potential"].notna()]
-    ends = words.say("between", low=words.share(wallet.market_share_low),
-                     high=words.share(wallet.market_share_high))  # fmt: skip
+    low, high = words.share(wallet.market_share_low), words.share(wallet.market_share_high)
+    likely = [("likely_share", ("text", words.say("between", low=low, high=high)))]
     weights = {f"part_{name}": weight for name, weight in wallet.basis.weights.items() if weight}
     return table(words, "market", [
         ("accounts_with_a_potential", ("whole", len(known))),
         ("their_potential", ("money", known["potential"].sum())),
         ("our_sales_to_them", ("money", known["sales"].sum())),
         ("market_share", ("share", wallet.market_share)),
-        ("likely_share", ("text", ends)),
+        *(likely if low != high else []),
         *((part, ("percent", weight)) for part, weight in weights.items()),
     ])  # fmt: skip
 

@@ -265,6 +265,8 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
         ("steps", story.said(story.steps)), ("risks", story.said(story.risks)),
         ("unknown", story.said(story.unknown)), ("how_to", [words.say("workbook_use")]),
     ):  # fmt: skip
+        if not lines:
+            continue
         sheet.write_string(row, 0, words.say(key), sheets.bold)
         for line in lines:
             row += 1

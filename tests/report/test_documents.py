@@ -188,6 +188,7 @@ def test_document_says_first_that_a_formula_is_unusable(
     text = pdf_of(nothing, figures, tmp_path / "r.pdf")
     assert text.index("notusable") < text.index("Executivesummary")
     assert len(PdfReader(tmp_path / "r.pdf").pages) >= 5
+    assert not tell_story(nothing).unknown and "Whatwedonotknow" not in text  # no empty section
 
 
 def test_client_text_is_inert_in_the_document(

@@ -84,6 +84,20 @@ def test_the_bridge_leads_from_sales_to_the_target(stores: Analysis, phones: Ana
         assert sum(steps[1:]) == pytest.approx(story.figures["target_growth"])
 
 
+def test_the_bridge_says_where_it_ends_though_not_all_are_placed(nothing: Analysis) -> None:
+    story = tell_story(nothing)
+    assert story.figures["accounts_placed"] < story.figures["accounts"] and story.bridge
+    said = story.say(story.bridge)
+    ends = (story.figures["total_sales"], sum(story.bridge_steps.values()))
+    assert all(story.words.money(amount) in said for amount in ends)
+
+
+def test_an_interval_without_width_is_not_listed(nothing: Analysis, stores: Analysis) -> None:
+    for analysis, told in ((nothing, False), (stores, True)):
+        rows = tables.market(analysis, words_of(analysis)).frame["figure"]
+        assert ("likely_share" in set(rows)) is told
+
+
 def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
     story = tell_story(nothing)
     found, do = story.said(story.findings + story.more), story.said(story.actions)
