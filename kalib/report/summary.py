@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from kalib.analysis import Analysis
 from kalib.study.settings import ZONES
-from kalib.tables.overrides import ExpertBias
 
 NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
@@ -17,13 +17,15 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
     """The figures of summary.json: amounts in currency a year, shares as fractions, None where
     nothing is known."""
     matrix, plan, wallet = analysis.matrix, analysis.plan, analysis.wallet
-    accounts, verdict = plan.accounts, analysis.verdict
-    ranking = matrix.ranking
-    teams = plan.teams.set_index("team")
+    accounts, verdict, bias = plan.accounts, analysis.verdict, analysis.expert_bias
+    ranking, flags = matrix.ranking, accounts["flags"]
+    people = plan.teams.set_index("team")["people"]
     key = accounts[accounts["key_account"]]
     known = accounts[accounts["potential"].notna()]
+    doubt = 1 - known["zone_probability"]
     change = accounts["change"].value_counts()
-    figures: dict[str, Any] = {
+    targets = plan.targets[["accounts", "sales", "target_sales", "target_growth"]]
+    return {
         "verdict": verdict.verdict,
         "basis": wallet.basis.basis,
         "estimate_verdict": wallet.basis.verdict,
@@ -42,14 +44,12 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "potential_cut": _number(matrix.potential_cut),
         "key_probability": _number(key["top_probability"].min()),
         "zones": dict(matrix.counts),
-        "undecided": int(accounts["flags"].str.contains("undecided").sum()),
-        "border": int(accounts["flags"].str.contains("border").sum()),
-        "misplaced_expected": _amount((1 - known["zone_probability"]).sum()),
-        "misplaced_potential_expected": _amount(
-            ((1 - known["zone_probability"]) * known["potential"]).sum()
-        ),
+        "undecided": int(flags.str.contains("undecided").sum()),
+        "border": int(flags.str.contains("border").sum()),
+        "misplaced_expected": _amount(doubt.sum()),
+        "misplaced_potential_expected": _amount((doubt * known["potential"]).sum()),
         "below_market": int(accounts["below_market"].sum()),
-        "sow_above_1": int(accounts["flags"].str.contains("sow_above_1").sum()),
+        "sow_above_1": int(flags.str.contains("sow_above_1").sum()),
         "ka_new": len(key),
         "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
         "ka_potential": _amount(key["potential"].sum()),
@@ -58,48 +58,42 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "wrongly_ka_by_sales": int(ranking["wrong"]),
         "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
         **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
-        "hunters": int(teams.at["hunter", "people"]),
-        "farmers": int(teams.at["farmer", "people"]),
+        "hunters": int(people["hunter"]),
+        "farmers": int(people["farmer"]),
         "owner_changes": plan.owner_changes,
-        "targets": {
-            zone: {
-                "accounts": int(plan.targets.at[zone, "accounts"]),
-                "sales": _amount(plan.targets.at[zone, "sales"]),
-                "target_sales": _amount(plan.targets.at[zone, "target_sales"]),
-                "target_growth": _amount(plan.targets.at[zone, "target_growth"]),
-            }
-            for zone in ZONES
-        },
-        "target_sales": _amount(plan.targets["target_sales"].sum()),
-        "target_growth": _amount(plan.targets["target_growth"].sum()),
+        "targets": {zone: _sums(targets.loc[zone]) for zone in ZONES},
+        "target_sales": _amount(targets["target_sales"].sum()),
+        "target_growth": _amount(targets["target_growth"].sum()),
         "r2_predicted": _number(verdict.r2_predicted),
         "error_median": _number(verdict.error_median),
         "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
         "boosted_error_median": _number(verdict.boosted_error_median),
         "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
         "suspects": len(analysis.fit.suspects),
-        "overrides": _overrides(analysis.expert_bias),
+        "overrides": {
+            "count": bias.count,
+            "potential_before": _amount(bias.before),
+            "potential_after": _amount(bias.after),
+            "compared": bias.compared,
+            "median_ratio": _number(bias.ratio),
+            "median_ratio_low": _number(bias.low),
+            "median_ratio_high": _number(bias.high),
+            "p_value": _number(bias.p_value),
+            "more_than_noise": bias.beyond_noise,
+        },
     }
-    return figures
 
 
-def _overrides(bias: ExpertBias) -> dict[str, Any]:
+def _sums(zone: Mapping[str, Any]) -> dict[str, Any]:
+    """A zone's accounts, and its amounts."""
     return {
-        "count": bias.count,
-        "potential_before": _amount(bias.before),
-        "potential_after": _amount(bias.after),
-        "compared": bias.compared,
-        "median_ratio": _number(bias.ratio),
-        "median_ratio_low": _number(bias.low),
-        "median_ratio_high": _number(bias.high),
-        "p_value": _number(bias.p_value),
-        "more_than_noise": bias.beyond_noise,
+        name: int(value) if name == "accounts" else _amount(value) for name, value in zone.items()
     }
 
 
 def _amount(value: Any) -> float | None:
-    number = float(value)
-    return round(number, 2) if np.isfinite(number) else None
+    number = _number(value)
+    return None if number is None else round(number, 2)
 
 
 def _number(value: Any) -> float | None:

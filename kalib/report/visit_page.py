@@ -9,8 +9,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report.page import render
-from kalib.report.story import Story, given
-from kalib.words.catalogue import Words
+from kalib.report.story import Story
 
 WIDTH, HEIGHT = 120, 26  # of the picture of a store's weeks
 
@@ -22,15 +21,14 @@ def visit_page(analysis: Analysis, story: Story) -> str:
     its share of wallet, what the gap costs, our share week by week where it was visited, and boxes
     for display, promotion and sales staff.
     """
-    words = story.words
     return render(
         "visits.html",
         story=story,
-        client=given(analysis.study.report.client),
         study=analysis.study,
-        words=words,
-        share=words.share(analysis.wallet.market_share),
-        sheets=[_sheet(name, part, analysis, words) for name, part in visit_sheets(analysis)],
+        words=story.words,
+        share=story.words.share(analysis.wallet.market_share),
+        sheets=visit_sheets(analysis),
+        weeks=_weeks(analysis),
     )
 
 
@@ -44,31 +42,13 @@ def visit_sheets(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name), listed[keys == name]) for name in order.index]
 
 
-def _sheet(name: str, accounts: pd.DataFrame, analysis: Analysis, words: Words) -> dict[str, Any]:
-    weeks = _weeks(analysis, accounts.index)
-    rows = [
-        {
-            "account": account,
-            "name": row["name"] if row["name"] != account else "",
-            "place": ", ".join(filter(None, (row["region"], row["segment"]))),
-            "potential": words.amount(row["potential"]),
-            "sales": words.amount(row["sales"]),
-            "sow": words.percent(row["sow"]),
-            "lost": words.amount(row["sales_lost"]),
-            "weeks": weeks.get(account),
-        }
-        for account, row in accounts.iterrows()
-    ]
-    lost = words.money(float(accounts["sales_lost"].sum()))
-    return {"name": name, "rows": rows, "lost": lost, "count": words.whole(len(rows))}
-
-
-def _weeks(analysis: Analysis, listed: pd.Index) -> dict[str, dict[str, Any]]:
+def _weeks(analysis: Analysis) -> dict[str, dict[str, Any]]:
     """Our share of units in each visited store's weeks, as a line in a picture with the height of
     market share."""
     measured, share = analysis.measured, analysis.wallet.market_share
     if measured is None:
         return {}
+    listed = analysis.plan.accounts.query("below_market").index
     weeks = measured.weeks[measured.weeks["account"].isin(listed) & (measured.weeks["total"] > 0)]
     ours = weeks["own"] / weeks["total"]
     height = HEIGHT * (1 - ours / max(2 * share, ours.max()))
