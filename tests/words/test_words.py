@@ -45,7 +45,9 @@ def clients_words(analysis: Analysis) -> set[str]:
     for frame in (accounts, analysis.screening.values, analysis.plan.handover):
         for name in frame.select_dtypes(["object", "str", "category"]):
             found |= {str(value) for value in frame[name].dropna().unique()}
-    found |= {CHINESE.label(name) for name in analysis.study.indicators.candidates}
+    words = Words.of(analysis.study)
+    for name in analysis.study.indicators.candidates:
+        found |= {words.label(name), words.noun(name), words.measure(name)}
     if analysis.measured is not None:
         found |= set(analysis.measured.visitors["visitor"].astype(str))
     found |= {analysis.study.report.client, analysis.study.report.author}
