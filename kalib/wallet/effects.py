@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 FEWEST_GROUPS = 4  # with two answers or more, before their scatter is told from the accounts'
+CLEARLY = 2.0  # standard errors: of many groupings some foretell by chance
 MOST_SHARED = 24  # groups whose accounts are drawn together; the largest move totals most
 NARROWEST = 0.5  # of the estimate's spread that an account of a known group keeps at least
 
@@ -39,7 +40,7 @@ def find_effects(
     Between- and within-group variances are those of the analysis of variance (Searle, Casella &
     McCulloch 1992, chapter 3), an effect is its best linear unbiased prediction (Robinson 1991). A
     grouping counts where it foretells accounts left out of it better than nothing does, by more
-    than a standard error. Groups
+    than CLEARLY standard errors. Groups
     that were not surveyed get none, and an interval that knows it: the surveyed groups are a
     sample, too.
     """
@@ -61,7 +62,7 @@ def find_effects(
         others = (sums[1][told] - weights * residual) / np.maximum(rest, 1e-12)
         guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
         gain = weights * (residual**2 - (residual - guess) ** 2)
-        if between <= 0 or gain.sum() <= np.sqrt(gain @ gain):
+        if between <= 0 or gain.sum() <= CLEARLY * np.sqrt(gain @ gain):
             continue
         by.append(str(name))
         has, total = code >= 0, within + between
