@@ -261,23 +261,20 @@ def _listless(report: Path) -> bool:
 def _prepare(work: Path, fingerprint: str) -> None:
     """Make the folder to work in, with what may be kept of an interrupted run."""
     mark = work / PRINT
-    if fingerprint and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint:
-        kept = {path for pattern in KEPT for path in work.glob(pattern)}
-        for path in sorted(work.rglob("*"), reverse=True):
-            if path.is_dir() and not path.is_symlink():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif path not in kept and path != mark:
-                path.unlink()
-    else:
-        if work.exists() and any(work.iterdir()) and not (work / MARK).exists() | mark.exists():
-            set_aside(work)
-        work.mkdir(exist_ok=True)
+    same = fingerprint and mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint
+    if work.exists() and any(work.iterdir()) and not (work / MARK).exists() | mark.exists():
+        set_aside(work)
+    work.mkdir(exist_ok=True)
+    if not same:
         mark.write_text("", encoding="utf-8")
-        for path in work.iterdir():
-            if path != mark:
-                _clear(path)
-        mark.write_text(fingerprint, encoding="utf-8")
+    kept = {path for pattern in KEPT for path in work.glob(pattern) if same}
+    for path in sorted(work.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in kept and path != mark:
+            path.unlink()
+    mark.write_text(fingerprint, encoding="utf-8")
 
 
 def _retire(old: Path) -> None:

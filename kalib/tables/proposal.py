@@ -121,9 +121,7 @@ def _parts(tables: Sequence[TextTable], doubts: list[str]) -> dict[str, Part]:
     others = [table for table in tables if table not in dated]
     if not others:
         raise StudyError("none of the tables lists accounts with sales")
-    accounts = max(
-        others, key=lambda t: (role_of(t.frame, "sales") is not None, len(t.frame.columns))
-    )
+    accounts = max(others, key=lambda t: (bool(role_of(t.frame, "sales")), t.frame.shape[1]))
     key = _account_key(accounts, doubts)
     survey = _survey([table for table in others if table is not accounts], accounts, key)
     parts = {"accounts": (accounts, _account_roles(accounts, key, bool(survey or dated)))}
@@ -199,9 +197,7 @@ def _account_key(table: TextTable, doubts: list[str]) -> str:
         return str(account)
     if not unique:
         raise StudyError(refusal("no id", table.label))
-    account = role_of(table.frame, "account", [c for c in frame if c not in unique]) or str(
-        unique[0]
-    )
+    account = role_of(unique, "account") or str(unique[0])
     doubts.append(f"{table.label}: {account!r} is taken as the account's id")
     return account
 
