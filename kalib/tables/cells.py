@@ -65,6 +65,8 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     either = text.str.fullmatch(EITHER)
     if not (values.isna() & ~missing).any() and not either.any():
         return Parsed(values, faults)
+    if not text[~missing].str.contains(r"\d").any():  # words, each of its own, need no closer look
+        return Parsed(values, faults.mask(~missing, "is not a number"))
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
     found = _parsed(bare, mark) * factor
