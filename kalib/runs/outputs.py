@@ -44,8 +44,7 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
     cents, shares to six digits."""
     after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
-    frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
-    return _rounded(frame)
+    return _rounded(frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True))
 
 
 def _rounded(accounts: pd.DataFrame) -> pd.DataFrame:
@@ -101,21 +100,13 @@ def write_outputs(
 
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
-    formula, confidence = fit.formula, study.formula.confidence
     return {
-        **formula.to_json(),
+        **fit.formula.to_json(),
         "currency": study.currency,
-        "confidence": confidence,
+        "confidence": study.formula.confidence,
         "error": fit.predictive.to_json(),
         "surveyed": surveyed_range(fit, screening),
     }
-
-
-def overridden(analysis: Analysis) -> dict[str, Any] | None:
-    """Which workbook replaced how many potentials; None without one. Who, which and why are in
-    accounts.csv: run.json holds no client's data."""
-    given = analysis.overrides
-    return {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
 
 
 def write_json(content: object, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Repeated:
         return "\n".join(lines)
 
 
-def rerun(run: Path, study: Path | None = None, options: Options | None = None) -> Repeated:
+def rerun(run: Path, study: Path | None, options: Options) -> Repeated:
     """Repeat a run beside it and compare; the run stays as it was.
 
     study: its study.toml or folder, looked for below data/ and here where it is not given;
@@ -54,7 +55,7 @@ def rerun(run: Path, study: Path | None = None, options: Options | None = None) 
         )  # fmt: skip
     from kalib.runs.run import run_study
 
-    options = replace(options or Options(), settings=before["settings"])
+    options = replace(options, settings=before["settings"])
     file = find_study(before, study)
     loaded = read_study(file, options.settings)
     key = options.key(loaded)
@@ -76,40 +77,36 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
     """
     if study is not None:
         return study_path(study)
-    here = Path()
-    for file in [here / "study.toml", *sorted(here.glob("data/*/*.toml")),
-                 *sorted(here.glob("*/study.toml"))]:  # fmt: skip
-        try:
-            found = read_study(file, before["settings"])
-            if (found.name, found.period) == (before["study"], before["period"]):
-                return file
-        except StudyError:
-            continue
+    for pattern in ("study.toml", "data/*/*.toml", "*/study.toml"):
+        for file in sorted(Path().glob(pattern)):
+            with suppress(StudyError):
+                found = read_study(file, before["settings"])
+                if (found.name, found.period) == (before["study"], before["period"]):
+                    return file
     raise StudyError(
         Problem(f"no study {before['study']!r} below data/ or here", remedy="Give --study PATH")
     )
 
 
 def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:
-    names = sorted({*before["data"], *now["data"]})
-    problems = [
-        Problem("is not what the run read", file=name,
-                remedy="Give --own-notebooks if it is trusted, since it is code"
-                if name.startswith(NOTEBOOKS) and name not in now["data"] else
-                "Give --study with the data of the run, e.g. from its git commit "
-                       f"{(before.get('git') or {}).get('study') or '(not recorded)'}")
-        for name in names if before["data"].get(name) != now["data"].get(name)
-    ]  # fmt: skip
+    problems = []
+    for name in sorted({*before["data"], *now["data"]}):
+        if before["data"].get(name) == now["data"].get(name):
+            continue
+        remedy = "Give --own-notebooks if it is trusted, since it is code"
+        if not name.startswith(NOTEBOOKS) or name in now["data"]:
+            commit = (before.get("git") or {}).get("study") or "(not recorded)"
+            remedy = f"Give --study with the data of the run, e.g. from its git commit {commit}"
+        problems.append(Problem("is not what the run read", file=name, remedy=remedy))
     was = (before["overrides"] or {}).get("sha256")
     if was != now["overrides"]:
         problems.append(
             Problem("the run had other overrides", remedy="Give --overrides with its workbook")
         )
-    if before["anonymized"] != coded:
-        problems.append(
-            Problem("the run coded its names" if not coded else "the run did not code its names",
-                    remedy="Give --key" if not coded else "Leave --key out")
-        )  # fmt: skip
+    if before["anonymized"] and not coded:
+        problems.append(Problem("the run coded its names", remedy="Give --key"))
+    elif coded and not before["anonymized"]:
+        problems.append(Problem("the run did not code its names", remedy="Leave --key out"))
     if problems:
         raise StudyError(problems)
 
@@ -133,10 +130,8 @@ def differences(before: Path, after: Path) -> Iterator[str]:
         return
     if not before.is_file():
         yield "is missing from the run"
-    elif before.suffix == ".csv":
-        yield from _in_table(before, after)
     else:
-        yield from _in_json(before, after)
+        yield from (_in_table if before.suffix == ".csv" else _in_json)(before, after)
 
 
 def _in_table(before: Path, after: Path) -> Iterator[str]:
@@ -171,10 +166,8 @@ def _in_json(before: Path, after: Path) -> Iterator[str]:
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted place and value of everything in a JSON value that is no object or array."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items:
-        where = f"{place}.{key}" if place else str(key)
-        if isinstance(item, dict | list):
-            yield from _leaves(item, where)
-        else:
-            yield where, item
+    if not isinstance(value, dict | list):
+        yield place, value
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(item, f"{place}.{key}" if place else str(key))

@@ -17,16 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kalib import __version__
 from kalib.errors import StudyError, say
 from kalib.files import report_folder
+from kalib.runs import provenance
 from kalib.runs.execution import PLAN, SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
-from kalib.runs.provenance import (
-    NOTEBOOKS,
-    Options,
-    earlier_report,
-    fingerprint,
-    inputs_of,
-    own_notebooks,
-    provenance,
-)
 from kalib.study.kept import STEPS, keep
 from kalib.study.loading import read_study
 from kalib.study.settings import Study
@@ -43,7 +35,7 @@ Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
 def run_study(
     study: Path | str,
     out: Path | None = None,
-    options: Options | None = None,
+    options: provenance.Options | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Run a study and return its report's folder.
@@ -52,12 +44,12 @@ def run_study(
     progress: called as each step begins. Raises StudyError for bad data, KalibError where the run
     fails; the previous report then stays as it was.
     """
-    options = options or Options()
+    options = options or provenance.Options()
     asked = read_study(study, options.settings)
     key = options.key(asked)
     target = out or REPORTS / asked.name / asked.period
-    earlier = earlier_report(target, asked.name, asked.period)
-    inputs = inputs_of(asked, options, key, earlier)
+    earlier = provenance.earlier_report(target, asked.name, asked.period)
+    inputs = provenance.inputs_of(asked, options, key, earlier)
     own = _own_notebooks(asked, options)
     paths = notebooks_of_run(earlier, own)
     clock = _Clock(progress or (lambda *_: None), len(paths) + 4)
@@ -68,12 +60,17 @@ def run_study(
         from kalib.report.template import check_look
 
         check_look(asked)
-    with report_folder(target, fingerprint(inputs), force=options.force) as work, keep(work):
+    with (
+        report_folder(target, provenance.fingerprint(inputs), force=options.force) as work,
+        keep(work),
+    ):
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
         import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         workbook = options.overrides
         if key and workbook:
-            options = replace(options, overrides=_nameless(workbook, work / STEPS))
+            # Under a name that says nothing: notebooks show what they were given.
+            nameless = work / STEPS / f"overrides{workbook.suffix.lower()}"
+            options = replace(options, overrides=Path(shutil.copy2(workbook, nameless)))
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             with clock.step("statistics"):
                 from kalib.analysis import analyze
@@ -99,42 +96,30 @@ def run_study(
     return target
 
 
-def _nameless(workbook: Path, steps: Path) -> Path:
-    """A copy of a workbook under a name that says nothing: notebooks show what they were given, and
-    notes the file they are about."""
-    copy = steps / f"overrides{workbook.suffix.lower()}"
-    shutil.copy2(workbook, copy)
-    return copy
-
-
-def _own_notebooks(study: Study, options: Options) -> list[Path]:
+def _own_notebooks(study: Study, options: provenance.Options) -> list[Path]:
     """The study's own notebooks where they are run; named where they are left."""
-    found = own_notebooks(study.folder)
+    found = provenance.own_notebooks(study.folder)
     if options.own_notebooks:
         check_own(found)
         return found
     if found:
-        names = ", ".join(f"{NOTEBOOKS}/{path.name}" for path in found)
+        names = ", ".join(f"{provenance.NOTEBOOKS}/{path.name}" for path in found)
         say(f"{study.name}: {names} left; they are code, --own-notebooks runs them")
     return []
 
 
 def _parameters(
-    study: Study, options: Options, earlier: Path | None, notebook: str
+    study: Study, options: provenance.Options, earlier: Path | None, notebook: str
 ) -> dict[str, object]:
     """What a notebook is given; the earlier wave's report lies beside the folder of the run."""
-    overrides = options.overrides.resolve().as_posix() if options.overrides else ""
     given: dict[str, object] = {
         "study": study.file.as_posix(),
         "folder": "..",
         "settings": dict(options.settings),
-        "overrides": overrides,
+        "overrides": options.overrides.resolve().as_posix() if options.overrides else "",
     }
-    return (
-        {**given, "before": f"../../{earlier.name}"}
-        if earlier and notebook in (PLAN, WAVES)
-        else given
-    )
+    before = {"before": f"../../{earlier.name}"} if earlier and notebook in (PLAN, WAVES) else {}
+    return given | before
 
 
 def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Clock) -> Story:
@@ -147,15 +132,13 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
 
         draw_figures(analysis, story, work / "figures")
     with clock.step("documents"):
-        from kalib.report.deck import write_deck
-        from kalib.report.document import write_document
-        from kalib.report.visit_page import visit_page
-        from kalib.report.workbook import write_workbook
+        from kalib.report import deck, document, visit_page, workbook
 
-        write_workbook(analysis, story, work / "accounts.xlsx")
-        write_document(analysis, story, work / "figures", __version__, work / "report.pdf")
-        write_deck(analysis, story, work / "deck.pptx")
-        (work / "visit-list.html").write_text(visit_page(analysis, story), encoding="utf-8")
+        workbook.write_workbook(analysis, story, work / "accounts.xlsx")
+        document.write_document(analysis, story, work / "figures", __version__, work / "report.pdf")
+        deck.write_deck(analysis, story, work / "deck.pptx")
+        page = visit_page.visit_page(analysis, story)
+        (work / "visit-list.html").write_text(page, encoding="utf-8")
     return story
 
 
@@ -165,10 +148,12 @@ def _write_outputs(
 ) -> None:  # fmt: skip
     """What programs read; what the run itself needed goes."""
     from kalib.analysis import SEED
-    from kalib.runs.outputs import overridden, write_outputs
+    from kalib.runs.outputs import write_outputs
 
-    folder = analysis.study.folder
-    source = provenance(inputs, folder, overridden(analysis), SEED, clock.seconds)
+    given = analysis.overrides
+    # Who, which and why are in accounts.csv: run.json holds no client's data.
+    overrides = {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
+    source = provenance.provenance(inputs, analysis.study.folder, overrides, SEED, clock.seconds)
     write_outputs(analysis, story.figures, source, work, waves)
     shutil.rmtree(work / STEPS)
     shutil.rmtree(work / SCRATCH, ignore_errors=True)

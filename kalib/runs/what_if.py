@@ -68,8 +68,7 @@ def replan(matrix: Matrix, plan: Plan, study: Study, settings: Mapping[str, Any]
     changed = _changed(study, settings)
     same = changed.matrix == study.matrix
     other = matrix if same else place(matrix.wallet, changed.matrix)
-    learned = plan.attainment if plan.attainment.learned else None
-    planned = plan_sales(other, changed, learned)
+    planned = plan_sales(other, changed, plan.attainment if plan.attainment.learned else None)
     comparison = pd.DataFrame(
         {"today": _figures(matrix, plan), "what_if": _figures(other, planned)}
     )
@@ -124,18 +123,16 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
 
 def _changed(study: Study, settings: Mapping[str, Any]) -> Study:
     """The study with some settings replaced, each checked as in a study file."""
-    sections: dict[str, dict[str, Any]] = {}
-    problems = []
-    for name, value in settings.items():
-        section, _, key = name.partition(".")
-        if section not in CHANGEABLE:
-            problems.append(Problem(f"{name!r} is not a setting of {', '.join(CHANGEABLE)}"))
-        sections.setdefault(section, {})[key] = value
+    problems = [
+        Problem(f"{name!r} is not a setting of {', '.join(CHANGEABLE)}")
+        for name in settings if name.partition(".")[0] not in CHANGEABLE
+    ]  # fmt: skip
     updated: dict[str, Any] = {}
-    for section in sections.keys() & set(CHANGEABLE):
-        now = getattr(study, section)
+    for section in CHANGEABLE:
+        now, start = getattr(study, section), f"{section}."
+        given = {n.removeprefix(start): v for n, v in settings.items() if n.startswith(start)}
         try:
-            updated[section] = type(now).model_validate({**dict(now), **sections[section]})
+            updated[section] = type(now).model_validate({**dict(now), **given})
         except ValidationError as error:
             problems += problems_of(error, type(now))
     if problems:
@@ -145,18 +142,16 @@ def _changed(study: Study, settings: Mapping[str, Any]) -> Study:
 
 def _held(study: Study) -> tuple[str, ...]:
     """Which figures a setting of the study holds where they are, whatever else moves."""
-    growth, held = study.targets.company_growth, []
-    if growth is not None:
-        held.append(f"company_growth = {growth:.0%} fixes the target growth: other settings move "
-                    "only who is asked for it, as far as the accounts allow.")  # fmt: skip
-    named = [team for team in ("hunters", "farmers") if getattr(study.teams, team)]
-    if named:
-        held.append(f"The study gives the number of {' and '.join(named)}: visits_per_rep does not "
-                    "move it.")  # fmt: skip
-    if study.matrix.potential_cut.kind in ("top", "quantile"):
-        held.append("The potential cut fixes how many accounts are key: the share cut moves them "
-                    "between attack and defense only.")  # fmt: skip
-    return tuple(held)
+    growth = study.targets.company_growth
+    named = " and ".join(team for team in ("hunters", "farmers") if getattr(study.teams, team))
+    notes = {
+        f"company_growth = {growth or 0:.0%} fixes the target growth: other settings move only who "
+        "is asked for it, as far as the accounts allow.": growth is not None,
+        f"The study gives the number of {named}: visits_per_rep does not move it.": bool(named),
+        "The potential cut fixes how many accounts are key: the share cut moves them between "
+        "attack and defense only.": study.matrix.potential_cut.kind in ("top", "quantile"),
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def _figures(matrix: Matrix, plan: Plan) -> dict[str, float]:
@@ -176,13 +171,12 @@ def _sliders(matrix: Matrix, study: Study) -> dict[str, FloatSlider]:
     """A slider for each setting that can be moved, at the study's own."""
     from ipywidgets import FloatSlider
 
-    cut = study.matrix.potential_cut
+    cut, visits = study.matrix.potential_cut, study.teams.visits_per_rep
     potential = matrix.wallet.accounts["potential"].dropna()
     most = {"top": len(potential), "value": potential.max()}.get(cut.kind, 0.99)
     least = 1.0 if cut.kind == "top" else most / STEPS
-    visits, step = study.teams.visits_per_rep, 1.0 if cut.kind == "top" else (most / STEPS)
     given = {
-        CUT: (f"potential cut ({cut.kind})", cut.value, least, most, step),
+        CUT: (f"potential cut ({cut.kind})", cut.value, least, most, least),
         "matrix.share_cut": ("share cut", matrix.sow_cut, 0.01, 0.99, 0.01),
         "teams.visits_per_rep": ("visits per rep", visits, visits / 4, visits * 2, visits / STEPS),
         "targets.close_gap": ("gap to close", study.targets.close_gap, 0.0, 1.0, 0.01),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import Problem, StudyError, say
 from kalib.scale.sources import Source, fetched
 from kalib.study.settings import MOST_AMOUNT
 from kalib.tables.words import MISSING, REFUSED
@@ -51,7 +50,9 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     """
     _check_there(source, asked)
     raw = source.table
-    ids = ids_of(raw, asked)
+    plain = raw[asked.account].cast("string")
+    padded = fetched(raw.aggregate(n=_padded(plain).sum()))[0]["n"]
+    ids = ids_of(raw, asked) if padded or asked.id_width else plain
     words = {n: known_text(raw[n], asked.missing) for n in asked.numbers if _is_text(raw[n])}
     numbers = {
         name: (words[name].try_cast("float64") if name in words else raw[name].cast("float64"))
@@ -73,7 +74,7 @@ def _first_rows(table: Any, rows: int, file: str) -> tuple[Any, int]:
     if accounts == rows:
         return table, rows
     said = f"{rows - accounts:,} rows of accounts that stand above already left out"
-    print(f"{file}: {said}", file=sys.stderr)
+    say(f"{file}: {said}")
     table = table.mutate(kalib_row=ibis.row_number())
     nth = ibis.row_number().over(group_by="kalib_id", order_by="kalib_row")
     table = table.mutate(kalib_nth=nth)
@@ -83,12 +84,15 @@ def _first_rows(table: Any, rows: int, file: str) -> tuple[Any, int]:
 def ids_of(table: Any, asked: Asked) -> Any:
     """The ids of a table's rows, as text; only a blank is none, as in a run."""
     ids = table[asked.account].cast("string")
-    # Taking blanks off takes longer than scoring: only where one stands at an end.
-    padded = (ids < "!") | ids.endswith(" ")
-    ids = padded.ifelse(ids.strip(), ids).nullif("")
+    ids = _padded(ids).ifelse(ids.strip(), ids).nullif("")
     if not asked.id_width:
         return ids
     return ids.re_search("^[0-9]+$").ifelse(ids.lpad(asked.id_width, "0"), ids)
+
+
+def _padded(ids: Any) -> Any:
+    """Whether ids are blank or begin or end so: taking blanks off takes as long as scoring."""
+    return (ids < "!") | ids.endswith(" ")
 
 
 def known_text(column: Any, missing: tuple[str, ...] = ()) -> Any:

@@ -32,10 +32,8 @@ class Order:
                 n=self.table.count(), sum=self.table.value.sum(), along=self.table.along.sum()
             )
         )
-        self.buckets, self.above, self.sums = (
-            found["bucket"],
-            *(found[c].cumsum() for c in ("n", "sum")),
-        )
+        self.buckets = found["bucket"]
+        self.above, self.sums = found["n"].cumsum(), found["sum"].cumsum()
         self.rows = int(self.above[-1]) if len(self.above) else 0
         self.sum = float(self.sums[-1]) if self.rows else 0.0
         self.along = float(np.nansum(found["along"]))
@@ -110,8 +108,8 @@ def run_cuts(recipe: Recipe, cuts: RunCuts) -> Cuts:
 
 
 def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
-    if recipe.study.matrix.share_cut != "market":
-        return float(recipe.study.matrix.share_cut)
+    if recipe.study.share_cut != "market":
+        return float(recipe.study.share_cut)
     if sales <= 0:
         raise StudyError(
             Problem("sales add up to nothing where potential is known, so that there is no market "
@@ -123,13 +121,12 @@ def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
 
 def _line(recipe: Recipe, order: Order) -> float:
     """The potential cut, as `kalib.matrix.matrix.potential_cut` of all potentials."""
-    cut, rows = recipe.study.matrix.potential_cut, order.rows
-    value = cut.value
-    if cut.kind == "value":
+    kind, value, rows = recipe.study.cut, recipe.study.cut_value, order.rows
+    if kind == "value":
         return value
-    if cut.kind == "top":
+    if kind == "top":
         return order.at(min(int(value), rows) - 1)[0]
-    if cut.kind == "pareto":
+    if kind == "pareto":
         return order.reaching(value)
     place = (1 - value) * (rows - 1)  # numpy's linear quantile, counted from the largest
     above, below = (order.at(min(int(place) + k, rows - 1))[0] for k in (0, 1))
@@ -138,11 +135,11 @@ def _line(recipe: Recipe, order: Order) -> float:
 
 def _key_number(known: Any, recipe: Recipe, line: float, rows: int) -> int:
     """How many accounts are key, as `kalib.matrix.matrix.key_accounts` counts them."""
-    cut = recipe.study.matrix.potential_cut
-    if cut.kind == "quantile":
-        return rows - int(np.ceil(cut.value * (rows - 1) - 1e-9))
-    if cut.kind == "top":
-        return min(int(cut.value), rows)
+    kind, value = recipe.study.cut, recipe.study.cut_value
+    if kind == "quantile":
+        return rows - int(np.ceil(value * (rows - 1) - 1e-9))
+    if kind == "top":
+        return min(int(value), rows)
     below = chance_below(place_of(known, recipe, line), recipe)
     return int(np.floor(rows - fetched(known.aggregate(below=below.sum()))[0]["below"] + 0.5))
 

@@ -111,28 +111,7 @@ def score(
     """
     import ibis
 
-    low, high = _interval(staged, recipe)
-    t = staged.mutate(
-        kalib_low=low,
-        kalib_high=high,
-        kalib_sow=staged.kalib_sales / staged.kalib_potential,
-        kalib_cut=place_of(staged, recipe, cuts.potential),
-        kalib_due=place_of(staged, recipe, staged.kalib_sales * (1 / cuts.sow)),
-    )
-    t = _settled(t, fenced)
-    # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
-    t = t.mutate(
-        kalib_at_cut=chance_below(t.kalib_cut, recipe),
-        kalib_at_share=chance_below(t.kalib_due, recipe),
-        kalib_is_high=_is_key(t, cuts).ifelse(1, 0),  # T-SQL has no columns of true and false
-    )
-    t = _settled(t, fenced)
-    # Attack is likelier than defense where less than half of what lies above the potential cut is
-    # less than what the sales make up, watch than maintenance where less than half below it is.
-    half = (t.kalib_at_cut + t.kalib_is_high) * 0.5
-    even = (t.kalib_at_share == half) & (t.kalib_sow >= cuts.sow)
-    loyal = (t.kalib_at_share > half) | even
-    t = _settled(t.mutate(kalib_is_loyal=loyal.ifelse(1, 0)), fenced)
+    t = _placed(staged, recipe, cuts, fenced)
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
     is_high, is_loyal = t.kalib_is_high == 1, t.kalib_is_loyal == 1
@@ -175,6 +154,33 @@ def score(
     )
 
 
+def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
+    """The rows with where the cuts lie in the distribution of their error, and on which side of
+    both they are."""
+    low, high = _interval(staged, recipe)
+    t = staged.mutate(
+        kalib_low=low,
+        kalib_high=high,
+        kalib_sow=staged.kalib_sales / staged.kalib_potential,
+        kalib_cut=place_of(staged, recipe, cuts.potential),
+        kalib_due=place_of(staged, recipe, staged.kalib_sales * (1 / cuts.sow)),
+    )
+    t = _settled(t, fenced)
+    # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
+    t = t.mutate(
+        kalib_at_cut=chance_below(t.kalib_cut, recipe),
+        kalib_at_share=chance_below(t.kalib_due, recipe),
+        kalib_is_high=_is_key(t, cuts).ifelse(1, 0),  # T-SQL has no columns of true and false
+    )
+    t = _settled(t, fenced)
+    # Attack is likelier than defense where less than half of what lies above the potential cut is
+    # less than what the sales make up, watch than maintenance where less than half below it is.
+    half = (t.kalib_at_cut + t.kalib_is_high) * 0.5
+    even = (t.kalib_at_share == half) & (t.kalib_sow >= cuts.sow)
+    loyal = (t.kalib_at_share > half) | even
+    return _settled(t.mutate(kalib_is_loyal=loyal.ifelse(1, 0)), fenced)
+
+
 def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float]) -> Any:
     """What number gives for ratio and smearing factor: one number, or an expression of the
     indicator whose levels have their own."""
@@ -191,12 +197,8 @@ def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float
     return ibis.cases(*own, else_=one * common)
 
 
-def _smearing(table: Any, recipe: Recipe) -> Any:
-    return _by_level(table, recipe, lambda _, smearing: smearing)
-
-
-def _ratio(table: Any, recipe: Recipe) -> Any:
-    return _by_level(table, recipe, lambda ratio, _: ratio)
+_smearing = partial(_by_level, number=lambda _, smearing: smearing)
+_ratio = partial(_by_level, number=lambda ratio, _: ratio)
 
 
 def _spread(t: Any, recipe: Recipe) -> Any:
@@ -211,21 +213,18 @@ def _spread(t: Any, recipe: Recipe) -> Any:
 
 def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
     """Ends of the interval of potential, currency a year."""
-    if recipe.form != "linear":
-        low, high = (
-            t.kalib_potential * _by_level(t, recipe, partial(_factor, z * recipe.error.size))
-            for z in (recipe.knots.low, recipe.knots.high)
+
+    def end(z: float) -> Any:
+        if recipe.form == "linear":
+            value = t.kalib_line + z * _spread(t, recipe)
+            value = (value < recipe.floor).ifelse(recipe.floor, value)
+            return t.kalib_potential.notnull().ifelse(value, None)
+        error = z * recipe.error.size  # on the working scale, of the expected potential
+        return t.kalib_potential * _by_level(
+            t, recipe, lambda ratio, smearing: float(np.exp(error * ratio)) / smearing
         )
-        return low, high
-    ends = [t.kalib_line + z * _spread(t, recipe) for z in (recipe.knots.low, recipe.knots.high)]
-    known = t.kalib_potential.notnull()
-    low, high = (known.ifelse((end < recipe.floor).ifelse(recipe.floor, end), None) for end in ends)
-    return low, high
 
-
-def _factor(error: float, ratio: float, smearing: float) -> float:
-    """What an error on the working scale makes of the expected potential."""
-    return float(np.exp(error * ratio)) / smearing
+    return end(recipe.knots.low), end(recipe.knots.high)
 
 
 def _is_key(t: Any, cuts: Cuts) -> Any:

@@ -24,13 +24,16 @@ from kalib.formula.formula import Formula, Term
 from kalib.formula.subsets.frontier import Space
 from kalib.formula.subsets.search import best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
+from kalib.indicators import typos
 from kalib.indicators.screening import Column, Design, build_design
+from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
 from kalib.scale.columns import Asked, ids_of, typed
-from kalib.scale.sources import MEMORY, Source, beside, open_source
+from kalib.scale.expression import with_potential
+from kalib.scale.recipe import Recipe
+from kalib.scale.sources import MEMORY, Source, beside, fetched, open_source
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
-from kalib.scale.weights import encoded_column, fitted_line, weighted
 from kalib.study.loading import read_study, study_path
 from kalib.study.settings import Study
 
@@ -87,7 +90,6 @@ def fit_large(
     with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)
-        verdict = analysis.verdict
         surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
         logged = analysis.fit.formula.form == "log-log"
         design = build_design(analysis.screening, surveyed, logged=logged)
@@ -109,7 +111,7 @@ def fit_large(
     inputs = inputs_of(study, Options(settings))
     with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
-        write_json(verdict.to_json(), work / "verdict.json")
+        write_json(analysis.verdict.to_json(), work / "verdict.json")
         write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")
     return found
 
@@ -186,11 +188,11 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     """Selection, fit and smearing over all surveyed accounts."""
     study, sampled = analysis.study, analysis.fit
     form = sampled.formula.form
-    rows = weighted(rows, analysis)
+    rows = _weighted(rows, analysis)
     observed, weight = rows.kalib_observed, rows.kalib_weight
     response = observed if form == "linear" else observed.ln()
     block = rows.kalib_id.hash()
-    encoded = {column.name: encoded_column(rows, column) for column in design.columns}
+    encoded = {column.name: _encoded(rows, column) for column in design.columns}
     rules = Rules(study.indicators.signs, study.indicators.required, study.indicators.max)
     sums = sum_columns(rows, {**encoded, "potential": response}, weight, block)
     groups = _chosen(sums.gram(), sums.n, design, rules)
@@ -205,7 +207,7 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
         formula = _smeared(rows, formula, analysis)
     return LargeFit(
         formula=formula,
-        surveyed=int(rows.count().to_pyarrow().as_py()),
+        surveyed=fetched(rows.aggregate(n=rows.count()))[0]["n"],
         used=final.n,
         sample=len(sampled.oof),
         r2=fit.r2,
@@ -242,19 +244,12 @@ def _formula(
 ) -> Formula:
     from scipy.stats import norm
 
-    reach = float(norm.ppf((1 + confidence) / 2))  # of t with many thousand degrees of freedom
-    terms = tuple(
-        Term(
-            column=column,
-            coefficient=float(fit.coef[k]),
-            std_error=float(fit.std_error[k]),
-            p_value=float(fit.p_value[k]),
-            low=float(fit.coef[k] - reach * fit.std_error[k]),
-            high=float(fit.coef[k] + reach * fit.std_error[k]),
-            stability=float(stability.get(column.indicator, np.nan)),
-        )
-        for k, column in enumerate(columns, start=1)
-    )
+    reach = norm.ppf((1 + confidence) / 2) * fit.std_error  # of t with many thousand degrees
+    stable = [np.nan, *(float(stability.get(column.indicator, np.nan)) for column in columns)]
+    figures = np.column_stack(
+        [fit.coef, fit.std_error, fit.p_value, fit.coef - reach, fit.coef + reach, stable]
+    ).tolist()
+    terms = tuple(Term(column, *row) for column, row in zip(columns, figures[1:], strict=True))
     return replace(
         sampled, intercept=float(fit.coef[0]), terms=terms, sigma=float(fit.sigma), n=fit.n
     )
@@ -263,13 +258,9 @@ def _formula(
 def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     """The formula with Duan's factor over all believed accounts; those of levels keep the sample's
     relation to it."""
-    both = fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)
-    both = both.mutate(kalib_left=(both.kalib_observed.ln() - both.kalib_line).exp())
-    factor = float(
-        both.aggregate(mean=(both.kalib_left * both.kalib_weight).sum() / both.kalib_weight.sum())
-        .to_pyarrow()
-        .to_pylist()[0]["mean"]
-    )
+    both = _fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)
+    left, weight = (both.kalib_observed.ln() - both.kalib_line).exp(), both.kalib_weight
+    factor = fetched(both.aggregate(mean=(left * weight).sum() / weight.sum()))[0]["mean"]
     spread = formula.spread
     if spread:
         own = {level: value * factor / formula.smearing for level, value in spread.smearing.items()}
@@ -283,9 +274,83 @@ def _ranges(rows: Any, formula: Formula) -> dict[str, Any]:
     for name in formula.indicators:
         column = rows[name]
         if column.type().is_string():
-            seen = rows.select(level=column).distinct().to_pyarrow().to_pydict()["level"]
-            found[name] = sorted(level for level in seen if level is not None)
+            levels = rows.filter(column.notnull()).select(level=column).distinct()
+            found[name] = sorted(row["level"] for row in fetched(levels))
         else:
-            ends = rows.aggregate(low=column.min(), high=column.max())
-            found[name] = ends.to_pyarrow().to_pylist()[0]
+            found[name] = fetched(rows.aggregate(low=column.min(), high=column.max()))[0]
     return found
+
+
+def _encoded(rows: Any, column: Column) -> Any:
+    """One design column as an expression."""
+    value = rows[column.indicator]
+    if column.transform == "level":
+        return (value == column.level).cast("int8").cast("float64")  # 1.0 would be a DECIMAL
+    if column.transform == "log":
+        inside = value + column.shift
+        return (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside).ln()
+    return value
+
+
+def _fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
+    """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
+    fit, study = replace(analysis.fit, formula=formula), analysis.study
+    record = formula_record(fit, analysis.screening, study)
+    return with_potential(
+        rows, Recipe.model_validate({**record, "study": study.model_dump(mode="json")})
+    )
+
+
+def _weighted(rows: Any, analysis: Judged) -> Any:
+    """The rows with kalib_weight: 0 where the potential is not believed, else 1, or what makes the
+    surveyed accounts stand for those that were not."""
+    rows = _fitted_line(rows, analysis.fit.formula, analysis)
+    kept = _believed(rows, analysis).cast("int8").cast("float64")
+    return rows.mutate(kalib_weight=kept * _survey_weight(rows, analysis))
+
+
+def _believed(rows: Any, analysis: Judged) -> Any:
+    """Whether the potential is not off like a typing error, by the sample's spread."""
+    import ibis
+
+    oof = analysis.fit.oof
+    shift = np.log(oof["observed"] / np.maximum(oof["predicted"], LEAST_LOGGED)).to_numpy()
+    spread = typos.robust_scale(shift - np.median(shift))
+    off = (rows.kalib_observed / rows.kalib_potential).ln() - float(np.median(shift))
+    size, reach = off.abs(), typos.factor_reach(spread)
+    like_typing = ibis.or_(*((size - float(np.log(f))).abs() < reach for f in typos.FACTORS))
+    wrong = (size > max(typos.SUSPECT_Z * spread, typos.LEAST_SHIFT)) & like_typing
+    return ~wrong.fill_null(False)
+
+
+def _survey_weight(rows: Any, analysis: Judged) -> Any:
+    """The sample's weights against a survey that own sales decided, for all surveyed accounts.
+
+    `survey_bias` makes them inverse odds: their logarithm is linear in the logged design, in
+    whether an account buys and in its logged sales, so that those not cut give back the line.
+    """
+    import ibis
+
+    bias, screening = analysis.fit.bias, analysis.screening
+    if not bias.biased:
+        return 1.0
+    surveyed = screening.values.index.isin(analysis.potential.frame.index)
+    design = build_design(screening, surveyed, logged=True)
+    accounts = screening.values.index[surveyed]
+    sold = analysis.tables.accounts["sales"].reindex(accounts).to_numpy(float)
+    buys = sold > 0
+    size = np.log(np.where(buys, sold, 1.0))
+    line = np.column_stack([np.ones(len(sold)), design.matrix[surveyed], buys, size, size**2])
+    most = float(bias.weights.max())
+    inner = bias.weights < most * (1 - 1e-9)
+    coef = np.linalg.lstsq(line[inner], np.log(bias.weights[inner]))[0].tolist()
+    sales = rows[analysis.study.columns.sales].fill_null(0.0)
+    known = sales > 0
+    logged = known.ifelse(sales, 1.0).ln()
+    columns = [_encoded(rows, column) for column in design.columns]
+    columns += [known.cast("int8").cast("float64"), logged, logged * logged]
+    total = ibis.literal(1).cast("float64") * coef[0]
+    for slope, column in zip(coef[1:], columns, strict=True):
+        total = total + slope * column
+    weight = total.exp()
+    return (weight > most).ifelse(most, weight).fill_null(1.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from kalib.errors import Problem, StudyError
 from kalib.scale.columns import Asked
@@ -65,21 +65,6 @@ class _Range(_Record):
     high: float
 
 
-class _Columns(_Record):
-    account: str
-    sales: str
-
-
-class _Cut(_Record):
-    kind: Literal["quantile", "pareto", "top", "value"]
-    value: Positive
-
-
-class _Matrix(_Record):
-    potential_cut: _Cut
-    share_cut: Literal["market"] | Positive
-
-
 class _Data(_Record):
     negative_sales: Literal["refuse", "zero"] = "refuse"
     missing: tuple[str, ...] = ()
@@ -88,8 +73,18 @@ class _Data(_Record):
 
 
 class _Study(_Record):
-    columns: _Columns
-    matrix: _Matrix
+    account: Annotated[str, Field(validation_alias=AliasPath("columns", "account"))]
+    sales: Annotated[str, Field(validation_alias=AliasPath("columns", "sales"))]
+    cut: Annotated[
+        Literal["quantile", "pareto", "top", "value"],
+        Field(validation_alias=AliasPath("matrix", "potential_cut", "kind")),
+    ]
+    cut_value: Annotated[
+        Positive, Field(validation_alias=AliasPath("matrix", "potential_cut", "value"))
+    ]
+    share_cut: Annotated[
+        Literal["market"] | Positive, Field(validation_alias=AliasPath("matrix", "share_cut"))
+    ]
     data: _Data = _Data()
 
 
@@ -131,12 +126,12 @@ class Recipe(_Record):
     @property
     def account(self) -> str:
         """The client's column of ids."""
-        return self.study.columns.account
+        return self.study.account
 
     @property
     def sales(self) -> str:
         """The client's column of sales."""
-        return self.study.columns.sales
+        return self.study.sales
 
     @property
     def asked(self) -> Asked:
@@ -184,11 +179,6 @@ def read_recipe(run: Path) -> Recipe:
         if summary.get("potential_cut") is not None:
             cuts = _checked(RunCuts, summary, "summary.json")
     return _checked(Recipe, {**formula, "study": study, "run_cuts": cuts}, "formula.json")
-
-
-def recipe_of(formula: Mapping[str, Any], study: Mapping[str, Any]) -> Recipe:
-    """The recipe of formula.json's content and a study's parameters."""
-    return Recipe.model_validate({**formula, "study": study})
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
