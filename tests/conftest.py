@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,11 +103,3 @@ def write_small_study(folder: Path) -> Path:
 def readable(tree: HtmlElement) -> str:
     """What a page says to its reader: its text without scripts and styles."""
     return " ".join(tree.xpath("//body//text()[not(ancestor::script or ancestor::style)]"))
-
-
-def columns_shown(result: Any, accounts: int) -> set[str]:
-    """What a notebook shows of the ten largest accounts of a result."""
-    shown = result._repr_html_()
-    rows = re.findall(r"<tr>\s*<th>[^<]+</th>\s*<td", shown)
-    assert f"10 of {accounts} accounts" in shown and len(rows) == 10
-    return set(re.findall("<th>([^<]+)</th>", shown))

@@ -11,7 +11,6 @@ import pandas as pd
 
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Cut, MatrixSettings
-from kalib.wallet.preview import accounts_html
 from kalib.wallet.wallet import Wallet
 
 DRAWS = 4000
@@ -44,10 +43,6 @@ class Matrix:
 
     def __repr__(self) -> str:
         return ", ".join(f"{zone}: {count:,}" for zone, count in self.counts.items())
-
-    def _repr_html_(self) -> str:
-        columns = ("name", "potential", "sales", "sow", "zone", "zone_probability", "change")
-        return f"<p>{self!r}</p>" + accounts_html(self.accounts, columns)
 
 
 def potential_cut(potential: np.ndarray, cut: Cut) -> float:

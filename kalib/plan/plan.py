@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from kalib.plan.proof import Design, design_of, hold_out
 from kalib.plan.territories import assign_reps
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Study
-from kalib.wallet.preview import accounts_html
 from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
@@ -55,7 +53,6 @@ class Plan:
     targets: pd.DataFrame
     handover: pd.DataFrame
     owner_changes: int
-    owner_changes_naive: int
     bridge: pd.DataFrame
     attainment: Attainment
     growth_points: Mapping[float, float]
@@ -66,10 +63,6 @@ class Plan:
     def __repr__(self) -> str:
         teams = (f"{row.people:,} {row.team}s" for row in self.teams.itertuples())
         return f"{', '.join(teams)}; {self.owner_changes:,} accounts change owner"
-
-    def _repr_html_(self) -> str:
-        columns = ("name", "zone", "team", "rep", "sales", "target_sales", "target_sow")
-        return f"<p>{html.escape(repr(self))}</p>" + accounts_html(self.accounts, columns)
 
 
 @kept
@@ -120,7 +113,6 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
         ).T.rename_axis("zone").astype({"accounts": int}),
         handover=handover,
         owner_changes=len(handover),
-        owner_changes_naive=assigned.naive_changes,
         bridge=_bridge(accounts, study),
         attainment=attainment,
         growth_points=points,

@@ -18,12 +18,10 @@ TEAMS = ("hunter", "farmer")
 
 @dataclass(frozen=True)
 class Assigned:
-    """owner: Series of rep by account; home: region of each rep with a seat; naive_changes: owners
-    changed were the same seats filled with accounts as they come; notes: sentences."""
+    """owner: Series of rep by account; home: region of each rep with a seat; notes: sentences."""
 
     owner: pd.Series
     home: Mapping[str, str]
-    naive_changes: int
     notes: tuple[str, ...]
 
 
@@ -40,7 +38,6 @@ def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
     """
     owner = accounts["rep"].copy()
     notes: list[str] = []
-    naive = 0
     seats = _seats(accounts, people)
     for team in TEAMS:
         part = accounts[accounts["team"] == team]
@@ -48,10 +45,8 @@ def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
         if len(part) == 0 or not names:
             continue
         homes = [seats[name][1] for name in names]
-        chosen, dealt = _assign_team(part, names, homes)
+        chosen = _assign_team(part, names, homes)
         owner.loc[part.index] = chosen
-        before = part["rep"].to_numpy()
-        naive += int(((before != "") & (before != dealt)).sum())
         load = pd.Series(chosen).value_counts().reindex(names).fillna(0.0)
         off = float((load / load.mean() - 1).abs().max())
         if off > BALANCE + 1e-9 and len(names) > 1:
@@ -59,7 +54,7 @@ def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
                 Message("p_uneven", team=f"{team}s", names=names[:4], share=off, n=len(part))
             )
     home = {name: region for name, (_, region) in seats.items()}
-    return Assigned(owner, home, naive, tuple(notes))
+    return Assigned(owner, home, tuple(notes))
 
 
 def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, tuple[str, str]]:
@@ -108,10 +103,8 @@ def _apportion(work: np.ndarray, seats: int) -> np.ndarray:
     return given
 
 
-def _assign_team(
-    part: pd.DataFrame, names: list[str], homes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Owners (n,) of a team's accounts, and owners were the same loads filled as accounts come."""
+def _assign_team(part: pd.DataFrame, names: list[str], homes: list[str]) -> np.ndarray:
+    """Owners (n,) of a team's accounts."""
     regions = sorted(part["region"].unique())
     row = pd.Index(regions).get_indexer(part["region"])
     owned = pd.Index(names).get_indexer(part["rep"])
@@ -120,7 +113,6 @@ def _assign_team(
     away = np.array(regions)[:, None] != np.array(homes)[None, :]
     keep, move = _transport(np.bincount(row, minlength=len(regions)), own, away)
     chosen = np.full(len(part), -1)
-    dealt = np.empty(len(part), dtype=int)
     order = np.argsort(-part["sales"].to_numpy(float), kind="stable")
     for r in range(len(regions)):
         mine = order[row[order] == r]
@@ -132,9 +124,7 @@ def _assign_team(
                 left[j] -= 1
         open_seats = np.repeat(np.arange(len(names)), move[r] + left)
         chosen[mine[chosen[mine] < 0]] = open_seats
-        dealt[np.sort(mine)] = np.repeat(np.arange(len(names)), keep[r] + move[r])
-    label = np.array(names, dtype=object)
-    return label[chosen], label[dealt]
+    return np.array(names, dtype=object)[chosen]
 
 
 def _transport(

@@ -17,14 +17,12 @@ from kalib.tables.visits import Potential
 from kalib.wallet.basis import Basis, judge_estimate
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.estimate import estimate
-from kalib.wallet.preview import accounts_html
 from kalib.wallet.visit_list import below_market, counted_tails
 from kalib.wallet.whole import draw_to_total
 from kalib.words.catalogue import Message
 
 TOTAL_DRAWS, SEED = 400, 7
 UNLIKELY = 10.0  # times what the formula expects of an account: no such share was ever seen
-ESTIMATES = ("potential", "potential_low", "potential_high", "sales", "sow", "sow_low", "sow_high")
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,9 +56,6 @@ class Wallet:
 
     def __repr__(self) -> str:
         return f"{len(self.accounts):,} accounts, market share {self.market_share:.1%}"
-
-    def _repr_html_(self) -> str:
-        return accounts_html(self.accounts, ("name", *ESTIMATES))
 
 
 def share_of_wallet(sales: pd.Series, potential: pd.Series) -> pd.Series:

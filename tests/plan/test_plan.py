@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import columns_shown
 
 from kalib.analysis import Analysis, analyze
 from kalib.plan.parents import SUMMED
-from kalib.plan.territories import assign_reps
+from kalib.plan.territories import Assigned, assign_reps
 
 
 def key_accounts(n: int, regions: int = 1, seed: int = 0, reps: int = 0) -> pd.DataFrame:
@@ -111,6 +110,11 @@ def test_fewest_owners_change_equals_brute_force(seed: int) -> None:
     assert cost_of(accounts, list(assigned.owner), home) == best
 
 
+def dealt_changes(accounts: pd.DataFrame, assigned: Assigned) -> int:
+    """Owners that change where the same loads are dealt out as accounts come."""
+    return int((np.sort(assigned.owner.to_numpy(str)) != accounts["rep"].to_numpy()).sum())
+
+
 def test_work_is_even_across_regions_of_any_size() -> None:
     """A region with one rep and a half shares a rep with another; no rep is 10 % off the mean."""
     accounts = key_accounts(400, reps=9, seed=8).assign(team="hunter")
@@ -120,7 +124,7 @@ def test_work_is_even_across_regions_of_any_size() -> None:
     assert len(load) == 8 and (load / load.mean() - 1).abs().max() <= 0.10 + 1e-9
     away = accounts["region"] != assigned.owner.map(dict(assigned.home))
     assert away.sum() <= 20 and assigned.notes == ()
-    assert (assigned.owner != accounts["rep"]).sum() < 0.9 * assigned.naive_changes
+    assert (assigned.owner != accounts["rep"]).sum() < 0.9 * dealt_changes(accounts, assigned)
 
 
 def test_ten_thousand_accounts_and_a_hundred_reps_are_even() -> None:
@@ -200,7 +204,7 @@ def test_owners_change_less_than_when_accounts_are_dealt_out() -> None:
     accounts = key_accounts(300, regions=1, reps=7, seed=5)
     assigned = assign_reps(accounts, {"hunter": 4, "farmer": 3})
     changed = int((assigned.owner != accounts["rep"]).sum())
-    assert changed < 0.9 * assigned.naive_changes
+    assert changed < 0.9 * dealt_changes(accounts, assigned)
 
 
 def test_without_reps_territories_are_numbered(universities: Analysis) -> None:
@@ -216,10 +220,6 @@ def test_hand_over_lists_old_and_new_owner(stores: Analysis) -> None:
     assert set(plan.handover["account"]) <= set(plan.accounts.query("team != ''").index)
 
 
-def test_results_show_their_largest_accounts_in_a_notebook(phones: Analysis) -> None:
+def test_results_say_in_a_line_what_they_hold(phones: Analysis) -> None:
     assert repr(phones.plan) == "2 hunters, 2 farmers; 21 accounts change owner"
     assert repr(phones.matrix).startswith("attack: 12, defense: 20")
-    for result in (phones.wallet, phones.matrix, phones.plan):
-        assert {"name", "sales", "sow"} & columns_shown(result, 160)
-    name = phones.wallet.accounts.nlargest(1, "potential")["name"].iloc[0]
-    assert name in phones.wallet._repr_html_()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import columns_shown
 
 from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import Matrix
@@ -288,7 +287,6 @@ def test_plan_by_hand() -> None:
     people = dict(zip(plan.teams["team"], plan.teams["people"], strict=True))
     assigned = assign_reps(before.assign(team=team), people)
     assert found["rep"].tolist() == assigned.owner.tolist()
-    assert plan.owner_changes_naive == assigned.naive_changes
     notes: list[str] = []
     targets = set_targets(with_gains(0.5), study_of(company_growth=0.2), notes)
     pd.testing.assert_frame_equal(found[targets.columns], targets)
@@ -367,11 +365,8 @@ def test_unknown_potential_leaves_no_target_even_where_growth_is_asked() -> None
     assert found["target_growth"].isna().all() and notes == []
 
 
-def test_a_notebook_shows_people_and_ten_accounts() -> None:
+def test_a_plan_says_its_people_in_a_line() -> None:
     plan = plan_of(visits_per_rep=150.0)
     hunters, farmers = plan.teams["people"]
     assert repr(plan) == (f"{hunters} hunters, {farmers} farmers; "
                           f"{plan.owner_changes} accounts change owner")  # fmt: skip
-    assert plan._repr_html_().startswith(f"<p>{plan!r}</p>")
-    wanted = {"name", "zone", "team", "rep", "sales", "target_sales", "target_sow"}
-    assert wanted <= columns_shown(plan, 80)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import columns_shown
 from scipy.special import ndtri
 
 from kalib.formula.distribution import Distribution
@@ -368,7 +367,5 @@ def test_share_of_wallet_of_no_potential_is_unknown() -> None:
     assert found.isna().tolist() == [True, True, False] and found.iloc[2] == 10.0
 
 
-def test_a_notebook_shows_ten_accounts_and_the_market_share() -> None:
+def test_a_wallet_says_its_market_share_in_a_line() -> None:
     assert repr(wallet()) == f"60 accounts, market share {wallet().market_share:.1%}"
-    wanted = {"name", "potential", "potential_low", "potential_high", "sales", "sow_high"}
-    assert wanted <= columns_shown(wallet(), 60)
