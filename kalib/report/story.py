@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
+from kalib.plan.plan import Plan
 from kalib.report.summary import NEXT_NAMED, summarize
 from kalib.report.wave_tables import summary as wave_summary
 from kalib.study.settings import ZONES, Study
@@ -139,6 +140,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     findings = _findings(analysis, figures)
     if waves:
         findings.append(Claim("told", {"text": wave_summary(waves, words)}))
+        findings[2:2] = _promise(waves, analysis.plan)  # on the first page
     growing = bool(figures["target_growth"])
     return Story(
         words=words,
@@ -217,6 +219,22 @@ def _facts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(*claims: tuple[str, object]) -> list[Claim]:
     """Claims of the keys whose condition holds."""
     return [Claim(key) for key, holds in claims if holds]
+
+
+def _promise(waves: Waves, plan: Plan) -> list[Claim]:
+    """What the wave before asked of its attack accounts, what came, and what this says of now."""
+    asked = waves.ledger.query("by == 'zone' and group == 'attack' and sales > 0")
+    counted_on = {
+        "attained": plan.attainment.mean,
+        "likely": plan.growth_points[0.5],
+        "now": plan.targets.at["attack", "target_growth"],
+    }
+    return [
+        Claim("w_promise", counted_on | {
+            "period": waves.periods[0], "n": row.accounts, "asked": row.asked, "came": row.came,
+            "part": row.asked / row.sales, "got": row.came / row.sales})
+        for row in asked.itertuples()
+    ]  # fmt: skip
 
 
 def _headline(f: Mapping[str, Any]) -> Claim:

@@ -38,7 +38,7 @@ def all_tables(waves: Waves, words: Words) -> list[Table]:
 
 def main_tables(waves: Waves, words: Words) -> list[Table]:
     """The tables that fill one page."""
-    builds = (share_split, key_accounts, real_moves, targets_met, chow)
+    builds = (share_split, key_accounts, real_moves, targets_met, promises, chow)
     return [one for one in (build(waves, words) for build in builds) if len(one.frame)]
 
 
@@ -103,6 +103,16 @@ def targets_met(waves: Waves, words: Words) -> Table:
     """Last wave's targets against this wave's sales."""
     before, after = waves.periods
     return table(words, "targets_met", waves.targets.reset_index(), before=before, after=after)
+
+
+def promises(waves: Waves, words: Words) -> Table:
+    """Growth asked of each group of accounts by the wave before, and what came of it."""
+    rows = [
+        (row.group, row.accounts, row.asked, row.came, row.came / row.asked)
+        for row in waves.ledger.itertuples()
+        if row.group
+    ]
+    return table(words, "promises", rows, before=waves.periods[0], after=waves.periods[1])
 
 
 def summary(waves: Waves, words: Words) -> str:
