@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import html
+import tomllib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kalib.plots.theme import theme
-from kalib.words.catalogue import Message
+from kalib.words.catalogue import MISSING, Message
 
-# Columns that hold fractions, by their name, its beginning or its end.
-FRACTIONS = (
-    "sow", "share", "missing", "gain", "utilization", "off_mean", "attained", "stability",
-    "probability",
-)  # fmt: skip
-POINTS = ("points",)  # fractions of which small parts count
-BEGIN = ("sow_", "p_attack", "p_defense", "p_maintenance", "p_watch", "share_", "r2")
-END = ("_sow", "_rate", "_probability", "_share", "_chance")
-# Columns whose entries are words of ours, not the client's.
-CODES = {
-    "", "verdict", "zone", "before", "after", "team", "change", "action", "potential_source",
-    "kind", "entry", "step", "key accounts", "test",
-}  # fmt: skip
-SAID = ("check", "meaning", "reason", "cause", "problem")  # sentences of ours
+COLUMNS: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("columns.toml").read_text(encoding="utf-8")
+)
 BOOL, NUMBER = bool | np.bool_, int | float | np.integer | np.floating
-P_VALUES = ("p_value", "below_p")
 ROWS = 10
 
 
@@ -84,7 +75,8 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
     for name, cells in shown.items():
         header = words.column(name)
         header = str(name) if header in named else header
-        named[header] = [_cell(cell, str(name), name in percent) for cell in cells]
+        kind = "percent" if name in percent else _kind(str(name))
+        named[header] = [_cell(cell, kind) for cell in cells]
         if any(isinstance(cell, NUMBER) and not isinstance(cell, BOOL) for cell in cells):
             numbers.append(header)
     note = words.word("none") if whole.empty else ""
@@ -100,7 +92,15 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([index, frame.reset_index(drop=True)], axis=1)
 
 
-def _cell(value: Any, column: str, percent: bool) -> str:
+def _kind(column: str) -> str:
+    """How a column's entries are written, as columns.toml says; "" by what each is."""
+    fitting = (
+        kind for kind, names in COLUMNS.items() if any(fnmatchcase(column, n) for n in names)
+    )
+    return next(fitting, "")
+
+
+def _cell(value: Any, kind: str) -> str:
     """One cell as it is read."""
     words = theme().words
     if isinstance(value, BOOL):
@@ -108,22 +108,22 @@ def _cell(value: Any, column: str, percent: bool) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(words.label(part) for part in value)
     if isinstance(value, str):
-        if column in CODES:
+        if kind == "code":
             said = words.column(value)
             return said if said != words.label(value) else words.word(value).replace("_", " ")
-        return words.tell(value) if column in SAID or isinstance(value, Message) else value
+        return words.tell(value) if kind == "said" or isinstance(value, Message) else value
     if value is None or pd.isna(value):
-        return "–"
+        return MISSING
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     if not isinstance(value, NUMBER):
         return str(value)
     value = float(value)
-    if column in POINTS:
+    if kind == "points":
         return words.percent(value, 2)
-    if percent or column in FRACTIONS or column.startswith(BEGIN) or column.endswith(END):
+    if kind == "percent":
         return words.percent(value, 0 if abs(value) >= 0.0995 or not value else 1)
-    if column in P_VALUES:
+    if kind == "p_value":
         return words.figure(max(value, 1e-300))
     rounded = round(value, 9)
     return words.whole(rounded) if rounded.is_integer() else words.figure(rounded)

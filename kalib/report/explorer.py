@@ -143,17 +143,6 @@ def _tooltip(words: Words) -> str:
     return f'<div style="{style}"><b>@account</b><br>{"<br>".join(rows)}</div>'
 
 
-def zone_shapes() -> dict[str, str]:
-    """The zones' marks as SVG in a box of 12 by 12, for filters, table and card."""
-    drawn = {
-        "^": '<path d="M6 1 11.5 11H.5z" fill="{}"/>',
-        "s": '<path d="M1.5 1.5h9v9h-9z" fill="{}"/>',
-        "o": '<circle cx="6" cy="6" r="5" fill="{}"/>',
-        "X": '<path d="M2 2l8 8M10 2l-8 8" stroke="{}" stroke-width="3"/>',
-    }
-    return {zone: drawn[ZONE_MARKERS[zone]].format(ZONE_COLORS[zone]) for zone in ZONES}
-
-
 def library_scripts() -> dict[str, str]:
     """The scripts of the two libraries as they stand in the page: name -> text.
 

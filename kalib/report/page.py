@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kalib.analysis import Analysis
-from kalib.plots.theme import accent, lacks_font
+from kalib.plots.theme import ZONE_COLORS, accent, lacks_font
 from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
-from kalib.study.settings import ZONES, Study
+from kalib.study.settings import Study
 from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -103,23 +103,16 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
     """What the interactive part of the template shows."""
     from kalib.report import explorer
 
-    words, said = story.words, story.words.page()
+    words = story.words
     data = explorer.explorer_data(analysis, words)
-    lists = {}
-    for name in ("region", "segment", "team", "rep"):
-        levels = [level for level in data["columns"][name]["levels"] if level]
-        if len(levels) > 1:
-            lists[name] = [(v, words.word(v) if name == "team" else v) for v in levels]
-    zones = [(zone, words.say(zone)) for zone in ZONES]
-    if "" in data["columns"]["zone"]["levels"]:
-        zones.append(("", said["unplaced"]))
+    levels = {name: data["columns"][name]["levels"]
+              for name in ("region", "segment", "team", "rep", "zone")}  # fmt: skip
     return {
         "data": explorer.embedded_json(data),
         "chart": explorer.embedded_json(explorer.quadrant(analysis, words)),
         "static": _static_figure(figures / "matrix.svg"),
-        "lists": lists,
-        "zones": zones,
-        "shapes": explorer.zone_shapes(),
+        "levels": levels,
+        "colors": ZONE_COLORS,
         "counts": analysis.matrix.counts,
         "top": explorer.TOP,
         "clipped": bool((analysis.plan.accounts["sow"] > explorer.TOP).any()),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import PACKAGE, whole
-from kalib.words.chapters import in_language
+from kalib.words.catalogue import in_language
 
 if TYPE_CHECKING:
     from kalib.runs.engine import KeptKernel

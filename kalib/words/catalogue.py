@@ -31,6 +31,8 @@ BIG = 10.0  # a typical amount has at least so many units of what amounts are co
 MISSING = "–"
 # What a placeholder asks for -> the method of `Words` that writes it, where it is called otherwise.
 WRITERS = {"said": "tell", "sentences": "join", "list": "names"}
+# A paragraph of Markdown: the marks and number of a heading, and what it says.
+PARAGRAPH = re.compile(r"(#+ (?:\d+\. )?)?(.*)", re.DOTALL)
 LABEL = re.compile(r"(.*?)(?:\s*[(（]([^()（）]*)[)）])?", re.DOTALL)  # label, unit in brackets
 
 
@@ -42,8 +44,9 @@ def phrases(language: str) -> dict[str, str]:
 
 
 @cache
-def _file(language: str) -> dict[str, dict[str, str]]:
-    file = Path(__file__).parent / f"{language}.toml"
+def _file(name: str) -> dict[str, Any]:
+    """A language's phrases, or "chapters": the notebooks' paragraphs in Chinese."""
+    file = Path(__file__).parent / f"{name}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
@@ -287,3 +290,12 @@ def _pattern(digits: int) -> str:
 
 def _finite(value: Any) -> bool:
     return value is not None and math.isfinite(float(value))
+
+
+def in_language(source: str, language: str) -> str:
+    """A notebook's Markdown in the language; paragraphs that are unknown here stay English."""
+    if language != "zh":
+        return source
+    chinese: dict[str, str] = _file("chapters")
+    found = map(PARAGRAPH.fullmatch, source.split("\n\n"))
+    return "\n\n".join((part[1] or "") + chinese.get(part[2], part[2]) for part in found if part)
