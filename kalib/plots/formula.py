@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -104,32 +105,23 @@ def partial_effects(fit: Fit, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def partial_residuals(
-    fit: Fit, indicator: str | None = None, ax: Axes | None = None
-) -> Axes | np.ndarray:
-    """Residuals with what one column explains added back, against that column: a straight cloud
-    says that its form is right (Larsen & McCleary 1972, Technometrics 14).
-
-    indicator: draw its column alone, on ax; without it one panel each, returned as an array.
-    """
+def partial_residuals(fit: Fit) -> np.ndarray:
+    """Residuals with what one column explains added back, against that column, a panel each: a
+    straight cloud says that its form is right (Larsen & McCleary 1972, Technometrics 14)."""
     frame = residuals_by_column(fit.least_squares)
-    names = list(frame["column"].unique()) if indicator is None else [indicator]
-    if indicator is None and ax is None:
-        import matplotlib.pyplot as plt
-
-        wide = min(len(names), 3) or 1
-        high = -(-len(names) // wide) or 1
-        figure, panels = plt.subplots(high, wide, figsize=(3.6 * wide, 3.0 * high), squeeze=False,
-                                      layout="constrained")  # fmt: skip
-        for panel in panels.flat[len(names) :]:
-            figure.delaxes(panel)
-        drawn = zip(names, panels.flat, strict=False)
-        return np.array([partial_residuals(fit, name, panel) for name, panel in drawn])
-    ax, part = axes_for(ax), frame[frame["column"] == names[0]]
-    ax.scatter(part["value"], part["residual"], color=theme().accent, **POINTS)
-    ax.plot(part["value"], part["fitted"], color=MARK, linewidth=1.5)
-    ax.set(xlabel=_called(names[0]), ylabel=theme().words.say("ax_partial"))
-    return ax
+    parts = list(frame.groupby("column", sort=False))
+    wide = min(len(parts), 3) or 1
+    high = -(-len(parts) // wide) or 1
+    figure, panels = plt.subplots(high, wide, figsize=(3.6 * wide, 3.0 * high), squeeze=False,
+                                  layout="constrained")  # fmt: skip
+    for panel in panels.flat[len(parts) :]:
+        figure.delaxes(panel)
+    for (name, part), ax in zip(parts, panels.flat, strict=False):
+        ax.scatter(part["value"], part["residual"], color=theme().accent, **POINTS)
+        ax.plot(part["value"], part["fitted"], color=MARK, linewidth=1.5)
+        ax.set(xlabel=_called(name), ylabel=theme().words.say("ax_partial"))
+    drawn: np.ndarray = panels.flat[: len(parts)]
+    return drawn
 
 
 def influence(fit: Fit, ax: Axes | None = None) -> Axes:
