@@ -135,14 +135,15 @@ def screen(tables: Tables, potential: Potential) -> Screening:
     accounts = tables.candidates
     surveyed = accounts.index.isin(potential.frame.index)
     copies = find_copies(tables, potential.frame["potential"])
+    related = accounts[list(tables.rules.candidates)].corr(numeric_only=True, min_periods=3)
+    alike = related.abs() > SAME_CORRELATION
     rows: list[tuple[object, ...]] = []
     kept: list[str] = []
     for name in tables.rules.candidates:
         column = accounts[name]
         kind = "numeric" if pd.api.types.is_numeric_dtype(column) else "text"
-        reason = (
-            copies.get(name) or _why_not(column, column[surveyed]) or _repeats(accounts, name, kept)
-        )
+        reason = copies.get(name) or _why_not(column, column[surveyed])
+        reason = reason or _repeats(accounts[[*kept, name]], alike)
         if not reason:
             kept.append(name)
         distinct = column[surveyed].nunique()
@@ -219,17 +220,15 @@ def _why_not(column: pd.Series, known: pd.Series) -> str:
     return ""
 
 
-def _repeats(accounts: pd.DataFrame, name: str, kept: Sequence[str]) -> str:
-    """Which kept indicator says the same; "" if none does."""
-    column = accounts[name]
-    numeric = pd.api.types.is_numeric_dtype(column)
+def _repeats(values: pd.DataFrame, alike: pd.DataFrame) -> str:
+    """Which of the columns before says the same as the last; "" if none does."""
+    *kept, name = values.columns
     for other in kept:
-        twin = accounts[other]
-        if column.dtype == twin.dtype and column.equals(twin):
+        close = name in alike and other in alike and alike.at[name, other]
+        if (close or name not in alike) and values[name].equals(values[other]):
             return Message("i_same", other=other)
-        if numeric and column.dtype == twin.dtype:
-            if abs(column.corr(twin, min_periods=3)) > SAME_CORRELATION:
-                return Message("i_says_same", other=other)
+        if close:
+            return Message("i_says_same", other=other)
     return ""
 
 

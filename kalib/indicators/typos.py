@@ -31,6 +31,7 @@ SUSPECT_COLUMNS = ["account", "entry", "value", "expected_low", "expected_high",
 EM_ROUNDS = 60
 LARGEST_CODE = 100.0
 PRECEDENT = 3  # accounts that have the very value: it is no slip
+MOST_OTHERS = 30  # columns that one is expected from, those that go with it most
 FEWEST = 20  # accounts below which no pattern of errors can be told
 
 
@@ -175,6 +176,9 @@ def _residuals(
     for j, name in enumerate(names):
         others = np.column_stack([np.delete(filled, j, axis=1), levels])
         known = values[name].notna().to_numpy()
+        if others.shape[1] > MOST_OTHERS:
+            related = np.corrcoef(others[known].T, own[known, j])[-1, :-1]
+            others = others[:, np.sort(np.abs(related).argsort()[-MOST_OTHERS:])]
         line = robust_line(others[known], own[known, j], rounds=10)
         residual[:, j] = own[:, j] - line[0] - others @ line[1:]
         spread[j] = 1.4826 * np.median(np.abs(residual[known, j]))

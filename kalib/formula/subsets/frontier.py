@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 BLOCK_CELLS = 150_000  # table cells branched at once: a megabyte or two, what a cache holds
-FEW_CELLS = 16_000  # below it, branching once more costs less than finding what may be cut
 LAST_GROUPS = 3  # so few undecided are decided without looking what may be cut
 MOST_CELLS = 20_000_000  # waiting; beyond it the smallest subtrees are finished first
 # Table cells branched, beyond which, and some for each data set, the best found so far is given
@@ -128,26 +127,17 @@ class Search:
             cells -= nodes.table.size
             if not waiting[left]:
                 del waiting[left]
-            steps = self._steps(nodes, left)
-            place = self.size - left
-            parents, left = len(nodes.slot), left - steps
+            steps = left if left <= LAST_GROUPS else 1
+            place, parents, left = self.size - left, len(nodes.slot), left - steps
             self.work += nodes.table.size << steps
             nodes = _branched(nodes, place, self.sizes[place : place + steps])
             self._offer(-nodes.table[parents:, -1, -1], nodes.alive[parents:], nodes.slot[parents:])
             if left:
-                nodes = nodes.take(self._promising(nodes, left))
-                if len(nodes.slot):
-                    waiting.setdefault(left, []).append(nodes)
-                    cells += nodes.table.size
-
-    def _steps(self, nodes: Nodes, left: int) -> int:
-        """Groups to decide before looking what may be cut."""
-        if left <= LAST_GROUPS:
-            return left
-        cells, steps = nodes.table.size * 2, 1
-        while cells < FEW_CELLS and steps < left:
-            cells, steps = cells * 2, steps + 1
-        return steps
+                limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
+                promising = np.flatnonzero((self._bounds(nodes, left) < limit).any(axis=1))
+                if len(promising):
+                    waiting.setdefault(left, []).append(nodes.take(promising))
+                    cells += waiting[left][-1].table.size
 
     def _root(self) -> Nodes:
         """All groups in, those not required undecided, the dearest to lose first; what backward
@@ -207,9 +197,8 @@ class Search:
             size = np.zeros_like(size)
         better = value < self.best[data, size]
         if self.signs is not None and better.any():
-            better[better] = self._signs_fit(
-                data[better], self._groups(data[better], alive[better])
-            )
+            slopes = self._unit_slopes(data[better], self._groups(data[better], alive[better]))
+            better[better] = (slopes * self.signs >= 0).all(axis=1)
         data, size, value, alive = data[better], size[better], value[better], alive[better]
         order = np.lexsort((value, size, data))
         data, size = data[order], size[order]
@@ -236,11 +225,6 @@ class Search:
             with np.errstate(over="ignore"):
                 limit[:, : self.most + 1] = np.exp((self.best - price * self.fewest) / count)
         self.limit = limit.ravel()
-
-    def _promising(self, nodes: Nodes, left: int) -> np.ndarray:
-        """Rows of nodes below which something may still win."""
-        limit = self.limit.take(nodes.slot[:, None] - np.arange(1, left + 1))
-        return np.flatnonzero((self._bounds(nodes, left) < limit).any(axis=1))
 
     def _bounds(self, nodes: Nodes, left: int) -> np.ndarray:
         """Residual shares (m, left), at least, where one to all of those undecided are lost.
@@ -302,11 +286,6 @@ class Search:
             np.sqrt(self.total[data])[:, None, None] / self.scale[data][:, None]
         )
 
-    def _signs_fit(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
-        """Whether each set's coefficients have the signs asked for (m,)."""
-        assert self.signs is not None
-        return np.asarray(((self._unit_slopes(data, alive) * self.signs) >= 0).all(axis=1))
-
     def _unit_slopes(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
         """Coefficients (m, p) of standardized columns, 0 for those of groups not alive (m, G)."""
         p = self.cross.shape[1]
@@ -334,9 +313,7 @@ def _take_block(parts: list[Nodes], cells: int) -> Nodes:
     if len(taken) == 1:
         return taken[0]
     return Nodes(
-        np.concatenate([part.table for part in taken]),
-        np.concatenate([part.alive for part in taken]),
-        np.concatenate([part.slot for part in taken]),
+        *(np.concatenate(each) for each in zip(*(vars(t).values() for t in taken), strict=True))
     )
 
 
