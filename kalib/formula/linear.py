@@ -155,8 +155,7 @@ class LeastSquares:
     def cook(self) -> np.ndarray:
         """Cook's distance (n,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = self.leverage / (1 - self.leverage)
-            return np.asarray(self.standardized**2 * ratio / self.design.shape[1])
+            return self.standardized**2 * self.leverage / (1 - self.leverage) / self.design.shape[1]
 
     @property
     def condition_number(self) -> float:

@@ -59,10 +59,6 @@ class WorkingFit:
         """Fitted values (N,) on the working scale for a design matrix (N, p)."""
         return self.coef[0] + matrix[:, self.used] @ self.coef[1:]
 
-    def potential(self, matrix: np.ndarray) -> np.ndarray:
-        """Potential (N,), currency a year, for a design matrix (N, p)."""
-        return self.to_potential(self.working(matrix))
-
     def loo_score(self, potential: np.ndarray, weights: np.ndarray) -> float:
         """`log_score` of the accounts it was fitted to, left out one by one; weights (n,) of the
         survey."""
