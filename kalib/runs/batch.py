@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -55,7 +55,7 @@ class Job:
     what is wrong with the study file or with that place."""
 
     study: str
-    target: Path | None  # None where the study file is bad
+    target: Path | None = None
     current: bool = False
     name: str = ""
     period: str = ""
@@ -93,9 +93,7 @@ def run_batch(
                     remedy="Give one of them another [study] name or period")
         )  # fmt: skip
     done = {
-        job.study: Outcome(job.study, error=job.error)
-        if job.error
-        else Outcome(job.study, job.target, unchanged=True)
+        job.study: Outcome(job.study, job.target, job.error, unchanged=not job.error)
         for job in planned
     }
     waiting = in_order([job for job in planned if not job.error])
@@ -114,21 +112,16 @@ def run_batch(
 def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
     try:
         loaded = read_study(study, options.settings)
-        key = options.key(loaded)
-    except StudyError as error:
-        return Job(study, None, error=error)
-    single = out if not several else None
-    target = single or (out or REPORTS) / loaded.name / loaded.period
-    earlier = earlier_report(target, loaded.name, loaded.period)
-    inputs = inputs_of(loaded, options, key, earlier)
-    current = not options.force and is_current(target, fingerprint(inputs))
-    job = Job(study, target, current, loaded.name, loaded.period)
-    try:
+        single = out if not several else None
+        target = single or (out or REPORTS) / loaded.name / loaded.period
+        earlier = earlier_report(target, loaded.name, loaded.period)
+        inputs = inputs_of(loaded, options, options.key(loaded), earlier)
+        current = not options.force and is_current(target, fingerprint(inputs))
         if not current:
             check_folder(target, force=options.force)
     except StudyError as error:
-        return replace(job, error=error)
-    return job
+        return Job(study, error=error)
+    return Job(study, target, current, loaded.name, loaded.period)
 
 
 def in_order(planned: Sequence[Job]) -> Chains:
@@ -148,12 +141,12 @@ def in_order(planned: Sequence[Job]) -> Chains:
 
 def outcome(job: Job, run: Callable[[Job], Path]) -> Outcome:
     """Run one job; an error is part of the outcome, so that it does not stop the others."""
-    since = time.perf_counter()
+    since, report, failed = time.perf_counter(), None, None
     try:
         report = run(job)
     except Exception as error:  # noqa: BLE001  whatever it is
-        return Outcome(job.study, error=error, seconds=time.perf_counter() - since)
-    return Outcome(job.study, report, seconds=time.perf_counter() - since)
+        failed = error
+    return Outcome(job.study, report, failed, seconds=time.perf_counter() - since)
 
 
 def side_by_side(chains: Chains, jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:

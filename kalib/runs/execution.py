@@ -58,11 +58,8 @@ def check_own(notebooks: Sequence[Path]) -> None:
     problems = []
     for path in notebooks:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            whole = isinstance(content, dict) and isinstance(content.get("cells"), list)
-        except (ValueError, RecursionError):
-            whole = False
-        if not whole:
+            list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        except (ValueError, TypeError, KeyError, RecursionError):
             file = f"{path.parent.name}/{path.name}"
             remedy = "Save it again in JupyterLab, or remove it"
             problems.append(Problem("is no notebook", file=file, remedy=remedy))
@@ -193,22 +190,13 @@ def known_parameters(notebook: Path) -> list[str]:
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
     """Refuse parameters that the notebook has no default for: papermill would only warn."""
     known = known_parameters(notebook)
-    strange = [name for name in parameters if name not in known]
-    if strange:
-        raise StudyError(
-            [
-                Problem(f"no parameter {name!r}", file=notebook.name,
-                        remedy=f"It takes {', '.join(known)}")
-                for name in strange
-            ]
-        )  # fmt: skip
-
-
-def refresh_notebooks() -> None:
-    """Execute the notebooks in place on their default study, as they are committed."""
-    for path in notebook_paths():
-        execute(path, path, {})
-    _engine().stop()
+    remedy = f"It takes {', '.join(known)}"
+    problems = [
+        Problem(f"no parameter {name!r}", file=notebook.name, remedy=remedy)
+        for name in parameters if name not in known
+    ]  # fmt: skip
+    if problems:
+        raise StudyError(problems)
 
 
 def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:
@@ -236,5 +224,7 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
         part.write_text(text, encoding="utf-8")
 
 
-if __name__ == "__main__":
-    refresh_notebooks()
+if __name__ == "__main__":  # refresh the notebooks on their default study, as they are committed
+    for committed in notebook_paths():
+        execute(committed, committed, {})
+    _engine().stop()

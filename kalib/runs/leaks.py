@@ -64,7 +64,7 @@ def refuse_leaks(report: Path, names: Mapping[str, set[str]], said: Iterable[Pat
         texts = _columns(frame) if frame is not None else _texts(path.name, path.read_bytes)
         found = known.found(place).union(*map(known.found, texts)) - common
         if frame is not None:
-            found |= everyone.intersection(*_named(frame))
+            found |= everyone & _named(frame)
         kinds = [kind for kind, texts in names.items() if not found.isdisjoint(texts)]
         problems += [
             Problem(f"names {kind}, so nothing is handed over", file=place,
@@ -85,10 +85,9 @@ def _table(path: Path) -> pd.DataFrame | None:
     return None
 
 
-def _named(frame: pd.DataFrame) -> Iterator[set[str]]:
-    """The cells of columns that name someone, as one set."""
-    columns = [frame[name].dropna().astype(str) for name in NAMING if name in frame]
-    yield set().union(*columns)
+def _named(frame: pd.DataFrame) -> set[str]:
+    """The cells of columns that name someone."""
+    return set().union(*(frame[name].dropna().astype(str) for name in NAMING if name in frame))
 
 
 def _columns(frame: pd.DataFrame) -> Iterator[str]:

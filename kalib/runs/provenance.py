@@ -105,12 +105,13 @@ def provenance(
 
     folder: the study's; overrides: who replaced which potential, or None.
     """
+    checkout = (PACKAGE.parent / "notebooks").is_dir()  # an installation has them inside
     return {
         **inputs,
         "overrides": overrides,
         "anonymized": bool(inputs["anonymized"]),
         "fingerprint": fingerprint(inputs),
-        "git": {"study": commit_of(folder), "kalib": _kit_commit()},
+        "git": {"study": commit_of(folder), "kalib": commit_of(PACKAGE) if checkout else None},
         "platform": f"{platform.system()} {platform.machine()}",
         "seed": seed,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
@@ -158,9 +159,8 @@ def code_hash() -> str:
 def commit_of(folder: Path) -> str | None:
     """The git commit of a folder, "+" added where files in it have changed since; None where it
     is not kept in git."""
-    commands = (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "."))
     said = []
-    for command in commands:
+    for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", ".")):
         try:
             done = subprocess.run(
                 ["git", *command], cwd=folder, capture_output=True, text=True, check=True,
@@ -170,11 +170,6 @@ def commit_of(folder: Path) -> str | None:
             return None
         said.append(done.stdout.strip())
     return said[0] + ("+" if said[1] else "")
-
-
-def _kit_commit() -> str | None:
-    """The commit of the kit where it is a checkout, which has its notebooks beside it."""
-    return commit_of(PACKAGE) if (PACKAGE.parent / "notebooks").is_dir() else None
 
 
 @cache

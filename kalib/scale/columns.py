@@ -53,7 +53,8 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     plain = raw[asked.account].cast("string")
     padded = fetched(raw.aggregate(n=_padded(plain).sum()))[0]["n"]
     ids = ids_of(raw, asked) if padded or asked.id_width else plain
-    words = {n: known_text(raw[n], asked.missing) for n in asked.numbers if _is_text(raw[n])}
+    told = [name for name in asked.numbers if raw[name].type().is_string()]
+    words = {name: known_text(raw[name], asked.missing) for name in told}
     numbers = {
         name: (words[name].try_cast("float64") if name in words else raw[name].cast("float64"))
         for name in asked.numbers
@@ -100,10 +101,6 @@ def known_text(column: Any, missing: tuple[str, ...] = ()) -> Any:
     trimmed = column.cast("string").strip()
     nothing = sorted(MISSING | {word.strip().lower() for word in missing})
     return trimmed.lower().isin(nothing).ifelse(None, trimmed)
-
-
-def _is_text(column: Any) -> bool:
-    return bool(column.type().is_string())
 
 
 def _check_there(source: Source, asked: Asked) -> None:

@@ -113,7 +113,7 @@ def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
     if sales <= 0:
         raise StudyError(
             Problem("sales add up to nothing where potential is known, so that there is no market "
-                    "share", file=file, column=recipe.sales,
+                    "share", file=file, column=recipe.study.sales,
                     remedy="Give our sales, or take the run's cuts with --cuts run")
         )  # fmt: skip
     return sales / potential

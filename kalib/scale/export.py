@@ -47,10 +47,10 @@ def as_select(recipe: Recipe, dialect: str) -> str:
     if dialect not in known:
         others = ", ".join(["excel", "python", "text", *known])
         raise StudyError(Problem(f"unknown dialect {dialect!r}", remedy=f"One of {others}"))
-    kinds = dict.fromkeys((recipe.account, *recipe.textual), "string")
-    kinds |= dict.fromkeys((recipe.sales, *recipe.numeric), "float64")
+    kinds = dict.fromkeys((recipe.study.account, *recipe.textual), "string")
+    kinds |= dict.fromkeys((recipe.study.sales, *recipe.numeric), "float64")
     table = ibis.table(kinds, name="accounts")
-    table = table.mutate(kalib_id=table[recipe.account])
+    table = table.mutate(kalib_id=table[recipe.study.account])
     columns = PLACED if recipe.run_cuts else SHOWN
     cuts = run_cuts(recipe, recipe.run_cuts or RunCuts(potential_cut=1, sow_cut=1))
     query = score(stage(table, recipe, columns), recipe, cuts, columns)

@@ -58,7 +58,7 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
         steps = [s for s in recipe.terms if s.transform == "level" and s.indicator == name]
         branches = [(table[name] == s.level, s.coefficient) for s in steps]
         line = line + table[name].notnull().ifelse(ibis.cases(*branches, else_=0.0), ibis.null())
-    table = table.mutate(kalib_line=line, kalib_sales=table[recipe.sales])
+    table = table.mutate(kalib_line=line, kalib_sales=table[recipe.study.sales])
     line = table.kalib_line
     if recipe.form == "linear":
         potential = (line < recipe.floor).ifelse(recipe.floor, line)

@@ -90,30 +90,37 @@ def fit_large(
     with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)
-        surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
-        logged = analysis.fit.formula.form == "log-log"
-        design = build_design(analysis.screening, surveyed, logged=logged)
-        joined, accounts = _joined(source, survey, study, design)
-        seen: dict[str, Any] = {}
-        if accounts == len(analysis.screening.values):
-            found = _as_run(analysis)
-        else:
-            with joined.cache() as rows:  # on disk where it must be
-                found = _fit_rows(rows, analysis, design)
-                seen = {"surveyed": _ranges(rows, found.formula)}
-        fit = replace(analysis.fit, formula=found.formula)
-        record = {
-            **formula_record(fit, analysis.screening, study),
-            **seen,
-            "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
-            "r2_folds": found.r2_folds,
-        }
+        found, record = _fitted(source, survey, analysis, study)
     inputs = inputs_of(study, Options(settings))
     with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
         write_json(analysis.verdict.to_json(), work / "verdict.json")
         write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")
     return found
+
+
+def _fitted(
+    source: Source, survey: Any, analysis: Judged, study: Study
+) -> tuple[LargeFit, dict[str, Any]]:
+    """The fit on all surveyed accounts, and the content of its formula.json."""
+    surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
+    logged = analysis.fit.formula.form == "log-log"
+    design = build_design(analysis.screening, surveyed, logged=logged)
+    joined, accounts = _joined(source, survey, study, design)
+    seen: dict[str, Any] = {}
+    if accounts == len(analysis.screening.values):
+        found = _as_run(analysis)
+    else:
+        with joined.cache() as rows:  # on disk where it must be
+            found = _fit_rows(rows, analysis, design)
+            seen = {"surveyed": _ranges(rows, found.formula)}
+    fit = replace(analysis.fit, formula=found.formula)
+    return found, {
+        **formula_record(fit, analysis.screening, study),
+        **seen,
+        "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
+        "r2_folds": found.r2_folds,
+    }
 
 
 def _asked(study: Study) -> Asked:

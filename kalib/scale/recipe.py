@@ -124,21 +124,11 @@ class Recipe(_Record):
     run_cuts: RunCuts | None = None
 
     @property
-    def account(self) -> str:
-        """The client's column of ids."""
-        return self.study.account
-
-    @property
-    def sales(self) -> str:
-        """The client's column of sales."""
-        return self.study.sales
-
-    @property
     def asked(self) -> Asked:
         """What is read of a table to be scored."""
-        data = self.study.data
+        study, data = self.study, self.study.data
         return Asked(
-            self.account, self.sales, numeric=self.numeric, textual=self.textual,
+            study.account, study.sales, numeric=self.numeric, textual=self.textual,
             missing=data.missing, returns=data.negative_sales == "zero", id_width=data.id_width,
             first=data.duplicates == "first",
         )  # fmt: skip

@@ -110,7 +110,7 @@ def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> No
                 remedy=f"Name columns of the table, or of {', '.join(OUTPUT)}")
         for name in columns if name not in known
     ]  # fmt: skip
-    read = (recipe.account, recipe.sales, *recipe.numeric, *recipe.textual, *columns)
+    read = (recipe.study.account, recipe.study.sales, *recipe.numeric, *recipe.textual, *columns)
     problems += [
         Problem("a name that kalib needs itself", file=source.name, column=name,
                 remedy="Rename the column")
