@@ -60,40 +60,36 @@ def run_study(
         from kalib.report.template import check_look
 
         check_look(asked)
-    with (
-        report_folder(target, provenance.fingerprint(inputs), force=options.force) as work,
-        keep(work),
-    ):
+    mark = provenance.fingerprint(inputs)
+    with report_folder(target, mark, force=options.force) as work, keep(work):
         read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
         import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         workbook = options.overrides
         if key and workbook:
-            # Under a name that says nothing: notebooks show what they were given.
-            nameless = work / STEPS / f"overrides{workbook.suffix.lower()}"
-            options = replace(options, overrides=Path(shutil.copy2(workbook, nameless)))
+            options = replace(options, overrides=_nameless(workbook, work / STEPS))
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             with clock.step("statistics"):
                 from kalib.analysis import analyze
 
-                analysis = analyze(
-                    asked, work, overrides=options.overrides, key=key, before=earlier or ""
-                )
+                given, before = options.overrides, earlier or ""
+                analysis = analyze(asked, work, overrides=given, key=key, before=before)
                 waves = _compared(analysis, earlier)
             for path in paths if waves else notebooks_of_run(None, own):
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
-        with clock.step("page"):
-            from kalib.report.page import build_page
-
-            page = build_page(analysis, story, executed, work / "figures", __version__)
-            (work / "index.html").write_text(page, encoding="utf-8")
+        _write_page(analysis, story, executed, work, clock)
         _write_outputs(analysis, story, waves, inputs, work, clock)
         if key:
             from kalib.runs.leaks import refuse_leaks
 
             refuse_leaks(work, clear_names(asked, workbook, key), [asked.file])
     return target
+
+
+def _nameless(workbook: Path, steps: Path) -> Path:
+    """A copy under a name that says nothing: notebooks show what they were given."""
+    return Path(shutil.copy2(workbook, steps / f"overrides{workbook.suffix.lower()}"))
 
 
 def _own_notebooks(study: Study, options: provenance.Options) -> list[Path]:
@@ -140,6 +136,16 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
         page = visit_page.visit_page(analysis, story)
         (work / "visit-list.html").write_text(page, encoding="utf-8")
     return story
+
+
+def _write_page(
+    analysis: Analysis, story: Story, executed: Mapping[str, Any], work: Path, clock: _Clock
+) -> None:
+    with clock.step("page"):
+        from kalib.report.page import build_page
+
+        page = build_page(analysis, story, executed, work / "figures", __version__)
+        (work / "index.html").write_text(page, encoding="utf-8")
 
 
 def _write_outputs(

@@ -114,15 +114,6 @@ def score(
     t = _placed(staged, recipe, cuts, fenced)
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
-    is_high, is_loyal = t.kalib_is_high == 1, t.kalib_is_loyal == 1
-
-    def by_zone(
-        attack: Any, defense: Any, maintenance: Any, watch: Any, *, unknown: Any = ""
-    ) -> Any:
-        zones = is_high.ifelse(
-            is_loyal.ifelse(defense, attack), is_loyal.ifelse(maintenance, watch)
-        )
-        return t.kalib_sow.notnull().ifelse(zones, unknown)
 
     chances = {
         "p_attack": 1.0 - later,
@@ -135,16 +126,16 @@ def score(
         "potential_high": t.kalib_high,
         "sow_low": t.kalib_sales / t.kalib_high,
         "sow_high": t.kalib_sales / t.kalib_low,
-        "zone_probability": by_zone(*chances.values(), unknown=None),
+        "zone_probability": _by_zone(t, *chances.values(), unknown=None),
         **chances,
     }
     scored = {
         "sales": t.kalib_sales,
         "potential": t.kalib_potential,
         "sow": t.kalib_sow,
-        "zone": by_zone("attack", "defense", "maintenance", "watch"),
-        "key_account": (is_high & t.kalib_sow.notnull()).fill_null(False),
-        "team": by_zone("hunter", "farmer", "", ""),
+        "zone": _by_zone(t, "attack", "defense", "maintenance", "watch"),
+        "key_account": ((t.kalib_is_high == 1) & t.kalib_sow.notnull()).fill_null(False),
+        "team": _by_zone(t, "hunter", "farmer", "", ""),
         # Seven digits are more than an estimate's uncertainty has, and halve what is written.
         **{name: value.cast("float32") for name, value in uncertain.items()},
     }
@@ -152,6 +143,14 @@ def score(
     return t.select(
         **{name: scored[name] if name in scored else t[given.get(name, name)] for name in columns}
     )
+
+
+def _by_zone(
+    t: Any, attack: Any, defense: Any, maintenance: Any, watch: Any, *, unknown: Any = ""
+) -> Any:
+    is_loyal = t.kalib_is_loyal == 1
+    key, other = is_loyal.ifelse(defense, attack), is_loyal.ifelse(maintenance, watch)
+    return t.kalib_sow.notnull().ifelse((t.kalib_is_high == 1).ifelse(key, other), unknown)
 
 
 def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
