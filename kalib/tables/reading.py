@@ -130,8 +130,7 @@ def _readable(path: Path) -> Iterator[str]:
         raise StudyError(refusal("too large", path.name, f"its {size / 1e9:.1f} GB are"))
     try:
         with path.open("rb") as file:
-            kind = MAGIC.get(file.read(4), "CSV")
-        yield kind
+            yield MAGIC.get(file.read(4), "CSV")
     except (StudyError, MemoryError):
         raise
     except Exception as error:

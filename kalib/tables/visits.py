@@ -130,12 +130,10 @@ def _implausible(visits: pd.DataFrame) -> pd.Series:
         mended = _root_shift(visits["total"] / factor, middle).abs() < PLAUSIBLE_Z * scale
         problem[mended & (shift.abs() > SUSPECT_Z * scale)] = "a factor of ten"
     ordered = visits.sort_values(["account", "date"])
-    pair = ordered["own"].astype(str) + "/" + ordered["total"].astype(str)
-    new = (pair != pair.shift()) | (ordered["account"] != ordered["account"].shift())
-    run = new.cumsum()
-    length = run.map(run.value_counts())
+    same = ordered.groupby("account")[["own", "total"]].diff().eq(0).all(axis=1)
+    length = same.groupby((~same).cumsum()).transform("size")
     # The first day of such a run was asked; those after it were not.
-    copied = ~new & (length >= COPIED_DAYS) & (ordered["total"] >= 5)
+    copied = same & (length >= COPIED_DAYS) & (ordered["total"] >= 5)
     problem[ordered.index[copied]] = "copied from the day before"
     tens = (visits["total"] % 10 == 0) & (visits["total"] > 0)
     days = visits.groupby("account")["total"].transform("size")
