@@ -6,8 +6,8 @@ import hashlib
 import inspect
 import os
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -72,28 +72,21 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
 
     Always the stored copy: a fresh one may share parts with others, and would hash differently.
     """
-    if _folder is None:
-        with one_thread():
-            return compute()
-    file = _folder / f"{name}-{_key(inputs)}.pkl"
-    if not file.exists():
-        with one_thread():
+    from threadpoolctl import threadpool_limits
+
+    file = _folder / f"{name}-{_key(inputs)}.pkl" if _folder else None
+    if file is None or not file.exists():
+        # On tables this small the threads of linear algebra wait for one another, and a screening
+        # takes five times as long.
+        with threadpool_limits(1):
             result = compute()
+        if file is None:
+            return result
         file.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), whole(file, str(os.getpid())) as part:
             part.write_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
     found: Result = pickle.loads(file.read_bytes())
     return found
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for linear algebra: on tables this small threads wait for one another, and a
-    screening takes five times as long."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 def _key(inputs: dict[str, Any]) -> str:
