@@ -223,7 +223,7 @@ def _shown(*claims: tuple[str, object]) -> list[Claim]:
 
 def _promise(waves: Waves, plan: Plan) -> list[Claim]:
     """What the wave before asked of its attack accounts, what came, and what this says of now."""
-    asked = waves.ledger.query("by == 'zone' and group == 'attack' and sales > 0")
+    asked = waves.ledger.query("grouping == 'zone' and group == 'attack' and sales > 0")
     counted_on = {
         "attained": plan.attainment.mean,
         "likely": plan.growth_points[0.5],

@@ -111,10 +111,10 @@ class Waves:
     transitions: DataFrame (4, 4), accounts by zone before (rows) and after (columns). drift:
     whether the formula changed. share: market share before and after and its change in natural
     logs, split exactly, see `split_share_change`. turnover: key accounts kept, gained, lost.
-    targets: DataFrame by zone (accounts, target_sales, sales, attained). ledger: DataFrame (by,
-    group, accounts, sales: of the wave before, asked, came: growth, currency a year), what the
-    accounts that were asked for growth brought, by zone, by action and by the rep of the wave
-    before. proof: what the holdout of the wave before says, None without one. persistence:
+    targets: DataFrame by zone (accounts, target_sales, sales, attained). ledger: DataFrame
+    (grouping, group, accounts, sales: of the wave before, asked, came: growth, currency a year),
+    what the accounts that were asked for growth brought, by zone, by action and by the rep of the
+    wave before. proof: what the holdout of the wave before says, None without one. persistence:
     correlation of the formula's errors from wave to wave, None where too few accounts were surveyed
     twice.
     """
@@ -365,12 +365,12 @@ def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     parts = [
         each.groupby(by)[["sales", "asked", "came"]]
         .sum()
-        .assign(accounts=each.groupby(by).size(), by=by)
+        .assign(accounts=each.groupby(by).size(), grouping=by)
         for by in ("zone", "action", "rep")
         if by in each
     ]
     found = pd.concat(parts).rename_axis("group").reset_index()
-    return found[["by", "group", "accounts", "sales", "asked", "came"]]
+    return found[["grouping", "group", "accounts", "sales", "asked", "came"]]
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:

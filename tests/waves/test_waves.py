@@ -265,7 +265,7 @@ def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> No
 
 def test_ledger_holds_what_was_asked_and_what_came(shipped: Waves) -> None:
     """Each grouping tells of the same accounts: its sums are those of all that were asked."""
-    sums = shipped.ledger.groupby("by")[["accounts", "asked", "came"]].sum()
+    sums = shipped.ledger.groupby("grouping")[["accounts", "asked", "came"]].sum()
     assert set(sums.index) == {"zone", "action", "rep"}
     assert np.ptp(sums.to_numpy(), axis=0) == pytest.approx([0, 0, 0], abs=0.05)
     assert 0 < sums["came"].iloc[0] < 0.2 * sums["asked"].iloc[0]

@@ -194,5 +194,5 @@ def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     texts |= {cell for table in tables for row in table.rows()
               for head, cell in zip(table.heads, row, strict=True)
               if head not in ("名称", "项")}  # fmt: skip
-    assert len(tables) == 7
+    assert len(tables) == 8
     assert sorted(text for text in texts if ENGLISH.search(text)) == []
