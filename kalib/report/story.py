@@ -267,14 +267,14 @@ def _findings(analysis: Analysis, f: Mapping[str, Any]) -> list[Claim]:
 
 
 def _actions(facts: Mapping[str, Any]) -> tuple[Claim, ...]:
-    growing = facts["defense_growth"] > 0
+    placed, growing = facts["basis"] != "none", facts["defense_growth"] > 0
     said = _shown(
-        ("d_unusable", facts["basis"] == "none"),
-        ("d_attack", facts["attack"]),
-        ("d_defense", facts["defense"] and growing),
-        ("d_defense_hold", facts["defense"] and not growing),
+        ("d_unusable", not placed),
+        ("d_attack", placed and facts["attack"]),
+        ("d_defense", placed and facts["defense"] and growing),
+        ("d_defense_hold", placed and facts["defense"] and not growing),
         ("d_below", facts["below_market"]),
-        ("d_maintenance", facts["maintenance"]),
+        ("d_maintenance", placed and facts["maintenance"]),
     )
     return tuple(said[:3])
 
