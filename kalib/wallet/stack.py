@@ -99,7 +99,7 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
 
     starts = [np.zeros(count + 1), *(3.0 * row for row in np.eye(count, count + 1))]
     bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH)]
-    sure = {"ftol": 1e-13, "gtol": 1e-8}  # the same weights in whatever unit of money
+    sure = {"ftol": 0.0, "gtol": 1e-10}  # the same weights in whatever unit of money
     found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=sure)
              for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
     best = min(found, key=lambda result: float(result.fun)).x

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from kalib import plots
 from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.runs import what_if
@@ -81,6 +82,7 @@ def _table(widget: Any) -> pd.DataFrame:
 
 
 def test_sliders_move_the_figures_and_the_quadrant(stores: Analysis) -> None:
+    plots.set_theme(stores.study)  # another test may have chosen another language
     widget = explore(stores.matrix, stores.plan, stores.study)
     before, quadrant = _table(widget), widget.children[-1].children[0]
     assert (before["today"] == before["what if"]).all() and quadrant.value[1:4] == b"PNG"
