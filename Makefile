@@ -46,6 +46,8 @@ notebooks: $(VENV)/run.stamp
 
 # Ratios against named peers; the tables in docs are what this prints.
 benchmark: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/real --quick
+	$(BIN)/python benchmarks/dangers.py 4
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/next_survey.py 3
 	$(BIN)/python benchmarks/waves.py
