@@ -67,8 +67,7 @@ studies: $(VENV)/test.stamp
 	$(BIN)/python -m kalib.datasets.waves data
 
 # The versions that `make study` and `make test` install; kept ones stay where they still fit.
-COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header \
-  --no-annotate pyproject.toml
+COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
 requirements:
 	$(COMPILE) --extra test -o requirements-test.txt
 	$(COMPILE) --extra lab --extra scale -c requirements-test.txt -o requirements.txt

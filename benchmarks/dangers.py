@@ -23,34 +23,23 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 from scipy.stats import beta
+from worlds import top_fifth
 
 from kalib.analysis import analyze
+from kalib.datasets.simulate import Simulated, write_study
 
 N, SURVEYED, SEEDS, DRAWS = 600, 120, 20, 2000
 SOUND = ("sound", "heavy", "sow by indicator", "sow by residual", "null", "spatial", "levels",
          "bimodal", "chains", "oversampled")  # fmt: skip
 UNSOUND = ("one region", "large only", "low only", "understated", "chains, no information")
-STUDY = """
-[study]
-name = "danger"
-[data]
-accounts = "accounts.csv"
-survey = "survey.csv"
-[columns]
-account = "account"
-sales = "sales"
-potential = "potential"
-{columns}
-[indicators]
-candidates = {candidates}
-"""
 
 
 @dataclass(frozen=True)
 class World:
-    """accounts: (N rows) of the client; middle, noise: log potential is their sum; share: of the
-    wallet; odds: (N,) of being surveyed; answered: factor on the answers; draw, likelihood: of
-    noise (N, draws), and of sales given potential, as they truly are."""
+    """accounts: (N rows) of the client; odds: (N,) of being surveyed; answered: factor on the
+    answers; middle: (N,) of log potential, of which the rest is noise; draw: of the noise (N,
+    DRAWS), as it truly is; mean_logit: of SOW (N, DRAWS) given the noise.
+    """
 
     accounts: pd.DataFrame
     candidates: list[str]
@@ -173,43 +162,39 @@ def measure(kind: str, seed: int) -> dict[str, float | str]:
     many = min(SURVEYED, int((world.odds > 1e-6).sum()))
     odds = world.odds / world.odds.sum()
     asked = np.sort(rng.choice(N, many, replace=False, p=odds))
-    columns = 'region = "region"' + ('\nparent = "chain"' if "chain" in world.accounts else "")
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        text = STUDY.format(columns=columns, candidates=str(world.candidates).replace("'", '"'))
-        (folder / "study.toml").write_text(text)
-        world.accounts.to_csv(folder / "accounts.csv", index=False)
-        answers = world.accounts.iloc[asked][["account"]]
-        answers = answers.assign(potential=(world.potential[asked] * world.answered).round(2))
-        answers.to_csv(folder / "survey.csv", index=False)
-        found = analyze(folder)
-    accounts = found.wallet.accounts.reindex(world.accounts["account"])
+    answers = world.accounts.iloc[asked][["account"]]
+    answers = answers.assign(potential=(world.potential[asked] * world.answered).round(2))
+    settings = {"columns.region": '"region"'}
+    settings |= {"columns.parent": '"chain"'} if "chain" in world.accounts else {}
+    truth = pd.DataFrame({"account": world.accounts["account"], "potential": world.potential})
+    study = Simulated(world.accounts, answers, truth, tuple(world.candidates), ())
+    with tempfile.TemporaryDirectory() as folder:
+        write_study(study, Path(folder))
+        analysis = analyze(folder, settings=settings)
+    accounts = analysis.wallet.accounts.reindex(world.accounts["account"])
     left = ~accounts.index.isin(answers["account"])
     truth, point = world.potential, accounts["potential"].to_numpy(float, copy=True)
     inside = (accounts["potential_low"] <= truth) & (truth <= accounts["potential_high"])
     share = world.accounts["sales"].sum() / truth.sum()
-    market = found.wallet.market_share_low <= share <= found.wallet.market_share_high
+    market = analysis.wallet.market_share_low <= share <= analysis.wallet.market_share_high
     lists = {"kalib": point, "Lasso": lasso(world, asked), "oracle": oracle(world, rng)}
     for values in lists.values():
         values[asked] = truth[asked] * world.answered
     answered = np.isfinite(point).mean()
     return {
         "kind": kind,
-        **{f"hit {name}": top_fifth(np.nan_to_num(v), truth) for name, v in lists.items()},
+        **{
+            f"hit {name}": top_fifth(pd.Series(v).fillna(0.0), pd.Series(truth))
+            for name, v in lists.items()
+        },
         "answered": answered,
         "coverage": float(inside[left].mean()) if answered == 1 else float("nan"),
         "market share": float(market) if answered == 1 else float("nan"),
         "total": float(np.nansum(point) / truth.sum() - 1) if answered == 1 else float("nan"),
-        "set aside": float(len(found.fit.suspects)),
-        "verdict": found.wallet.basis.verdict,
-        "formula": found.verdict.verdict,
+        "set aside": float(len(analysis.fit.suspects)),
+        "verdict": analysis.wallet.basis.verdict,
+        "formula": analysis.verdict.verdict,
     }
-
-
-def top_fifth(values: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the accounts that truly are the largest fifth among the largest by values."""
-    size = len(truth) // 5
-    return len(set(np.argsort(-values)[:size]) & set(np.argsort(-truth)[:size])) / size
 
 
 def main() -> None:

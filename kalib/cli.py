@@ -299,7 +299,7 @@ def score(
     """Apply a run's formula to a table of any size."""
     from kalib.scale.expression import OUTPUT, USUAL
     from kalib.scale.recipe import read_record
-    from kalib.scale.score import score_table
+    from kalib.scale.score import Scoring, score_table
 
     names: Sequence[str] = USUAL
     if columns:
@@ -307,7 +307,7 @@ def score(
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
     with _progress() as tell:
         scored = score_table(
-            run, accounts, to, engine=engine, cuts=cuts, columns=names, memory=memory, force=force,
+            run, accounts, to, Scoring(engine, cuts, names), memory=memory, force=force,
             progress=tell,
         )  # fmt: skip
     click.echo(

@@ -16,54 +16,12 @@ NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 def summarize(analysis: Analysis) -> dict[str, Any]:
     """The figures of summary.json: amounts in currency a year, shares as fractions, None where
     nothing is known."""
-    matrix, plan, wallet = analysis.matrix, analysis.plan, analysis.wallet
-    accounts, verdict, bias = plan.accounts, analysis.verdict, analysis.expert_bias
-    ranking, flags = matrix.ranking, accounts["flags"]
-    people = plan.teams.set_index("team")["people"]
-    key = accounts[accounts["key_account"]]
-    known = accounts[accounts["potential"].notna()]
-    doubt = 1 - known["zone_probability"]
-    change = accounts["change"].value_counts()
-    targets = plan.targets[["accounts", "sales", "target_sales", "target_growth"]]
+    verdict, bias = analysis.verdict, analysis.expert_bias
     return {
         "verdict": verdict.verdict,
-        "basis": wallet.basis.basis,
-        "estimate_verdict": wallet.basis.verdict,
-        "estimate_r2": _number(wallet.basis.r2),
-        "estimate_weights": dict(wallet.basis.weights),
-        "accounts": len(accounts),
-        "accounts_placed": len(known),
-        "surveyed": len(analysis.potential.frame),
-        "total_potential": _amount(known["potential"].sum()),
-        "total_sales": _amount(accounts["sales"].sum()),
-        "sales_of_placed": _amount(known["sales"].sum()),
-        "market_share": _number(matrix.market_share),
-        "market_share_low": _number(wallet.market_share_low),
-        "market_share_high": _number(wallet.market_share_high),
-        "sow_cut": _number(matrix.sow_cut),
-        "potential_cut": _number(matrix.potential_cut),
-        "key_probability": _number(key["top_probability"].min()),
-        "zones": dict(matrix.counts),
-        "undecided": int(flags.str.contains("undecided").sum()),
-        "border": int(flags.str.contains("border").sum()),
-        "misplaced_expected": _amount(doubt.sum()),
-        "misplaced_potential_expected": _amount((doubt * known["potential"]).sum()),
-        "below_market": int(accounts["below_market"].sum()),
-        "sow_above_1": int(flags.str.contains("sow_above_1").sum()),
-        "ka_new": len(key),
-        "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
-        "ka_potential": _amount(key["potential"].sum()),
-        "missed_by_sales": int(ranking["missed"]),
-        "missed_by_sales_potential": _amount(ranking["missed_potential"]),
-        "wrongly_ka_by_sales": int(ranking["wrong"]),
-        "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
-        **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
-        "hunters": int(people["hunter"]),
-        "farmers": int(people["farmer"]),
-        "owner_changes": plan.owner_changes,
-        "targets": {zone: _sums(targets.loc[zone]) for zone in ZONES},
-        "target_sales": _amount(targets["target_sales"].sum()),
-        "target_growth": _amount(targets["target_growth"].sum()),
+        **_potentials(analysis),
+        **_placed(analysis),
+        **_planned(analysis),
         "r2_predicted": _number(verdict.r2_predicted),
         "error_median": _number(verdict.error_median),
         "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
@@ -81,6 +39,70 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
             "p_value": _number(bias.p_value),
             "more_than_noise": bias.beyond_noise,
         },
+    }
+
+
+def _potentials(analysis: Analysis) -> dict[str, Any]:
+    """What the potentials rest on, and their sums."""
+    wallet, matrix, accounts = analysis.wallet, analysis.matrix, analysis.plan.accounts
+    known = accounts[accounts["potential"].notna()]
+    return {
+        "basis": wallet.basis.basis,
+        "estimate_verdict": wallet.basis.verdict,
+        "estimate_r2": _number(wallet.basis.r2),
+        "estimate_weights": dict(wallet.basis.weights),
+        "accounts": len(accounts),
+        "accounts_placed": len(known),
+        "surveyed": len(analysis.potential.frame),
+        "total_potential": _amount(known["potential"].sum()),
+        "total_sales": _amount(accounts["sales"].sum()),
+        "sales_of_placed": _amount(known["sales"].sum()),
+        "market_share": _number(matrix.market_share),
+        "market_share_low": _number(wallet.market_share_low),
+        "market_share_high": _number(wallet.market_share_high),
+        "sow_cut": _number(matrix.sow_cut),
+        "potential_cut": _number(matrix.potential_cut),
+    }
+
+
+def _placed(analysis: Analysis) -> dict[str, Any]:
+    """Zones and key accounts, how sure they are, and the sales ranking beside them."""
+    accounts, ranking = analysis.plan.accounts, analysis.matrix.ranking
+    flags, key = accounts["flags"], accounts[accounts["key_account"]]
+    known = accounts[accounts["potential"].notna()]
+    doubt, change = 1 - known["zone_probability"], accounts["change"].value_counts()
+    return {
+        "key_probability": _number(key["top_probability"].min()),
+        "zones": dict(analysis.matrix.counts),
+        "undecided": int(flags.str.contains("undecided").sum()),
+        "border": int(flags.str.contains("border").sum()),
+        "misplaced_expected": _amount(doubt.sum()),
+        "misplaced_potential_expected": _amount((doubt * known["potential"]).sum()),
+        "below_market": int(accounts["below_market"].sum()),
+        "sow_above_1": int(flags.str.contains("sow_above_1").sum()),
+        "ka_new": len(key),
+        "ka_by_sales": int(accounts["key_account_by_sales"].sum()),
+        "ka_potential": _amount(key["potential"].sum()),
+        "missed_by_sales": int(ranking["missed"]),
+        "missed_by_sales_potential": _amount(ranking["missed_potential"]),
+        "wrongly_ka_by_sales": int(ranking["wrong"]),
+        "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
+        **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
+    }
+
+
+def _planned(analysis: Analysis) -> dict[str, Any]:
+    """Teams and targets."""
+    plan = analysis.plan
+    people = plan.teams.set_index("team")["people"]
+    targets = plan.targets[["accounts", "sales", "target_sales", "target_growth"]]
+    return {
+        "hunters": int(people["hunter"]),
+        "farmers": int(people["farmer"]),
+        "owner_changes": plan.owner_changes,
+        "targets": {zone: _sums(targets.loc[zone]) for zone in ZONES},
+        "target_sales": _amount(targets["target_sales"].sum()),
+        "target_growth": _amount(targets["target_growth"].sum()),
     }
 
 

@@ -25,6 +25,19 @@ NUMBER_BYTES, TEXT_BYTES = 8, 24
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """How a table is scored.
+
+    engine: "duckdb" or "spark"; cuts: "table" computes the cuts of the study from the table's own
+    rows, "run" takes those of the run; columns: what is written, of `OUTPUT` or of the table.
+    """
+
+    engine: str = "duckdb"
+    cuts: str = "table"
+    columns: Sequence[str] = USUAL
+
+
+@dataclass(frozen=True)
 class Scored:
     """What was scored: rows, potential cut (currency a year), SOW cut (fraction)."""
 
@@ -37,10 +50,8 @@ def score_table(
     run: Path,
     accounts: Path | str,
     to: Path | str,
+    asked: Scoring = Scoring(),
     *,
-    engine: str = "duckdb",
-    cuts: str = "table",
-    columns: Sequence[str] = USUAL,
     memory: str = MEMORY,
     force: bool = False,
     progress: Progress | None = None,
@@ -49,10 +60,8 @@ def score_table(
 
     run: a report's folder; accounts: Parquet or CSV, a folder of either, or ADDRESS::TABLE of a
     database, with the client's columns, by the rules of `kalib run` for them; to: .parquet or .csv
-    (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; engine:
-    "duckdb" or "spark"; cuts: "table" computes the cuts of the study from the table's own rows,
-    "run" takes those of the run; columns: of `OUTPUT` or of the table; force: what lies at to and
-    is not ours is moved aside.
+    (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; force:
+    what lies at to and is not ours is moved aside.
 
     The formula is applied, not what own sales or a survey say of single accounts. The interval
     and the probabilities follow the run's out-of-fold errors; the error of the coefficients is
@@ -62,32 +71,36 @@ def score_table(
     """
     accounts, to = str(accounts), str(to)
     recipe = read_recipe(run)
-    if cuts == "run" and recipe.run_cuts is None:
+    if asked.cuts == "run" and recipe.run_cuts is None:
         raise StudyError(
             Problem("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
         )
     check_target(to, accounts, force=force)
     tell = progress or (lambda *_: None)
-    with open_source(accounts, engine, memory, writes="://" in to) as source:
-        _check_columns(columns, recipe, source)
+    with open_source(accounts, asked.engine, memory, writes="://" in to) as source:
+        _check_columns(asked.columns, recipe, source)
         table, rows = typed(source, recipe.asked)
         fenced = source.connection.name == "postgres"
-        staged = stage(table, recipe, columns, fenced)
-        if cuts == "run" and recipe.run_cuts:
+        staged = stage(table, recipe, asked.columns, fenced)
+        if asked.cuts == "run" and recipe.run_cuts:
             found = run_cuts(recipe, recipe.run_cuts)
         else:
             with _watched(source, "cuts", tell):
-                held = _held(source, staged, rows)
-                if held is None:
-                    decisive = staged.select(*decisive_columns(recipe))
-                    slim = _held(source, decisive, rows)
-                    decisive = decisive if slim is None else slim
-                else:
-                    staged = decisive = held
+                staged, decisive = _computed_once(source, staged, recipe, rows)
                 found = compute_cuts(staged, decisive, recipe, source.name)
         with _watched(source, "scores", tell):
-            write_table(source, score(staged, recipe, found, columns, fenced), to)
+            write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
     return Scored(rows, found.potential, found.sow)
+
+
+def _computed_once(source: Source, staged: Any, recipe: Recipe, rows: int) -> tuple[Any, Any]:
+    """The staged rows, and what the cuts are made of, held where the engine has room for them."""
+    held = _held(source, staged, rows)
+    if held is not None:
+        return held, held
+    decisive = staged.select(*decisive_columns(recipe))
+    slim = _held(source, decisive, rows)
+    return staged, decisive if slim is None else slim
 
 
 def _held(source: Source, staged: Any, rows: int) -> Any | None:

@@ -19,13 +19,12 @@ class Effects:
 
     shift: (N,) expected effect; width: (N,) factor on the spread of the estimate's error; shared:
     (N, k) what the errors of accounts of a group, and of all accounts, have in common, in normal
-    scores; by: the groupings that say something.
+    scores; no columns where no grouping says anything.
     """
 
     shift: np.ndarray
     width: np.ndarray
     shared: np.ndarray
-    by: tuple[str, ...]
 
 
 def find_effects(
@@ -40,31 +39,30 @@ def find_effects(
     Between- and within-group variances are those of the analysis of variance (Searle, Casella &
     McCulloch 1992, chapter 3), an effect is its best linear unbiased prediction (Robinson 1991). A
     grouping counts where it foretells accounts left out of it better than nothing does, by more
-    than CLEARLY standard errors. Groups
-    that were not surveyed get none, and an interval that knows it: the surveyed groups are a
-    sample, too.
+    than CLEARLY standard errors. Groups that were not surveyed get none, and an interval that
+    knows it: the surveyed groups are a sample, too.
     """
     from scipy.special import ndtri
     from scipy.stats import t as student
 
     count = len(groupings)
-    shift, variance, shared, by = np.zeros(count), np.ones(count), [], []
-    for name, labels in groupings.items():
+    shift, variance, shared = np.zeros(count), np.ones(count), []
+    for _, labels in groupings.items():
         code, levels = pd.factorize(labels.where(labels.astype(str) != ""))
         told = code[rows]
         use = (weights > 0) & (told >= 0)
-        sums = _sums(told[use], residual[use], weights[use], len(levels))
-        within, between = _variances(*sums)
-        mass, means = sums[0], sums[1] / np.maximum(sums[0], 1e-12)
+        mass, sums, within, between = _variances(
+            told[use], residual[use], weights[use], len(levels)
+        )
+        means = sums / np.maximum(mass, 1e-12)
         trust = mass * between / (within + mass * between)
         # Each account by the others of its group.
         rest = np.maximum(mass[told] - weights, 0.0)
-        others = (sums[1][told] - weights * residual) / np.maximum(rest, 1e-12)
+        others = (sums[told] - weights * residual) / np.maximum(rest, 1e-12)
         guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
         gain = weights * (residual**2 - (residual - guess) ** 2)
         if between <= 0 or gain.sum() <= CLEARLY * np.sqrt(gain @ gain):
             continue
-        by.append(str(name))
         has, total = code >= 0, within + between
         # Few groups tell the variance between them badly: as a t distribution is wider.
         few = float(student.ppf(0.95, int((mass > 0).sum()) - 1) / ndtri(0.95)) ** 2
@@ -83,33 +81,20 @@ def find_effects(
         residual = residual - np.where(use, (trust * means)[told], 0.0)
     width = np.sqrt(variance)
     columns = np.hstack(shared) if shared else np.zeros((count, 0))
-    return Effects(shift, width, columns / np.maximum(width, 1e-12)[:, None], tuple(by))
-
-
-def _sums(
-    code: np.ndarray, values: np.ndarray, weights: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Weights and weighted sums by group (count,), weights scaled to a mean of 1 by the caller;
-    weighted square about the groups' means, and its degrees of freedom."""
-    mass = np.bincount(code, weights, count)
-    sums = np.bincount(code, weights * values, count)
-    means = sums / np.maximum(mass, 1e-12)
-    inside = float(weights @ (values - means[code]) ** 2)
-    repeated = int((np.bincount(code, minlength=count) >= 2).sum())
-    free = len(code) - int((mass > 0).sum())
-    return mass, sums, inside, float(free if repeated >= FEWEST_GROUPS else 0)
+    return Effects(shift, width, columns / np.maximum(width, 1e-12)[:, None])
 
 
 def _variances(
-    mass: np.ndarray, sums: np.ndarray, inside: float, free: float
-) -> tuple[float, float]:
-    """Variance within groups and between them; 0 between where groups don't tell."""
-    seen = mass > 0
-    if free < FEWEST_GROUPS:
-        return 1.0, 0.0
-    within, total = max(inside / free, 1e-12), mass.sum()
-    means = sums[seen] / mass[seen]
-    middle = sums.sum() / total
-    square = float(mass[seen] @ (means - middle) ** 2)
-    size = total - float((mass**2).sum()) / total
-    return within, max((square - (seen.sum() - 1) * within) / max(size, 1e-12), 0.0)
+    code: np.ndarray, values: np.ndarray, weights: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Weights and weighted sums by group (count,), variance within groups and between them; 0
+    between where too few groups repeat. weights: of a mean of 1."""
+    mass, sums = np.bincount(code, weights, count), np.bincount(code, weights * values, count)
+    means, seen, total = sums / np.maximum(mass, 1e-12), int((mass > 0).sum()), mass.sum()
+    free, repeated = len(code) - seen, int((np.bincount(code, minlength=count) >= 2).sum())
+    if repeated < FEWEST_GROUPS or free < FEWEST_GROUPS:
+        return mass, sums, 1.0, 0.0
+    within = max(float(weights @ (values - means[code]) ** 2) / free, 1e-12)
+    square = float(mass @ (means - sums.sum() / total) ** 2)
+    size = max(total - float((mass**2).sum()) / total, 1e-12)
+    return mass, sums, within, max((square - (seen - 1) * within) / size, 0.0)
