@@ -35,8 +35,8 @@ lab: $(VENV)/run.stamp
 	$(BIN)/kalib lab .
 
 lint: $(VENV)/test.stamp
-	$(BIN)/ruff check kalib tests benchmarks
-	$(BIN)/ruff format --check kalib tests benchmarks
+	$(BIN)/ruff check kalib tests benchmarks data
+	$(BIN)/ruff format --check kalib tests benchmarks data
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -63,8 +63,8 @@ benchmark: $(VENV)/test.stamp
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp
-	$(BIN)/python -m kalib.datasets.simulate data
-	$(BIN)/python -m kalib.datasets.waves data
+	$(BIN)/python -m generators.simulate data
+	$(BIN)/python -m generators.waves data
 
 # The versions that `make study` and `make test` install; kept ones stay where they still fit.
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml

@@ -25,8 +25,8 @@ from scipy.special import expit
 from scipy.stats import beta
 from worlds import top_fifth
 
+from generators.simulate import Simulated, write_study
 from kalib.analysis import analyze
-from kalib.datasets.simulate import Simulated, write_study
 
 N, SURVEYED, SEEDS, DRAWS = 600, 120, 20, 2000
 SOUND = ("sound", "heavy", "sow by indicator", "sow by residual", "null", "spatial", "levels",

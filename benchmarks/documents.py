@@ -21,8 +21,8 @@ import matplotlib
 
 matplotlib.use("agg")
 
+from generators.simulate import simulate_supermarkets
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_supermarkets
 from kalib.report.deck import write_deck
 from kalib.report.document import write_document
 from kalib.report.figures import draw_figures

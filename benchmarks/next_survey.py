@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from generators.simulate import Simulated, simulate_world, write_study
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import Simulated, simulate_world, write_study
 from kalib.matrix.matrix import assign_zones
 
 SEEDS, FIRST, MORE = 10, 1000, 30

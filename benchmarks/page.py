@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from generators.simulate import simulate_supermarkets, write_study
 from kalib import plots
 from kalib.analysis import analyze
-from kalib.datasets.simulate import simulate_supermarkets, write_study
 from kalib.plots.theme import save_figures
 from kalib.report.page import build_page
 from kalib.report.story import tell_story

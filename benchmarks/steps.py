@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kalib.datasets.simulate import Simulated, simulate_world, write_study
+from generators.simulate import Simulated, simulate_world, write_study
 
 SIZES = ((5_000, 500), (20_000, 500))  # accounts, surveyed
 # The wallet asks for the checks and the boosted model, so these come before it.

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from generators.simulate import Simulated, simulate_phones, simulate_world, write_study
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import Simulated, simulate_phones, simulate_world, write_study
 
 SEEDS = 10
 FIRST = 9000  # the rule was chosen on other seeds

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from generators.simulate import write_study
+from generators.waves import simulate_pair
 from kalib.analysis import analyze
-from kalib.datasets.simulate import write_study
-from kalib.datasets.waves import simulate_pair
 from kalib.waves.waves import REAL, Wave, compare_waves
 
 PAIRS, FIRST = 6, 100

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from peers import fit_peers
 
+from generators.simulate import WORLDS, Simulated, simulate_world
 from kalib.analysis import analyze
-from kalib.datasets.simulate import WORLDS, Simulated, simulate_world
 from kalib.formula.checks import check_formula
 from kalib.formula.fitting import fit_formula
 from kalib.formula.verdict import judge

@@ -18,8 +18,8 @@ from lxml.html import HtmlElement
 
 matplotlib.use("agg")
 
+from generators.simulate import simulate_world, write_study
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_world, write_study
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip

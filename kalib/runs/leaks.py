@@ -111,9 +111,8 @@ def _figures(report: Path, everyone: set[str]) -> set[str]:
 @cache
 def _own_words() -> tuple[list[str], ...]:
     """Words of what the kit, and what it shows of others, says in any report."""
-    kinds, invented = ("py", "toml", "html", "css", "js", "typ"), PACKAGE / "datasets"
-    files = [path for kind in kinds for path in PACKAGE.rglob(f"*.{kind}")
-             if not path.is_relative_to(invented)]  # fmt: skip
+    kinds = ("py", "toml", "html", "css", "js", "typ")
+    files = [path for kind in kinds for path in PACKAGE.rglob(f"*.{kind}")]
     for package, name in FOREIGN:
         spec = find_spec(package)
         if spec and spec.origin and (file := Path(spec.origin).parent / name).is_file():

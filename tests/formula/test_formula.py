@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from generators.simulate import Simulated, simulate_world
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import Simulated, simulate_world
 from kalib.formula.checks import check_formula
 from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from test_formula import fit_world
 
-from kalib.datasets.simulate import Simulated, simulate_world
+from generators.simulate import Simulated, simulate_world
 from kalib.formula.fitting import Fit
 from kalib.formula.formula import Formula
 from kalib.formula.predictive import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kalib.datasets.simulate import simulate_world
+from generators.simulate import simulate_world
 from kalib.indicators.screening import build_design, encode, screen
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from test_formula import wallet_of
 
-from kalib.datasets.simulate import simulate_world
+from generators.simulate import simulate_world
 from kalib.formula.suspicion import SURE, Answers, Suspicion, typing_chances
 from kalib.indicators.typos import error_chances, judge_entries, robust_scale
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from test_formula import wallet_of
 
-from kalib.datasets.simulate import Simulated, simulate_world
+from generators.simulate import Simulated, simulate_world
 from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import assign_zones, potential_cut, zone_probabilities
 from kalib.study.settings import ZONES, MatrixSettings, Study

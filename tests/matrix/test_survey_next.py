@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, norm
 
+from generators.simulate import simulate_world, write_study
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_world, write_study
 from kalib.matrix.matrix import assign_zones
 from kalib.matrix.survey_next import _learned, _put_right
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from generators.simulate import Simulated, simulate_world, write_study
 from kalib.analysis import analyze
-from kalib.datasets.simulate import Simulated, simulate_world, write_study
 from kalib.runs.outputs import accounts_table
 
 MONEY = ["sales", "potential", "potential_low", "potential_high", "target_sales", "target_growth"]

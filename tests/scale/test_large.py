@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from generators.simulate import simulate_world, write_study
 from kalib.analysis import analyze
-from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import KalibError, StudyError
 from kalib.formula.linear import least_squares
 from kalib.scale.large import fit_large

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from generators.simulate import simulate_world, write_study
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_world, write_study
 from kalib.errors import StudyError
 from kalib.matrix.matrix import place_accounts, potential_cut
 from kalib.report.story import tell_story

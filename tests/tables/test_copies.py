@@ -12,9 +12,9 @@ from bad_input import table, toml
 from click.testing import CliRunner
 from conftest import ROOT
 
+from generators.simulate import simulate_world, write_study
 from kalib.analysis import judge_study
 from kalib.cli import main
-from kalib.datasets.simulate import simulate_world, write_study
 from kalib.study.loading import read_study
 from kalib.tables.copies import find_copies
 from kalib.tables.tables import read_tables

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from generators.simulate import simulate_phones
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_phones
 from kalib.formula.linear import least_squares
 from kalib.tables.visits import measure_potential
 from kalib.wallet.composite import composite, expected_without_own, with_books

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from test_formula import USABLE, fit_world, wallet_of
 
+from generators.simulate import simulate_world
 from kalib.analysis import Analysis, analyze
-from kalib.datasets.simulate import simulate_world
 from kalib.study.settings import FormulaSettings
 from kalib.wallet.wallet import estimate_wallets, share_of_wallet
 

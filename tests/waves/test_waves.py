@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from conftest import ROOT
 from pypdf import PdfReader
 
+from generators.simulate import write_study
+from generators.waves import simulate_pair
 from kalib.analysis import analyze
 from kalib.cli import main
-from kalib.datasets.simulate import write_study
-from kalib.datasets.waves import simulate_pair
 from kalib.errors import StudyError
 from kalib.formula.formula import Formula, Term
 from kalib.indicators.screening import Column

@@ -1,6 +1,6 @@
 """Seeded studies: the three that are shipped, and worlds whose truth is known.
 
-`python -m kalib.datasets.simulate data` writes the shipped tables anew, byte for byte.
+`python -m generators.simulate data` writes the shipped tables anew, byte for byte.
 """
 
 from __future__ import annotations

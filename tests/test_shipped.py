@@ -6,8 +6,8 @@ from pathlib import Path
 
 from conftest import ROOT
 
-from kalib.datasets.simulate import write_shipped, write_tables
-from kalib.datasets.waves import earlier_supermarkets
+from generators.simulate import write_shipped, write_tables
+from generators.waves import earlier_supermarkets
 
 DATA = ROOT / "data"
 

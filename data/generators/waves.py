@@ -1,6 +1,6 @@
 """Two waves of one market whose true moves are known: a shipped pair, and worlds of pairs.
 
-`python -m kalib.datasets.waves data` writes the shipped earlier wave anew, byte for byte.
+`python -m generators.waves data` writes the shipped earlier wave anew, byte for byte.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kalib.datasets.simulate import Simulated, simulate_supermarkets, simulate_world, write_tables
+from generators.simulate import Simulated, simulate_supermarkets, simulate_world, write_tables
 from kalib.matrix.matrix import assign_zones
 
 MARKET_GROWTH = 0.04  # of the shipped pair, in a year
