@@ -1,6 +1,7 @@
 from . import plots as plots
 from .analysis import Analysis as Analysis
 from .analysis import analyze as analyze
+from .analysis import replan as replan
 from .errors import KalibError as KalibError
 from .errors import StudyError as StudyError
 from .formula.checks import check_formula as check_formula
@@ -12,7 +13,6 @@ from .matrix.survey_next import rank_next_survey as rank_next_survey
 from .plan.gain import attainment_since as attainment_since
 from .plan.plan import plan_sales as plan_sales
 from .runs.what_if import explore as explore
-from .runs.what_if import replan as replan
 from .study.kept import keep as keep
 from .study.loading import read_study as read_study
 from .tables.tables import read_tables as read_tables

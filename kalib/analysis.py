@@ -1,13 +1,17 @@
-"""A study from its tables to its plan: every step of the method, in order."""
+"""A study from its tables to its plan: every step of the method, in order; and what if."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
+from kalib.errors import Problem, StudyError
 from kalib.formula.checks import Check, check_formula
 from kalib.formula.fitting import SEED as SEED
 from kalib.formula.fitting import Fit, fit_formula
@@ -18,14 +22,18 @@ from kalib.matrix.survey_next import rank_next_survey
 from kalib.plan.gain import attainment_since
 from kalib.plan.plan import Plan, plan_sales
 from kalib.study.kept import keep
-from kalib.study.loading import read_study
-from kalib.study.settings import Study
+from kalib.study.loading import problems_of, read_study
+from kalib.study.settings import ZONES, Study
 from kalib.tables.client import Tables
 from kalib.tables.overrides import ExpertBias, Overrides, expert_bias
 from kalib.tables.tables import read_tables
 from kalib.tables.visits import Measured, Potential
 from kalib.wallet.known import known_potential
 from kalib.wallet.wallet import Wallet, estimate_wallets
+
+CHANGEABLE = ("matrix", "teams", "targets")  # sections whose settings leave the wallet as it is
+# Plans beside the study's own: times as many key accounts, times as much growth.
+SCENARIOS = {"cautious": (0.75, 0.5), "ambitious": (1.25, 1.5)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,6 +84,21 @@ class Analysis(Judged):
         accounts, entries = self.wallet.accounts, self.overrides.entries
         confidence = self.study.formula.confidence
         return expert_bias(accounts["estimate"], accounts["estimate_source"], entries, confidence)
+
+    @cached_property
+    def scenarios(self) -> Mapping[str, WhatIf]:
+        """Plans with fewer and with more key accounts and growth, by the names of SCENARIOS; none
+        where no growth is asked."""
+        growth, sales = self.plan.accounts[["target_growth", "sales"]].sum()
+        key = int(self.plan.accounts["key_account"].sum())
+        if not (key and 0 < growth < 50 * sales):  # else beyond what a study file may ask
+            return {}
+        return {
+            name: replan(self.matrix, self.plan, self.study, {
+                "matrix.potential_cut": {"top": max(round(more * key), 1)},
+                "targets.company_growth": round(growth / sales * faster, 4),
+            }) for name, (more, faster) in SCENARIOS.items()
+        }  # fmt: skip
 
 
 def judge_study(study: Study, overrides: Path | str = "", key: bytes | None = None) -> Judged:
@@ -136,3 +159,97 @@ def analyze(
     return Analysis(
         **vars(judged), wallet=wallet, matrix=matrix, next_survey=next_survey, plan=plan
     )
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """The plan under other settings.
+
+    settings: those changed; study: with them; matrix: its zones; plan: teams and targets;
+    comparison: DataFrame (today, what_if, difference), cuts, accounts by zone, people, target
+    growth in currency a year and owner changes; held: which figures a setting fixes, in sentences.
+    """
+
+    settings: Mapping[str, Any]
+    study: Study
+    matrix: Matrix
+    plan: Plan
+    comparison: pd.DataFrame
+    held: tuple[str, ...]
+
+
+def replan(matrix: Matrix, plan: Plan, study: Study, settings: Mapping[str, Any]) -> WhatIf:
+    """The plan under other settings; those not named stay as the study has them.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Today's, of `place`.
+    plan : Plan
+        Today's, of `plan_sales`.
+    study : Study
+        Its settings are today's.
+    settings : mapping of str to value
+        Of the sections [matrix], [teams] and [targets], in the units of the study file, such as
+        {"matrix.potential_cut": {"quantile": 0.8}, "targets.close_gap": 0.5}.
+
+    Raises
+    ------
+    StudyError
+        For what a study file may not hold either.
+    """
+    changed = _changed(study, settings)
+    same = changed.matrix == study.matrix
+    other = matrix if same else place(matrix.wallet, changed.matrix)
+    planned = plan_sales(other, changed, plan.attainment if plan.attainment.learned else None)
+    comparison = pd.DataFrame(
+        {"today": _figures(matrix, plan), "what_if": _figures(other, planned)}
+    )
+    comparison["difference"] = comparison["what_if"] - comparison["today"]
+    return WhatIf(settings, changed, other, planned, comparison, _held(changed))
+
+
+def _changed(study: Study, settings: Mapping[str, Any]) -> Study:
+    """The study with some settings replaced, each checked as in a study file."""
+    problems = [
+        Problem(f"{name!r} is not a setting of {', '.join(CHANGEABLE)}")
+        for name in settings if name.partition(".")[0] not in CHANGEABLE
+    ]  # fmt: skip
+    updated: dict[str, Any] = {}
+    for section in CHANGEABLE:
+        now, start = getattr(study, section), f"{section}."
+        given = {n.removeprefix(start): v for n, v in settings.items() if n.startswith(start)}
+        try:
+            updated[section] = type(now).model_validate({**dict(now), **given})
+        except ValidationError as error:
+            problems += problems_of(error, type(now))
+    if problems:
+        raise StudyError(problems)
+    return study.model_copy(update=updated)
+
+
+def _held(study: Study) -> tuple[str, ...]:
+    """Which figures a setting of the study holds where they are, whatever else moves."""
+    growth = study.targets.company_growth
+    named = " and ".join(team for team in ("hunters", "farmers") if getattr(study.teams, team))
+    notes = {
+        f"company_growth = {growth or 0:.0%} fixes the target growth: other settings move only who "
+        "is asked for it, as far as the accounts allow.": growth is not None,
+        f"The study gives the number of {named}: visits_per_rep does not move it.": bool(named),
+        "The potential cut fixes how many accounts are key: the share cut moves them between "
+        "attack and defense only.": study.matrix.potential_cut.kind in ("top", "quantile"),
+    }
+    return tuple(note for note, holds in notes.items() if holds)
+
+
+def _figures(matrix: Matrix, plan: Plan) -> dict[str, float]:
+    people = plan.teams.set_index("team")["people"]
+    return {
+        "potential cut": matrix.potential_cut,
+        "share cut": matrix.sow_cut,
+        **{f"{zone} accounts": float(matrix.counts[zone]) for zone in ZONES},
+        "hunters": float(people["hunter"]),
+        "farmers": float(people["farmer"]),
+        "target growth": round(float(plan.accounts["target_growth"].sum()), 2),
+        "owner changes": float(plan.owner_changes),
+    }

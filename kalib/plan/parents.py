@@ -32,7 +32,7 @@ def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.Dat
     """
     known = accounts[(accounts["parent"] != "") & accounts["potential"].notna()]
     if known.empty:
-        return accounts.iloc[:0].rename_axis("parent")
+        return accounts.iloc[:0].rename_axis("parent").assign(accounts=0)
     code, names = pd.factorize(known["parent"], sort=True)
     rows = accounts.index.get_indexer(known.index)
     sums = known.groupby("parent")[list(TOTALS)].sum()

@@ -25,7 +25,8 @@ from kalib.study.settings import ZONES, Study
 from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
-ACTIONS = ("go now", "measure first", "defend")
+ACTIONS = ("go now", "measure first", "defend", "contact")
+FIRST_PHASE = {"go now": 1, "measure first": 2, "defend": 3}  # by action, of the move's phases
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +39,10 @@ class Plan:
     attack_rank (1 first, by expected gain), action (of ACTIONS, "" for others). teams: DataFrame
     (team, people, accounts, visits, utilization: visits over what the people can make, growth_rate,
     and the sums of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over
-    the team's mean less 1, taken_over: accounts that had another owner). targets: DataFrame by zone
-    (accounts, growth_rate and sums). handover: DataFrame (account, name, zone, from, to, sales: at
-    risk in the change). bridge: DataFrame (step, amount) from today's sales to the target.
+    the team's mean less 1, taken_over: accounts that had another owner, sales_taken: their sales).
+    targets: DataFrame by zone (accounts, growth_rate and sums). handover: DataFrame (phase,
+    account, name, zone, from, to, sales: at risk in the change, expected_gain), in the order of the
+    move. bridge: DataFrame (step, amount) from today's sales to the target.
     attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of what
     the attack zone brings, currency a year. proof: the test that a holdout makes, None without
     one; accounts held out (column holdout) have no team and no growth. parents: see
@@ -92,13 +94,13 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     accounts["attack_rank"] = attack_ranks(accounts)
     accounts["holdout"] = hold_out(accounts["attack_rank"], study.proof.holdout)
     accounts.loc[accounts["holdout"], "team"] = ""
-    accounts["action"] = actions(accounts)
     people = _people(accounts, study, notes)
     accounts["rep_before"] = accounts["rep"]
-    assigned = assign_reps(accounts, people)
+    assigned = assign_reps(accounts, people, study.teams.handover_cost)
     accounts["rep"] = assigned.owner
     notes += assigned.notes
     accounts = accounts.join(set_targets(accounts, study, notes))
+    accounts["action"] = actions(accounts)
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
     notes += _ambition(accounts, study, points)
@@ -113,7 +115,7 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
         ).T.rename_axis("zone").astype({"accounts": int}),
         handover=handover,
         owner_changes=len(handover),
-        bridge=_bridge(accounts, study),
+        bridge=_bridge(accounts),
         attainment=attainment,
         growth_points=points,
         proof=design_of(accounts, study.proof.holdout, attainment.sow_sd) if held else None,
@@ -130,18 +132,19 @@ def attack_ranks(accounts: pd.DataFrame) -> pd.Series:
 
 
 def actions(accounts: pd.DataFrame) -> pd.Series:
-    """What is done first with each key account (N,).
+    """What is done first with each account (N,), "" for nothing.
 
-    "go now": attack accounts that surely lie there (UNDECIDED) and of which there surely is
-    something to win (SURE_TO_WIN); "measure first": the other attack accounts, where a measurement
-    says whether a visit pays; "defend": the defense zone.
+    "go now": attack accounts that surely lie there (UNDECIDED), of which there surely is something
+    to win (SURE_TO_WIN) and growth is asked; "measure first": the other attack accounts, where a
+    measurement says whether a visit pays; "defend": the defense zone; "contact": accounts below
+    market share that are not key, to which a call, mail or promotion goes rather than a visit.
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
-    chosen = np.select(
-        [attack & sure, attack & ~sure, accounts["zone"] == "defense"], ACTIONS, ""
-    )  # fmt: skip
-    return pd.Series(chosen, index=accounts.index, dtype="str")
+    sure &= accounts["target_growth"] > 0
+    contact = accounts["below_market"] & ~accounts["key_account"]
+    cases = [attack & sure, attack & ~sure, accounts["zone"] == "defense", contact]
+    return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")
 
 
 def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -> pd.DataFrame:
@@ -157,30 +160,28 @@ def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -
 
 
 def _handover(accounts: pd.DataFrame) -> pd.DataFrame:
-    """Key accounts that get another owner, and the sales that go through other hands."""
+    """Key accounts that get another owner, in phases: first where there is most to win and least
+    to lose, last the defense zone, whose sales are at risk in other hands."""
     moved = accounts[(accounts["team"] != "") & (accounts["rep_before"] != "")]
-    moved = moved[moved["rep"] != moved["rep_before"]]
-    named = {"account": moved.index, "name": moved["name"], "zone": moved["zone"],
-             "from": moved["rep_before"], "to": moved["rep"], "sales": moved["sales"]}  # fmt: skip
-    return pd.DataFrame({name: np.asarray(values) for name, values in named.items()})
+    moved = moved[moved["rep"] != moved["rep_before"]].rename_axis("account").reset_index()
+    moved = moved.assign(phase=moved["action"].map(FIRST_PHASE))
+    moved = moved.sort_values(["phase", "expected_gain"], ascending=[True, False], kind="stable")
+    columns = ["phase", "account", "name", "zone", "rep_before", "rep", "sales", "expected_gain"]
+    return moved[columns].rename(columns={"rep_before": "from", "rep": "to"})
 
 
-def _bridge(accounts: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """From today's sales to the target, step by step; the last is what company growth asks and no
-    account surely buys."""
-    growth = accounts.groupby("zone")["target_growth"].sum()
-    today = float(accounts["sales"].sum())
-    asked = study.targets.company_growth
-    missing = max(today * asked - growth.sum(), 0.0) if asked is not None else 0.0
+def _bridge(accounts: pd.DataFrame) -> pd.DataFrame:
+    """From today's sales to the target, step by step; steps of nothing are left out."""
+    growth, zone = accounts["target_growth"].fillna(0.0), accounts["zone"]
+    attack, buys = zone == "attack", accounts["sales"] > 0
     steps = {
-        "today": today,
-        "attack": float(growth.get("attack", 0.0)),
-        "defense": float(growth.get("defense", 0.0)),
-        "missing": missing if missing > 0.5 else 0.0,
+        "sales_today": accounts["sales"].sum(),
+        "bridge_attack": growth[attack & buys].sum(),
+        "bridge_new": growth[attack & ~buys].sum(),
+        "bridge_defense": growth[zone == "defense"].sum(),
     }
     rows = pd.DataFrame({"step": list(steps), "amount": list(steps.values())}).round(2)
-    total = {"step": "target", "amount": round(float(rows["amount"].sum()), 2)}
-    return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+    return rows[rows["amount"] != 0].reset_index(drop=True)
 
 
 def _ambition(accounts: pd.DataFrame, study: Study, points: Mapping[float, float]) -> list[str]:
@@ -258,9 +259,8 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
             )
     rest = accounts.loc[accounts["team"] == "", "visits_per_year"].sum()
     if rest > 0:
-        notes.append(
-            Message("p_rest", n=float(rest), people=float(rest / study.teams.visits_per_rep))
-        )
+        work = float(rest / study.teams.visits_per_rep)
+        notes.append(Message("p_rest", n=float(rest), people=work))
     return people
 
 
@@ -323,24 +323,22 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
     """Work and targets by rep, hunters first."""
     key = accounts[accounts["team"] != ""]
     rows = []
-    for team in ("hunter", "farmer"):
+    for (team, rep), own in key.groupby(["team", "rep"]):
         part = key[key["team"] == team]
-        mean = len(part) / max(part["rep"].nunique(), 1)
-        for rep, own in part.groupby("rep", sort=True):
-            taken = (own["rep_before"] != "") & (own["rep_before"] != rep)
-            rows.append(
-                {
-                    "team": team,
-                    "rep": rep,
-                    "region": home.get(str(rep), ""),
-                    "visits": float(own["visits_per_year"].sum()),
-                    "off_mean": len(own) / mean - 1,
-                    "taken_over": int(taken.sum()),
-                    **_sums(own),
-                }
-            )
-    columns = ["team", "rep", "region", "visits", "off_mean", "taken_over", *_sums(key)]
-    return pd.DataFrame(rows, columns=columns)
+        taken = own[(own["rep_before"] != "") & (own["rep_before"] != rep)]
+        rows.append({
+            "team": team,
+            "rep": rep,
+            "region": home.get(str(rep), ""),
+            "visits": float(own["visits_per_year"].sum()),
+            "off_mean": len(own) / (len(part) / part["rep"].nunique()) - 1,
+            "taken_over": len(taken),
+            "sales_taken": round(float(taken["sales"].sum()), 2),
+            **_sums(own),
+        })  # fmt: skip
+    columns = ["team", "rep", "region", "visits", "off_mean", "taken_over", "sales_taken"]
+    frame = pd.DataFrame(rows, columns=[*columns, *_sums(key)])
+    return frame.sort_values("team", ascending=False, kind="stable", ignore_index=True)
 
 
 def _sums(part: pd.DataFrame) -> dict[str, float]:

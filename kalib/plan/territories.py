@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.words.catalogue import Message
+from kalib.words.catalogue import ENGLISH, Message
 
 BALANCE = 0.10  # workload may differ from the mean by this fraction
 AWAY = 1000.0  # an account outside its rep's region costs more than so many changes of owner
@@ -25,10 +25,12 @@ class Assigned:
     notes: tuple[str, ...]
 
 
-def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
+def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int], cost: float = 0.0) -> Assigned:
     """Give each key account an owner.
 
-    accounts: team, region, rep (today's owner, "" where unknown), sales; people: team -> number.
+    accounts: team, region, rep (today's owner, "" where unknown), sales, expected_gain where there
+    is a cost; people: team -> number; cost: fraction of its sales that a change of owner costs. An
+    account whose expected gain does not exceed that keeps its owner, whatever the work.
     Accounts of one team get the same visits, so that work is the number of accounts. Seats go to
     regions by their work, today's reps to seats where they keep most accounts (an assignment
     problem), and accounts to seats by a transport problem: every rep within BALANCE of the mean or
@@ -37,6 +39,9 @@ def assign_reps(accounts: pd.DataFrame, people: Mapping[str, int]) -> Assigned:
     are not key keep their rep.
     """
     owner = accounts["rep"].copy()
+    if cost:
+        gain = accounts["expected_gain"].fillna(0.0)
+        accounts = accounts[(accounts["rep"] == "") | (gain > cost * accounts["sales"])]
     notes: list[str] = []
     seats = _seats(accounts, people)
     for team in TEAMS:
@@ -66,28 +71,24 @@ def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, tuple
     places = []
     for team in TEAMS:
         work = key.loc[key["team"] == team, "region"].value_counts().sort_index()
-        for region, count in zip(
-            work.index, _apportion(work.to_numpy(), people[team]), strict=True
-        ):
+        given = _apportion(work.to_numpy(), people[team])
+        for region, count in zip(work.index, given, strict=True):
             places += [(team, str(region))] * int(count)
     own = key[key["rep"] != ""].groupby(["rep", "team", "region"]).size()
     reps = sorted(own.index.get_level_values("rep").unique())
     fair = {team: (key["team"] == team).sum() / max(people[team], 1) for team in TEAMS}
     worth = np.array(
-        [
-            [min(float(own.get((rep, *place), 0)), fair[place[0]]) for place in places]
-            for rep in reps
-        ]
+        [min(float(own.get((rep, *place), 0)), fair[place[0]]) for rep in reps for place in places]
     ).reshape(len(reps), len(places))
     taken = dict(zip(*reversed(linear_sum_assignment(worth, maximize=True)), strict=True))
     seats, numbers = {}, dict.fromkeys(TEAMS, 0)
-    word = "New" if reps else "Territory"
+    word = "seat_new" if reps else "seat_territory"
     for k, (team, region) in enumerate(places):
         if k in taken:
             name = reps[taken[k]]
         else:
             numbers[team] += 1
-            name = f"{word} {team} {numbers[team]}"
+            name = ENGLISH.say(word, team=team, n=numbers[team])
         seats[name] = (team, region)
     return seats
 

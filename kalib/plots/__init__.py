@@ -12,7 +12,6 @@ from kalib.plots.accounts import (
     matrix,
     sow,
     targets,
-    waterfall,
     zones,
 )
 from kalib.plots.formula import (
@@ -35,5 +34,5 @@ __all__ = [
     "bridge", "correlation", "effects", "gain", "influence", "intervals", "key_accounts",
     "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
     "partial_residuals", "path", "residuals", "set_theme", "sow", "stability", "table",
-    "targets", "waterfall", "zones",
+    "targets", "zones",
 ]  # fmt: skip

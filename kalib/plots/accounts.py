@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from kalib.plan.plan import Plan
 from kalib.plots.theme import (
     GRAY,
     INK,
+    LETTERS,
     MARK,
     ZONE_COLORS,
     ZONE_MARKERS,
@@ -136,32 +137,19 @@ def targets(plan: Plan, ax: Axes | None = None) -> Axes:
 
 
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
-    """From today's sales to the target: the growth that each zone is to bring."""
-    words, by_zone = theme().words, plan.targets
-    steps = {words.say("sales_today"): float(by_zone["sales"].sum())}
-    steps |= {words.word(zone): float(by_zone.at[zone, "target_growth"]) for zone in ZONES
-              if by_zone.at[zone, "target_growth"]}  # fmt: skip
-    return waterfall(steps, words.say("target"), ax=ax)
-
-
-def waterfall(steps: Mapping[str, float], total: str, ax: Axes | None = None) -> Axes:
-    """Amounts that add up from left to right, the first from zero; total: name of the last bar,
-    which is their sum."""
+    """From today's sales to the target, a bar a step: what each adds, and where it ends."""
     ax, words = axes_for(ax), theme().words
-    amounts = np.array(list(steps.values()))
+    names = [*map(words.say, plan.bridge["step"]), words.say("target")]
+    amounts = plan.bridge["amount"].to_numpy()
     ends = np.cumsum(amounts)
-    starts = np.r_[0.0, ends[:-1]]
-    for place, (name, start, amount) in enumerate(zip(steps, starts, amounts, strict=True)):
-        color = theme().accent if place == 0 else ZONE_COLORS["attack"] if amount > 0 else GRAY
-        ax.bar(name, amount, bottom=start, color=color, width=0.6)
-    ax.bar(total, ends[-1], color=theme().accent, width=0.6)
-    bars = zip([*ends, ends[-1]], [*amounts, ends[-1]], strict=True)
-    for place, (end, amount) in enumerate(bars):
-        sign = "+" if 0 < place < len(amounts) and amount > 0 else ""
-        ax.annotate(f"{sign}{words.money(amount)}", (place, max(end, end - amount)),
-                    xytext=(0, 4), textcoords="offset points", ha="center")  # fmt: skip
-    low = min(0.0, float(ends.min()))
-    ax.set_ylim(low, low + 1.15 * (float(max(ends.max(), amounts[0])) - low))
+    colors = [theme().accent, *[ZONE_COLORS["attack"]] * (len(amounts) - 1), theme().accent]
+    heights, starts = [*amounts, ends[-1]], [0.0, *ends[:-1], 0.0]
+    bars = ax.bar([fill(name, LETTERS) for name in names], heights, bottom=starts, color=colors,
+                  width=0.6)  # fmt: skip
+    said = [f"{'+' if start else ''}{words.money(height)}"
+            for start, height in zip(starts, heights, strict=True)]  # fmt: skip
+    ax.bar_label(bars, said, padding=4)
+    ax.margins(y=0.15)
     money_axis(ax.yaxis)
     ax.grid(axis="x", visible=False)
     ax.set_ylabel(words.say("ax_sales", unit=words.yearly()))
@@ -192,7 +180,7 @@ def _held(
 def _growth(frame: pd.DataFrame, by: str, colors: list[str], ax: Axes | None) -> Axes:
     """Today's sales as pale bars, the growth asked on top."""
     ax, words = axes_for(ax), theme().words
-    names = [short_name(name) for name in frame[by]]
+    names = [short_name(words.rep(name)) for name in frame[by]]
     ax.barh(names, frame["sales"], color=tint(theme().accent), label=words.say("sales_today"))
     ax.barh(names, frame["target_growth"], left=frame["sales"], color=colors,
             label=words.say("growth_asked"))  # fmt: skip

@@ -9,6 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from kalib.analysis import Analysis
@@ -19,10 +20,9 @@ from kalib.report.tables import Table
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-8"))["chapters"]
-LONG_CELL = 20  # letters from which on a column is wrapped rather than as wide as its longest cell
+HEAD_CELL = 9  # letters of a head on one line, however short its cells are
 HEAD_LETTERS = 80  # of the title at the head of each page
 LONG_WORD = 24  # letters of a word that may be broken: an address or an id fills no column
-MANY_COLUMNS = 9  # of a table whose heads take three lines rather than two
 WHOLE_ROWS = 24  # a table of at most so many rows stays on one page
 Item = dict[str, Any]
 
@@ -68,31 +68,13 @@ def write_document(
 
 def _chapters(analysis: Analysis, story: Story) -> list[Item]:
     """What document.toml lays out, as the template sets it."""
-    f, words, formula = story.figures, story.words, analysis.fit.formula
-    holds = {
-        "": True,
-        "placed": story.placed,
-        **{part: getattr(story, part)
-           for part in ("bridge", "waves", "actions", "steps", "risks", "unknown")},
-        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
-        "compared": f["accounts_placed"] == f["accounts"],
-        "formula": formula.terms,
-    }  # fmt: skip
-    says_nothing = not formula.indicators or f["verdict"] == "unusable"
-    chapters = []
-    for chapter in LAYOUT:
-        if not holds[chapter.get("when", "")]:
-            continue
-        if "chart" in chapter:
-            title = story.say(story.charts[chapter["chart"]])
-        else:
-            key = chapter.get("otherwise", chapter["title"]) if says_nothing else chapter["title"]
-            period = story.waves.periods[0] if story.waves else ""
-            title = words.say(key, **story.facts, period=period)
-        items = [item for about in chapter["items"] if holds[about.get("when", "")]
-                 for item in _items(about, analysis, story)]  # fmt: skip
-        chapters.append({"title": title, "items": items})
-    return chapters
+    return [
+        {"title": story.say(story.claim(chapter)), "items": [
+            item for about in chapter["items"] if story.holds(about.get("when", ""))
+            for item in _items(about, analysis, story)
+        ]}
+        for chapter in LAYOUT if story.holds(chapter.get("when", ""))
+    ]  # fmt: skip
 
 
 def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[Item]:
@@ -107,19 +89,13 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     if kind == "figure":
         alt = story.say(story.charts[what])
         return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"]}]
-    if kind in ("claims", "sentences", "terms"):
-        formula = analysis.fit.formula
-        said = {
-            "claims": lambda: [line for part in what for line in story.said(getattr(story, part))],
-            "sentences": lambda: [words.say(key) for key in what],
-            "terms": lambda: [tables.in_words(term, formula, words) for term in formula.terms],
-        }
-        return [{"kind": "sentences", "texts": said[kind]()}]
-    most = {"rows": about["rows"]} if "rows" in about else {}
+    if kind == "claims":
+        said = [line for part in what for line in story.said(getattr(story, part))]
+        return [{"kind": "sentences", "texts": said}]
+    if kind == "sentences":
+        return [{"kind": "sentences", "texts": [words.say(key) for key in what]}]
     if kind == "table":
-        shown = [getattr(tables, what)(analysis, words, **most)]
-    elif kind == "list":
-        shown = [tables.account_list(analysis, words, what, **most)]
+        shown = [tables.build(what, analysis, words, about.get("rows", 0))]
     elif kind == "waves":
         shown = wave_tables.main_tables(story.waves, words) if story.waves else []
     else:
@@ -128,23 +104,16 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
 
 
 def _table(table: Table) -> Item:
-    """A table as the template sets it."""
+    """A table as the template sets it, each head wrapped to the width of its cells."""
     rows = [[_broken(cell) for cell in row] for row in table.rows()]
-    columns, lines = [], 2 if len(table.heads) < MANY_COLUMNS else 3  # of a head
+    columns = []
     for cells, head, number in zip(
         zip(*rows, strict=True), table.heads, table.numbers, strict=True
     ):
-        longest = max(map(letters_of, cells))
-        # A head is wrapped between words; wrapped columns share the room by the root of their
-        # letters: long ones get more lines.
-        letters = max(longest, -(-letters_of(head) // lines), *map(letters_of, head.split())) + 1
-        wide = round(longest**0.5, 2) if longest > LONG_CELL and not number else 0
-        columns.append({"name": _broken(head), "number": number, "wide": wide, "letters": letters})
-    if not any(column["wide"] for column in columns):  # the longest text fills the line
-        widest = max(columns, key=lambda column: -1 if column["number"] else column["letters"])
-        widest["wide"] = 1
-    return {"kind": "table", "title": table.title, "columns": columns, "rows": rows,
-            "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
+        letters = max(HEAD_CELL, *map(letters_of, cells))
+        columns.append({"name": "\n".join(wrap(_broken(head), letters)), "number": number})
+    return {"kind": "table", "title": table.title, "rule": table.rule, "columns": columns,
+            "rows": rows, "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
 
 
 def _broken(text: str) -> str:

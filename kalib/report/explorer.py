@@ -1,4 +1,4 @@
-"""The page's interactive part: the accounts as data, the quadrant, the scripts that show them."""
+"""The page's interactive part: the accounts as data, and where its chart draws them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-import bokeh.models
 import numpy as np
 import pandas as pd
-from bokeh.embed import json_item
-from bokeh.plotting import figure
-from bokeh.resources import Resources
-from bokeh.transform import factor_cmap, factor_mark
 from jinja2.utils import htmlsafe_json_dumps
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from kalib.analysis import Analysis
-from kalib.plots.theme import ZONE_COLORS, ZONE_MARKERS
+from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
-models: Any = bokeh.models  # whose types are not declared
 TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
-MARKERS = {"^": "triangle", "s": "square", "o": "circle", "X": "x"}  # matplotlib's -> Bokeh's
+WIDTH, HEIGHT = 1000, 480  # of the chart's picture
 LABELS = (
     "account", "name", "region", "segment", "zone", "potential", "sales", "sow", "target_sales",
-    "team", "rep", "change", "market_share", "growth_asked", "expected_gain",
+    "team", "rep", "change", "market_share", "growth_asked", "growth_part", "expected_gain",
+    "action", "zone_probability", "parent", *ZONES, *ACTIONS, *TEAM_OF_ZONE.values(), "promoted",
+    "demoted", "kept",
 )  # fmt: skip
-LISTED = ("region", "segment", "zone", "team", "rep", "change", "flags", "potential_source",
-          "override_by", "override_reason")  # fmt: skip
+LISTED = ("region", "segment", "parent", "zone", "team", "rep", "change", "action", "flags",
+          "potential_source", "override_by", "override_reason")  # fmt: skip
 AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales",
-           "expected_gain")  # fmt: skip
+           "target_growth", "expected_gain")  # fmt: skip
+SHARES = ("sow", "sow_low", "sow_high", "target_sow", "growth_rate", "zone_probability")
+MOST = 20_000  # accounts in the page, which opens slowly with more
 
 
 def embedded_json(content: object) -> str:
@@ -47,12 +46,12 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
 
     Amounts in the study's currency a year, shares as fractions, null where unknown.
     """
-    matrix, accounts = analysis.matrix, analysis.plan.accounts
-    names, said = accounts["name"].astype(str), ("hunter", "farmer", "promoted", "demoted", "kept")
+    matrix, accounts = analysis.matrix, shown(analysis)
+    names = accounts["name"].astype(str)
     cuts = {name: getattr(matrix, name) for name in ("potential_cut", "sow_cut", "market_share")}
+    listed = accounts.assign(rep=accounts["rep"].map(words.rep), **_reasons(accounts))
     return {
-        "words": {**words.page(), **{key: words.say(key) for key in (*LABELS, *said, *ZONES)}},
-        "zones": list(ZONES),
+        "words": {**words.page(), **{key: words.say(key) for key in LABELS}},
         "language": words.language,
         "missing": MISSING,
         "scale": words.scale / words.unit()[0],
@@ -63,99 +62,84 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
         "columns": {
             "account": accounts.index.astype(str).tolist(),
             "name": names.where(names != accounts.index.astype(str), "").tolist(),
-            **{name: _levels(accounts[name]) for name in LISTED},
+            **{name: _levels(listed[name]) for name in (*LISTED, "why", "ranked", "next_zone")},
             **{name: _numbers(accounts[name].round(2)) for name in AMOUNTS},
-            **{f"p_{zone}": _numbers(accounts[f"p_{zone}"].round(3)) for zone in ZONES},
-            "by_sales": accounts["key_account_by_sales"].astype(int).tolist(),
+            **{name: _numbers(listed[name].round(6)) for name in (*SHARES, "next_probability")},
         },
         "indicators": [
-            {"name": words.label(name), **_indicator(analysis.screening.values[name])}
+            {"name": words.label(name),
+             **_indicator(analysis.screening.values.loc[accounts.index, name])}
             for name in analysis.fit.formula.indicators
         ],
-    }
+    }  # fmt: skip
+
+
+def shown(analysis: Analysis) -> pd.DataFrame:
+    """Accounts in the page: all, or of more than MOST half of them key accounts with the largest
+    expected gain and the rest evenly spread over the others."""
+    accounts = analysis.plan.accounts
+    if len(accounts) <= MOST:
+        return accounts
+    key = accounts[accounts["key_account"]].nlargest(MOST // 2, "expected_gain").index
+    rest = accounts.index.difference(key)
+    spread = np.linspace(0, len(rest) - 1, MOST - len(key)).round().astype(int)
+    return accounts[accounts.index.isin(key.union(rest[spread]))]
+
+
+def _reasons(accounts: pd.DataFrame) -> dict[str, Any]:
+    """Keys of the sentences that say why each account (N,) lies in its zone, and what a sales
+    ranking says; the next likeliest zone and its probability."""
+    zone, flags = accounts["zone"], accounts["flags"]
+    why = zone.where(~flags.str.contains("border"), "border").where(zone != "", "unplaced")
+    key, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
+    ranked = np.select([key & ~by_sales, by_sales & ~key & (zone != "")], ["missed", "wrong"], "")
+    chances = accounts[[f"p_{name}" for name in ZONES]].fillna(0.0).to_numpy(float, copy=True)
+    chances[zone.to_numpy()[:, None] == np.array(ZONES)] = -1.0  # its own
+    after = np.where(zone != "", np.array(ZONES)[chances.argmax(axis=1)], "")
+    likely = pd.Series(chances.max(axis=1), index=accounts.index)
+    return {"why": why, "ranked": pd.Series(ranked, index=accounts.index), "next_zone":
+            pd.Series(after, index=accounts.index), "next_probability": likely}  # fmt: skip
 
 
 def quadrant(analysis: Analysis, words: Words) -> dict[str, Any]:
-    """The quadrant as Bokeh's JSON, without the accounts: the page's script hands it the columns
-    x, y (SOW up to TOP), alpha, zone, account, and the texts of the tooltip."""
-    matrix, said = analysis.matrix, words.page()
-    potential, sow = _ranges(matrix.accounts[matrix.accounts["zone"] != ""])
-    hover = models.HoverTool(limit=1, tooltips=_tooltip(words))
-    drag = models.BoxZoomTool()
-    plot: Any = figure(
-        name="quadrant", height=520, sizing_mode="stretch_width", x_axis_type="log",
-        x_range=models.Range1d(*potential), y_range=models.Range1d(*sow),
-        tools=[drag, hover, models.TapTool(), *_moves()], active_drag=drag,
-        toolbar_location=None, min_border_right=24,
-        x_axis_label=said["axis_x"].format(unit=words.yearly()), y_axis_label=said["axis_y"],
-    )  # fmt: skip
-    plot.yaxis.formatter = models.NumeralTickFormatter(format="0%")
-    # The page's script writes these numbers as the other documents do.
-    plot.xaxis.formatter = models.NumeralTickFormatter(name="amounts")
-    plot.xaxis.ticker = models.LogTicker(mantissas=[1, 2, 5])
-    names = ("x", "y", "alpha", "zone", "zone_word", "account", "potential", "sow")
-    source = models.ColumnDataSource({name: [] for name in names}, name="accounts")
-    colors = factor_cmap("zone", list(ZONE_COLORS.values()), ZONES)
-    shapes = factor_mark("zone", [MARKERS[mark] for mark in ZONE_MARKERS.values()], ZONES)
-    count = len(matrix.accounts)  # many accounts need small marks to be told apart
-    marks = plot.scatter(
-        "x", "y", source=source, marker=shapes,
-        size=8 if count <= 2000 else 6 if count <= 8000 else 4,
-        fill_color=colors, line_color=colors, fill_alpha="alpha", line_alpha=0.9, line_width=1.2,
-        view=models.CDSView(filter=models.BooleanFilter(name="shown")),
-    )  # fmt: skip
-    marks.nonselection_glyph = marks.selection_glyph = None
-    hover.renderers = [marks]
-    for at, way in ((matrix.potential_cut, "height"), (matrix.sow_cut, "width")):
-        if np.isfinite(at):
-            plot.add_layout(models.Span(location=float(at), dimension=way, line_width=1.2))
-    for zone in ZONES:
-        plot.add_layout(_corner(zone, matrix.counts[zone], words, potential, sow))
-    return dict(json_item(plot))
+    """Where the page draws accounts (x, y: of those shown), cuts and ticks, in a picture of WIDTH
+    by HEIGHT: potential on a logarithmic scale, SOW up to TOP."""
+    accounts, matrix = shown(analysis), analysis.matrix
+    placed = accounts["zone"] != ""
+    potential, sow = accounts["potential"].where(placed), accounts["sow"].clip(upper=TOP)
+    room = max(potential.max() / potential.min(), 1.5) ** 0.06
+    low, high = potential.min() / room, potential.max() * room
+    top = 1.25 * max(float(sow[placed].max()), 0.2)
+
+    def across(value: Any) -> Any:
+        return np.round(WIDTH * np.log(value / low) / np.log(high / low), 1)
+
+    def down(value: Any) -> Any:
+        return np.round(HEIGHT * (1 - value / top), 1)
+
+    wide = np.log10(high / low) > 2.5
+    amounts = LogLocator(subs=(1,) if wide else (1, 2, 5)).tick_values(low, high)
+    shares = MaxNLocator(6).tick_values(0.0, top)
+    cut = float(matrix.potential_cut)
+    return {
+        "size": (WIDTH, HEIGHT),
+        "x": _numbers(across(potential)),
+        "y": _numbers(down(sow.where(placed))),
+        "cuts": (across(cut), down(matrix.sow_cut)) if low < cut < high else None,
+        "across": [(across(v), words.tick(v)) for v in amounts if low < v < high],
+        "down": [(down(v), words.percent(v)) for v in shares if 0 <= v < top],
+    }
 
 
-def _moves() -> list[Any]:
-    """Bokeh's tools that the page's buttons and keys act through, and the wheel."""
-    pans = [models.ClickPanTool(direction=way, name=way) for way in ("left", "right", "up", "down")]
-    zooms = [models.ZoomInTool(name="zoom_in"), models.ZoomOutTool(name="zoom_out")]
-    wheel = models.WheelZoomTool(modifiers="ctrl")  # without Ctrl the wheel scrolls the page
-    return [*pans, *zooms, models.ResetTool(name="reset"), wheel]
-
-
-def _corner(
-    zone: str, count: int, words: Words, potential: tuple[float, float], sow: tuple[float, float]
-) -> Any:
-    """The label of a zone in its corner of the ranges."""
-    high, loyal = zone in ("attack", "defense"), zone in ("defense", "maintenance")
-    return models.Label(
-        x=potential[high], y=sow[loyal], text_font_style="bold", padding=4,
-        text=f"{words.say(zone)}: {words.whole(count)}",
-        text_align="right" if high else "left", text_baseline="top" if loyal else "bottom",
-        x_offset=-10 if high else 10, y_offset=-8 if loyal else 8,
-        border_line_color=ZONE_COLORS[zone], border_line_width=1.5,
-    )  # fmt: skip
-
-
-def _tooltip(words: Words) -> str:
-    """Bokeh's template of the tooltip; it escapes what it fills in."""
-    style = "margin:-5px;padding:6px 10px;background:var(--paper);color:var(--ink)"
-    rows = [f"{words.say('potential')}: @potential", f"{words.say('sow')}: @sow", "@zone_word"]
-    return f'<div style="{style}"><b>@account</b><br>{"<br>".join(rows)}</div>'
-
-
-def library_scripts() -> dict[str, str]:
-    """The scripts of the two libraries as they stand in the page: name -> text.
-
-    "chart" is Bokeh, a classic script; "table" is DataTables as itables ships it, a module that
-    here leaves its constructor in the window instead of exporting it.
-    """
-    chart = "\n".join(Resources(mode="inline", components=["bokeh"], log_level="warn").js_raw)
+def library_script() -> str:
+    """DataTables as itables ships it, a module that here leaves its constructor in the window
+    instead of exporting it."""
     bundle = (files("itables") / "html" / "dt_bundle.js").read_text(encoding="utf-8")
     start = bundle.rindex("export{")
     end = bundle.index("}", start)
     exported = dict(part.split(" as ")[::-1] for part in bundle[start + 7 : end].split(","))
     table = f"{bundle[:start]}window.DataTable={exported['default']}{bundle[end + 1 :]}"
-    return {"chart": _script_text(chart), "table": _script_text(table)}
+    return _script_text(table)
 
 
 def _script_text(script: str) -> str:
@@ -163,14 +147,6 @@ def _script_text(script: str) -> str:
     change nothing."""
     text = script.replace("\r\n", "\n").replace("</script", "<\\/script")
     return text.replace("<!--", "<\\!--")
-
-
-def _ranges(known: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Ranges of potential and SOW that hold all marks and the labels in the corners."""
-    low, high = float(known["potential"].min()), float(known["potential"].max())
-    room = max(high / low, 1.5) ** 0.06
-    top = 1.25 * max(float(known["sow"].clip(upper=TOP).max()), 0.2)
-    return (low / room, high * room), (-0.1 * top, top)
 
 
 def _indicator(column: pd.Series) -> dict[str, Any]:

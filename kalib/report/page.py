@@ -41,10 +41,12 @@ def build_page(
     """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
     words, placed = story.words, story.placed
     scripts = _scripts() if placed else {}
-    sums = [tables.zones, tables.teams, tables.reps] if placed else []
-    shown = [build(analysis, words) for build in sums]
-    if placed:
-        shown.insert(0, tables.account_list(analysis, words, "top_attack"))
+
+    def shown(*names: str) -> list[str]:
+        """Tables that have something to show, as HTML."""
+        built = [tables.build(name, analysis, words) for name in names if placed]
+        return [one._repr_html_() for one in built if len(one.frame)]
+
     told = wave_tables.main_tables(story.waves, words) if story.waves else []
     return render(
         "page.html",
@@ -60,8 +62,9 @@ def build_page(
         client=given(analysis.study.report.client),
         verdict=analysis.verdict,
         placed=placed,
-        bridge=_static_figure(figures / "bridge.svg") if story.bridge else "",
-        tables=[one._repr_html_() for one in shown],
+        bridge=_static_figure(figures / "bridge.svg") if story.holds("growing") else "",
+        lists=shown("go_now", "measure_first", "defend_list", "no_sales", "parents"),
+        plans=shown("scenarios", "zones", "teams", "reps", "phases"),
         waves=[one._repr_html_() for one in told],
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(analysis.codebook),
@@ -92,11 +95,11 @@ def content_policy(scripts: Iterable[str]) -> str:
 
 
 def _scripts() -> dict[str, str]:
-    """The page's scripts by name: the two libraries and what joins them."""
+    """The page's scripts by name: the table's library and ours."""
     from kalib.report import explorer
 
     glue = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return {**explorer.library_scripts(), "page": glue}
+    return {"table": explorer.library_script(), "page": glue}
 
 
 def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]:
@@ -104,14 +107,16 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
     from kalib.report import explorer
 
     words = story.words
-    data = explorer.explorer_data(analysis, words)
-    levels = {name: data["columns"][name]["levels"]
-              for name in ("region", "segment", "team", "rep", "zone")}  # fmt: skip
+    data, chart = explorer.explorer_data(analysis, words), explorer.quadrant(analysis, words)
+    data["columns"] |= {"x": chart.pop("x"), "y": chart.pop("y")}
+    filters = ("region", "segment", "parent", "team", "rep", "action", "zone")
+    levels = {name: data["columns"][name]["levels"] for name in filters}
     return {
         "data": explorer.embedded_json(data),
-        "chart": explorer.embedded_json(explorer.quadrant(analysis, words)),
+        "chart": chart,
         "static": _static_figure(figures / "matrix.svg"),
         "levels": levels,
+        "sampled": len(data["columns"]["account"]) < len(analysis.plan.accounts),
         "colors": ZONE_COLORS,
         "counts": analysis.matrix.counts,
         "top": explorer.TOP,

@@ -19,7 +19,7 @@ from kalib.report.template import TITLES, bodies, open_deck, placeholder
 INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
 TITLE_SIZES = (28, 24, 20, 18, 16)
-CAPTION = int(0.35 * INCH)  # height of the line below a table
+CAPTION = int(0.6 * INCH)  # height of the lines below a table
 ROW_LETTERS, NAME_LETTERS = 130, 26  # of a table's row that can be read; of a name in it
 LINE = 1.25  # height of a line over its letters' size
 LETTER = 0.54  # mean width of a letter over its size
@@ -81,10 +81,6 @@ class Slides:
         self._finish(slide)
         return slide
 
-    def table_slide(self, claim: Claim, table: Table, notes: str) -> None:
-        """A slide of one table."""
-        self.table(self.titled(claim, notes), table)
-
     def titled(self, claim: Claim, notes: str) -> Any:
         """A slide with a title and room below it."""
         slide = self._add(self._plain, self.story.say(claim), notes)
@@ -121,14 +117,17 @@ class Slides:
             row.height = row_height
         grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
         under = place[1] + sum(row.height for row in grid.rows)
-        self._text(slide, (left, under, width, CAPTION), table.title, 11)
+        told = ". ".join(part for part in (table.title, table.rule) if part)
+        self._text(slide, (left, under, width, CAPTION), told, 11)
 
-    def chart(self, slide: Any, kind: Any, data: Any) -> Any:
-        """A native chart in the content's box."""
-        chart = slide.shapes.add_chart(kind, *self.box, data).chart
-        chart.has_title = False
-        chart.font.size = 12 * POINT
-        return chart
+    def picture(self, slide: Any, file: Path, told: str) -> None:
+        """A picture as large as the content's box takes it, told to those who don't see it."""
+        left, top, width, height = self.box
+        shape = slide.shapes.add_picture(str(file), left, top, height=height)
+        if shape.width > width:
+            shape.height, shape.width = int(shape.height * width / shape.width), width
+        shape.left = left + (width - shape.width) // 2
+        shape._element.nvPicPr.cNvPr.set("descr", told)
 
     def _content_box(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of the room below the title."""

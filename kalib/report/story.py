@@ -21,7 +21,8 @@ from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
-TOP = 20  # attack accounts that the bridge shows apart
+LARGEST = 20  # accounts whose part of all potential is told
+CALLED = 10  # attack accounts told of as the first
 WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
 
 
@@ -38,10 +39,10 @@ class Story:
     """What the documents tell.
 
     figures: the content of summary.json; facts: what claims are filled with, the figures among
-    them; headline; findings, actions: at most three each; more: further findings; bridge: from
-    today's sales to the target, with its steps (key -> amount); risks, unknown, steps: what may go
-    wrong, what is not known, what to do next; charts: name -> what the chart claims; waves: the
-    comparison with the wave before, where there is one.
+    them; headline; findings, actions: at most three each; more: further findings; move: the
+    hand-overs, in phases; risks, unknown, steps: what may go wrong, what is not known, what to do
+    next; charts: name -> what the chart claims; waves: the comparison with the wave before, where
+    there is one.
     """
 
     words: Words
@@ -52,8 +53,7 @@ class Story:
     findings: tuple[Claim, ...]
     more: tuple[Claim, ...]
     actions: tuple[Claim, ...]
-    bridge: Claim | None
-    bridge_steps: Mapping[str, float]
+    move: tuple[Claim, ...]
     risks: tuple[Claim, ...]
     unknown: tuple[Claim, ...]
     steps: tuple[Claim, ...]
@@ -67,6 +67,29 @@ class Story:
     def said(self, claims: Iterable[Claim]) -> list[str]:
         """Claims in the study's language."""
         return [self.say(claim) for claim in claims]
+
+    def claim(self, about: Mapping[str, Any]) -> Claim:
+        """What a chapter or slide is headed by: the claim of a chart or of the story that has its
+        title's name, else the phrase of that key; another where the formula says nothing."""
+        key = about["title"]
+        sound = self.facts["chosen"] and self.figures["verdict"] != "unusable"
+        if "otherwise" in about and not sound:
+            key = about["otherwise"]
+        found = self.charts.get(key) or getattr(self, key, None)
+        return found if isinstance(found, Claim) else Claim(key)
+
+    def holds(self, what: str) -> bool:
+        """Whether the story has the part that a chapter or slide is made for; "" for any."""
+        f = self.figures
+        parts = {
+            "": True,
+            "doubted": not self.placed,
+            "formula": self.facts["chosen"],
+            "growing": f["target_growth"],
+            # A ranking of all accounts can't be compared with a matrix of the measured ones only.
+            "compared": f["accounts_placed"] == f["accounts"],
+        }
+        return bool(parts[what] if what in parts else getattr(self, what))
 
     @property
     def placed(self) -> bool:
@@ -90,7 +113,7 @@ class Story:
     @property
     def steps_claim(self) -> Claim:
         """What the next steps come to."""
-        return Claim("t_steps" if Claim("x_attack") in self.steps else "steps")
+        return Claim("t_steps" if self.facts["called_first"] else "steps")
 
     @property
     def unknown_claim(self) -> Claim:
@@ -136,12 +159,11 @@ def words_of(analysis: Analysis) -> Words:
 def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     """What a study's documents tell."""
     figures, words = summarize(analysis), words_of(analysis)
-    facts = _facts(analysis, figures)
+    facts = _facts(analysis, figures, waves)
     findings = _findings(analysis, figures)
     if waves:
         findings.append(Claim("told", {"text": wave_summary(waves, words)}))
         findings[2:2] = _promise(waves, analysis.plan)  # on the first page
-    growing = bool(figures["target_growth"])
     return Story(
         words=words,
         study=analysis.study,
@@ -151,8 +173,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=_actions(facts),
-        bridge=Claim("c_bridge") if growing else None,
-        bridge_steps=_bridge_steps(analysis),
+        move=_move(analysis),
         risks=_risks(analysis, figures),
         unknown=_unknown(analysis, facts),
         steps=_next_steps(facts),
@@ -161,16 +182,17 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     )
 
 
-def _facts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dict[str, Any]:
     """What sentences are filled with: the figures of summary.json, parts of them, and names."""
     fit, verdict, plan, basis = analysis.fit, analysis.verdict, analysis.plan, analysis.wallet.basis
     accounts, total = plan.accounts, f["total_potential"] or 1.0
     zones = accounts.groupby("zone")[["potential", "sales"]].sum().reindex(ZONES).fillna(0.0)
     attack = zones.loc["attack"]
-    called = accounts[accounts["zone"] == "attack"].nsmallest(NAMED, "attack_rank")
-    largest = accounts["potential"].nlargest(TOP)
-    known = fit.oof[~fit.oof["suspect"]]
-    ratio = known["observed"] / known["predicted"]
+    now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
+    called, action = now.head(NAMED), accounts["action"].value_counts()
+    below = accounts[accounts["below_market"]]
+    visited, contacted = below[below["target_growth"] > 0], below[below["action"] == "contact"]
+    largest = accounts["potential"].nlargest(LARGEST)
     asked = {zone: f["targets"][zone]["target_growth"] for zone in ("attack", "defense")}
     return {
         **f,
@@ -190,7 +212,22 @@ def _facts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
         "growth_of_all": f["target_growth"] / f["total_sales"] if f["total_sales"] else np.nan,
         "bridge_target": f["total_sales"] + f["target_growth"],  # also of accounts not placed
         "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
-        "lost": float(accounts["sales_lost"].sum()),
+        "lost": float(below["sales_lost"].sum()),
+        "visited": len(visited),
+        "visited_lost": float(visited["sales_lost"].sum()),
+        "contacted": len(contacted),
+        "contacted_lost": float(contacted["sales_lost"].sum()),
+        "period": waves.periods[0] if waves else "",
+        "go": int(action.get("go now", 0)),
+        "measured_first": int(action.get("measure first", 0)),
+        "now_n": len(now),
+        "now_gain": float(now["expected_gain"].sum()),
+        "now_sales": float(now["sales"].sum()),
+        "at_risk": float(accounts.loc[accounts["action"] == "defend", "at_risk"].sum()),
+        "new_accounts": int((accounts["key_account"] & (accounts["sales"] <= 0)).sum()),
+        "moved_sales": float(plan.handover["sales"].sum()),
+        "parents": len(plan.parents),
+        "failed": sum(not check.passed for check in verdict.checks),
         "called_first": len(called),
         "call_on": tuple(called["name"]),
         "undecided_first": min(f["undecided"], NEXT_NAMED),
@@ -206,10 +243,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
         "r2": max(verdict.r2_predicted, 0.0),
         "claimed": max(verdict.r2_predicted + verdict.optimism, 0.0),
         "boosted_r2": max(verdict.boosted_r2_predicted, 0.0),
-        "left_out": fit.least_squares.r2_predicted,
-        "times": float(ratio.quantile(0.95)) if len(known) else 1.0,
-        "size": int(fit.path.loc[fit.path["chosen"], "size"].sum()),
-        "first": next(iter(fit.contributions["gain"].index), ""),
         "mover": next(iter(fit.effects.index), ""),
         "chosen": len(fit.formula.indicators),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
@@ -234,7 +267,15 @@ def _promise(waves: Waves, plan: Plan) -> list[Claim]:
             "period": waves.periods[0], "n": row.accounts, "asked": row.asked, "came": row.came,
             "part": row.asked / row.sales, "got": row.came / row.sales})
         for row in asked.itertuples()
-    ]  # fmt: skip
+    ] + _proved(waves)  # fmt: skip
+
+
+def _proved(waves: Waves) -> list[Claim]:
+    """What the accounts that the wave before held out say of attacking."""
+    found = waves.proof
+    if found is None:
+        return []
+    return [Claim("w_proof" if found.claimed else "w_proof_none", vars(found))]
 
 
 def _headline(f: Mapping[str, Any]) -> Claim:
@@ -273,25 +314,20 @@ def _actions(facts: Mapping[str, Any]) -> tuple[Claim, ...]:
         ("d_attack", placed and facts["attack"]),
         ("d_defense", placed and facts["defense"] and growing),
         ("d_defense_hold", placed and facts["defense"] and not growing),
-        ("d_below", facts["below_market"]),
+        ("d_below", facts["visited"]),
+        ("d_contact", facts["contacted"] and not facts["visited"]),
         ("d_maintenance", placed and facts["maintenance"]),
     )
     return tuple(said[:3])
 
 
-def _bridge_steps(analysis: Analysis) -> dict[str, float]:
-    """From today's sales to the target: key -> amount, which add up to it."""
-    accounts = analysis.plan.accounts
-    growth = accounts["target_growth"].fillna(0.0)
-    attack = growth[accounts["zone"] == "attack"].sort_values(ascending=False)
-    steps = {
-        "sales_today": float(accounts["sales"].sum()),
-        "bridge_top": float(attack.head(TOP).sum()),
-        "bridge_attack": float(attack.iloc[TOP:].sum()),
-        "bridge_defense": float(growth[accounts["zone"] == "defense"].sum()),
-        "bridge_others": float(growth[~accounts["zone"].isin(["attack", "defense"])].sum()),
-    }
-    return {key: amount for key, amount in steps.items() if round(amount, 2)}
+def _move(analysis: Analysis) -> tuple[Claim, ...]:
+    """The phases of the move that have hand-overs, each with what is at risk in it."""
+    groups = analysis.plan.handover.groupby("phase")
+    return tuple(
+        Claim(f"m_phase_{phase}", {"n": len(part), "sales": float(part["sales"].sum())})
+        for phase, part in groups
+    )
 
 
 def _risks(analysis: Analysis, f: Mapping[str, Any]) -> tuple[Claim, ...]:
@@ -308,6 +344,9 @@ def _risks(analysis: Analysis, f: Mapping[str, Any]) -> tuple[Claim, ...]:
         ("s_misplaced", f["misplaced_expected"] >= 1),
     )
     said += [Claim("told", {"text": note}) for note in analysis.plan.notes]
+    if proof := analysis.plan.proof:
+        told = "s_proof" if proof.detectable is not None else "s_proof_blind"
+        said.append(Claim(told, {"held": proof.held, "detectable": proof.detectable or 0.0}))
     if bias.biased:
         said.append(Claim("s_bias", {"n": len(analysis.fit.oof), "effective": bias.effective}))
     return (*said, *_experts(analysis))
@@ -356,8 +395,8 @@ def _next_steps(facts: Mapping[str, Any]) -> tuple[Claim, ...]:
         ("x_suspects", facts["suspects"]),
         ("x_survey", not placed),
         ("x_handover", placed and facts["owner_changes"]),
-        ("x_attack", placed and facts["attack"]),
-        ("x_below", placed and facts["below_market"]),
+        ("x_attack", placed and facts["called_first"]),
+        ("x_below", placed and facts["visited"]),
         ("x_undecided", placed and facts["undecided"]),
         ("x_wave", placed),
     ))  # fmt: skip
@@ -367,13 +406,9 @@ def _charts(facts: Mapping[str, Any]) -> dict[str, Claim]:
     """What each chart claims, by its name; a chart with nothing in it claims that."""
     placed = facts["accounts_placed"]
     found = {
-        "sizes": ("c_path", facts["size"]),
-        "indicators": ("c_first", facts["first"]),
         "partial-effects": ("c_moves", facts["mover"]),
         "stability": ("c_stable", facts["chosen"]),
         "observed-predicted": ("c_error", True),
-        "residuals": ("c_tail", True),
-        "leave-one-out": ("c_left_out", True),
         "share-of-wallet": ("c_below", facts["below_market"]),
         "intervals": ("c_largest", placed),
         "matrix": ("c_matrix", placed),

@@ -3,6 +3,7 @@ here takes its rows from the results. Every document lays out the same `Table`."
 
 from __future__ import annotations
 
+import html
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,8 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.errors import Problem
 from kalib.formula.formula import Formula, Term
-from kalib.matrix.matrix import UNDECIDED
+from kalib.matrix.matrix import Matrix
+from kalib.plan.plan import Plan
 from kalib.plots.table import html_table
 from kalib.study.settings import ZONES, Study
 from kalib.tables.client import Tables
@@ -24,7 +26,7 @@ from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
-TEXT = ("text", "word", "said", "label", "range")  # the kinds of cells that are no numbers
+TEXT = ("text", "word", "said", "label", "rep", "range")  # the kinds of cells that are no numbers
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 
@@ -33,7 +35,8 @@ class Table:
     """A table for the reader.
 
     title: what it shows, with its unit; kinds: column's key -> how its cells are written, as
-    tables.toml says; frame: the values, columns as in kinds; heads: what each column is called.
+    tables.toml says; frame: the values, columns as in kinds; heads: what each column is called;
+    rule: which rows it lists and in what order, in a sentence, "" where the title says it.
     """
 
     title: str
@@ -41,6 +44,7 @@ class Table:
     frame: pd.DataFrame
     words: Words
     heads: Sequence[str]
+    rule: str = ""
 
     @property
     def numbers(self) -> list[bool]:
@@ -85,7 +89,8 @@ class Table:
         return replace(self, kinds=kinds, heads=heads, frame=self.frame.head(rows))
 
     def _repr_html_(self) -> str:
-        return html_table(self.heads, self.rows(), self.numbers, self.title)
+        rule = f"<p>{html.escape(self.rule)}</p>" if self.rule else ""
+        return html_table(self.heads, self.rows(), self.numbers, self.title) + rule
 
     def __repr__(self) -> str:
         frame = pd.DataFrame(self.rows(), columns=list(self.heads))
@@ -94,69 +99,99 @@ class Table:
 
 def table(
     words: Words, name: str, rows: Iterable[Sequence[Any]] | pd.DataFrame, of: int = 0,
-    title: str = "", **figures: Any,
+    **figures: Any,
 ) -> Table:  # fmt: skip
     """The table that tables.toml describes under a name.
 
-    rows: its rows, or a frame that has its columns; a name or region that nobody has is left out;
-    of: rows there are in all; title: in place of its own; figures: of the title and the heads.
+    rows: its rows, or a frame that has its columns; a name, region or rep that nobody has is left
+    out; of: rows there are in all; figures: of its title, rule and heads.
     """
     about, unit = TABLES[name], words.yearly()
     kinds: dict[str, str] = about["columns"]
     if not isinstance(rows, pd.DataFrame):
         rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
-    empty = {c for c in ("name", "region") if c in kinds and not (rows[c].astype(str) != "").any()}
+    left_out = ("name", "region", "rep")
+    empty = {c for c in left_out if c in kinds and not (rows[c].astype(str) != "").any()}
     kinds = {column: kind for column, kind in kinds.items() if column not in empty}
-    said = title or words.say(about.get("title", name), unit=unit, **figures)
+    said = words.say(about.get("title", name), unit=unit, **figures)
     if about.get("unit"):
         shown = len(rows)
         said += f" ({unit}{words.say('part', shown=shown, all=of) if shown < of else ''})"
     heads = [words.say(column, **figures) for column in kinds]
-    return Table(said, kinds, rows, words, heads)
+    rule = words.say(about["rule"], **figures) if "rule" in about else ""
+    return Table(said, kinds, rows, words, heads, rule)
+
+
+def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
+    """The table of a name: a list of accounts as tables.toml describes it, or what the function of
+    that name makes. rows: at most so many, 0 for as many as it has by default."""
+    if "where" in TABLES[name]:
+        return _listed(name, accounts_of(analysis), words, rows or LISTED)
+    made: Table = globals()[name](analysis, words, *([rows] if rows else []))
+    return made
+
+
+def rep_lists(analysis: Analysis, words: Words, most: int) -> dict[str, Table]:
+    """Each rep's own accounts, all of them, by rep; of the first so many reps."""
+    every = dict(list(accounts_of(analysis).groupby("rep")))
+    return {rep: _listed("own_accounts", every[rep], words, len(every[rep]), rep=words.rep(rep))
+            for rep in analysis.plan.reps["rep"].head(most)}  # fmt: skip
+
+
+def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: Any) -> Table:
+    about, by = TABLES[name], TABLES[name]["order"]
+    chosen = every.query(about["where"])
+    chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
+    lost = float(chosen["sales_lost"].sum())
+    return table(words, name, chosen.head(rows), len(chosen), lost=lost, **figures)
 
 
 # Accounts
 
 
-def listed(analysis: Analysis, accounts: pd.DataFrame) -> pd.DataFrame:
+def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns: account, range, gap (sales lost
-    against market share), growth_part (growth asked over sales)."""
-    gap = accounts["potential"] * analysis.matrix.market_share - accounts["sales"]
-    return accounts.assign(
+    against market share), growth_part (growth asked over sales), border_at (the potential that
+    decides its zone), benefit (what measuring it puts right; missing where it was measured)."""
+    matrix, accounts = analysis.matrix, analysis.plan.accounts
+    gap = accounts["potential"] * matrix.market_share - accounts["sales"]
+    return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=accounts["name"].where(accounts["name"] != accounts.index, ""),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
         growth_part=_part_of_sales(accounts),
+        border_at=_border(matrix, accounts),
     )
+
+
+def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
+    """The potential (N,) at which each account goes from the likeliest of its zones to the next.
+    Sales are known, so that the share cut is a potential, too."""
+    chances = accounts[[f"p_{zone}" for zone in ZONES]].to_numpy(float)
+    first_two = np.argsort(-chances, axis=1, kind="stable")[:, :2]
+    high = np.isin(np.array(ZONES)[first_two], ("attack", "defense"))
+    across = high.sum(axis=1) == 1  # one is high, one is not: the potential cut parts them
+    return np.where(across, matrix.potential_cut, accounts["sales"] / matrix.sow_cut)
 
 
 def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
     return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
 
 
-def account_list(
-    analysis: Analysis, words: Words, name: str, rows: int = LISTED,
-    accounts: pd.DataFrame | None = None, title: str = "", **about: str,
-) -> Table:  # fmt: skip
-    """The first rows of a list of accounts.
-
-    accounts: of which it is taken, in place of all; about: its where and order, in place of those
-    in tables.toml.
-    """
-    about = {**TABLES[name], **about}
-    every = analysis.plan.accounts if accounts is None else accounts
-    by = about["order"]
-    chosen = every.query(about["where"])
-    chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
-    return table(words, name, listed(analysis, chosen.head(rows)), len(chosen), title)
-
-
 def next_survey(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
     """Accounts to measure next, by the potential that would no longer lie in the wrong zone."""
-    ranked = analysis.next_survey.head(rows)
-    shown = listed(analysis, analysis.plan.accounts.loc[ranked.index]).join(ranked)
+    shown = accounts_of(analysis).loc[analysis.next_survey.index[:rows]]
     return table(words, "next_survey", shown, len(analysis.next_survey))
+
+
+def parents(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
+    """Chains as they buy, largest growth first; empty where the study names none."""
+    every = analysis.plan.parents
+    shown = every.nlargest(rows, "target_growth")
+    span = list(zip(shown["potential_low"], shown["potential_high"], strict=True))
+    shown = shown.assign(parent=shown.index, range=span, growth_part=_part_of_sales)
+    return table(words, "parents", shown, len(every))
 
 
 def overrides(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
@@ -173,45 +208,16 @@ def overrides(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
 
 
 def handover(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Accounts that change owner."""
-    frame = analysis.plan.handover.head(rows)
-    return table(words, "handover", frame, n=len(frame), count=analysis.plan.owner_changes)
+    """Accounts that change owner, by phase of the move."""
+    frame = analysis.plan.handover
+    return table(words, "handover", frame.head(rows), len(frame))
 
 
-def what_decides(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Undecided accounts: the two zones in question, and the potential at which one becomes the
-    other. Sales are known, so that both borders are values of potential."""
-    matrix, accounts = analysis.matrix, analysis.plan.accounts
-    columns = [f"p_{zone}" for zone in ZONES]
-    undecided = (accounts["zone"] != "") & (accounts[columns].max(axis=1) < UNDECIDED)
-    frame = accounts[undecided].nlargest(rows, "potential")
-    chances = frame[columns].to_numpy(float)
-    first_two = np.argsort(-chances, axis=1, kind="stable")[:, :2]
-    high = np.isin(np.array(ZONES)[first_two], ("attack", "defense"))
-    across = high.sum(axis=1) == 1  # one is high, one is not: the potential cut parts them
-    border = pd.Series(
-        np.where(across, matrix.potential_cut, frame["sales"] / matrix.sow_cut), index=frame.index
-    )
-    zones = [[f"{words.say(ZONES[k])} {words.percent(chance[k])}" for k in two]
-             for two, chance in zip(first_two, chances, strict=True)]  # fmt: skip
-    frame = frame.assign(
-        account=frame.index, likeliest_zone=[pair[0] for pair in zones], border_at=border,
-        off_the_border=frame["potential"] / border.where(border > 0) - 1,
-        border=np.where(across, "potential_cut", "share_cut"),
-    )  # fmt: skip
-    frame["or"] = [pair[1] for pair in zones]
-    return table(words, "what_decides", frame)
-
-
-def visitors(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Days not believed by visitor and store, most first; empty without visits."""
-    measured, shown = analysis.measured, []
-    if measured is not None and len(measured.suspects):
-        visits = measured.visitors.set_index(["visitor", "account"])["visits"]
-        found = measured.suspects.groupby(["visitor", "account", "problem"]).size()
-        for key, days in found.sort_values(ascending=False, kind="stable").head(rows).items():
-            shown.append((*key, days, visits[key[:2]]))
-    return table(words, "visitors", shown)
+def phases(analysis: Analysis, words: Words) -> Table:
+    """The move in phases: which hand-overs come first, and the sales at risk in each."""
+    groups = analysis.plan.handover.assign(accounts=1).groupby("phase")
+    sums = groups[["accounts", "sales", "expected_gain"]].sum().reset_index()
+    return table(words, "phases", sums.assign(which=[f"phase_{n}" for n in sums["phase"]]))
 
 
 # Sums
@@ -257,6 +263,49 @@ def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
     frame = analysis.plan.reps.head(rows).assign(growth_part=_part_of_sales)
     names = {"target_floor": "floor", "target_stretch": "stretch"}
     return table(words, "reps", frame.rename(columns=names))
+
+
+def scenarios(analysis: Analysis, words: Words) -> Table:
+    """The plan between a cautious and an ambitious one: cuts, people and targets."""
+    others = analysis.scenarios
+    if not others:
+        return table(words, "scenarios", [], cautious="", ambitious="")
+    plans: list[Any] = [others["cautious"], analysis, others["ambitious"]]
+    kinds = ("money", "share", *["whole"] * 7, "money", "signed", "text")
+    columns = [_scenario(one.matrix, one.plan, words) for one in plans]
+    rows = [
+        (row[0][0], *((kind, value) for _, value in row))
+        for kind, row in zip(kinds, zip(*columns, strict=True), strict=True)
+    ]
+    said: dict[str, Any] = {name: " ".join(_setting(*pair) for pair in one.settings.items())
+            for name, one in others.items()}  # fmt: skip
+    return table(words, "scenarios", rows, **said)
+
+
+def _scenario(matrix: Matrix, plan: Plan, words: Words) -> list[tuple[str, Any]]:
+    """Figures of a plan, by what each is called."""
+    growth, sales = plan.accounts[["target_growth", "sales"]].sum()
+    people = plan.teams.set_index("team")["people"]
+    low, high = (words.money(plan.growth_points[point]) for point in (0.1, 0.9))
+    return [
+        ("potential_cut", matrix.potential_cut),
+        ("sow_cut", matrix.sow_cut),
+        ("key_accounts", plan.accounts["key_account"].sum()),
+        *((zone, matrix.counts[zone]) for zone in ("attack", "defense")),
+        *((f"{team}s", people[team]) for team in ("hunter", "farmer")),
+        ("visits", plan.teams["visits"].sum()),
+        ("owner_changes", plan.owner_changes),
+        ("target_growth", growth),
+        ("growth_part", growth / sales),
+        ("likely_to_come", words.say("between", low=low, high=high)),
+    ]
+
+
+def _setting(name: str, value: Any) -> str:
+    """A setting as `kalib run --set` takes it."""
+    if isinstance(value, Mapping):
+        value = "{ " + ", ".join(f"{key} = {part}" for key, part in value.items()) + " }"
+    return f'--set "{name}={value}"'
 
 
 # The formula
@@ -321,28 +370,26 @@ def checks(analysis: Analysis, words: Words) -> Table:
     ])  # fmt: skip
 
 
+def failed_checks(analysis: Analysis, words: Words) -> Table:
+    """The checks that call for a look."""
+    whole = checks(analysis, words)
+    columns = ("check", "statistic", "threshold", "what_it_means")
+    failed = replace(whole, frame=whole.frame[whole.frame["result"] == "look"])
+    return failed.part(len(failed.frame), *columns)
+
+
+def formula(analysis: Analysis, words: Words) -> Table:
+    """The formula's terms in words."""
+    whole = terms(analysis, words)
+    return whole.part(len(whole.frame), "term", "in_words", "chosen_in_half_samples")
+
+
 def suspects(analysis: Analysis, words: Words) -> Table:
     """Entries that look like typing errors."""
     found = analysis.fit.suspects
     ends = zip(found["expected_low"], found["expected_high"], strict=True)
     expected = [words.say("between", low=words.whole(a), high=words.whole(b)) for a, b in ends]
     return table(words, "suspects", found.assign(expected=expected, likely_cause=found["cause"]))
-
-
-def best_of_size(analysis: Analysis, words: Words) -> Table:
-    """The best formula of each size; its error where that chose the size."""
-    path = analysis.fit.path
-    which = [words.names(map(words.noun, names.split(", "))) if names else words.say("none")
-             for names in path["indicators"]]  # fmt: skip
-    whole = table(words, "best_of_size", path.assign(indicators=path["size"], which=which))
-    chosen_by_error = path["error"].notna().any()
-    return whole if chosen_by_error else whole.part(len(path), *list(whole.kinds)[:-1])
-
-
-def forms(analysis: Analysis, words: Words) -> Table:
-    """The forms compared out of sample on the original scale."""
-    frame = analysis.fit.forms
-    return table(words, "forms", frame.assign(chosen=np.where(frame["chosen"], "chosen", "")))
 
 
 # What was read

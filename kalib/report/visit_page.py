@@ -2,61 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.report.page import render
 from kalib.report.story import Story
 
-WIDTH, HEIGHT = 120, 26  # of the picture of a store's weeks
-
 
 def visit_page(analysis: Analysis, story: Story) -> str:
     """The page as text: one sheet for each rep, or each region where the study names no reps.
 
-    Listed are the accounts below market share beyond noise, most sales lost first, and beside each
-    its share of wallet, what the gap costs, our share week by week where it was visited, and boxes
-    for display, promotion and sales staff.
+    Listed are the accounts below market share beyond noise of which growth is asked, largest
+    expected gain first, and beside each its share of wallet, what the gap costs, and boxes for what
+    to check: display, promotion and sales staff where visits count units in stores, else offer,
+    promotion and contact.
     """
+    checked = "store" if analysis.measured is not None else "other"
     return render(
         "visits.html",
         story=story,
         study=analysis.study,
         words=story.words,
-        share=story.words.share(analysis.wallet.market_share),
         sheets=visit_sheets(analysis),
-        weeks=_weeks(analysis),
+        boxes=[f"v_{checked}_{number}" for number in (1, 2, 3)],
+        check=f"v_check_{checked}",
     )
 
 
 def visit_sheets(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
-    """Listed accounts by rep or region, the sheet with most sales lost first."""
+    """Listed accounts by rep or region, the sheet with most to win first."""
     accounts = analysis.plan.accounts
-    listed = accounts[accounts["below_market"]].sort_values("sales_lost", ascending=False)
+    listed = accounts[accounts["below_market"] & (accounts["target_growth"] > 0)]
+    listed = listed.sort_values("expected_gain", ascending=False, kind="stable")
     named = (accounts["rep_before"] != "").any()
     keys = listed["rep"].where(listed["rep"] != "", listed["region"]) if named else listed["region"]
-    order = listed["sales_lost"].groupby(keys).sum().sort_values(ascending=False, kind="stable")
+    order = listed["expected_gain"].groupby(keys).sum().sort_values(ascending=False, kind="stable")
     return [(str(name), listed[keys == name]) for name in order.index]
-
-
-def _weeks(analysis: Analysis) -> dict[str, dict[str, Any]]:
-    """Our share of units in each visited store's weeks, as a line in a picture with the height of
-    market share."""
-    measured, share = analysis.measured, analysis.wallet.market_share
-    if measured is None:
-        return {}
-    listed = analysis.plan.accounts.query("below_market").index
-    weeks = measured.weeks[measured.weeks["account"].isin(listed) & (measured.weeks["total"] > 0)]
-    ours = weeks["own"] / weeks["total"]
-    height = HEIGHT * (1 - ours / max(2 * share, ours.max()))
-    market = round(HEIGHT * (1 - share / max(2 * share, ours.max())), 1)
-    found = {}
-    for account, part in height.groupby(weeks["account"]):
-        across = np.linspace(0, WIDTH, len(part))
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, part, strict=True))
-        if len(part) > 1:
-            found[str(account)] = {"line": line, "market": market}
-    return found

@@ -8,7 +8,6 @@ import numpy as np
 
 from kalib.report.tables import Table, table
 from kalib.study.settings import ZONES
-from kalib.waves.drift import log_mean
 from kalib.waves.waves import REAL, Waves
 from kalib.words.catalogue import Words
 
@@ -44,17 +43,12 @@ def main_tables(waves: Waves, words: Words) -> list[Table]:
 
 def share_split(waves: Waves, words: Words) -> Table:
     """Market share before and after, and what moved it, in percentage points that add up."""
-    share, (before, after), rows = waves.share, waves.periods, []
-    if share:
-        # A log change times the logarithmic mean of both shares is points of share, exactly.
-        unit = float(log_mean(share["after"], share["before"]))
-        steps = ((words.word(key), ("points", unit * share[name])) for name, key in PARTS.items()
-                 if name in share)  # fmt: skip
-        rows = [
-            (words.say("market_share_in", period=before), ("share", share["before"])),
-            *steps,
-            (words.say("market_share_in", period=after), ("share", share["after"])),
-        ]
+    ends = dict(zip(("share_before", "share_after"), waves.periods, strict=True))
+    rows = [
+        (words.say("market_share_in", period=ends[step]), ("share", points)) if step in ends
+        else (words.word(PARTS[step]), ("points", points))
+        for step, points in waves.share_points.itertuples(index=False)
+    ]  # fmt: skip
     return table(words, "share_split", rows)
 
 

@@ -39,11 +39,22 @@ FORMATS = {
     "points": "+0.00;-0.00",
 }
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
+HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
 LARGE = 20_000  # accounts from which on rows go to the file as they come
 # A sentence of the summary runs over these columns, which hold so many letters a line.
 SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 110
 MOST_REPS = 60  # reps with a sheet of their own
+# Key of a sheet's name -> its table, and whether it has a row an account.
+SHEETS = {
+    "go_now": ("go_now", True), "measure_first": ("measure_first", True),
+    "defend_list": ("defend_list", True), "no_sales": ("no_sales", True),
+    "visit_list": ("below_market", True), "parents": ("parents", True),
+    "missed_sheet": ("missed", True), "next_survey": ("next_survey", True),
+    "hand_over": ("handover", True), "reps": ("reps", True), "scenarios": ("scenarios", False),
+    "formula": ("terms", False), "checks": ("checks", False),
+    "suspect_entries": ("suspects", False), "overrides": ("overrides", True),
+}  # fmt: skip
 COLUMNS: dict[str, str] = TABLES["accounts_sheet"]["columns"]
 LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each in the sheet
 TYPED = {"override_potential": MONEY, "override_by": "@", "override_reason": "@"}
@@ -71,27 +82,14 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
         _write_accounts(sheets, analysis)
-        for about in TABLES["work_list"]["lists"]:
-            named = {key: words.say(about[key]) for key in ("name", "title")}
-            sheets.list(analysis, **{**about, **named})
-        for name, table in (
-            ("next_survey", tables.next_survey(analysis, words, len(accounts))),
-            ("hand_over", tables.handover(analysis, words, len(accounts))),
-            ("reps", tables.reps(analysis, words)),
-            ("formula", tables.terms(analysis, words)),
-            ("checks", tables.checks(analysis, words)),
-            ("suspect_entries", tables.suspects(analysis, words)),
-        ):
-            sheets.table(words.say(name), table)
-        if len(analysis.overrides.entries):
-            every = tables.overrides(analysis, words, len(accounts))
-            sheets.table(words.say("overrides"), every)
+        for name, (of, most) in SHEETS.items():
+            table = tables.build(of, analysis, words, len(accounts) if most else 0)
+            if len(table.frame):
+                sheets.table(words.say(name), table)
         if analysis.codebook:
             sheets.markdown(words.say("codebook_2"), analysis.codebook)
-        for rep in analysis.plan.reps["rep"].head(MOST_REPS):
-            own = accounts[accounts["rep"] == rep]
-            sheets.list(analysis, str(rep), own, title=str(rep), where="key_account",
-                        order="expected_gain")  # fmt: skip
+        for rep, table in tables.rep_lists(analysis, words, MOST_REPS).items():
+            sheets.table(words.rep(rep), table)
 
 
 @contextmanager
@@ -153,23 +151,21 @@ class _Sheets:
             sheet.set_header(f"&R{self.draft}")
         return sheet
 
-    def list(
-        self, analysis: Analysis, name: str, accounts: pd.DataFrame | None = None, **about: str
-    ) -> None:
-        """A list of accounts, best first, as the run found them."""
-        most = len(analysis.plan.accounts)
-        table = tables.account_list(analysis, self.words, "work_list", most, accounts, **about)
-        text, frame = ("segment", "change", "team", "rep"), table.frame
-        shown = [k for k in table.kinds if k not in text or (frame[k].astype(str) != "").any()]
-        self.table(name, table.part(most, *shown))
-
     def table(self, name: str, table: Table) -> None:
-        """A sheet of one table below its title, numbers as numbers; amounts are summed over what
-        a filter leaves."""
+        """A sheet of one table below its title and rule, numbers as numbers; amounts are summed
+        over what a filter leaves."""
         table, sheet = _ends_apart(table), self.add(name)
         title = f"{table.title} · {self.draft}" if self.draft else table.title
         sheet.write_string(0, 0, title, self.title)
+        sheet.write_string(1, 0, table.rule)
         rows = len(table.frame)
+        last = HEADS + 1 + rows
+        for j, (column, kind) in enumerate(table.kinds.items()):
+            if kind in ("amount", "money") and rows:  # above the heads: rows are written in order
+                letter = xl_col_to_name(j)
+                summed = f"=SUBTOTAL(109,{letter}{HEADS + 2}:{letter}{last})"
+                total = float(table.frame[column].astype(float).sum())
+                sheet.write_formula(HEADS - 1, j, summed, self.number(MONEY), total)
         for j, (head, (column, kind)) in enumerate(
             zip(table.heads, table.kinds.items(), strict=True)
         ):
@@ -177,15 +173,11 @@ class _Sheets:
             cells = [table.written(c, kind) for c in table.frame[column]] if text else []
             width = max(8, *map(letters_of, [*head.split(), *cells])) + 2
             sheet.set_column(j, j, min(width, WIDEST), self.wrap if cells else None)
-            sheet.write_string(2, j, head, self.head)
-            if kind in ("amount", "money") and rows:
-                summed = f"=SUBTOTAL(109,{xl_col_to_name(j)}4:{xl_col_to_name(j)}{rows + 3})"
-                total = float(table.frame[column].astype(float).sum())
-                sheet.write_formula(1, j, summed, self.number(MONEY), total)
-        self.fill(sheet, 3, table)
+            sheet.write_string(HEADS, j, head, self.head)
+        self.fill(sheet, HEADS + 1, table)
         if rows:
-            sheet.autofilter(2, 0, 2 + rows, len(table.kinds) - 1)
-        sheet.freeze_panes(3, 1)
+            sheet.autofilter(HEADS, 0, HEADS + rows, len(table.kinds) - 1)
+        sheet.freeze_panes(HEADS + 1, 1)
 
     def fill(self, sheet: Any, top: int, table: Table) -> None:
         """The rows of a table from row top on, one at a time: what the file takes without holding
@@ -239,9 +231,9 @@ def _ends_apart(table: Table) -> Table:
 
 
 def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
-    """The headline, the zones counted by formulas, the cuts, and what the story says."""
+    """The headline, the cuts, the zones, and what the story says."""
     words, study, matrix = sheets.words, analysis.study, analysis.matrix
-    name, accounts = words.say("summary_2"), words.say("accounts_2")
+    name = words.say("summary_2")
     sheet = sheets.add(name)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, SENTENCE_COLUMNS, 17)
@@ -258,7 +250,10 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
             sheet.write_number(row, 1, value, sheets.number(code))
         sheets.book.define_name(term, f"='{name}'!$B${row + 1}")
     sheet.write_string(7, 0, words.say("amounts_in", unit=words.yearly()))
-    _write_zones(sheets, sheet, 8, analysis.plan.accounts, accounts)
+    zones = tables.zones(analysis, words)
+    for j, head in enumerate(zones.heads):
+        sheet.write_string(8, j, head, sheets.head)
+    sheets.fill(sheet, 9, zones)
     row = 15
     for key, lines in (
         ("found", story.said(story.findings + story.more)), ("do", story.said(story.actions)),
@@ -273,32 +268,6 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
             sheet.set_row(row, 15 * (1 + letters_of(line) // SENTENCE_LETTERS))
             sheet.merge_range(row, 0, row, SENTENCE_COLUMNS - 1, line, sheets.wrap)
         row += 2
-
-
-def _write_zones(sheets: _Sheets, sheet: Any, top: int, accounts: pd.DataFrame, name: str) -> None:
-    """The four zones and their total, counted and summed by formulas, from row top on."""
-    words, last = sheets.words, len(accounts) + 1
-    columns = ["potential", "sales", "target_growth"]
-    placed = accounts[accounts["zone"] != ""].assign(accounts=1)
-    sums = placed.groupby("zone")[["accounts", *columns]].sum().reindex(ZONES).fillna(0.0)
-    sums.loc["total"] = sums.sum()
-    for j, head in enumerate(("zone", "accounts", *columns, "sow_2")):
-        sheet.write_string(top, j, words.say(head), sheets.head)
-
-    def cells(column: str) -> str:
-        return f"'{name}'!${LETTER[column]}$2:${LETTER[column]}${last}"
-
-    for i, (zone, held) in enumerate(sums.iterrows(), start=top + 1):
-        sheet.write_string(i, 0, words.say(str(zone)), sheets.zones.get(zone))
-        for j, (column, value) in enumerate(held.items(), start=1):
-            letter, given = xl_col_to_name(j), f"{cells('zone')},A{i + 1}"
-            formula = f"SUMIF({given},{cells(column)})" if j > 1 else f"COUNTIF({given})"
-            if zone == "total":
-                formula = f"SUM({letter}{top + 2}:{letter}{i})"
-            sheet.write_formula(i, j, f"={formula}", sheets.number(MONEY), value)
-        share = held["sales"] / held["potential"] if held["potential"] else ""
-        formula = f'=IF(C{i + 1}>0,D{i + 1}/C{i + 1},"")'
-        sheet.write_formula(i, 5, formula, sheets.number(CHANCE), share)
 
 
 def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:

@@ -36,7 +36,6 @@ PICTURES = (".png", ".jpg", ".jpeg")  # every one is written as SVG too
 FOREIGN = (
     ("statsmodels", "regression/linear_model.py"),
     ("statsmodels", "iolib/summary.py"),
-    ("bokeh", "server/static/js/bokeh.min.js"),
     ("itables", "html/dt_bundle.js"),
 )
 

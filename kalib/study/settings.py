@@ -263,6 +263,9 @@ class Teams(_Section):
     """Reps who attack; 0 computes them from the work."""
     farmers: Reps = 0
     """Reps who defend; 0 computes them from the work."""
+    handover_cost: Fraction = 0.0
+    """Share of an account's sales that another owner costs: accounts whose expected gain does not
+    exceed it keep theirs. 0 lets the work decide alone."""
 
     def visits(self, zone: str) -> float:
         """Visits a year of one account of the zone; 0 outside the zones."""

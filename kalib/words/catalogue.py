@@ -33,6 +33,8 @@ MISSING = "–"
 WRITERS = {"said": "tell", "sentences": "join", "list": "names"}
 # A paragraph of Markdown: the marks and number of a heading, and what it says.
 PARAGRAPH = re.compile(r"(#+ (?:\d+\. )?)?(.*)", re.DOTALL)
+# Seats as accounts.csv calls them, in whatever language the documents are.
+SEAT = re.compile(r"(New|Territory) (hunter|farmer) (\d+)")
 LABEL = re.compile(r"(.*?)(?:\s*[(（]([^()（）]*)[)）])?", re.DOTALL)  # label, unit in brackets
 
 
@@ -221,6 +223,13 @@ class Words:
     def share(self, value: float) -> str:
         """A market share, to one digit wherever it is written: 30.5%."""
         return self.percent(value, 1)
+
+    def rep(self, name: str) -> str:
+        """Who works on an account: a representative's name, or a seat that nobody holds yet."""
+        seat = SEAT.fullmatch(name)
+        if not seat:
+            return name
+        return self.say(f"seat_{seat[1].lower()}", team=seat[2], n=int(seat[3]))
 
     def names(self, given: Iterable[object]) -> str:
         """A list in a sentence: a, b and c."""

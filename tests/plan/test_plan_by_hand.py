@@ -45,7 +45,8 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
-            "holdout": False, "parent": "",
+            "holdout": False, "parent": "", "below_market": np.arange(N) % 5 == 0,
+            "key_account": np.isin(zone, ("attack", "defense")),
             "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
         index=pd.Index([f"a{i:02d}" for i in range(N)], name="account"),
@@ -311,20 +312,33 @@ def test_plan_by_hand() -> None:
         )
     moved = found[(found["team"] != "") & (found["rep_before"] != "")]
     moved = moved[moved["rep"] != moved["rep_before"]]
+    phase = {"go now": 1, "measure first": 2, "defend": 3}
     expected = [
-        [i, r["name"], r["zone"], r["rep_before"], r["rep"], r["sales"]]
+        [phase[r["action"]], i, r["name"], r["zone"], r["rep_before"], r["rep"], r["sales"],
+         r["expected_gain"]]
         for i, r in moved.iterrows()
-    ]
+    ]  # fmt: skip
+    expected.sort(key=lambda row: (row[0], -row[-1]))
     assert plan.handover.to_numpy().tolist() == expected and expected
-    assert list(plan.handover.columns) == ["account", "name", "zone", "from", "to", "sales"]
+    assert list(plan.handover.columns) == [
+        "phase", "account", "name", "zone", "from", "to", "sales", "expected_gain"
+    ]  # fmt: skip
     assert plan.owner_changes == len(expected)
+
+
+def test_owners_change_only_where_the_gain_exceeds_the_cost() -> None:
+    free, dear = plan_of(visits_per_rep=150.0), plan_of(visits_per_rep=150.0, handover_cost=0.2)
+    moved = dear.accounts.loc[dear.handover["account"]]
+    assert (moved["expected_gain"] > 0.2 * moved["sales"]).all()
+    assert 0 < dear.owner_changes < free.owner_changes
 
 
 def test_work_of_each_rep_by_hand() -> None:
     plan = plan_of(visits_per_rep=150.0)
     found, reps = plan.accounts, plan.reps
     assert list(reps.columns) == [
-        "team", "rep", "region", "visits", "off_mean", "taken_over", "accounts", *SUMMED,
+        "team", "rep", "region", "visits", "off_mean", "taken_over", "sales_taken", "accounts",
+        *SUMMED,
         "growth_rate",
     ]  # fmt: skip
     people = dict(zip(plan.teams["team"], plan.teams["people"], strict=True))
@@ -342,6 +356,7 @@ def test_work_of_each_rep_by_hand() -> None:
         assert row["off_mean"] == pytest.approx(len(own) / (len(team) / team["rep"].nunique()) - 1)
         other = (own["rep_before"] != "") & (own["rep_before"] != row["rep"])
         assert row["taken_over"] == other.sum()
+        assert row["sales_taken"] == pytest.approx(own.loc[other, "sales"].sum(), abs=0.006)
         for name in SUMMED:
             assert row[name] == pytest.approx(own[name].sum(), abs=0.006)
     assert reps["taken_over"].sum() == plan.owner_changes > 0

@@ -30,8 +30,8 @@ def test_every_chart_has_a_unit_and_a_claim(stores: Analysis, nothing: Analysis)
     for analysis in (stores, nothing):
         story = tell_story(analysis)
         titles = {name: story.say(claim) for name, claim in story.charts.items()}
-        drawn = charts(analysis, story)
-        assert set(titles) == set(drawn)
+        drawn = charts(analysis)
+        assert set(drawn) < set(titles)
         for name, draw in drawn.items():
             axes = draw()
             assert titles[name] and "nan" not in titles[name].lower().split(), name

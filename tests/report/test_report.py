@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -15,7 +16,8 @@ from conftest import readable
 from lxml import html
 
 from kalib.analysis import Analysis, analyze
-from kalib.report import tables
+from kalib.plan.proof import Reading
+from kalib.report import story, tables
 from kalib.report.explorer import embedded_json
 from kalib.report.page import build_page, read_chapter
 from kalib.report.story import tell_story, words_of
@@ -75,21 +77,15 @@ def test_a_claim_writes_its_figures(stores: Analysis) -> None:
     assert len(story.findings) == len(story.actions) == 3
 
 
-def test_the_bridge_leads_from_sales_to_the_target(stores: Analysis, phones: Analysis) -> None:
-    for analysis in (stores, phones):
-        story = tell_story(analysis)
-        steps = list(story.bridge_steps.values())
+def test_the_bridge_leads_from_sales_to_the_target(
+    stores: Analysis, phones: Analysis, nothing: Analysis
+) -> None:
+    for analysis in (stores, phones, nothing):
+        story, steps = tell_story(analysis), analysis.plan.bridge["amount"]
         assert steps[0] == pytest.approx(story.figures["total_sales"])
-        assert sum(steps) == pytest.approx(story.figures["target_sales"])
-        assert sum(steps[1:]) == pytest.approx(story.figures["target_growth"])
-
-
-def test_the_bridge_says_where_it_ends_though_not_all_are_placed(nothing: Analysis) -> None:
-    story = tell_story(nothing)
-    assert story.figures["accounts_placed"] < story.figures["accounts"] and story.bridge
-    said = story.say(story.bridge)
-    ends = (story.figures["total_sales"], sum(story.bridge_steps.values()))
-    assert all(story.words.money(amount) in said for amount in ends)
+        assert steps[1:].sum() == pytest.approx(story.figures["target_growth"])
+        said = story.say(story.charts["bridge"])
+        assert all(story.words.money(amount) in said for amount in (steps[0], steps.sum()))
 
 
 def test_an_interval_without_width_is_not_listed(nothing: Analysis, stores: Analysis) -> None:
@@ -162,15 +158,15 @@ def test_counts_take_the_plural_of_their_language() -> None:
 
 def all_tables_of(analysis: Analysis) -> list[Table]:
     words = words_of(analysis)
-    builds = (
-        tables.candidates, tables.suspects, tables.best_of_size, tables.forms, tables.terms,
-        tables.accuracy, tables.checks, tables.market, tables.zones, tables.teams, tables.reps,
-        tables.handover, tables.next_survey, tables.what_decides, tables.visitors,
+    names = (
+        "candidates", "suspects", "terms", "formula", "accuracy", "checks", "failed_checks",
+        "market", "zones", "teams", "reps", "handover", "phases", "next_survey", "scenarios",
+        "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
+        "below_market",
     )  # fmt: skip
     read = tables.data_report(analysis.study, analysis.tables, words)
-    lists = [tables.account_list(analysis, words, name) for name in
-             ("top_attack", "missed", "wrongly_key", "below_market")]  # fmt: skip
-    return [*read, *lists, *(build(analysis, words) for build in builds)]
+    own = tables.rep_lists(analysis, words, 60).values()
+    return [*read, *own, *(tables.build(name, analysis, words) for name in names)]
 
 
 def test_no_table_shows_a_missing_number_or_a_key(
@@ -184,10 +180,35 @@ def test_no_table_shows_a_missing_number_or_a_key(
 
 
 def test_lists_are_ordered_and_limited(stores: Analysis) -> None:
-    table = tables.account_list(stores, words_of(stores), "top_attack", 5)
-    attack = stores.plan.accounts.query("zone == 'attack'").nsmallest(5, "attack_rank")
-    assert list(table.frame["account"]) == list(attack.index)
-    assert f"5 of {stores.matrix.counts['attack']}" in table.title
+    accounts = stores.plan.accounts
+    table = tables.build("go_now", stores, words_of(stores), 5)
+    now = accounts.query("action == 'go now'")
+    assert list(table.frame["account"]) == list(now.nsmallest(5, "attack_rank").index)
+    assert f"5 of {len(now)}" in table.title and table.rule
+    defended = tables.build("defend_list", stores, words_of(stores), 5).frame["account"]
+    risk = accounts.query("zone == 'defense'")["at_risk"]
+    assert list(defended) == list(risk.nlargest(5).index)
+
+
+def test_no_visit_stands_beside_a_target_of_zero(stores: Analysis, phones: Analysis) -> None:
+    for analysis in (stores, phones):
+        below = tables.build("below_market", analysis, words_of(analysis), 9999)
+        cheap = below.frame["action"] == "contact"
+        assert (below.frame.loc[cheap, "target_growth"] == 0).all() and cheap.any()
+        assert set(below.frame.loc[cheap, "zone"]) <= {"maintenance", "watch"}
+        visits = below.frame["action"] == "go now"
+        assert (below.frame.loc[visits, "target_growth"] > 0).all()
+        lost = analysis.plan.accounts["sales_lost"].sum()
+        assert words_of(analysis).money(lost) in below.rule
+
+
+def test_the_proof_of_the_wave_before_is_told(phones: Analysis) -> None:
+    reading = Reading(0.04, 0.01, 0.07, True, 9, 5e5)
+    for claimed in (True, False):
+        waves = SimpleNamespace(proof=replace(reading, claimed=claimed))
+        (claim,) = story._proved(waves)  # type: ignore[arg-type]
+        said = tell_story(phones).say(claim)
+        assert "4%" in said and said.startswith("Attacking works") == claimed
 
 
 def test_growth_stands_beside_every_amount_asked(stores: Analysis) -> None:
@@ -223,7 +244,8 @@ def test_a_coefficient_is_said_in_words(
 
 def test_client_text_is_escaped_in_tables() -> None:
     rows = [("<img src=x onerror=alert(1)>",)]
-    text = tables.table(Words("en", ""), "notes", rows, title="<b>t</b>")._repr_html_()
+    table = replace(tables.table(Words("en", ""), "notes", rows), title="<b>t</b>", rule="<b>r")
+    text = table._repr_html_()
     assert "&lt;img" in text and "<img" not in text and "<b>" not in text
 
 
@@ -235,7 +257,7 @@ def test_client_text_is_escaped_in_the_page(small_study: Path, picture: Path) ->
     tree = html.fromstring(page)
     assert evil not in page and "&lt;script&gt;" in page and "{{7*7}}" in page
     assert [s.get("id") or s.get("type", "classic") for s in tree.iterfind(".//script")] == [
-        "study-data", "quadrant-data", "classic", "module", "module"
+        "study-data", "module", "module"
     ]  # fmt: skip
     assert evil in tree.findtext(".//h1")
 
@@ -277,7 +299,7 @@ def test_page_runs_only_the_scripts_it_was_written_with(stores: Analysis, pictur
     policy = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
     assert policy.startswith("default-src 'none'") and "unsafe-eval" not in policy
     scripts = [s.text for s in tree.iterfind(".//script") if s.get("type") != "application/json"]
-    assert len(scripts) == 3
+    assert len(scripts) == 2
     for text in scripts:
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
@@ -345,16 +367,16 @@ def test_workbook_holds_numbers_as_numbers_and_a_sheet_for_each_rep(
 ) -> None:
     workbook = openpyxl.load_workbook(book, data_only=True)
     sheet = workbook["Next survey"]
-    heads = [cell.value for cell in sheet[3]]
+    heads = [cell.value for cell in sheet[4]]
     for name in ("potential", "low", "high", "zone probability"):
-        assert isinstance(sheet.cell(4, heads.index(name) + 1).value, int | float), name
+        assert isinstance(sheet.cell(5, heads.index(name) + 1).value, int | float), name
     for rep in stores.plan.reps["rep"]:
         assert rep in workbook.sheetnames
         own = stores.plan.accounts.query("rep == @rep and key_account")
         sheet = workbook[rep]
-        heads = [cell.value for cell in sheet[3]]
-        total = sheet.cell(2, heads.index("sales") + 1).value
-        assert sheet.max_row == len(own) + 3 and total == pytest.approx(own["sales"].sum())
+        heads = [cell.value for cell in sheet[4]]
+        total = sheet.cell(3, heads.index("sales") + 1).value
+        assert sheet.max_row == len(own) + 4 and total == pytest.approx(own["sales"].sum())
 
 
 def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Path) -> None:

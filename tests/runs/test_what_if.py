@@ -10,13 +10,13 @@ import pytest
 from conftest import ROOT
 
 from kalib import plots
-from kalib.analysis import Analysis, analyze
+from kalib.analysis import Analysis, WhatIf, analyze, replan
 from kalib.errors import StudyError
 from kalib.runs import what_if
-from kalib.runs.what_if import explore, replan
+from kalib.runs.what_if import explore
 
 
-def replanned(analysis: Analysis, settings: dict[str, Any]) -> what_if.WhatIf:
+def replanned(analysis: Analysis, settings: dict[str, Any]) -> WhatIf:
     return replan(analysis.matrix, analysis.plan, analysis.study, settings)
 
 
@@ -54,6 +54,18 @@ def test_replan_equals_an_analysis_with_the_same_settings(
 
 def test_replan_without_a_change_is_today(phones: Analysis) -> None:
     assert (replanned(phones, {}).comparison["difference"] == 0).all()
+
+
+def test_a_scenario_equals_an_analysis_with_the_same_settings(stores: Analysis) -> None:
+    cautious, ambitious = stores.scenarios["cautious"], stores.scenarios["ambitious"]
+    growth, top = (ambitious.settings[f"{n}"] for n in ("targets.company_growth",
+                                                       "matrix.potential_cut"))  # fmt: skip
+    settings = {"matrix.potential_cut": f"{{ top = {top['top']} }}",
+                "targets.company_growth": str(growth)}  # fmt: skip
+    real = analyze(stores.study.file, settings=settings)
+    pd.testing.assert_frame_equal(ambitious.plan.accounts, real.plan.accounts)
+    asked = [one.plan.accounts["target_growth"].sum() for one in (cautious, stores, ambitious)]
+    assert asked[0] < asked[1] < asked[2]
 
 
 def test_replan_names_every_setting_that_cannot_be(phones: Analysis) -> None:

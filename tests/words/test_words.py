@@ -62,7 +62,7 @@ def read_by_the_client(analysis: Analysis) -> Iterator[str]:
     yield from map(story.say, claims)
     yield from (story.byline, story.period, story.draft, *(what for _, what in story.tiles))
     set_theme(analysis.study, story.words)
-    for draw in charts(analysis, story).values():
+    for draw in charts(analysis).values():
         yield from (text.get_text() for text in draw().figure.findobj(Text))
         plt.close("all")
 

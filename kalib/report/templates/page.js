@@ -1,8 +1,8 @@
-// Glue between the page's data, Bokeh's quadrant and DataTables' table: one filter acts on both.
+// Glue between the page's data, its chart and DataTables' table: one filter acts on both.
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const element = (id) => document.getElementById(id);
 const study = read("study-data");
-const { words, zones } = study;
+const { words } = study;
 
 // Numbers as the language reads them; the same rules as `Words` in words.py.
 const known = (v) => v !== null && Number.isFinite(v);
@@ -17,7 +17,6 @@ function short(v) {
   return grouped(shown, shown && Math.abs(shown) < 9.95 && study.scale > 1 ? 1 : 0);
 }
 const share = format({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const tick = format({ maximumFractionDigits: 3 });
 const money = (v) => (known(v) ? `${short(v)}${study.counted}` : study.missing);
 const between = (value, low, high, show) =>
   known(low) && high > 1.005 * low ? fill("interval", { value: show(value), low: show(low), high: show(high) }) : show(value);
@@ -28,7 +27,7 @@ const decoded = (column) => (Array.isArray(column) ? column : column.codes.map((
 const column = Object.fromEntries(Object.entries(study.columns).map(([name, c]) => [name, decoded(c)]));
 const indicators = study.indicators.map((one) => ({ ...one, values: decoded(one.values) }));
 const everyone = column.account.map((_, i) => i);
-const sow = everyone.map((i) => (column.potential[i] > 0 ? column.sales[i] / column.potential[i] : null));
+const { sow } = column;
 const word = (key) => words[key] ?? key;
 const zoneWord = (zone) => (zone ? words[zone] : words.unplaced);
 const sought = everyone.map((i) => `${column.account[i]}\n${column.name[i]}`.toLowerCase());
@@ -47,8 +46,8 @@ function openCard(i) {
   const at = (name) => column[name][i];
   const pairs = (...rows) => node("dl", {}, ...rows.filter(([, v]) => v).flatMap(([k, v]) => [node("dt", {}, k), node("dd", {}, v)]));
   const [low, high, zone] = [at("potential_low"), at("potential_high"), at("zone")];
-  const growth = at("target_sales") - at("sales");
-  const asked = { sales: money(at("target_sales")), growth: money(growth), sow: percent(at("target_sales") / at("potential")) };
+  const growth = at("target_growth");
+  const asked = { sales: money(at("target_sales")), growth: money(growth), sow: percent(at("target_sow")) };
   element("card").replaceChildren(
     node("form", { method: "dialog" }, node("button", { className: "close" }, words.close)),
     node("h3", { id: "card-title" }, titled(i)),
@@ -58,7 +57,7 @@ function openCard(i) {
       [words.interval_label.replace("{level}", study.level), rangeBar(at("sales"), low, high)],
       [words.source, word(`source_${at("potential_source")}`)],
       [words.sales, money(at("sales"))],
-      [words.sow, between(sow[i], at("sales") / high, at("sales") / low, percent)],
+      [words.sow, between(sow[i], at("sow_low"), at("sow_high"), percent)],
       [words.market_share, share(study.market_share)],
     ),
     node("h4", {}, words.why),
@@ -73,16 +72,13 @@ function openCard(i) {
 }
 
 function reasons(i) {
-  const zone = column.zone[i];
   const figures = { potential: money(column.potential[i]), sow: percent(sow[i]), cut: money(study.potential_cut), sow_cut: percent(study.sow_cut) };
   const flags = column.flags[i].split(";").filter(Boolean);
-  const said = [fill(`why_${flags.includes("border") ? "border" : zone || "unplaced"}`, figures)];
-  if (zone) {
-    const chance = (other) => column[`p_${other}`][i];
-    const next = zones.filter((other) => other !== zone).reduce((a, b) => (chance(b) > chance(a) ? b : a));
-    said.push(fill(chance(next) >= 0.005 ? "why_sure" : "why_certain", { p: percent(chance(zone)), next: words[next], q: percent(chance(next)) }));
-    const key = zone === "attack" || zone === "defense";
-    if (key !== Boolean(column.by_sales[i])) said.push(key ? words.why_missed : words.why_wrong);
+  const said = [fill(`why_${column.why[i]}`, figures)];
+  if (column.zone[i]) {
+    const chances = { p: percent(column.zone_probability[i]), next: words[column.next_zone[i]], q: percent(column.next_probability[i]) };
+    said.push(fill(column.next_probability[i] >= 0.005 ? "why_sure" : "why_certain", chances));
+    if (column.ranked[i]) said.push(words[`why_${column.ranked[i]}`]);
   }
   const expert = { by: column.override_by[i] || study.missing, reason: column.override_reason[i] };
   const more = flags.filter((flag) => flag !== "border"); // said above
@@ -115,7 +111,7 @@ const opener = (i) => {
   button.setAttribute("aria-label", fill("open", { account: titled(i) }));
   return button;
 };
-const growth = everyone.map((i) => (known(column.target_sales[i]) ? column.target_sales[i] - column.sales[i] : null));
+const signed = (v) => (known(v) ? `${v > 0 ? "+" : ""}${whole(v)}` : study.missing);
 const told = (name) => column[name].some(Boolean);
 const columns = [
   { title: words.account, render: (_, type, i) => (type === "display" ? opener(i) : column.account[i]) },
@@ -125,8 +121,11 @@ const columns = [
   { title: words.sales, ...numeric(column.sales, short) },
   { title: words.sow, ...numeric(sow, percent) },
   { title: words.target_sales, ...numeric(column.target_sales, short) },
-  { title: words.growth_asked, ...numeric(growth, short) },
+  { title: words.growth_asked, ...numeric(column.target_growth, short) },
+  { title: words.growth_part, ...numeric(column.growth_rate, signed) },
+  { title: words.zone_probability, ...numeric(column.zone_probability, percent) },
   { title: words.expected_gain, ...numeric(column.expected_gain, short) },
+  ...(told("action") ? [{ title: words.action, ...textual(column.action.map(word)) }] : []),
   ...(told("team") ? [{ title: words.team, ...textual(column.team.map(word)) }] : []),
   ...(told("rep") ? [{ title: words.rep, ...textual(column.rep) }] : []),
 ];
@@ -139,46 +138,33 @@ const table = new DataTable("#accounts", {
       paginate: { first: words.first, previous: words.previous, next: words.next, last: words.last, number: "" } } },
 });
 
-// The quadrant. Bokeh's models are set from here, since its own callbacks would need eval.
-async function drawQuadrant() {
-  const item = read("quadrant-data");
-  const box = element("chart");
-  await Bokeh.embed.embed_item(item, box);
-  const find = (name) => Bokeh.documents[0].get_model_by_name(name);
-  const plot = find("quadrant");
-  find("amounts").doFormat = (ticks) => ticks.map((v) => tick(v / study.scale));
-  const source = find("accounts");
-  source.data = {
-    x: column.potential.map((v) => v ?? NaN), y: sow.map((v) => (known(v) ? Math.min(v, study.top) : NaN)),
-    alpha: column.flags.map((flags) => (flags.split(";").includes("border") ? 0.15 : 0.65)),
-    zone: column.zone, zone_word: column.zone.map(zoneWord), account: everyone.map(titled),
-    potential: everyone.map((i) => between(column.potential[i], column.potential_low[i], column.potential_high[i], money)), sow: sow.map(percent),
-  };
-  source.selected.properties.indices.change.connect(() => {
-    const [first] = source.selected.indices;
-    if (first === undefined) return;
-    source.selected.indices = [];
-    openCard(first);
-  });
-  const act = (name) => plot.toolbar.tools.find((tool) => tool.name === name).do.emit();
-  for (const name of ["zoom_in", "zoom_out", "reset"]) element(name).onclick = () => act(name);
-  const keys = { "+": "zoom_in", "=": "zoom_in", "-": "zoom_out", 0: "reset", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
-  box.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || !(event.key in keys)) return;
-    event.preventDefault();
-    act(keys[event.key]);
-  });
-  if (matchMedia("(pointer: coarse)").matches) plot.toolbar.active_drag = null; // a finger scrolls the page
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.change.emit());
-  return find("shown");
+// The chart: marks at the places that the kit computed, hidden by the filters.
+function markOf(i) {
+  if (!known(column.x[i])) return null;
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  const border = column.flags[i].split(";").includes("border");
+  const told = { href: `#mark-${column.zone[i]}`, x: column.x[i] - 5, y: column.y[i] - 5, width: 10, height: 10, opacity: border ? 0.35 : 0.85, "data-i": i };
+  for (const [name, value] of Object.entries(told)) made.setAttribute(name, value);
+  return made;
 }
+const marks = everyone.map(markOf);
+element("marks").append(...marks.filter(Boolean));
+const accountAt = (event) => event.target.closest("use")?.dataset.i;
+element("marks").addEventListener("click", (event) => accountAt(event) && openCard(accountAt(event)));
+element("marks").addEventListener("pointerover", (event) => {
+  const i = accountAt(event);
+  if (i === undefined || marks[i].firstChild) return;
+  const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+  title.textContent = [titled(i), `${words.potential}: ${between(column.potential[i], column.potential_low[i], column.potential_high[i], money)}`,
+    `${words.sow}: ${percent(sow[i])}`, zoneWord(column.zone[i])].join("\n");
+  marks[i].append(title);
+});
 
 // The filters, for table and quadrant alike.
-const lists = ["region", "segment", "team", "rep"].filter((name) => element(name));
+const lists = ["region", "segment", "parent", "team", "rep", "action"].filter((name) => element(name));
 const boxes = [...document.querySelectorAll("input[name=zone]")];
 let shown = everyone.map(() => true);
 table.search.fixed("filters", (text, row, i) => shown[i]);
-const quadrant = await drawQuadrant();
 
 function filter() {
   const query = element("search").value.trim().toLowerCase();
@@ -186,7 +172,7 @@ function filter() {
   const on = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
   shown = everyone.map((i) => on.has(column.zone[i]) && sought[i].includes(query) && chosen.every(([values, value]) => values[i] === value));
   table.draw();
-  quadrant.booleans = shown;
+  marks.forEach((one, i) => one?.toggleAttribute("hidden", !shown[i]));
   count();
 }
 
