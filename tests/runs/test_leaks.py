@@ -112,7 +112,9 @@ def test_figures_and_the_kits_own_words_are_no_names(tmp_path: Path) -> None:
     )
     workbook(tmp_path / "accounts.xlsx", "A-1")
     deck(tmp_path / "deck.pptx", "White's test")
-    notebook(tmp_path / "01.ipynb", {"image/png": ID, "text/plain": ["x 12"]})
+    notebook(
+        tmp_path / "01.ipynb", {"image/png": f"{'iVBOR/+' * 30}/{ID}+", "text/plain": ["x 12"]}
+    )
     refuse_leaks(tmp_path, NAMES, [])
     # The study file says what it says.
     (tmp_path / "cover.html").write_text(REP)
