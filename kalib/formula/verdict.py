@@ -178,6 +178,7 @@ def boosted_accuracy(fit: Fit) -> tuple[float, float]:
     Shallow trees on half of the accounts and indicators each, scikit-learn's default rate: tuning
     in so few accounts is noise.
     """
+    from sklearn import config_context
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
 
@@ -188,16 +189,19 @@ def boosted_accuracy(fit: Fit) -> tuple[float, float]:
     matrix = values.to_numpy(float) if values.shape[1] else np.zeros((len(told), 1))
     weights = fit.bias.weights[~fit.oof["suspect"].to_numpy()]
     aim, fold, predicted = np.log(told["observed"]), told["fold"].to_numpy(), np.empty(len(told))
-    for k in np.unique(fold):
-        train = fold != k
-        model = (
-            GradientBoostingRegressor(subsample=0.5, max_features=0.5, random_state=0)
-            if len(aim) < FEW
-            else HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
-        )
-        with threadpool_limits(1):  # the trees' threads, too, would wait for one another
+    # The trees' threads, too, would wait for one another; and each tree would check again what all
+    # of them are given.
+    quick = config_context(skip_parameter_validation=True, assume_finite=True)
+    with threadpool_limits(1), quick:
+        for k in np.unique(fold):
+            train = fold != k
+            model = (
+                GradientBoostingRegressor(subsample=0.5, max_features=0.5, random_state=0)
+                if len(aim) < FEW
+                else HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
+            )
             model.fit(matrix[train], aim[train], sample_weight=weights[train])
-        predicted[~train] = model.predict(matrix[~train])
+            predicted[~train] = model.predict(matrix[~train])
     predicted += np.log(np.average(np.exp(aim - predicted), weights=weights))
     miss = float(np.median(np.abs(np.exp(predicted - aim) - 1)))
     return r_squared(aim.to_numpy(), predicted, weights), miss

@@ -78,6 +78,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
     def __init__(self, work: Path, step: Step, language: str = "en") -> None:
         self._folder, self._step, self._language = work / "notebooks", step, language
         self._folder.mkdir(parents=True, exist_ok=True)
+        _engine()  # here, where nothing else is imported at the same time
         self._pool = ThreadPoolExecutor(1)  # the kernel's channels belong to its thread
         self._started = self._pool.submit(_start, work / SCRATCH)
         self._jobs: dict[str, Future[dict[str, Any]]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import random
 import sys
@@ -12,7 +13,11 @@ from importlib import import_module
 from typing import Any
 
 # What notebooks import, so that it is there when the first one begins.
-EARLY = ("kalib.analysis", "kalib.plots", "pandas.io.formats.style")
+EARLY = (
+    "kalib.analysis", "kalib.plots", "pandas.io.formats.style", "sklearn.linear_model",
+    "statsmodels.regression.linear_model", "babel.numbers",
+)  # fmt: skip
+COLLECT = (50_000, 20, 100)  # garbage, seldom: while libraries are imported there is none
 BACKEND = "module://matplotlib_inline.backend_inline"
 
 _first: dict[str, Any] | None = None  # settings as the first notebook found them
@@ -20,6 +25,7 @@ _first: dict[str, Any] | None = None  # settings as the first notebook found the
 
 def begin(folder: str) -> None:
     """Forget the notebook before, put back what it may have set, and work in a folder."""
+    gc.set_threshold(*COLLECT)
     import matplotlib.pyplot as plt
     from IPython.core.getipython import get_ipython
 

@@ -54,20 +54,20 @@ def run_study(
     paths = notebooks_of_run(earlier, own)
     clock = _Clock(progress or (lambda *_: None), len(paths) + 4)
     os.environ.setdefault("MPLCONFIGDIR", _fonts())
-    from kalib.tables.tables import clear_names, read_tables
-
     if asked.report.template or asked.report.logo:
         from kalib.report.template import check_look
 
         check_look(asked)
-    mark = provenance.fingerprint(inputs)
+    mark, workbook = provenance.fingerprint(inputs), options.overrides
     with report_folder(target, mark, force=options.force) as work, keep(work):
-        read_tables(asked, options.overrides or "", key)  # refuses bad data before a kernel starts
-        import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
-        workbook = options.overrides
-        if key and workbook:
-            options = replace(options, overrides=_nameless(workbook, work / STEPS))
+        # The kernel takes longest to be there, so it starts before the data are read.
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
+            from kalib.tables.tables import clear_names, read_tables
+
+            read_tables(asked, workbook or "", key)  # refuses bad data by the names they have
+            import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
+            if key and workbook:
+                options = replace(options, overrides=_nameless(workbook, work / STEPS))
             with clock.step("statistics"):
                 from kalib.analysis import analyze
 
