@@ -83,8 +83,6 @@ def main(debug: bool) -> None:
               help="The report's folder; of several studies, the folder of all.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Studies run side by side.")
 @click.option("--force", is_flag=True, help=f"Run also what has not changed. {ASIDE}")
-@click.option("--scheduler", default="", metavar="ADDRESS",
-              help="Run on the workers of this Dask scheduler, e.g. tcp://host:8786.")  # fmt: skip
 @SET
 @click.option("--overrides", type=PATH,
               help="accounts.xlsx with the potentials that field experts put in.")  # fmt: skip
@@ -96,8 +94,8 @@ def main(debug: bool) -> None:
 @click.pass_context
 def run(
     context: click.Context, studies: tuple[str, ...], out: Path | None, jobs: int, force: bool,
-    scheduler: str, pairs: tuple[str, ...], overrides: Path | None, anonymize: bool,
-    key: Path | None, own_notebooks: bool,
+    pairs: tuple[str, ...], overrides: Path | None, anonymize: bool, key: Path | None,
+    own_notebooks: bool,
 ) -> None:  # fmt: skip
     """Run studies into reports/<name>/<period>/, or into --out.
 
@@ -117,7 +115,7 @@ def run(
     if several or out is None:
         check_overview(out or REPORTS, force=force)
     debug = context.find_root().params["debug"]
-    outcomes = run_batch(studies, out, options, jobs=jobs, scheduler=scheduler, debug=debug)
+    outcomes = run_batch(studies, out, options, jobs=jobs, debug=debug)
     for outcome in outcomes:
         if outcome.unchanged:
             click.echo(f"{outcome.study}: nothing has changed; --force runs it anyway", err=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import TextIO
+from typing import Any, TextIO
 
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
 VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
@@ -16,7 +16,6 @@ EXTRAS = {
     "scale": ("duckdb", "ibis", "sqlglot"),
     "spark": ("pyspark",),
     "postgres": ("psycopg",),
-    "cluster": ("distributed",),
     "lab": ("ipywidgets", "jupyterlab"),
     "zh": ("pylopdf_fonts_zh_cn",),
 }
@@ -67,8 +66,8 @@ class StudyError(KalibError):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
-    def __reduce__(self) -> tuple[type[StudyError], tuple[tuple[Problem, ...]]]:
-        return (StudyError, (self.problems,))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (StudyError, (self.problems,), self.__dict__)
 
 
 def need(extra: str) -> None:

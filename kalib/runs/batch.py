@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event, Thread, local
@@ -21,11 +21,11 @@ from typing import Any
 from kalib import errors
 from kalib.errors import KalibError, Problem, StudyError
 from kalib.files import check_folder
+from kalib.runs.kernel import COLLECT
 from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
 from kalib.study.loading import read_study
 
 REPORTS = Path("reports")
-POLL_SECONDS = 0.1
 STDERR = 2
 Told = Callable[[str, str, int, int], None]  # study, step, steps done, steps in all
 
@@ -71,14 +71,12 @@ def run_batch(
     options: Options | None = None,
     *,
     jobs: int = 1,
-    scheduler: str = "",
     debug: bool = False,
 ) -> list[Outcome]:
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
-    out: the report's folder; with several studies, the folder of their reports; scheduler: address
-    of a Dask scheduler whose workers run the studies; debug: show what else their processes say.
-    Raises StudyError where two studies would write the same report.
+    out: the report's folder; with several studies, the folder of their reports; debug: show what
+    else their processes say. Raises StudyError where two studies would write the same report.
     """
     options = options or Options()
     if options.overrides and len(studies) > 1:
@@ -99,12 +97,7 @@ def run_batch(
     waiting = in_order([job for job in planned if not job.error])
     if waiting:
         with following([job.study for chain in waiting for job in chain]) as told:
-            if scheduler:
-                from kalib.runs.cluster import run_there
-
-                ended = run_there(scheduler, waiting, options, told)
-            else:
-                ended = _in_processes(waiting, options, jobs, told, debug)
+            ended = _in_processes(waiting, options, jobs, told, debug)
         done |= {outcome.study: outcome for outcome in ended}
     return [done[study] for study in studies]
 
@@ -139,98 +132,84 @@ def in_order(planned: Sequence[Job]) -> Chains:
     return [chain for chain in found if chain]
 
 
-def outcome(job: Job, run: Callable[[Job], Path]) -> Outcome:
-    """Run one job; an error is part of the outcome, so that it does not stop the others."""
-    since, report, failed = time.perf_counter(), None, None
-    try:
-        report = run(job)
-    except Exception as error:  # noqa: BLE001  whatever it is
-        failed = error
-    return Outcome(job.study, report, failed, seconds=time.perf_counter() - since)
-
-
-def side_by_side(chains: Chains, jobs: int, run: Callable[[Job], Path]) -> list[Outcome]:
-    """Run every chain of jobs, errors included, so many at a time."""
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        found = pool.map(lambda chain: [outcome(job, run) for job in chain], chains)
-        return [one for chain in found for one in chain]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _here(options: Options, told: Told, job: Job) -> Path:
-    from kalib.runs.run import run_study
-
-    return run_study(job.study, job.target, options, partial(told, job.study))
-
-
 def _in_processes(
     chains: Chains, options: Options, jobs: int, told: Told, debug: bool
 ) -> list[Outcome]:
-    """Run the studies in processes of their own, jobs at a time. One that dies takes its study with
-    it and no other, and there is somebody left to say so: where memory ends, libzmq aborts."""
-    stopped, slot, pools = Event(), local(), list[ProcessPoolExecutor]()
+    """Run every chain of jobs, so many at a time, in processes of their own; an error is part of
+    the outcome. A process that dies takes its study with it and no other, and there is somebody
+    left to say so: where memory ends, libzmq aborts."""
+    stopped, slot, lines = Event(), local(), list[Connection]()
     context = multiprocessing.get_context("spawn")
 
-    def run(job: Job) -> Path:
-        if stopped.is_set():
-            raise KalibError("stopped")
-        if not hasattr(slot, "pool"):
-            slot.heard, said = context.Pipe(duplex=False)
-            slot.pool = ProcessPoolExecutor(1, context, _begin, (said, debug))
-            pools.append(slot.pool)
-        try:
-            future = slot.pool.submit(_here, options, _tell, job)
-            while not future.done():
-                if slot.heard.poll(POLL_SECONDS):
-                    told(*slot.heard.recv())
-            return future.result()
-        except BrokenProcessPool as error:
-            del slot.pool
-            raise KalibError(
-                "the process of the run died, perhaps for want of memory; close other programs "
-                "and run again"
-            ) from error
+    def start() -> Connection:
+        slot.line, theirs = context.Pipe()
+        lines.append(slot.line)
+        context.Process(target=_serve, args=(theirs, options, debug)).start()
+        theirs.close()
+        return slot.line
 
+    def run(job: Job) -> Outcome:
+        since, said = time.perf_counter(), None
+        try:
+            if stopped.is_set():
+                raise KalibError("stopped")
+            line = getattr(slot, "line", None) or start()
+            line.send(job)
+            while isinstance(said := line.recv(), tuple):
+                told(job.study, *said)
+        except (EOFError, ConnectionError):
+            slot.line = None
+            said = KalibError("the process of the run died, perhaps for want of memory; "
+                              "close other programs and run again")  # fmt: skip
+        except Exception as error:  # noqa: BLE001  whatever it is, the others are run
+            said = error
+        report, failed = (None, said) if isinstance(said, Exception) else (said, None)
+        return Outcome(job.study, report, failed, seconds=time.perf_counter() - since)
+
+    pool = ThreadPoolExecutor(jobs)
     try:
-        return side_by_side(chains, jobs, run)
+        found = pool.map(lambda chain: [run(job) for job in chain], chains)
+        return [outcome for chain in found for outcome in chain]
     except BaseException:
         stopped.set()
         for child in multiprocessing.active_children():
             child.kill()
         raise
     finally:
-        for pool in pools:
-            pool.shutdown()
+        pool.shutdown(cancel_futures=True)
+        for line in lines:
+            line.close()
 
 
-_said: Connection | None = None  # where `_tell` writes, in a process of a batch
-
-
-def _begin(said: Connection, debug: bool) -> None:
-    """In a process of a batch: end with the parent, however that ends; it alone is told to stop,
-    and of what is said, only what `say` says is heard: libraries speak where memory ends."""
-    global _said
-    _said = said
+def _serve(line: Connection, options: Options, debug: bool) -> None:
+    """In a process of a batch: run the studies that come on the line, and answer with each step,
+    then the report or an error. It ends with the parent, however that ends, which alone is told to
+    stop; of what is said, only what `say` says is heard: libraries speak where memory ends."""
     if not debug and sys.stderr is not None:
         errors.voice = os.fdopen(os.dup(STDERR), "w", encoding="utf-8")
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
+    Thread(target=_end_with_parent, daemon=True).start()
+    gc.set_threshold(*COLLECT)
+    from kalib.runs.run import run_study
 
-    def end_with_parent() -> None:
-        if parent is not None:
-            parent.join()
+    with suppress(EOFError):
+        while True:
+            job = line.recv()
+            try:
+                said: Any = run_study(job.study, job.target, options, lambda *step: line.send(step))
+            except Exception as error:  # noqa: BLE001  whatever it is
+                error.add_note(traceback.format_exc())
+                said = error
+            line.send(said)
+    os._exit(0)  # without the time that an orderly end of all libraries takes
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
         os._exit(1)
-
-    Thread(target=end_with_parent, daemon=True).start()
-
-
-def _tell(*step: Any) -> None:
-    if _said is not None:
-        _said.send(step)
 
 
 @contextmanager

@@ -211,19 +211,3 @@ def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:
     a.write_text(json.dumps(list(range(30))))
     b.write_text(json.dumps(list(range(1, 31))))
     assert len(found := list(differences(a, b))) == 21 and found[-1] == "and 10 more"
-
-
-def test_cluster_of_two_workers_runs_a_batch(place: Place) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-        other = place.study.with_name("other")
-        done = place.run(str(other), "--out", "there", "--scheduler", cluster.scheduler_address)
-    assert done.returncode == 0, done.stderr
-    for name in COMPARED:
-        there = (place.work / "there/small/2026" / name).read_bytes()
-        assert there == (place.work / "both/small/2026" / name).read_bytes()
-    assert (place.work / "there/other/2026/report.pdf").is_file()
-    done = place.run("--out", "nowhere", "--scheduler", "tcp://127.0.0.1:9")
-    assert done.returncode == 1 and "no Dask scheduler answers" in done.stderr
