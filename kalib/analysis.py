@@ -32,6 +32,7 @@ from kalib.wallet.known import known_potential
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
 CHANGEABLE = ("matrix", "teams", "targets")  # sections whose settings leave the wallet as it is
+MOST_REPLANNED = 20_000  # accounts that are planned in scenarios, too
 # Plans beside the study's own: times as many key accounts, times as much growth.
 SCENARIOS = {"cautious": (0.75, 0.5), "ambitious": (1.25, 1.5)}
 
@@ -88,8 +89,10 @@ class Analysis(Judged):
     @cached_property
     def scenarios(self) -> Mapping[str, WhatIf]:
         """Plans with fewer and with more key accounts and growth, by the names of SCENARIOS; none
-        where no growth is asked."""
+        where no growth is asked, or accounts are too many to plan three times."""
         growth, sales = self.plan.accounts[["target_growth", "sales"]].sum()
+        if len(self.plan.accounts) > MOST_REPLANNED:
+            return {}
         key = int(self.plan.accounts["key_account"].sum())
         if not (key and 0 < growth < 50 * sales):  # else beyond what a study file may ask
             return {}

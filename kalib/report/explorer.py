@@ -31,7 +31,7 @@ LISTED = ("region", "segment", "parent", "zone", "team", "rep", "change", "actio
 AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales",
            "target_growth", "expected_gain")  # fmt: skip
 SHARES = ("sow", "sow_low", "sow_high", "target_sow", "growth_rate", "zone_probability")
-MOST = 20_000  # accounts in the page, which opens slowly with more
+MOST, SAMPLE = 20_000, 12_000  # accounts in the page, which opens slowly with more
 
 
 def embedded_json(content: object) -> str:
@@ -75,14 +75,14 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
 
 
 def shown(analysis: Analysis) -> pd.DataFrame:
-    """Accounts in the page: all, or of more than MOST half of them key accounts with the largest
-    expected gain and the rest evenly spread over the others."""
+    """Accounts in the page: all, or of more than MOST a SAMPLE: half of it the key accounts with
+    the largest expected gain, the rest evenly spread over the others."""
     accounts = analysis.plan.accounts
     if len(accounts) <= MOST:
         return accounts
-    key = accounts[accounts["key_account"]].nlargest(MOST // 2, "expected_gain").index
+    key = accounts[accounts["key_account"]].nlargest(SAMPLE // 2, "expected_gain").index
     rest = accounts.index.difference(key)
-    spread = np.linspace(0, len(rest) - 1, MOST - len(key)).round().astype(int)
+    spread = np.linspace(0, len(rest) - 1, SAMPLE - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]
 
 

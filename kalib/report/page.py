@@ -62,7 +62,7 @@ def build_page(
         client=given(analysis.study.report.client),
         verdict=analysis.verdict,
         placed=placed,
-        bridge=_static_figure(figures / "bridge.svg") if story.holds("growing") else "",
+        bridge=_static_figure(figures / "bridge.svg") if story.holds("target_growth") else "",
         lists=shown("go_now", "measure_first", "defend_list", "no_sales", "parents"),
         plans=shown("scenarios", "zones", "teams", "reps", "phases"),
         waves=[one._repr_html_() for one in told],

@@ -6,8 +6,10 @@ thing has one number and one sentence wherever it is written.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from kalib.study.settings import ZONES, Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
+CLAIMS = tomllib.loads(Path(__file__).with_name("story.toml").read_text(encoding="utf-8"))
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLED = 10  # attack accounts told of as the first
@@ -79,17 +82,8 @@ class Story:
         return found if isinstance(found, Claim) else Claim(key)
 
     def holds(self, what: str) -> bool:
-        """Whether the story has the part that a chapter or slide is made for; "" for any."""
-        f = self.figures
-        parts = {
-            "": True,
-            "doubted": not self.placed,
-            "formula": self.facts["chosen"],
-            "growing": f["target_growth"],
-            # A ranking of all accounts can't be compared with a matrix of the measured ones only.
-            "compared": f["accounts_placed"] == f["accounts"],
-        }
-        return bool(parts[what] if what in parts else getattr(self, what))
+        """Whether a fact holds, or the story has the part, that a chapter or slide is made for."""
+        return bool(getattr(self, what)) if hasattr(self, what) else _holds(what, self.facts)
 
     @property
     def placed(self) -> bool:
@@ -160,10 +154,11 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     """What a study's documents tell."""
     figures, words = summarize(analysis), words_of(analysis)
     facts = _facts(analysis, figures, waves)
-    findings = _findings(analysis, figures)
+    findings = [*_odd(analysis), *_told("findings", facts), *_copies(analysis)]
     if waves:
         findings.append(Claim("told", {"text": wave_summary(waves, words)}))
         findings[2:2] = _promise(waves, analysis.plan)  # on the first page
+    notes = [Claim("told", {"text": note}) for note in analysis.plan.notes]
     return Story(
         words=words,
         study=analysis.study,
@@ -172,14 +167,29 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         headline=_headline(figures),
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
-        actions=_actions(facts),
+        actions=tuple(_told("actions", facts)[:3]),
         move=_move(analysis),
-        risks=_risks(analysis, figures),
-        unknown=_unknown(analysis, facts),
-        steps=_next_steps(facts),
-        charts=_charts(facts),
+        risks=(*_told("risks", facts), *notes, *_experts(analysis)),
+        unknown=tuple(_told("unknown", facts)),
+        steps=tuple(_told("steps", facts)),
+        charts={
+            name: Claim(key if _holds(need, facts) else f"{key}_none")
+            for name, (key, need) in CLAIMS["charts"].items()
+        },
         waves=waves,
     )
+
+
+def _told(part: str, facts: Mapping[str, Any]) -> list[Claim]:
+    """The claims of a part of story.toml whose facts hold."""
+    return [Claim(key) for key, needs in CLAIMS[part].items()
+            if all(_holds(need, facts) for need in needs)]  # fmt: skip
+
+
+def _holds(need: str, facts: Mapping[str, Any]) -> bool:
+    """Whether a fact holds, "not" one does not; "" always."""
+    name = need.removeprefix("not ")
+    return not name or bool(facts[name]) is (name == need)
 
 
 def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dict[str, Any]:
@@ -245,13 +255,40 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "boosted_r2": max(verdict.boosted_r2_predicted, 0.0),
         "mover": next(iter(fit.effects.index), ""),
         "chosen": len(fit.formula.indicators),
+        **_doubts(analysis, f),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
     }  # fmt: skip
 
 
-def _shown(*claims: tuple[str, object]) -> list[Claim]:
-    """Claims of the keys whose condition holds."""
-    return [Claim(key) for key, holds in claims if holds]
+def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts on which claims depend, and figures of what is doubted."""
+    fit, verdict, measured = analysis.fit, analysis.verdict, analysis.measured
+    bad, basis, proof = f["verdict"] == "unusable", f["basis"], analysis.plan.proof
+    suspects = fit.suspects
+    if bad:
+        suspects = suspects[suspects["entry"] != "potential"]
+    return {
+        "bad": bad,
+        "caution": f["verdict"] == "caution",
+        "by_sales": basis == "sales",
+        "estimated": basis != "none",
+        "heard": basis != "formula",
+        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
+        "compared": f["accounts_placed"] == f["accounts"],
+        "named_today": analysis.plan.accounts["current_ka"].notna().any(),
+        "dearer": verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING,
+        "misplaced": f["misplaced_expected"] >= 1,
+        "telling": len(analysis.next_survey) > NEXT_NAMED,
+        "suspected": len(suspects),
+        "suspect_accounts": tuple(suspects["account"].head(NAMED)),
+        "counted": 0 if measured is None else len(measured.frame),
+        "odd_days": 0 if measured is None else len(measured.suspects),
+        "held": proof.held if proof else 0,
+        "detectable": proof.detectable if proof else None,
+        "biased": fit.bias.biased,
+        "asked_in_all": len(fit.oof),
+        "effective": fit.bias.effective,
+    }
 
 
 def _promise(waves: Waves, plan: Plan) -> list[Claim]:
@@ -285,40 +322,17 @@ def _headline(f: Mapping[str, Any]) -> Claim:
     return Claim("t_found" if placed and f["ka_new"] else "t_unusable")
 
 
-def _findings(analysis: Analysis, f: Mapping[str, Any]) -> list[Claim]:
-    bad, by_sales = f["verdict"] == "unusable", f["basis"] == "sales"
-    compared = analysis.plan.accounts["current_ka"].notna().any()
-    said = _shown(
-        ("f_unusable", bad),
-        ("f_sales", bad and by_sales),
-        ("f_measured_only", bad and not by_sales),
-        ("f_share", f["accounts_placed"]),
-        ("f_ka", f["ka_new"]),
-        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
-        ("f_missed", f["ka_new"] and f["accounts_placed"] == f["accounts"]),
-        ("f_change", f["ka_new"] and compared),
-        ("f_formula", not bad),
-    )
-    reasons, copies = analysis.wallet.basis.reasons, analysis.fit.screening.copies
-    odd = [Claim(why.key, why.figures) for why in reasons
-           if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
-    return [*odd, *said] + [
-        Claim("f_copy", {"name": n, "reason": why}) for n, why in copies.items()
-    ]
+def _odd(analysis: Analysis) -> list[Claim]:
+    """Sales that no formula expects, to be checked first."""
+    reasons = analysis.wallet.basis.reasons
+    return [Claim(why.key, why.figures) for why in reasons
+            if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
 
 
-def _actions(facts: Mapping[str, Any]) -> tuple[Claim, ...]:
-    placed, growing = facts["basis"] != "none", facts["defense_growth"] > 0
-    said = _shown(
-        ("d_unusable", not placed),
-        ("d_attack", placed and facts["attack"]),
-        ("d_defense", placed and facts["defense"] and growing),
-        ("d_defense_hold", placed and facts["defense"] and not growing),
-        ("d_below", facts["visited"]),
-        ("d_contact", facts["contacted"] and not facts["visited"]),
-        ("d_maintenance", placed and facts["maintenance"]),
-    )
-    return tuple(said[:3])
+def _copies(analysis: Analysis) -> list[Claim]:
+    """Candidates set aside as copies of something."""
+    copies = analysis.fit.screening.copies
+    return [Claim("f_copy", {"name": n, "reason": why}) for n, why in copies.items()]
 
 
 def _move(analysis: Analysis) -> tuple[Claim, ...]:
@@ -328,50 +342,6 @@ def _move(analysis: Analysis) -> tuple[Claim, ...]:
         Claim(f"m_phase_{phase}", {"n": len(part), "sales": float(part["sales"].sum())})
         for phase, part in groups
     )
-
-
-def _risks(analysis: Analysis, f: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """What may go wrong: how sure the formula, the zones, the plan are."""
-    verdict, bias = analysis.verdict, analysis.fit.bias
-    bad = verdict.verdict == "unusable"
-    dearer = verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING
-    said = _shown(
-        ("s_verdict", verdict.verdict == "caution"),
-        ("s_inaccurate", bad),
-        ("s_accuracy", not bad),
-        ("s_boosted", not bad and dearer),
-        ("s_boosted_less", not bad and not dearer),
-        ("s_misplaced", f["misplaced_expected"] >= 1),
-    )
-    said += [Claim("told", {"text": note}) for note in analysis.plan.notes]
-    if proof := analysis.plan.proof:
-        told = "s_proof" if proof.detectable is not None else "s_proof_blind"
-        said.append(Claim(told, {"held": proof.held, "detectable": proof.detectable or 0.0}))
-    if bias.biased:
-        said.append(Claim("s_bias", {"n": len(analysis.fit.oof), "effective": bias.effective}))
-    return (*said, *_experts(analysis))
-
-
-def _unknown(analysis: Analysis, facts: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """What is not known: undecided accounts, suspected entries, gaps, extrapolations."""
-    suspects, measured = analysis.fit.suspects, analysis.measured
-    if facts["verdict"] == "unusable":
-        suspects = suspects[suspects["entry"] != "potential"]
-    said = _shown(("s_undecided", facts["undecided"]),
-                  ("s_next", len(analysis.next_survey) > NEXT_NAMED))  # fmt: skip
-    if len(suspects):
-        named = tuple(suspects["account"].head(NAMED))
-        said.append(Claim("s_suspects", {"n": len(suspects), "accounts": named}))
-    if measured is not None:
-        visited = {"n": len(measured.frame), "odd": len(measured.suspects)}
-        said.append(Claim("s_visits", visited))
-    estimated = facts["basis"] != "none"
-    said += _shown(
-        ("s_weights", estimated and facts["basis"] != "formula"),
-        ("s_filled", estimated and facts["imputed"]),
-        ("s_outside", estimated and facts["extrapolated"]),
-    )
-    return tuple(said)
 
 
 def _experts(analysis: Analysis) -> list[Claim]:
@@ -386,35 +356,3 @@ def _experts(analysis: Analysis) -> list[Claim]:
     elif bias.compared:
         said.append(Claim("s_experts_few", {"n": bias.compared}))
     return said
-
-
-def _next_steps(facts: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """What to do next, by the week in which it begins."""
-    placed = facts["basis"] != "none"
-    return tuple(_shown(
-        ("x_suspects", facts["suspects"]),
-        ("x_survey", not placed),
-        ("x_handover", placed and facts["owner_changes"]),
-        ("x_attack", placed and facts["called_first"]),
-        ("x_below", placed and facts["visited"]),
-        ("x_undecided", placed and facts["undecided"]),
-        ("x_wave", placed),
-    ))  # fmt: skip
-
-
-def _charts(facts: Mapping[str, Any]) -> dict[str, Claim]:
-    """What each chart claims, by its name; a chart with nothing in it claims that."""
-    placed = facts["accounts_placed"]
-    found = {
-        "partial-effects": ("c_moves", facts["mover"]),
-        "stability": ("c_stable", facts["chosen"]),
-        "observed-predicted": ("c_error", True),
-        "share-of-wallet": ("c_below", facts["below_market"]),
-        "intervals": ("c_largest", placed),
-        "matrix": ("c_matrix", placed),
-        "zones": ("c_zones", facts["attack"]),
-        "key-accounts": ("c_change", True),
-        "bridge": ("c_bridge", facts["target_growth"]),
-        "targets": ("c_targets", facts["target_growth"]),
-    }
-    return {name: Claim(key if shown else f"{key}_none") for name, (key, shown) in found.items()}
