@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ matplotlib.use("agg")
 
 from generators.simulate import simulate_world, write_study
 from kalib.analysis import Analysis, analyze
+from kalib.runs import execution
+from kalib.runs.provenance import Options
+from kalib.runs.run import run_study
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
@@ -28,6 +34,19 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SHIPPED = ("computers-university", "fmcg-supermarkets", "phones-retail")
+
+
+# What makes a test slow: whole runs, and processes of their own.
+SLOW_FIXTURES = {"run_here", "place", "spot", "earlier", "engine", "jupyter", "wheel", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow. Files with slow tests come first, so that none is left alone at the end."""
+    for item in items:
+        if item.path.suffix == ".ipynb" or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +70,53 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     folder = tmp_path_factory.mktemp("null")
     write_study(simulate_world("null", 3), folder, "null")
     return analyze(folder, settings={"formula.evidence": "formula"})
+
+
+class _Kept:
+    """A pool of one thread that outlives those who shut it down."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+
+    def submit(self, *call: Any) -> Future[Any]:
+        return self.pool.submit(*call)
+
+    def shutdown(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def run_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Path]]:
+    """`run_study` in this process and in one kernel for all such runs of a worker: the same report,
+    where the processes that a command starts are not what is tested."""
+    engine, begin, scratch = (
+        execution._engine(),
+        execution._start,
+        tmp_path_factory.mktemp("kernel"),
+    )
+    stop, start = engine.stop, cache(lambda: begin(scratch))
+    pool, kernel = ThreadPoolExecutor(1), None
+
+    def run(study: Path, out: Path, **options: Any) -> Path:
+        nonlocal kernel
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(execution, "ThreadPoolExecutor", lambda _: _Kept(pool))
+            patch.setattr(execution, "_start", lambda _: start())
+            patch.setattr(engine, "stop", lambda: None)
+            patch.setattr(engine, "_last", kernel)
+            try:
+                return run_study(study, out, Options(**options))
+            except BaseException:  # which may have ended the kernel
+                pool.submit(stop).result()
+                start.cache_clear()
+                raise
+            finally:
+                kernel = engine._last
+
+    yield run
+    engine._last = kernel
+    pool.submit(stop).result()
+    pool.shutdown()
 
 
 @pytest.fixture(scope="session")

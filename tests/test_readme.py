@@ -42,6 +42,7 @@ def test_readme_shows_commands() -> None:
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [line for line in commands() if not line.startswith(("kalib run", "kalib open"))]
 )
@@ -53,6 +54,7 @@ def test_command_runs_as_written(command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_run_command_with_settings_runs_as_written(tmp_path: Path) -> None:
     (command,) = [line for line in commands() if "--set" in line]
     shutil.copytree(ROOT / "data", tmp_path / "data")
@@ -64,6 +66,7 @@ def test_run_command_with_settings_runs_as_written(tmp_path: Path) -> None:
     assert (tmp_path / "reports/what-if/index.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snippet", blocks("python"))
 def test_snippet_runs_as_written(snippet: str) -> None:
     done = subprocess.run(

@@ -51,7 +51,7 @@ def write_document(
         "logo": None,
         "parts": _chapters(analysis, story),
     }
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=path.parent) as root:
         for file in figures.glob("*.svg"):
             shutil.copy(file, root)
         if study.report.logo:

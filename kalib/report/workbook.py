@@ -97,6 +97,7 @@ def _workbook(path: Path, **options: Any) -> Iterator[xlsxwriter.Workbook]:
     """A workbook that is written when the block ends. What the system refuses is raised as the
     OSError that it is: the library wraps it, and the user would read a name of the library's."""
     options |= {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
+    options["in_memory"] = True  # nothing of the client's lies elsewhere where a run is killed
     try:
         with xlsxwriter.Workbook(str(path), options) as book:
             yield book

@@ -60,12 +60,12 @@ def run_study(
         check_look(asked)
     mark, workbook = provenance.fingerprint(inputs), options.overrides
     with report_folder(target, mark, force=options.force) as work, keep(work):
+        import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         # The kernel takes longest to be there, so it starts before the data are read.
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             from kalib.tables.tables import clear_names, read_tables
 
             read_tables(asked, workbook or "", key)  # refuses bad data by the names they have
-            import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
             if key and workbook:
                 options = replace(options, overrides=_nameless(workbook, work / STEPS))
             with clock.step("statistics"):

@@ -22,6 +22,8 @@ from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
+pytestmark = pytest.mark.slow
+
 USABLE = cast(Verdict, SimpleNamespace(verdict="usable", reasons=()))
 
 

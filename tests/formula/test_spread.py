@@ -37,6 +37,7 @@ def fits() -> list[tuple[Simulated, Screening, Fit]]:
     return [(world, *fit_world(world)[1:]) for world in worlds]
 
 
+@pytest.mark.slow
 def test_factors_by_level_remove_the_bias_of_each_level(fits) -> None:
     before, after = [], []
     for _, screening, fit in fits:

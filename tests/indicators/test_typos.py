@@ -120,6 +120,7 @@ def test_codes_percentages_and_ones_are_no_typing_errors() -> None:
     assert list(zip(suspects["account"], suspects["entry"], strict=True)) == [(8, "x0")]
 
 
+@pytest.mark.slow
 def test_right_answers_of_accounts_with_a_wrong_indicator_stand() -> None:
     kept = listed = errors = lost = 0
     for seed in range(2200, 2204):

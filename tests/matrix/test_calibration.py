@@ -15,6 +15,8 @@ from kalib.matrix.matrix import assign_zones, potential_cut, zone_probabilities
 from kalib.study.settings import ZONES, MatrixSettings, Study
 from kalib.wallet.wallet import Wallet
 
+pytestmark = pytest.mark.slow
+
 STUDY = Study.model_construct(matrix=MatrixSettings())
 BINS = (0, 0.5, 0.7, 0.9, 1.001)
 # Twice what eight worlds leave to chance (measured on 32); distributions 1.4 times as wide, or 0.7

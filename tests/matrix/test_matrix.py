@@ -76,6 +76,7 @@ def test_unusable_formula_places_measured_accounts_only(nothing: Analysis) -> No
     assert accounts.loc[none, "zone_probability"].isna().all()
 
 
+@pytest.mark.slow
 def test_currency_scales_potential_and_leaves_zones(small_study) -> None:
     before = analyze(small_study).matrix
     for file, column in (("accounts.csv", "sales"), ("survey.csv", "potential")):

@@ -52,6 +52,7 @@ def test_nothing_is_ranked_on_an_unusable_formula(nothing: Analysis) -> None:
     assert nothing.next_survey.empty
 
 
+@pytest.mark.slow
 def test_what_is_expected_to_be_put_right_is(tmp_path: Path) -> None:
     """Potential in the wrong zone among 30 accounts that each rule would survey, three worlds."""
     settled: dict[str, float] = {}

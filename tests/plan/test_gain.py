@@ -125,6 +125,7 @@ def test_without_an_earlier_wave_the_study_states_it() -> None:
         assert not found.learned and found.mean == 0.4 and np.isnan(found.asked)
 
 
+@pytest.mark.slow
 def test_attainment_of_the_shipped_waves_is_small() -> None:
     """Nothing was done to the simulated stores between the waves: what came is drift."""
     from conftest import ROOT
@@ -163,6 +164,7 @@ def one_proof(seed: int, uplift: float) -> tuple[Any, float]:
     return read_proof(before, before["sales"] + came * before["potential"], 0.2), uplift
 
 
+@pytest.mark.slow
 def test_proof_claims_nothing_where_nothing_is_and_recovers_what_is() -> None:
     """An effect of 0 is claimed in at most one of twenty; intervals hold nine times in ten."""
     null = [one_proof(seed, 0.0)[0] for seed in range(300)]

@@ -27,6 +27,8 @@ from kalib.report.template import check_look
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import write_json
 
+pytestmark = pytest.mark.slow
+
 
 def squeezed(text: str) -> str:
     """Text without blanks, hyphens and ligatures: lines are broken where they fit."""

@@ -45,6 +45,7 @@ def template(path: Path, **parts: bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_template_that_unpacks_to_a_gigabyte_is_refused(small_study: Path) -> None:
     file = small_study / "client.potx"
     template(file)

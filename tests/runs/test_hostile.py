@@ -71,6 +71,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "report"
 
 
+@pytest.mark.slow
 def test_page_shows_hostile_text_and_runs_none_of_it(report: Path) -> None:
     tree = html.parse(str(report / "index.html"))
     scripts = {(script.text or "").strip() for script in tree.xpath("//script")}
@@ -82,6 +83,7 @@ def test_page_shows_hostile_text_and_runs_none_of_it(report: Path) -> None:
     assert sum(hostile in text for hostile in TEXTS) > 3
 
 
+@pytest.mark.slow
 def test_workbook_runs_no_formula_of_the_client(report: Path) -> None:
     book = openpyxl.load_workbook(report / "accounts.xlsx")
     formulas = [
@@ -93,6 +95,7 @@ def test_workbook_runs_no_formula_of_the_client(report: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_csv_runs_no_formula_of_the_client(report: Path) -> None:
     table = pd.read_csv(report / "accounts.csv", dtype=str, keep_default_na=False)
     for name in ("name", "region", "rep"):
@@ -102,6 +105,7 @@ def test_csv_runs_no_formula_of_the_client(report: Path) -> None:
     assert whole["name"].str.startswith("=HYPERLINK").any()
 
 
+@pytest.mark.slow
 def test_documents_show_markup_as_text(report: Path) -> None:
     pdf = "".join(page.extract_text() for page in pypdf.PdfReader(report / "report.pdf").pages)
     assert "$x^2$" in pdf and "#show" in pdf and "root:" not in pdf
@@ -112,16 +116,19 @@ def test_documents_show_markup_as_text(report: Path) -> None:
     assert "<script>t</script>" in words
 
 
+@pytest.mark.slow
 def test_file_names_are_none_of_the_client(report: Path) -> None:
     names = [path.name for path in report.rglob("*")]
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in names)
 
 
+@pytest.mark.slow
 def test_notebook_parameters_are_data(report: Path) -> None:
     for path in (report / "notebooks").iterdir():
         assert str(report.parent) not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_score_connects_nowhere_it_is_not_told(report: Path, tmp_path: Path) -> None:
     """Where the system allows it, in a network of its own that leads nowhere."""
     table = report.parent / 'it\'s a "study" $(x)' / "accounts.csv"

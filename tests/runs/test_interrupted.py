@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import write_small_study
+from click.testing import CliRunner, Result
+from conftest import ROOT, write_small_study
 
+from kalib.cli import main
+from kalib.files import read_run, write_record
 from kalib.runs.provenance import COMPARED
 from kalib.runs.rerun import differences
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 MARK = "KALIB_TEST_MARK"
-KILLS = int(os.environ.get("KALIB_KILLS", "3"))
+KILLS = int(os.environ.get("KALIB_KILLS", "2"))
 COMMAND = [sys.executable, "-m", "kalib"]
 
 
@@ -31,7 +34,7 @@ class Place:
     """A study in a folder whose name is no program's friend, and an environment for its runs."""
 
     def __init__(self, root: Path) -> None:
-        self.study = root / "数据 1" / "small study"
+        self.study, self.other = (root / "数据 1" / name for name in ("small study", "other"))
         self.study.mkdir(parents=True)
         write_small_study(self.study)
         self.work, self.temporary = root / "work", root / "temporary"
@@ -93,22 +96,47 @@ def _bytes(path: Path) -> bytes:
         return b""
 
 
+def write_earlier(report: Path) -> None:
+    """An earlier report: what makes a folder one, and a page."""
+    report.mkdir(parents=True, exist_ok=True)
+    (report / "index.html").write_bytes(b"the earlier report")
+    write_record(report, {})
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Two studies of the same data run side by side, the first in the place of an earlier report,
+    under a clock that jumps back a second after it starts; all files are of the future."""
     place = Place(tmp_path_factory.mktemp("place"))
-    done = place.run(PYTHONHASHSEED="1")
+    write_earlier(place.report)
+    shutil.copytree(place.study, place.other)
+    file = place.other / "study.toml"
+    file.write_text(file.read_text().replace('"small"', '"other"'))
+    (place.other / "notebooks").mkdir()
+    (place.other / "notebooks/20-mine.ipynb").write_text("{}")
+    future = time.time() + 10 * 365 * 86_400
+    for path in [*place.study.parent.rglob("*"), *place.report.iterdir(), place.report]:
+        os.utime(path, (future, future))
+    clock = str(ROOT / "tests/clock")
+    done = place.run(str(place.other), "--jobs", "2", PYTHONHASHSEED="1", PYTHONPATH=clock)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["reports/small/2026/index.html"]
+    pages = [f"reports/{name}/2026/index.html" for name in ("small", "other")]
+    assert done.stdout.splitlines() == pages
     assert "Warning" not in done.stderr and "Traceback" not in done.stderr
+    # What is said in a process of the batch, its steps, and the table at the end.
+    assert "other: notebooks/20-mine.ipynb left" in done.stderr
+    assert "small study: statistics (1 of 9)" in done.stderr and "missed by sales" in done.stderr
     yield place
 
 
 def test_run_leaves_nothing_but_the_report(place: Place) -> None:
     assert place.strays() == []
     assert [path.name for path in place.report.parent.iterdir()] == ["2026"]
+    assert (place.report / "index.html").stat().st_size > 100_000
     assert {path.name for path in place.work.rglob("*") if path.name.startswith(".")} == set()
     assert {path.name for path in place.temporary.iterdir()} <= {f"kalib-{os.getuid()}"}
-    assert "small" in (place.work / "reports/index.html").read_text(encoding="utf-8")
+    listed = (place.work / "reports/index.html").read_text(encoding="utf-8")
+    assert 'href="small/2026/index.html"' in listed and 'href="other/2026/index.html"' in listed
 
 
 def test_nothing_changed_is_said_and_left(place: Place) -> None:
@@ -117,6 +145,65 @@ def test_nothing_changed_is_said_and_left(place: Place) -> None:
     assert done.returncode == 0 and "nothing has changed" in done.stderr
     assert done.stdout.splitlines() == ["reports/small/2026/index.html"]
     assert (place.report.stat().st_ino, place.hashes()) == before
+
+
+def test_same_inputs_give_the_same_bytes(place: Place) -> None:
+    """Beside another study, and with another hash seed."""
+    other = place.work / "reports/other/2026"
+    for name in COMPARED:
+        assert (place.report / name).read_bytes() == (other / name).read_bytes()
+    rerun = ("rerun", str(other), "--study", str(place.other))
+    done = place.command(*rerun, PYTHONHASHSEED="2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{name}: the same bytes" for name in COMPARED]
+    assert [path.name for path in other.parent.iterdir()] == ["2026"]
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def test_rerun_says_what_differs(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report itself stands for the run repeated."""
+    copy = shutil.copytree(place.work / "reports/other/2026", tmp_path / "run")
+    monkeypatch.setattr(
+        "kalib.runs.run.run_study", lambda _, again, __: shutil.copytree(copy, again)
+    )
+    assert call("rerun", copy, "--study", place.other).exit_code == 0
+    again = shutil.copytree(copy, tmp_path / "again")
+    monkeypatch.setattr("kalib.runs.run.run_study", lambda _, to, __: shutil.copytree(again, to))
+    run = read_run(copy)
+    run["packages"]["pandas"] = "0.1"
+    (copy / "run.json").write_text(json.dumps(run))
+    summary = (copy / "summary.json").read_text()
+    (copy / "summary.json").write_text(
+        summary.replace('"total_potential": ', '"total_potential": 9')
+    )
+    done = call("rerun", copy, "--study", place.other)
+    assert done.exit_code == 1 and "the numbers do not agree" in done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("pandas 0.1 then, ")
+    assert "summary.json: differs" in said and "accounts.csv: the same bytes" in said
+    assert any(line.startswith("  total_potential: 9") for line in said)
+
+
+def test_rerun_refuses_other_data(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.work)
+    other, file = "reports/other/2026", place.other / "survey.csv"
+    survey = file.read_text()
+    file.write_text(survey + "\n")
+    done = call("rerun", other, "--study", place.other)
+    file.write_text(survey)
+    assert done.exit_code == 2 and "survey.csv: is not what the run read" in done.stderr
+    done = call("rerun", other)
+    assert done.exit_code == 2 and "Give --study PATH" in done.stderr
+    (place.work / "key").write_text("ab" * 32)
+    done = call("rerun", other, "--study", place.other, "--key", "key")
+    assert done.exit_code == 2 and "the run did not code its names" in done.stderr
+    done = call("rerun", place.work)
+    assert done.exit_code == 2 and "no run" in done.stderr
 
 
 @linux
@@ -136,62 +223,6 @@ def test_killed_run_leaves_the_report_and_resumes(place: Place) -> None:
     assert {path.name for path in place.temporary.iterdir()} <= {f"kalib-{os.getuid()}"}
     run = json.loads((place.report / "run.json").read_text())
     assert run["settings"] == {"targets.close_gap": "0.4"}
-    shutil.rmtree(place.report)
-
-
-def test_same_inputs_give_the_same_bytes(place: Place) -> None:
-    """Beside another study, with another hash seed."""
-    other = place.study.with_name("other")
-    shutil.copytree(place.study, other)
-    file = other / "study.toml"
-    file.write_text(file.read_text().replace('"small"', '"other"'))
-    done = place.run(str(other), "--jobs", "2", "--out", "both", PYTHONHASHSEED="2")
-    assert done.returncode == 0, done.stderr
-    assert "missed by sales" in done.stderr
-    small, same = (place.work / "both" / name / "2026" for name in ("small", "other"))
-    for name in COMPARED:
-        assert (small / name).read_bytes() == (same / name).read_bytes()
-    listed = (place.work / "both/index.html").read_text(encoding="utf-8")
-    assert 'href="small/2026/index.html"' in listed and 'href="other/2026/index.html"' in listed
-    rerun = ("rerun", str(small), "--study", str(place.study))
-    done = place.command(*rerun, PYTHONHASHSEED="1")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"{name}: the same bytes" for name in COMPARED]
-    assert [path.name for path in small.parent.iterdir()] == ["2026"]
-
-
-def test_rerun_says_what_differs(place: Place) -> None:
-    small = place.work / "both/small/2026"
-    summary, about = small / "summary.json", small / "run.json"
-    kept = summary.read_text(), about.read_text()
-    run = json.loads(kept[1])
-    run["packages"]["pandas"] = "0.1"
-    about.write_text(json.dumps(run))
-    summary.write_text(kept[0].replace('"total_potential": ', '"total_potential": 9'))
-    done = place.command("rerun", str(small), "--study", str(place.study))
-    summary.write_text(kept[0])
-    about.write_text(kept[1])
-    assert done.returncode == 1 and "the numbers do not agree" in done.stderr
-    said = done.stdout.splitlines()
-    assert said[0].startswith("pandas 0.1 then, ")
-    assert "summary.json: differs" in said and "accounts.csv: the same bytes" in said
-    assert any(line.startswith("  total_potential: 9") for line in said)
-
-
-def test_rerun_refuses_other_data(place: Place) -> None:
-    survey = (place.study / "survey.csv").read_text()
-    (place.study / "survey.csv").write_text(survey + "\n")
-    done = place.command("rerun", "both/small/2026", "--study", str(place.study))
-    (place.study / "survey.csv").write_text(survey)
-    assert done.returncode == 2 and "survey.csv: is not what the run read" in done.stderr
-    done = place.command("rerun", "both/small/2026")
-    assert done.returncode == 2 and "Give --study PATH" in done.stderr
-    (place.work / "key").write_text("ab" * 32)
-    coded = ("--study", str(place.study), "--key", "key")
-    done = place.command("rerun", "both/small/2026", *coded)
-    assert done.returncode == 2 and "the run did not code its names" in done.stderr
-    done = place.command("rerun", str(place.work))
-    assert done.returncode == 2 and "no run" in done.stderr
 
 
 def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from generators.simulate import Simulated, simulate_world, write_study
 from kalib.analysis import analyze
 from kalib.runs.outputs import accounts_table
 
+pytestmark = pytest.mark.slow
+
 MONEY = ["sales", "potential", "potential_low", "potential_high", "target_sales", "target_growth"]
 
 

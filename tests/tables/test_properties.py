@@ -19,6 +19,8 @@ from kalib.study.loading import read_study
 from kalib.tables.client import Tables
 from kalib.tables.tables import read_tables
 
+pytestmark = pytest.mark.slow
+
 
 @given(client_studies())
 def test_any_table_is_read_or_refused_with_its_file(study: ClientStudy) -> None:

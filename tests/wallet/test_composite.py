@@ -140,6 +140,7 @@ def test_shipped_phones_are_measured_better_than_counted(phones: Analysis) -> No
     assert 0.84 <= inside.mean() <= 0.96
 
 
+@pytest.mark.slow
 def test_a_thin_poll_does_not_flatten_the_formula() -> None:
     """Coefficients learned from few days are as large as those from many: nothing was shrunk
     before the formula was fitted."""

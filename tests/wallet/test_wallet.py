@@ -27,6 +27,7 @@ def test_market_share_is_total_sales_over_total_potential(stores: Analysis) -> N
     assert stores.wallet.market_share_low < expected < stores.wallet.market_share_high
 
 
+@pytest.mark.slow
 def test_market_share_interval_covers() -> None:
     inside = []
     for seed in range(25):
@@ -93,6 +94,7 @@ def test_potential_is_never_below_own_sales() -> None:
         assert (flagged == (told["sales"] > told["expected"])).all() and flagged.any()
 
 
+@pytest.mark.slow
 def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
     """Unseen worlds: with "auto", hits and coverage are those of the formula or better."""
     rows = []

@@ -54,6 +54,7 @@ def test_a_total_that_accounts_exceed_is_refused() -> None:
         draw_to_total(found, loadings, accounts, free, pd.Series({"": 10.0}), 0.05)
 
 
+@pytest.mark.slow
 def test_settings_of_the_whole_reach_the_accounts(small_study: Path) -> None:
     """A number, a table by region, and answers known to fall short by a fifth."""
     plain = analyze(small_study)

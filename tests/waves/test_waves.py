@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from generators.simulate import write_study
 from generators.waves import simulate_pair
-from kalib.analysis import analyze
+from kalib.analysis import Analysis, analyze
 from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.formula.formula import Formula, Term
@@ -33,6 +33,8 @@ from kalib.waves.drift import measure_drift
 from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
 from kalib.waves.waves import REAL, Wave, Waves, compare_waves, read_wave
 
+pytestmark = pytest.mark.slow
+
 R = ROOT / "tests/reference/r"
 
 
@@ -47,10 +49,13 @@ def wave_pair(folder: Path, seed: int, **world: float) -> tuple[Wave, Wave, pd.S
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[Wave, Wave]:
-    names = ("fmcg-supermarkets-2025", "fmcg-supermarkets")
-    before, after = (read_wave(ROOT / "data" / name) for name in names)
-    return before, after
+def stores_2025() -> Analysis:
+    return analyze(ROOT / "data/fmcg-supermarkets-2025")
+
+
+@pytest.fixture(scope="module")
+def pair(stores_2025: Analysis, stores: Analysis) -> tuple[Wave, Wave]:
+    return Wave.of(stores_2025), Wave.of(stores)
 
 
 @pytest.fixture(scope="module")
@@ -183,11 +188,12 @@ def test_accounts_without_a_formula_are_compared_as_measured(tmp_path: Path) -> 
     assert compare_waves(before, after).persistence is None
 
 
-def test_command_writes_waves_json(tmp_path: Path) -> None:
+def test_command_writes_waves_json(
+    stores_2025: Analysis, stores: Analysis, pair: tuple[Wave, Wave], tmp_path: Path
+) -> None:
     runs = []
-    for name in ("fmcg-supermarkets-2025", "fmcg-supermarkets"):
-        analysis = analyze(ROOT / "data" / name)
-        runs.append(tmp_path / name)
+    for analysis in (stores_2025, stores):
+        runs.append(tmp_path / analysis.study.period)
         runs[-1].mkdir()
         figures = tell_story(analysis).figures
         write_outputs(analysis, figures, inputs_of(analysis.study, Options()), runs[-1])
@@ -206,7 +212,7 @@ def test_command_writes_waves_json(tmp_path: Path) -> None:
     assert content["turnover"]["kept"] > 0
     # A run's files hold the wave whole.
     again = compare_waves(read_wave(runs[0]), read_wave(runs[1]))
-    direct = compare_waves(*(Wave.of(analyze(ROOT / "data" / run.name)) for run in runs))
+    direct = compare_waves(*pair)
     pd.testing.assert_frame_equal(again.moves, direct.moves, atol=0.02, check_dtype=False)
     assert again.share == pytest.approx(direct.share, abs=1e-6)
 
@@ -252,13 +258,14 @@ def test_earlier_report_is_the_latest_before(tmp_path: Path) -> None:
     assert [p.stem for p in notebooks_of_run(target)] == [*stems, "06-waves"]
 
 
-def test_documents_tell_of_the_wave_before(shipped: Waves, tmp_path: Path) -> None:
-    analysis = analyze(ROOT / "data/fmcg-supermarkets")
-    story = tell_story(analysis, shipped)
+def test_documents_tell_of_the_wave_before(
+    stores: Analysis, shipped: Waves, tmp_path: Path
+) -> None:
+    story = tell_story(stores, shipped)
     told = story.say(story.more[-1])
     assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in told
-    draw_figures(analysis, story, tmp_path)
-    write_document(analysis, story, tmp_path, "1", tmp_path / "report.pdf")
+    draw_figures(stores, story, tmp_path)
+    write_document(stores, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert "What moved market share" in text and "Has the formula changed?" in text
 

@@ -67,6 +67,7 @@ def read_by_the_client(analysis: Analysis) -> Iterator[str]:
         plt.close("all")
 
 
+@pytest.mark.slow
 def test_nothing_in_english_is_left(stores: Analysis, phones: Analysis, nothing: Analysis) -> None:
     for analysis in map(in_chinese, (stores, phones, nothing)):
         clients = sorted(clients_words(analysis), key=len, reverse=True)
@@ -186,6 +187,7 @@ def test_chinese_prose_keeps_marks_links_and_code() -> None:
             assert found[0] == found[1], source
 
 
+@pytest.mark.slow
 def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     before = read_wave(ROOT / "data/fmcg-supermarkets-2025")
     waves = compare_waves(before, Wave.of(stores))
