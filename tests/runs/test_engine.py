@@ -108,6 +108,7 @@ def test_what_a_cell_raises_is_told_with_its_notebook(engine: Any, tmp_path: Pat
         execute(fails, tmp_path / "done.ipynb", {})
 
 
+@pytest.mark.slow
 def test_a_block_that_fails_ends_its_kernel_at_once(tmp_path: Path) -> None:
     """Also in the midst of a cell."""
     began = tmp_path / "began"
@@ -124,6 +125,7 @@ def test_a_block_that_fails_ends_its_kernel_at_once(tmp_path: Path) -> None:
     assert not Path(f"/proc/{process}").exists()
 
 
+@pytest.mark.slow
 def test_papermill_s_own_command_knows_the_engine(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", ["print(x + 1)"], "x = 1")
     command = [sys.executable, "-m", "papermill", "--engine", "kalib", str(path), "-p", "x", "41"]

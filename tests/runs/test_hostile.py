@@ -261,6 +261,7 @@ def test_parquet_of_too_many_rows_is_refused(small_study: Path) -> None:
     assert "its 6,000,000 rows are more" in refusal(small_study, "long.parquet")
 
 
+@pytest.mark.slow
 def test_table_of_10000_columns_is_read_for_the_few_that_are_asked(small_study: Path) -> None:
     table = pd.read_csv(small_study / "accounts.csv", dtype=str)
     more = pd.DataFrame({f"x{i}": ["1"] * len(table) for i in range(10_000)})

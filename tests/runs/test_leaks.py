@@ -164,6 +164,7 @@ def test_words_that_name_someone_are_coded(tmp_path: Path) -> None:
     assert set(coded.candidates["office"]) == {coded.accounts.index[0]}
 
 
+@pytest.mark.slow
 def test_a_run_that_would_leak_hands_nothing_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

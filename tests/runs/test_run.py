@@ -172,6 +172,7 @@ def test_read_only_folder_is_said(small_study: Path, tmp_path: Path) -> None:
         run_study(small_study, closed / "report")
 
 
+@pytest.mark.slow
 def test_bad_data_write_nothing(small_study: Path) -> None:
     (small_study / "accounts.csv").write_text("id,sales\n1,-5\n")
     done = run_kalib("run", ".", cwd=small_study)

@@ -93,6 +93,7 @@ def _table(widget: Any) -> pd.DataFrame:
     return shown
 
 
+@pytest.mark.slow
 def test_sliders_move_the_figures_and_the_quadrant(stores: Analysis) -> None:
     plots.set_theme(stores.study)  # another test may have chosen another language
     widget = explore(stores.matrix, stores.plan, stores.study)

@@ -144,6 +144,7 @@ def test_text_has_every_coefficient_in_full(exported) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice computes the formula")
+@pytest.mark.slow
 def test_excel_equals_python(tmp_path: Path) -> None:
     from openpyxl import Workbook
     from openpyxl.worksheet.table import Table

@@ -110,6 +110,7 @@ def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Pat
     assert potential.sum() == pytest.approx(truth.sum(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_survey_that_own_sales_decided_is_weighted_as_in_a_run(tmp_path: Path) -> None:
     world = simulate_world("biased", 5, n=4000, surveyed=1000)
     write_study(world, tmp_path)

@@ -36,6 +36,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in (folder / STEPS).glob("*.pkl")}
 
 
+@pytest.mark.slow
 def test_a_notebook_takes_what_the_run_has_computed(small_study: Path, tmp_path: Path) -> None:
     analysis = kalib.analyze(small_study, tmp_path / "run")
     before = names(tmp_path / "run")
@@ -47,6 +48,7 @@ def test_a_notebook_takes_what_the_run_has_computed(small_study: Path, tmp_path:
     assert names(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 def test_kept_results_equal_computed_ones(small_study: Path, tmp_path: Path) -> None:
     plain = kalib.analyze(small_study)
     first, second = (kalib.analyze(small_study, tmp_path / "run") for _ in range(2))
@@ -56,6 +58,7 @@ def test_kept_results_equal_computed_ones(small_study: Path, tmp_path: Path) -> 
         assert analysis.fit.formula.text == plain.fit.formula.text
 
 
+@pytest.mark.slow
 def test_what_follows_from_a_change_is_computed_and_nothing_else(
     small_study: Path, tmp_path: Path
 ) -> None:
