@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, ndtri
 from scipy.stats import beta
 from worlds import top_fifth
 
@@ -148,7 +148,7 @@ def lasso(world: World, asked: np.ndarray) -> np.ndarray:
     dummies = (
         pd.get_dummies(frame[texts], dtype=float) if texts else pd.DataFrame(index=frame.index)
     )
-    matrix = np.column_stack([np.log(plain), dummies, own, sales <= 0])
+    matrix = np.column_stack([np.log(plain.clip(lower=1e-4)), dummies, own, sales <= 0])
     model = make_pipeline(StandardScaler(), LassoCV(cv=5, random_state=0, max_iter=20_000))
     aim = np.log(world.potential[asked] * world.answered)
     return np.exp(model.fit(matrix[asked], aim).predict(matrix))
@@ -175,8 +175,9 @@ def measure(kind: str, seed: int) -> dict[str, float | str]:
     left = ~accounts.index.isin(answers["account"])
     truth, point = world.potential, accounts["potential"].to_numpy(float, copy=True)
     inside = (accounts["potential_low"] <= truth) & (truth <= accounts["potential_high"])
-    share = world.accounts["sales"].sum() / truth.sum()
-    market = analysis.wallet.market_share_low <= share <= analysis.wallet.market_share_high
+    share, wallet = world.accounts["sales"].sum() / truth.sum(), analysis.wallet
+    ends = np.log([wallet.market_share_low, wallet.market_share, wallet.market_share_high])
+    off = (np.log(share) - ends[1]) / (ends[2] - ends[0]) * 2 * ndtri(0.95)
     lists = {"kalib": point, "Lasso": lasso(world, asked), "oracle": oracle(world, rng)}
     for values in lists.values():
         values[asked] = truth[asked] * world.answered
@@ -189,7 +190,7 @@ def measure(kind: str, seed: int) -> dict[str, float | str]:
         },
         "answered": answered,
         "coverage": float(inside[left].mean()) if answered == 1 else float("nan"),
-        "market share": float(market) if answered == 1 else float("nan"),
+        "market share": float(off) if answered == 1 else float("nan"),
         "total": float(np.nansum(point) / truth.sum() - 1) if answered == 1 else float("nan"),
         "set aside": float(len(analysis.fit.suspects)),
         "verdict": analysis.wallet.basis.verdict,
@@ -202,7 +203,7 @@ def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS
     kinds = sys.argv[2].split(",") if len(sys.argv) > 2 else [*SOUND, *UNSOUND]
     heads = (
-        "world", "hit", "LassoCV + sales", "oracle", "lead", "coverage", "market share held",
+        "world", "hit", "LassoCV + sales", "oracle", "lead", "coverage", "market share (rms z)",
         "bias of total", "answers set aside", "answered", "verdicts",
     )  # fmt: skip
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
@@ -221,7 +222,8 @@ def print_row(kind: str, part: pd.DataFrame) -> None:
         kind,
         *(f"{mean[f'hit {name}']:.3f}" for name in ("kalib", "Lasso", "oracle")),
         f"{lead.mean():+.3f} ± {lead.sem():.3f}",
-        *(f"{mean[name]:.2f}" for name in ("coverage", "market share")),
+        f"{mean['coverage']:.2f}",
+        f"{(part['market share'] ** 2).mean() ** 0.5:.2f}",
         f"{mean['total']:+.2f}",
         f"{mean['set aside']:.1f}",
         f"{mean['answered']:.2f}",

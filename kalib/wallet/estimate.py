@@ -20,7 +20,16 @@ from kalib.wallet.parts import (
     regression_part,
     sales_parts,
 )
-from kalib.wallet.stack import Answered, Stack, fit_stack, log_scores
+from kalib.wallet.stack import (
+    Answered,
+    Stack,
+    error_of_total,
+    fit_stack,
+    log_scores,
+    with_tail,
+)
+
+MOST_COMMON = 0.9  # of what is an account's own of its error that all accounts may share
 
 
 @dataclass(frozen=True)
@@ -75,19 +84,28 @@ def estimate(
     if hear:
         parts |= sales_parts(fit, own, known, parts.get(FORMULA))
     unseen = [part.unseen for part in parts.values()]
-    stack = fit_stack(unseen, known) if len(parts) > 1 else Stack(np.ones(1), 1.0, False)
-    alone = stack.combine(unseen, known.sales).quantile(0.5)
+    stack = fit_stack(unseen, known) if len(parts) > 1 else Stack(np.ones(1))
+    alike = known.fold if fit.folds.disagree else np.arange(len(known.fold))
+    stack = with_tail(stack, unseen, known, alike) if hear else stack
+    alone = stack.combine(unseen, known.sales)
     texts = fit.screening.values.select_dtypes(exclude="number")
     groupings = pd.concat([fit.screening.places, texts], axis=1)
     groupings = groupings if hear else groupings[[]]  # the formula and nothing else
-    residual, even = np.log(known.potential / alone), known.weights / known.weights.mean()
+    residual = np.log(known.potential / alone.quantile(0.5))
+    even = known.weights / known.weights.mean()
     effects = find_effects(groupings, fit.working_rows, residual, even)
-    each = (Stack(row, 1.0, stack.full) for row in np.eye(len(parts)))
+    each = (Stack(row, full=stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
-    mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), 1.0, stack.full))
+    mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), full=stack.full))
+    found = stack.combine([part.every for part in parts.values()], own, effects)
+    left = np.ones(len(own), dtype=bool)
+    left[fit.working_rows] = False
+    error = error_of_total(alone.mean(), known, alike)
     return Estimate(
-        distribution=stack.combine([part.every for part in parts.values()], own, effects),
-        loadings=_loadings(list(parts.values()), stack, effects),
+        distribution=found,
+        loadings=_reaching(
+            _loadings(list(parts.values()), stack, effects), found[left], left, error
+        ),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
         scores={
@@ -117,6 +135,21 @@ def _loadings(parts: list[Part], stack: Stack, effects: Effects) -> np.ndarray:
     return np.asarray(found / np.maximum(length, 1.0), dtype=np.float32)
 
 
+def _reaching(
+    loadings: np.ndarray, found: Distribution, left: np.ndarray, error: float
+) -> np.ndarray:
+    """The loadings (N, k) with what all errors have in common beyond them, so that the sum over
+    the accounts in left (N,) bool, distributed as found, is as uncertain as error says."""
+    if not left.any():
+        return loadings
+    size, total = found.sd(), float(found.mean().sum())
+    there = float(((size @ loadings[left]) ** 2).sum())
+    lacking = np.sqrt(max((error * total) ** 2 - there, 0.0)) / max(float(size.sum()), 1e-300)
+    own = 1 - (loadings**2).sum(axis=1)
+    common = np.minimum(lacking, np.sqrt(MOST_COMMON * np.maximum(own, 0.0)))
+    return np.column_stack([loadings, common]).astype(np.float32)
+
+
 def _accuracy(
     unseen: list[Distribution], known: Answered, mean_score: np.ndarray
 ) -> dict[str, float]:
@@ -126,7 +159,7 @@ def _accuracy(
     for k in np.unique(known.fold):
         out = known.fold == k
         stack = fit_stack([part[~out] for part in unseen], known.rows(~out))
-        middle[out] = stack.weights @ logs[:, out]
+        middle[out] = stack.weights @ logs[:, out] + stack.shift
         score[out] = log_scores([part[out] for part in unseen], known.rows(out), stack)
     aim, weights = np.log(known.potential), known.weights
     gain, mass = score - mean_score, weights / weights.sum()

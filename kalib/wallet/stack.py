@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import lgamma, log, pi
 
 import numpy as np
@@ -18,6 +18,10 @@ T_CONSTANT = lgamma((FREEDOM + 1) / 2) - lgamma(FREEDOM / 2) - log(FREEDOM * pi)
 LEAST_WEIGHT = 0.02  # below it a part is left out
 NARROWEST = 0.2  # of a part's usual width
 MOST_STRETCH = 1.0  # of the log of the width
+# What lies below sales is left out, which moves the rest up: the middle is moved back as far as the
+# answers say. Prior standard deviation of that, and the most, in logs.
+SHIFT_SD, MOST_SHIFT = 0.2, 1.0
+TAILS = 0.5, 1.5  # least and most of the width above the middle
 # So many surveyed accounts that buy all from us make "all" an answer of its own.
 FEWEST_FULL = 3
 WHOLE = 1 - 1e-9  # of potential: sales from which on an account buys all from us
@@ -51,13 +55,15 @@ class Answered:
 
 @dataclass(frozen=True)
 class Stack:
-    """Weights (K,), at least 0 and 1 in sum, of K parts; stretch: of the width of what they give
-    together; full: whether what lies below an account's sales is put on them (it buys all from
-    us) or left out."""
+    """Weights (K,), at least 0 and 1 in sum, of K parts; stretch, shift: of the width and of the
+    middle, in logs, of what they give together; tail: of the width above the middle besides; full:
+    whether what lies below an account's sales is put on them (it buys all from us) or left out."""
 
     weights: np.ndarray
-    stretch: float
-    full: bool
+    stretch: float = 1.0
+    shift: float = 0.0
+    tail: float = 1.0
+    full: bool = False
 
     def combine(
         self, parts: Sequence[Distribution], sales: np.ndarray, effects: Effects | None = None
@@ -70,10 +76,11 @@ class Stack:
         logs = sum(w * np.log(p.table) for w, p in zip(self.weights, parts, strict=True) if w > 0)
         found = Distribution(parts[0].levels, np.exp(logs))
         middle = np.log(found.quantile(0.5))[:, None]
-        table = middle + (logs - middle) * self.stretch
+        off = (logs - middle) * self.stretch
+        off, middle = np.where(off > 0, self.tail * off, off), middle + self.shift
         if effects is not None:
-            table = middle + effects.shift[:, None] + (table - middle) * effects.width[:, None]
-        found = Distribution(found.levels, np.exp(table))
+            middle, off = middle + effects.shift[:, None], off * effects.width[:, None]
+        found = Distribution(found.levels, np.exp(middle + off))
         if self.full:
             return Distribution(found.levels, np.maximum(found.table, sales[:, None]))
         below = found.table[:, 0] < sales
@@ -91,40 +98,87 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
     count, mass = len(parts), known.weights / known.weights.sum()
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, stretch = _softmax(point[:-1]), float(np.exp(point[-1]))
-        score, by_middle, by_width = _log_scores(middles, widths, known, weights, stretch)
+        stack = Stack(_softmax(point[:-2]), float(np.exp(point[-2])), float(point[-1]))
+        weights, stretch = stack.weights, stack.stretch
+        score, by_middle, by_width = _log_scores(middles, widths, known, stack)
         slope = middles @ (mass * by_middle) + stretch * (widths @ (mass * by_width))
         along = stretch * float((mass * by_width) @ (weights @ widths))
-        return -float(mass @ score), -np.append(weights * (slope - weights @ slope), along)
+        aside = float(mass @ by_middle) - stack.shift / (SHIFT_SD**2 * effective)
+        lost = stack.shift**2 / (2 * SHIFT_SD**2 * effective) - float(mass @ score)
+        return lost, -np.array([*(weights * (slope - weights @ slope)), along, aside])
 
-    starts = [np.zeros(count + 1), *(3.0 * row for row in np.eye(count, count + 1))]
-    bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH)]
+    effective = 1 / float(mass @ mass)
+    starts = [np.zeros(count + 2), *(3.0 * row for row in np.eye(count, count + 2))]
+    bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH), (-MOST_SHIFT, MOST_SHIFT)]
     sure = {"ftol": 0.0, "gtol": 1e-10}  # the same weights in whatever unit of money
     found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=sure)
              for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
     best = min(found, key=lambda result: float(result.fun)).x
-    weights = _softmax(best[:-1])
+    weights = _softmax(best[:-2])
     weights = np.where(weights < LEAST_WEIGHT, 0.0, weights)
     # The weights were chosen on the errors that the width is taken from.
-    effective, chosen = 1 / float(mass @ mass), int((weights > 0).sum()) - 1
+    chosen = int((weights > 0).sum()) - 1
     widen = np.sqrt(effective / max(effective - chosen, 1.0))
-    return Stack(weights / weights.sum(), float(np.exp(best[-1]) * widen), known.full)
+    stretch, shift = float(np.exp(best[-2]) * widen), float(best[-1])
+    return Stack(weights / weights.sum(), stretch, shift, full=known.full)
+
+
+def with_tail(
+    stack: Stack, parts: Sequence[Distribution], known: Answered, alike: np.ndarray
+) -> Stack:
+    """The stack with the upper tail under which estimates add up to the answers.
+
+    Scores and quantiles hardly feel how far a tail reaches; a sum does. What the sums differ by is
+    drawn toward nothing as far as chance explains it (James & Stein 1961). alike: (n,) numbers of
+    accounts that err together.
+    """
+    from scipy.optimize import brentq
+
+    mass = known.weights
+
+    def total(tail: float) -> float:
+        return float(mass @ replace(stack, tail=tail).combine(parts, known.sales).mean())
+
+    expected = stack.combine(parts, known.sales).mean()
+    ratio = float(mass @ known.potential) / float(mass @ expected)
+    error = error_of_total(expected, known, alike) * ratio
+    sure = max(1 - (error / (ratio - 1)) ** 2, 0.0) if ratio != 1 else 0.0
+    goal = total(1.0) * (1 + (ratio - 1) * sure)
+    low, high = TAILS
+    if not total(low) < goal < total(high):
+        return replace(stack, tail=low if goal <= total(low) else high)
+    return replace(stack, tail=float(brentq(lambda tail: total(tail) - goal, low, high, xtol=1e-6)))
+
+
+def error_of_total(expected: np.ndarray, known: Answered, alike: np.ndarray) -> float:
+    """Standard error of the estimates' sum over accounts not surveyed, as a fraction of it.
+
+    expected: (n,) of the surveyed accounts, each left out of its fit; alike: (n,) numbers of
+    those that err together. That of a ratio estimate (Cochran 1977, chapter 6; Deville & Särndal
+    1992): it holds whatever model the estimates come from, also one that leans.
+    """
+    mass = known.weights
+    off = mass * (known.potential - expected * (mass @ known.potential) / (mass @ expected))
+    count = len(np.unique(alike[mass > 0]))
+    squares = float((np.bincount(alike, off) ** 2).sum()) * count / max(count - 1, 1)
+    return float(np.sqrt(squares) / (mass @ expected))
 
 
 def log_scores(parts: Sequence[Distribution], known: Answered, stack: Stack) -> np.ndarray:
     """Log density (n,) of each answer, in currency, by the stack of parts left out of fold."""
-    score, _, _ = _log_scores(*_middles(parts), known, stack.weights, stack.stretch)
+    score, _, _ = _log_scores(*_middles(parts), known, stack)
     return score - np.log(known.potential)
 
 
 def _log_scores(
-    middles: np.ndarray, widths: np.ndarray, known: Answered, weights: np.ndarray, stretch: float
+    middles: np.ndarray, widths: np.ndarray, known: Answered, stack: Stack
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log density (n,) of log potential, given that it is not below log sales, and its derivatives
     by the stack's middle and width."""
     from scipy.special import stdtr
 
-    middle, own = weights @ middles, stretch * (weights @ widths)
+    middle = stack.weights @ middles + stack.shift
+    own = stack.stretch * (stack.weights @ widths)
     width = np.sqrt(own**2 + known.variance)
     miss = (np.log(known.potential) - middle) / (width * T_SCALE)
     density = T_CONSTANT - np.log(width) - (FREEDOM + 1) / 2 * np.log1p(miss**2 / FREEDOM)

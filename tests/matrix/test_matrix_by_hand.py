@@ -153,7 +153,7 @@ def test_draws_equal_those_of_one_account_at_a_time(monkeypatch: pytest.MonkeyPa
     found = draw_potential(wallet, rows, 50, 5)
     assert found.shape == (50, 45) and found.dtype == np.float32
     rng = np.random.Generator(np.random.SFC64(5))
-    shared = rng.standard_normal((50, 2), dtype=np.float32)
+    shared = rng.standard_normal((50, wallet.loadings.shape[1]), dtype=np.float32)
     scores = np.linspace(-4, 4, 65)
     for start in range(0, 45, 7):
         part = rows[start : start + 7]

@@ -13,6 +13,7 @@ from scipy.stats import beta, norm
 from kalib.formula.distribution import LEVELS, Distribution
 from kalib.wallet import stack
 from kalib.wallet.basis import judge_estimate
+from kalib.wallet.estimate import _reaching
 from kalib.wallet.parts import regression_part
 from kalib.wallet.regression import PENALTIES, fit_regression
 from kalib.wallet.share import ShareModel, fit_share
@@ -99,13 +100,13 @@ def test_gradient_of_the_score_is_its_derivative() -> None:
     known = answered(60)
     middles = np.log(known.potential) + np.random.default_rng(2).normal(0, 0.4, (3, 60))
     widths = np.random.default_rng(3).uniform(0.3, 0.6, (3, 60))
-    weights = np.array([0.2, 0.5, 0.3])
+    made = Stack(np.array([0.2, 0.5, 0.3]), 1.2)
 
     def score(point: np.ndarray) -> float:
-        moved = stack._log_scores(middles + point[0], widths + point[1], known, weights, 1.2)
+        moved = stack._log_scores(middles + point[0], widths + point[1], known, made)
         return float(moved[0].sum())
 
-    _, by_middle, by_width = stack._log_scores(middles, widths, known, weights, 1.2)
+    _, by_middle, by_width = stack._log_scores(middles, widths, known, made)
     numeric = approx_fprime(np.zeros(2), score, 1e-6)
     np.testing.assert_allclose([by_middle.sum(), 1.2 * by_width.sum()], numeric, rtol=1e-4)
 
@@ -119,15 +120,17 @@ def test_weights_have_the_best_score_of_all() -> None:
     assert (np.diff(found.weights) < 0).all()
 
     def loss(point: np.ndarray) -> float:
-        tried = Stack(np.append(point[:2], 1 - point[:2].sum()), float(np.exp(point[2])), False)
-        return -float(known.weights @ log_scores(parts, known, tried))
+        weights = np.append(point[:2], 1 - point[:2].sum())
+        tried = Stack(weights, float(np.exp(point[2])), float(point[3]))
+        prior = known.weights.sum() * point[3] ** 2 / (2 * stack.SHIFT_SD**2 * effective)
+        return float(prior - known.weights @ log_scores(parts, known, tried))
 
     limits = {"type": "ineq", "fun": lambda p: 1 - p[0] - p[1]}
-    best = minimize(loss, [0.3, 0.3, 0.0], method="SLSQP", constraints=limits,
-                    bounds=[(0, 1), (0, 1), (-1, 1)])  # fmt: skip
     effective = known.weights.sum() ** 2 / (known.weights**2).sum()
+    best = minimize(loss, [0.3, 0.3, 0.0, 0.0], method="SLSQP", constraints=limits,
+                    bounds=[(0, 1), (0, 1), (-1, 1), (-1, 1)])  # fmt: skip
     narrow = found.stretch / np.sqrt(effective / (effective - 2))
-    ours = loss(np.array([*found.weights[:2], np.log(narrow)]))
+    ours = loss(np.array([*found.weights[:2], np.log(narrow), found.shift]))
     assert ours <= best.fun + 0.01 and found.weights[0] == pytest.approx(best.x[0], abs=0.02)
 
 
@@ -136,7 +139,7 @@ def test_the_stack_beats_its_parts_on_accounts_it_has_not_seen() -> None:
     found = fit_stack(guesses(train, (0.4, 0.4, 0.8), 7), train)
     parts = guesses(test, (0.4, 0.4, 0.8), 8)
     scores = [float(test.weights @ log_scores(parts, test, one))
-              for one in (found, *(Stack(row, 1.0, False) for row in np.eye(3)))]  # fmt: skip
+              for one in (found, *(Stack(row) for row in np.eye(3)))]  # fmt: skip
     assert scores[0] > max(scores[1:])
     combined = found.combine(parts, test.sales)
     inside = (combined.quantile(0.05) <= test.potential) & (
@@ -145,6 +148,56 @@ def test_the_stack_beats_its_parts_on_accounts_it_has_not_seen() -> None:
     assert 0.87 <= inside.mean() <= 0.93
     assert (combined.table >= test.sales[:, None] * (1 - 1e-9)).all()
     assert (combined.mean() >= combined.quantile(0.05)).all()
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.6])
+def test_a_tail_that_the_sums_contradict_is_drawn_in(factor: float) -> None:
+    """Parts whose upper tails are too long by a factor; right ones are left alone."""
+    rng, each = np.random.default_rng(15), np.arange(400)
+    middle = rng.normal(8, 0.7, 400)
+    potential = np.exp(middle + 0.5 * rng.standard_normal(400))
+    known = Answered(potential, np.zeros(400), np.ones(400), np.zeros(400), each)
+    off = 0.5 * ndtri(LEVELS)
+    table = np.exp(middle[:, None] + np.where(off > 0, factor * off, off))
+    part, made = Distribution(LEVELS, table), Stack(np.ones(1))
+    drawn = stack.with_tail(made, [part], known, each)
+    before, after = (one.combine([part], known.sales) for one in (made, drawn))
+    if factor == 1:
+        assert drawn.tail == pytest.approx(1, abs=0.1)
+    else:
+        assert before.mean().sum() > 1.15 * potential.sum()
+        assert after.mean().sum() == pytest.approx(potential.sum(), rel=0.05)
+        assert after.quantile(0.5) == pytest.approx(before.quantile(0.5), rel=0.02)
+
+
+def test_error_of_a_total_is_that_of_repeated_surveys() -> None:
+    """Of 2,000 surveys of 80 accounts each; and larger where accounts err together."""
+    rng = np.random.default_rng(17)
+    expected = np.exp(rng.normal(8, 0.7, 5000))
+    potential = expected * np.exp(rng.normal(-0.1, 0.4, 5000))
+    found, said = [], []
+    for _ in range(2000):
+        rows = rng.choice(5000, 80)
+        known = Answered(potential[rows], np.zeros(80), np.ones(80), np.zeros(80), np.arange(80))
+        found.append(potential[rows].sum() / expected[rows].sum())
+        said.append(stack.error_of_total(expected[rows], known, known.fold))
+    assert np.mean(said) == pytest.approx(np.std(found), rel=0.06)
+    pairs = np.repeat(np.arange(40), 2)
+    double = known.rows(pairs)
+    alone, together = (stack.error_of_total(expected[rows][pairs], double, alike)
+                       for alike in (np.arange(80), pairs))  # fmt: skip
+    assert together == pytest.approx(alone * np.sqrt(2), rel=0.02)
+
+
+def test_loadings_reach_the_error_of_the_total() -> None:
+    found = Distribution.lognormal(np.full(500, 8.0), np.full(500, 0.4))
+    left = np.ones(500, dtype=bool)
+    loadings = _reaching(np.full((500, 1), 0.05, dtype=np.float32), found, left, 0.06)
+    totals = found.total_draws(4000, loadings, 3)
+    own = found.sd()[0] / found.mean()[0] / np.sqrt(500)
+    assert totals.std() / totals.mean() == pytest.approx(np.hypot(0.06, own), rel=0.06)
+    enough = _reaching(loadings, found, left, 0.01)
+    assert not enough[:, -1].any()
 
 
 def test_accounts_that_buy_all_from_us_are_an_answer_of_their_own() -> None:
@@ -175,7 +228,7 @@ def test_own_sales_alone_are_judged_by_themselves(informative: bool, basis: str)
     from kalib.wallet.estimate import _accuracy
 
     unseen = [part.unseen for part in parts.values()]
-    mean = log_scores(unseen[:1], heard, Stack(np.ones(1), 1.0, False))
+    mean = log_scores(unseen[:1], heard, Stack(np.ones(1)))
     figures = _accuracy(unseen, heard, mean)
     found = SimpleNamespace(**figures, hears_sales=True, weights={}, scores={})
     refused = SimpleNamespace(verdict="unusable", reasons=("refused",))
