@@ -105,6 +105,15 @@ class Distribution:
         table = np.where(np.isfinite(kept.table), kept.table, moved)
         return Distribution(self.levels, np.maximum(table, low[:, None]))
 
+    def with_nothing(self, chance: np.ndarray, least: float) -> Distribution:
+        """With a chance (N,) below 1 of least, which lies below all quantiles, instead."""
+        place = (self.levels - chance[:, None]) / (1 - chance[:, None])
+        at = np.interp(place, self.levels, np.arange(len(self.levels)))
+        left = np.minimum(at.astype(int), len(self.levels) - 2)
+        rows, part = np.arange(len(chance))[:, None], at - left
+        kept = self.table[rows, left] * (1 - part) + self.table[rows, left + 1] * part
+        return Distribution(self.levels, np.where(place < 0, least, kept))
+
     def reweighted(self, weigh: Callable[[np.ndarray, slice], np.ndarray]) -> Distribution:
         """The posterior under a likelihood, by Bayes' rule on a grid of normal scores.
 

@@ -16,6 +16,7 @@ from kalib.tables.cells import decimal_mark
 from kalib.tables.columns import Columns, Findings
 from kalib.tables.overrides import Overrides, no_overrides
 from kalib.tables.reading import read_text_table
+from kalib.words.catalogue import Message
 
 FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
@@ -30,13 +31,14 @@ class Tables:
     a year), current_ka (True, False or None), rep, margin (fraction), parent, returns (True where
     sales were negative and are read as 0). candidates: DataFrame of the same index, a column for
     each candidate: float with NaN, or text with None. survey: Series of potential (currency a
-    year) by account, or None. visits: DataFrame (account, date, own, total[, visitor]) or None.
-    notes: what was tolerated. All are in the order of the ids, so that the order of the client's
-    rows, which `order` (N,) restores, changes no draw and no figure. rules: what the study says of
-    the candidates. answer_error: standard error of an answer in logs. totals: Series of potential
-    by region, or of the whole market under "", None where it is not known; total_error: its
-    standard error, a fraction. source: file that potentials come from. overrides: those that field
-    experts put in place of estimates. anonymous: codes stand for names and ids.
+    year, 0 where an account buys from nobody) by account, or None. visits: DataFrame (account,
+    date, own, total[, visitor]) or None. notes: what was tolerated. All are in the order of the
+    ids, so that the order of the client's rows, which `order` (N,) restores, changes no draw
+    and no figure. rules: what the study says of the candidates. answer_error: standard error of
+    an answer in logs. totals: Series of potential by region, or of the whole market under "",
+    None where it is not known; total_error: its standard error, a fraction. source: file that
+    potentials come from. overrides: those that field experts put in place of estimates.
+    anonymous: codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -69,10 +71,12 @@ def read_files(study: Study) -> Tables:
     ids = None if accounts is None else accounts.index
     if study.data.survey:
         known = _read_survey(study, ids, found)
+    if known and accounts is not None:
+        known = _without_contradictions(known, accounts["sales"], found)
     visits = _read_visits(study, ids, found)
     totals = _read_totals(study, None if accounts is None else accounts["region"], found)
     if known and visits is None and not found.problems:
-        count = int(known.values.notna().sum())
+        count = int((known.values > 0).sum())
         if count < FEWEST_SURVEYED:
             remedy = f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator"
             message = f"potential is known of {count} accounts only"
@@ -139,8 +143,22 @@ def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known 
 
 
 def _known(read: Columns, column: str, ids: pd.Index) -> _Known:
-    values = read.amounts(column, "potential", blank=True)
+    values = read.amounts(column, "answer", blank=True)
     return _Known(pd.Series(values.to_numpy(), index=ids, name="potential"), read, column)
+
+
+def _without_contradictions(known: _Known, sales: pd.Series, found: Findings) -> _Known:
+    """The answers without those of zero by accounts that buy from us; where most zeros are such,
+    they are refused, since they stand for what is unknown."""
+    zero = known.values == 0
+    own = sales[~sales.index.duplicated()].reindex(known.values.index)
+    wrong = zero & (own > 0)
+    if wrong.sum() > zero.sum() / 2:
+        known.read.tell("answer zero", known.column, wrong.to_numpy())
+    elif zero.any():
+        known.read.tell("zero left", known.column, wrong.to_numpy())
+        known.read.note(Message("n_zero", n=int((zero & ~wrong).sum())), known.column)
+    return known._replace(values=known.values.mask(wrong))
 
 
 def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd.Series | None:

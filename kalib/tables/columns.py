@@ -174,7 +174,7 @@ class Columns:
         self.tell("id unknown", column, strange & (near == ""))
 
     def amounts(self, column: str, what: str, *, blank: bool = False) -> pd.Series:
-        """A column of sales or units, zero or more, or of potential, above zero."""
+        """A column of sales, units or answers, zero or more, or of potential, above zero."""
         more = ", or name the word in [data] missing" if blank else ""
         values = self._numbers(column, f"Write {what} as a plain number{more}")
         percent = self.frame[column].str.endswith(("%", "％"))

@@ -141,7 +141,7 @@ def _copies_in(study: Path) -> dict[str, Message]:
     can't be read yet, which `kalib check` tells."""
     try:
         tables = read_files(read_study(study))
-        known = tables.survey
+        known = None if tables.survey is None else tables.survey[tables.survey > 0]
         if tables.visits is not None:
             known = measure_potential(tables.visits, tables.accounts["sales"]).frame["potential"]
         return find_copies(tables, known) if known is not None else {}

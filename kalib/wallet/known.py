@@ -23,7 +23,8 @@ def known_potential(tables: Tables) -> Potential:
     Returns
     -------
     Potential
-        `frame` has potential (currency a year) and log_sd (its standard error in logs) by account.
+        `frame` has potential (currency a year, above 0) and log_sd (its standard error in logs)
+        by account; answers of 0 are heard where wallets are estimated.
 
     Raises
     ------
@@ -41,7 +42,9 @@ def known_potential(tables: Tables) -> Potential:
         visits = with_books(measure_potential(tables.visits, sales), sales)
         parts.append(visits.frame[["potential", "log_sd"]])
     if survey is not None:
-        answers = survey if visits is None else survey[~survey.index.isin(visits.frame.index)]
+        answers = survey[survey > 0]
+        if visits is not None:
+            answers = answers[~answers.index.isin(visits.frame.index)]
         parts.append(pd.DataFrame({"potential": answers, "log_sd": tables.answer_error}))
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:

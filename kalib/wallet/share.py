@@ -73,7 +73,7 @@ def fit_share(sales: np.ndarray, potential: np.ndarray, weights: np.ndarray) -> 
     x = (logs - center) / unit
     share = np.clip(sales[buys] / np.exp(logs[buys]), LEAST_SHARE, 1 - LEAST_SHARE)
     level, slope, size = _fit_beta(share, x[buys], weights[buys])
-    zero, zero_slope = _fit_logistic(~buys, x, weights)
+    zero, zero_slope = fit_chance(~buys, x, weights)
     return ShareModel(center, unit, level, slope, size, zero, zero_slope)
 
 
@@ -98,8 +98,11 @@ def _fit_beta(share: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[fl
     return float(level), float(slope), float(np.exp(np.clip(size, -3, 9)))
 
 
-def _fit_logistic(event: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Level and slope of the logit of an event's chance; -inf and 0 where it never happens."""
+def fit_chance(
+    event: np.ndarray, x: np.ndarray, weights: np.ndarray, slope_sd: float = SLOPE_SD
+) -> tuple[float, float]:
+    """Level and slope on x (n,) of the logit of an event's chance, the slope drawn to nothing by
+    its prior standard deviation; -inf and 0 where it never happens."""
     from scipy.optimize import minimize
 
     if not event.any():
@@ -109,7 +112,7 @@ def _fit_logistic(event: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tupl
     def loss(point: np.ndarray) -> float:
         line = point[0] + point[1] * x
         return float(
-            weights @ (np.logaddexp(0, line) - event * line) + (point[1] / SLOPE_SD) ** 2 / 2
+            weights @ (np.logaddexp(0, line) - event * line) + (point[1] / slope_sd) ** 2 / 2
         )
 
     found = minimize(loss, np.array([np.log(chance / (1 - chance)), 0.0]), method="BFGS").x

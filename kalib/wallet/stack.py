@@ -22,6 +22,7 @@ MOST_STRETCH = 1.0  # of the log of the width
 # answers say. Prior standard deviation of that, and the most, in logs.
 SHIFT_SD, MOST_SHIFT = 0.2, 1.0
 TAILS = 0.5, 1.5  # least and most of the width above the middle
+ABOVE = 0.06  # of the answers that may lie above an end that 5 % shall
 # So many surveyed accounts that buy all from us make "all" an answer of its own.
 FEWEST_FULL = 3
 WHOLE = 1 - 1e-9  # of potential: sales from which on an account buys all from us
@@ -107,9 +108,10 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
         lost = stack.shift**2 / (2 * SHIFT_SD**2 * effective) - float(mass @ score)
         return lost, -np.array([*(weights * (slope - weights @ slope)), along, aside])
 
+    back = (0.0, 0.0) if known.full else (-MOST_SHIFT, 0.0)
     effective = 1 / float(mass @ mass)
     starts = [np.zeros(count + 2), *(3.0 * row for row in np.eye(count, count + 2))]
-    bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH), (-MOST_SHIFT, MOST_SHIFT)]
+    bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH), back]
     sure = {"ftol": 0.0, "gtol": 1e-10}  # the same weights in whatever unit of money
     found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=sure)
              for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
@@ -129,24 +131,32 @@ def with_tail(
     """The stack with the upper tail under which estimates add up to the answers.
 
     Scores and quantiles hardly feel how far a tail reaches; a sum does. What the sums differ by is
-    drawn toward nothing as far as chance explains it (James & Stein 1961). alike: (n,) numbers of
-    accounts that err together.
+    drawn toward nothing as far as chance explains it (James & Stein 1961), and no tail is drawn in
+    so far that answers lie above it oftener than they may. alike: (n,) numbers of accounts that
+    err together.
     """
     from scipy.optimize import brentq
 
     mass = known.weights
 
-    def total(tail: float) -> float:
-        return float(mass @ replace(stack, tail=tail).combine(parts, known.sales).mean())
+    def with_length(tail: float) -> Distribution:
+        return replace(stack, tail=tail).combine(parts, known.sales)
 
-    expected = stack.combine(parts, known.sales).mean()
+    def total(tail: float) -> float:
+        return float(mass @ with_length(tail).mean())
+
+    def above(tail: float) -> float:
+        return float(mass @ (known.potential > with_length(tail).quantile(0.95)) / mass.sum())
+
+    expected = with_length(1.0).mean()
     ratio = float(mass @ known.potential) / float(mass @ expected)
     error = error_of_total(expected, known, alike) * ratio
     sure = max(1 - (error / (ratio - 1)) ** 2, 0.0) if ratio != 1 else 0.0
     goal = total(1.0) * (1 + (ratio - 1) * sure)
-    low, high = TAILS
+    limit, (least, high) = max(ABOVE, above(1.0)), TAILS
+    low = next(t for t in np.linspace(least, 1, 11) if t == 1 or above(t) <= limit)
     if not total(low) < goal < total(high):
-        return replace(stack, tail=low if goal <= total(low) else high)
+        return replace(stack, tail=float(low) if goal <= total(low) else high)
     return replace(stack, tail=float(brentq(lambda tail: total(tail) - goal, low, high, xtol=1e-6)))
 
 

@@ -17,6 +17,7 @@ from kalib.tables.visits import Potential
 from kalib.wallet.basis import Basis, judge_estimate
 from kalib.wallet.composite import composite, expected_without_own, with_counts
 from kalib.wallet.estimate import estimate
+from kalib.wallet.nothing import hear_nothing
 from kalib.wallet.visit_list import below_market, counted_tails
 from kalib.wallet.whole import draw_to_total
 from kalib.words.catalogue import Message
@@ -103,6 +104,12 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     answers = answers.loc[believed]
     known = composite(answers["potential"], answers["log_sd"], expected)
     found, point = _with_measured(found, measured, known, source == "none")
+    nothing = np.zeros(len(index), dtype=bool)
+    if tables.survey is not None and (tables.survey == 0).any():
+        nothing = index.isin(tables.survey.index[tables.survey == 0]) & ~measured
+        sold, least = accounts["sales"].to_numpy(float), float(answers["potential"].min())
+        found = hear_nothing(found, nothing, measured, sold, least)
+        point, source[nothing] = np.where(measured, point, found.mean()), "measured"
     visits = with_counts(visits, expected) if visits else None
     carried = ["name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent"]
     frame = accounts[[*carried, "returns"]].copy()
@@ -127,8 +134,9 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     share, low, high, shares = _market(frame, found, loadings, tail)
     asked = index[measured].difference(told.index)
     counted = counted_tails(visits, frame["sales"], shares, asked)
-    below = below_market(frame, found, share, shares, counted, tail)
-    frame = frame.assign(**below)
+    frame = frame.assign(**below_market(frame, found, share, shares, counted, tail))
+    frame["below_market"] &= ~nothing  # there is no display to check
+    frame["sales_lost"] = frame["sales_lost"].mask(nothing)
     odd = _without_precedent(frame, float(answers["potential"].max()))
     frame["flags"] = _flags(frame, fit, screening, odd)
     basis = _with_odd_sales(basis, frame[odd])

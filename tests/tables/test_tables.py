@@ -48,7 +48,12 @@ def test_ids_stay_text(small_study: Path) -> None:
         ("accounts.csv", "id", "", "column id, row 9: is blank"),
         ("accounts.csv", "id", "001", "column id, row 9: '001' stands in row 3 already"),
         ("accounts.csv", "area", "large", "column area, row 9: 'large' is not a number"),
-        ("survey.csv", "potential", "0", "survey.csv, column potential, row 9: '0' is not above"),
+        (
+            "survey.csv",
+            "potential",
+            "0",
+            "survey.csv, column potential, row 9: '0' is zero, but the",
+        ),
         ("survey.csv", "potential", "lots", "column potential, row 9: 'lots' is not a number"),
         ("survey.csv", "id", "999", "column id, row 9: '999' is not among the accounts"),
         ("survey.csv", "id", "001", "column id, row 9: '001' stands in row 3 already"),

@@ -138,6 +138,7 @@ def estimated(
         accounts=accounts() if frame is None else frame,
         overrides=Overrides(TOLD) if told else no_overrides(),
         totals=None,
+        survey=None,
     )
     verdict = SimpleNamespace(verdict="usable" if usable else "unusable", reasons=())
     asked = replace(fit(), settings=FormulaSettings(**settings))
