@@ -15,6 +15,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from kalib.analysis import Analysis
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
+from kalib.plots.accounts import FAINT
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
@@ -106,6 +107,7 @@ def quadrant(analysis: Analysis, words: Words) -> dict[str, Any]:
     by HEIGHT: potential on a logarithmic scale, SOW up to TOP."""
     accounts, matrix = shown(analysis), analysis.matrix
     placed = accounts["zone"] != ""
+    placed &= accounts["potential"] > FAINT * accounts["potential"].median()
     potential, sow = accounts["potential"].where(placed), accounts["sow"].clip(upper=TOP)
     room = max(potential.max() / potential.min(), 1.5) ** 0.06
     low, high = potential.min() / room, potential.max() * room
