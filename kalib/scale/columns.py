@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kalib.errors import Problem, StudyError, say
@@ -49,6 +49,7 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     Raises StudyError with every column that is missing or breaks a rule of `kalib.tables.columns`.
     """
     _check_there(source, asked)
+    source = _first_rows(source, asked) if asked.first else source
     raw = source.table
     plain = raw[asked.account].cast("string")
     padded = fetched(raw.aggregate(n=_padded(plain).sum()))[0]["n"]
@@ -63,23 +64,30 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     if asked.sales and asked.returns:
         numbers[asked.sales] = (numbers[asked.sales] < 0).ifelse(0.0, numbers[asked.sales])
     texts = {name: known_text(raw[name], asked.missing) for name in asked.textual}
-    table = raw.mutate(**numbers, **texts, kalib_id=ids)
-    return _first_rows(table, rows, source.name) if asked.first else (table, rows)
+    return raw.mutate(**numbers, **texts, kalib_id=ids), rows
 
 
-def _first_rows(table: Any, rows: int, file: str) -> tuple[Any, int]:
-    """The first row of each account, and how many there are; what is left out is said."""
+def _first_rows(source: Source, asked: Asked) -> Source:
+    """The first row of each account, with its number; how many are left out is said."""
     import ibis
 
-    accounts = int(fetched(table.aggregate(n=table.kalib_id.nunique()))[0]["n"])
-    if accounts == rows:
-        return table, rows
-    said = f"{rows - accounts:,} rows of accounts that stand above already left out"
-    say(f"{file}: {said}")
-    table = table.mutate(kalib_row=ibis.row_number())
+    table = source.table.mutate(kalib_id=ids_of(source.table, asked), kalib_row=_row(source.table))
+    counted = fetched(table.aggregate(rows=table.kalib_id.count(), ids=table.kalib_id.nunique()))[0]
+    if counted["rows"] == counted["ids"]:
+        return source
+    say(f"{source.name}: {counted['rows'] - counted['ids']:,} rows of accounts that stand above "
+        "already left out")  # fmt: skip
     nth = ibis.row_number().over(group_by="kalib_id", order_by="kalib_row")
     table = table.mutate(kalib_nth=nth)
-    return table.filter(table.kalib_nth == 0).drop("kalib_row", "kalib_nth"), accounts
+    first = table.filter((table.kalib_nth == 0) | table.kalib_id.isnull())
+    return replace(source, table=first.drop("kalib_id", "kalib_nth"))
+
+
+def _row(table: Any) -> Any:
+    """The number of each row in its file, as people count."""
+    import ibis
+
+    return table.kalib_row if "kalib_row" in table.columns else ibis.row_number() + 2
 
 
 def ids_of(table: Any, asked: Asked) -> Any:
@@ -160,12 +168,10 @@ def _check(
 def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
     """The problem of the rows where bad is true, as `kalib run` says it: the first, and how many
     more."""
-    import ibis
-
     number = ("is not a number", "Write plain numbers, with a point for decimals")
     message, remedy = number if key == "number" else REFUSED[key]
     cell = source.table[column].cast("string")
-    rows = source.table.select(cell=cell, row=ibis.row_number() + 2, bad=bad)
+    rows = source.table.select(cell=cell, row=_row(source.table), bad=bad)
     rows = rows.filter(rows.bad)
     count = fetched(rows.aggregate(n=rows.count()))[0]["n"]
     if count:
@@ -177,8 +183,6 @@ def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
 
 def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[Problem]:
     """The problems of ids that are blank or, unless the first is asked, stand in several rows."""
-    import ibis
-
     column, table = asked.account, source.table.select(id=ids)
     if fetched(table.aggregate(n=table.id.count()))[0]["n"] < rows:
         yield from _told(source, column, ids.isnull(), "id blank")
@@ -188,7 +192,7 @@ def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[P
         table = table.filter(table.id.hash() % ONE_IN == 0)
     counted = fetched(table.aggregate(n=table.id.count(), ids=table.id.nunique()))[0]
     if counted["n"] > counted["ids"]:
-        each = source.table.select(id=ids, row=ibis.row_number() + 2)
+        each = source.table.select(id=ids, row=_row(source.table))
         each = each.group_by("id").aggregate(
             n=each.count(), first=each.row.min(), last=each.row.max()
         )

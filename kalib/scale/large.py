@@ -91,10 +91,12 @@ def fit_large(
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)
         found, record = _fitted(source, survey, analysis, study)
-    inputs = inputs_of(study, Options(settings))
+    inputs, judged = inputs_of(study, Options(settings)), analysis.verdict
+    kind = "none" if judged.verdict == "unusable" else "formula"  # own sales are not heard
+    basis = {"basis": kind, "verdict": judged.verdict, "reasons": judged.reasons}
     with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
-        write_json(analysis.verdict.to_json(), work / "verdict.json")
+        write_json({**analysis.verdict.to_json(), "estimate": basis}, work / "verdict.json")
         write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")
     return found
 

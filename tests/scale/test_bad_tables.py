@@ -111,7 +111,8 @@ def test_settings_of_the_study_are_obeyed(run: Path) -> None:
 def test_an_account_s_first_row_counts_where_the_study_says_so(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    doubled = pd.concat([ACCOUNTS, ACCOUNTS.assign(sales=[7.0] * len(ACCOUNTS))])
+    # What is left out is not judged, as in a run.
+    doubled = pd.concat([ACCOUNTS, ACCOUNTS.assign(sales=["many"] * len(ACCOUNTS))])
     file = run.parent / "accounts.csv"
     doubled.to_csv(file, index=False)
     assert '[data] duplicates = "first"' in refused(run, file)
@@ -124,6 +125,9 @@ def test_an_account_s_first_row_counts_where_the_study_says_so(
         f"accounts.csv: {len(ACCOUNTS)} rows of accounts that stand above already left out"
         in capsys.readouterr().err
     )
+    (run.parent / "scores.parquet").unlink()
+    doubled.iloc[[0, len(ACCOUNTS), 1, len(ACCOUNTS) + 2]].to_csv(file, index=False)
+    assert "row 5: 'many' is not a number" in refused(run, file)
 
 
 def test_a_doubled_export_is_found_where_one_id_in_many_is_compared(

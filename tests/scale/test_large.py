@@ -185,6 +185,10 @@ def test_a_table_that_the_sample_holds_is_fitted_as_a_run_fits_it(
     assert found.formula == whole.fit.formula and found.sampled == whole.fit.formula.indicators
     record = json.loads((tmp_path / "run/formula.json").read_text())
     assert record["text"] == whole.fit.formula.text and set(record["surveyed"])
+    judged = json.loads((tmp_path / "run/verdict.json").read_text())
+    assert judged["estimate"] == {
+        "basis": "formula", "verdict": judged["verdict"], "reasons": judged["reasons"]
+    }  # fmt: skip
 
 
 def test_another_choice_than_the_sample_s_is_explained(
