@@ -55,6 +55,7 @@ def make_run(folder: Path) -> None:
                    "shift": 0.0} for name, slope in zip(INDICATORS, SLOPES, strict=True)],
         "error": {"levels": levels.tolist(), "quantiles": ndtri(levels).tolist(), "size": SPREAD,
                   "power": 0.0, "low_fitted": 1.0},
+        "levels": [],
         "surveyed": {name: {"low": 25.0, "high": 2000.0} for name in INDICATORS},
     }, folder / "formula.json")  # fmt: skip
     write_json({"verdict": "usable"}, folder / "verdict.json")

@@ -303,11 +303,8 @@ def score(
     if columns:
         given = [name.strip() for name in columns.split(",") if name.strip()]
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
-    with _progress() as tell:
-        scored = score_table(
-            run, accounts, to, Scoring(engine, cuts, names), memory=memory, force=force,
-            progress=tell,
-        )  # fmt: skip
+    asked = Scoring(engine, cuts, names)
+    scored = score_table(run, accounts, to, asked, memory=memory, force=force)
     click.echo(
         f"{to}: {scored.rows:,} rows scored; potential cut "
         f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}"
@@ -351,26 +348,6 @@ def export(run: Path, dialect: str) -> None:
     from kalib.scale.export import export_formula
 
     click.echo(export_formula(run, dialect.lower()))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on stderr where a person looks at it; nothing in a log."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(step: str, percent: float) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=None)
-            if percent >= 0:
-                bar.update(tasks[step], total=100, completed=percent)
-
-        yield tell
 
 
 @main.command("open")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.formula.fitting import Fit
+from kalib.formula.levels import level_effects
 from kalib.indicators.screening import Screening
 from kalib.study.settings import Study
 from kalib.wallet.wallet import surveyed_range
@@ -98,13 +99,14 @@ def write_outputs(
         write_json(waves.to_json(), folder / "waves.json")
 
 
-def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, object]:
+def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, Any]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
     return {
         **fit.formula.to_json(),
         "currency": study.currency,
         "confidence": study.formula.confidence,
         "error": fit.predictive.to_json(),
+        "levels": level_effects(fit),
         "surveyed": surveyed_range(fit, screening),
     }
 

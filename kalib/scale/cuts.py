@@ -18,50 +18,46 @@ class Order:
     """The values of a column from the largest down, of a table of any size.
 
     rows: their number; sum: of the values; along: sum of another column. Counts and sums by bucket,
-    then the values of the bucket that is asked for: memory does not grow with the rows, and the
-    result is that of sorting them.
+    then the values of the one asked for: memory stays, and the result is that of sorting.
     """
 
     def __init__(self, table: Any, value: Any, scale: Any, along: Any) -> None:
-        """value: what is ordered; scale: an expression in the same order, which is cut into
-        buckets."""
+        """value: what is ordered; scale: an expression in the same order, cut into buckets."""
         bucket = (scale * BUCKETS).floor().cast("int64")
         self.table = table.select(value=value, bucket=bucket, along=along)
-        found = _arrays(
-            self.table.group_by("bucket").aggregate(
-                n=self.table.count(), sum=self.table.value.sum(), along=self.table.along.sum()
-            )
-        )
-        self.buckets = found["bucket"]
-        self.above, self.sums = found["n"].cumsum(), found["sum"].cumsum()
-        self.rows = int(self.above[-1]) if len(self.above) else 0
-        self.sum = float(self.sums[-1]) if self.rows else 0.0
-        self.along = float(np.nansum(found["along"]))
-        self.seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.buckets = self._by("bucket", self.table)
+        self.rows, self.sum = int(self.buckets["n"].sum()), float(self.buckets["sum"].sum())
+        self.along = float(np.nansum(self.buckets["along"]))
 
     def at(self, rank: int) -> tuple[float, int, int]:
         """The value at a rank, 0 for the largest; how many lie above it, and how many are it."""
-        k = int(np.searchsorted(self.above, rank, side="right"))
-        values, counts = self._inside(k)
-        first = (self.above[k - 1] if k else 0) + counts.cumsum() - counts
-        i = int(np.searchsorted(first, rank, side="right")) - 1
-        return float(values[i]), int(first[i]), int(counts[i])
+        value, before, count = self._where("n", rank + 0.5)
+        return value, int(before), int(count)
 
     def reaching(self, part: float) -> float:
         """The value at which the sum from the largest down reaches a part of the whole."""
-        goal = part * self.sum * (1 - 1e-12)
-        k = min(int(np.searchsorted(self.sums, goal)), len(self.sums) - 1)
-        values, counts = self._inside(k)
-        running = (self.sums[k - 1] if k else 0.0) + (values * counts).cumsum()
-        return float(values[min(int(np.searchsorted(running, goal)), len(values) - 1)])
+        return self._where("sum", part * self.sum * (1 - 1e-12))[0]
 
-    def _inside(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The values in a bucket and how often each is there."""
-        if k not in self.seen:
-            inside = self.table.filter(self.table.bucket == int(self.buckets[k]))
-            found = _arrays(inside.group_by("value").aggregate(n=inside.count()))
-            self.seen[k] = found["value"], found["n"]
-        return self.seen[k]
+    def _where(self, name: str, goal: float) -> tuple[float, float, float]:
+        """The value at which a running total reaches a goal, the total before it, and its own."""
+        k, before = _reached(self.buckets[name], goal)
+        table = self.table.filter(self.table.bucket == int(self.buckets["bucket"][k]))
+        inside = self._by("value", table)
+        i, within = _reached(inside[name], goal - before)
+        return float(inside["value"][i]), before + within, float(inside[name][i])
+
+    def _by(self, key: str, table: Any) -> dict[str, np.ndarray]:
+        """Count and sums by a column (n,), from its largest down."""
+        sums = {"n": table.count(), "sum": table.value.sum(), "along": table.along.sum()}
+        rows = sorted(fetched(table.group_by(key).aggregate(**sums)), key=lambda row: -row[key])
+        return {name: np.array([row[name] for row in rows], float) for name in (key, *sums)}
+
+
+def _reached(amounts: np.ndarray, goal: float) -> tuple[int, float]:
+    """Where the running total of amounts reaches a goal, and what it is before."""
+    totals = amounts.cumsum()
+    k = min(int(np.searchsorted(totals, goal)), len(totals) - 1)
+    return k, float(totals[k] - amounts[k])
 
 
 def compute_cuts(staged: Any, decisive: Any, recipe: Recipe, file: str) -> Cuts:
@@ -84,7 +80,7 @@ def compute_cuts(staged: Any, decisive: Any, recipe: Recipe, file: str) -> Cuts:
     if not size:
         return Cuts(line, share, -np.inf)
     place = place_of(known, recipe, line)
-    if recipe.spread is None:  # the larger the potential, the likelier it is high
+    if recipe.even:  # the larger the potential, the likelier it is high
         value, before, tied = order.at(size - 1)
         last = known.filter(potential == value)
         worst = float(fetched(last.aggregate(place=place_of(last, recipe, line).max()))[0]["place"])
@@ -142,10 +138,3 @@ def _key_number(known: Any, recipe: Recipe, line: float, rows: int) -> int:
         return min(int(value), rows)
     below = chance_below(place_of(known, recipe, line), recipe)
     return int(np.floor(rows - fetched(known.aggregate(below=below.sum()))[0]["below"] + 0.5))
-
-
-def _arrays(expression: Any) -> dict[str, np.ndarray]:
-    """The columns of a small table (n,), NaN for NULL, rows in falling order of the first."""
-    first = expression.columns[0]
-    rows = sorted(fetched(expression), key=lambda row: -row[first])
-    return {name: np.array([row[name] for row in rows], dtype=float) for name in expression.columns}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from kalib.errors import Problem, StudyError, need
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.cuts import run_cuts
 from kalib.scale.expression import score, stage
-from kalib.scale.recipe import Recipe, RunCuts, Term, read_recipe
+from kalib.scale.recipe import Recipe, RunCuts, Term, read_recipe, read_record
 
 SHOWN = ("account", "sales", "potential", "potential_low", "potential_high")
 PLACED = (*SHOWN, "sow", "zone", "team")
@@ -21,15 +21,14 @@ def export_formula(run: Path, dialect: str) -> str:
     """The formula of a report's folder as text that the named program takes.
 
     dialect: "excel" (a formula for a table whose headers are the client's), "python" (a function
-    of one row), "text", or an SQL dialect that sqlglot knows: a SELECT of potential, interval,
-    SOW, zone and team with the cuts of the run. Raises StudyError for an unknown dialect.
+    of one row), "text" (that of formula.json), or an SQL dialect that sqlglot knows: a SELECT of
+    potential, interval, SOW, zone and team with the cuts of the run. Raises StudyError for an
+    unknown dialect.
     """
-    writers: dict[str, Callable[[Recipe], str]] = {
-        "excel": as_excel,
-        "python": as_python,
-        "text": as_text,
-    }
     recipe = read_recipe(run)
+    if dialect == "text":
+        return str(read_record(run, "formula")["text"])
+    writers = {"excel": as_excel, "python": as_python}
     return writers[dialect](recipe) if dialect in writers else as_select(recipe, dialect)
 
 
@@ -70,27 +69,29 @@ def as_excel(recipe: Recipe) -> str:
     def number(value: float) -> str:
         return repr(value).upper()
 
-    def quoted(text: str) -> str:
-        return '"' + text.replace('"', '""') + '"'
+    def where(name: str, level: str, own: float, other: float) -> str:
+        text = '"' + level.replace('"', '""') + '"'  # Excel's own = takes "Mall" for "mall"
+        return f"IF(EXACT({cell(name)},{text}),{number(own)},{number(other)})"
 
-    def term(step: Term) -> str:
-        factor = f"({number(step.coefficient)})"
-        if step.transform == "level":
-            # Excel's own = takes "Mall" for "mall".
-            return f"IF(EXACT({cell(step.indicator)},{quoted(step.level or '')}),{factor},0)"
+    line = [f"({number(recipe.intercept)})"]
+    for step in _numeric(recipe):
+        inside = cell(step.indicator)
         if step.transform == "log":
-            inside = f"{cell(step.indicator)}+{number(step.shift)}"
-            return f"{factor}*LN(MAX({inside},{number(LEAST_LOGGED)}))"
-        return f"{factor}*{cell(step.indicator)}"
-
-    line = "+".join([f"({number(recipe.intercept)})", *map(term, recipe.terms)])
-    factor = number(recipe.smearing)
-    for level, own in _factors(recipe).items():
-        factor = f"IF(EXACT({cell(_indicator(recipe))},{quoted(level)}),{number(own)},{factor})"
+            inside = f"LN(MAX({inside}+{number(step.shift)},{number(LEAST_LOGGED)}))"
+        line.append(f"({number(step.coefficient)})*{inside}")
+    # One IF a level, side by side: Excel nests 64 at most.
+    for name, numbers, other in _told(recipe, "coefficient"):
+        line.append(f"({number(other)})")
+        line += [where(name, level, own - other, 0.0) for level, own in numbers.items()]
+    factor = [number(recipe.smearing)]
+    for name, numbers, other in _told(recipe, "smearing"):
+        factor.append(number(other))
+        factor += [where(name, level, own / other, 1.0) for level, own in numbers.items()]
+    value = "+".join(line)
     value = (
-        f"MAX({line},{number(recipe.floor)})"
+        f"MAX({value},{number(recipe.floor)})"
         if recipe.form == "linear"
-        else f"EXP({line})*{factor}"
+        else f"EXP({value})*{'*'.join(factor)}"
     )
     names = dict.fromkeys(step.indicator for step in recipe.terms)
     blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
@@ -100,60 +101,38 @@ def as_excel(recipe: Recipe) -> str:
 def as_python(recipe: Recipe) -> str:
     """A function of one row, a mapping of column to value."""
 
-    def term(step: Term) -> str:
-        value = f"row[{step.indicator!r}]"
-        if step.transform == "level":
-            return f"({step.coefficient!r} if {value} == {step.level!r} else 0.0)"
-        if step.transform == "log":
-            inside = f"{value} + {step.shift!r}" if step.shift else value
-            return f"{step.coefficient!r} * math.log(max({inside}, {LEAST_LOGGED!r}))"
-        return f"{step.coefficient!r} * {value}"
+    def of_level(name: str, numbers: dict[str, float], other: float) -> str:
+        return f"{numbers!r}.get(row[{name!r}], {other!r})"
 
-    lines = [f"        {recipe.intercept!r}", *(f"        + {term(s)}" for s in recipe.terms)]
-    factors = _factors(recipe)
-    own = f"row[{_indicator(recipe)!r}], {recipe.smearing!r}" if factors else ""
-    factor = f"{dict(factors)!r}.get({own})" if factors else repr(recipe.smearing)
+    line = [repr(recipe.intercept)]
+    for step in _numeric(recipe):
+        inside = f"row[{step.indicator!r}]"
+        if step.transform == "log":
+            inside = f"math.log(max({inside} + {step.shift!r}, {LEAST_LOGGED!r}))"
+        line.append(f"{step.coefficient!r} * {inside}")
+    line += [of_level(*told) for told in _told(recipe, "coefficient")]
+    factor = [repr(recipe.smearing), *(of_level(*told) for told in _told(recipe, "smearing"))]
     result = (
-        f"max(line, {recipe.floor!r})" if recipe.form == "linear" else f"math.exp(line) * {factor}"
+        f"max(line, {recipe.floor!r})"
+        if recipe.form == "linear"
+        else f"math.exp(line) * {' * '.join(factor)}"
     )
-    body = "\n".join(lines)
+    body = "\n        + ".join(line)
     return (
         "import math\n\n\ndef potential(row):\n"
         '    """Potential of an account; row: its indicators by column."""\n'
-        f"    line = (\n{body}\n    )\n    return {result}"
+        f"    line = (\n        {body}\n    )\n    return {result}"
     )
 
 
-def as_text(recipe: Recipe) -> str:
-    """The formula in words, in full precision."""
-
-    def term(step: Term) -> str:
-        if step.transform == "level":
-            return f"{step.coefficient!r} where {step.indicator} is {step.level!r}"
-        inside = step.indicator + (f" + {step.shift!r}" if step.shift else "")
-        shown = f"ln({inside})" if step.transform == "log" else inside
-        return f"{step.coefficient!r} × {shown}"
-
-    lines = [f"  {recipe.intercept!r}", *(f"  + {term(step)}" for step in recipe.terms)]
-    if recipe.form == "linear":
-        return "\n".join(["potential =", *lines, f"and at least {recipe.floor!r}"])
-    factors = _factors(recipe)
-    if not factors:
-        return "\n".join([f"potential = {recipe.smearing!r} × exp(", *lines, ")"])
-    own = [
-        f"  s = {own!r} where {_indicator(recipe)} is {level!r}" for level, own in factors.items()
-    ]
-    return "\n".join(
-        ["potential = s × exp(", *lines, ")", *own, f"  s = {recipe.smearing!r} elsewhere"]
-    )
+def _numeric(recipe: Recipe) -> list[Term]:
+    return [term for term in recipe.terms if term.transform != "level"]
 
 
-def _factors(recipe: Recipe) -> Mapping[str, float]:
-    """Smearing factors of the levels that have their own."""
-    levels = recipe.spread.levels if recipe.spread and recipe.form != "linear" else ()
-    return {of.level: of.smearing for of in levels}
-
-
-def _indicator(recipe: Recipe) -> str:
-    """The indicator whose levels they are."""
-    return recipe.spread.indicator if recipe.spread else ""
+def _told(recipe: Recipe, number: str) -> Iterator[tuple[str, dict[str, float], float]]:
+    """Of each text indicator that changes the number: its name, the levels', and any other's."""
+    for text in recipe.levels:
+        own = {of.level: getattr(of, number) for of in text.levels}
+        other = getattr(text.other, number)
+        if len({*own.values(), other}) > 1:
+            yield text.indicator, own, other

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kalib.indicators.terms import LEAST_LOGGED
-from kalib.scale.recipe import Recipe
+from kalib.scale.recipe import Levels, Recipe
 
 OUTPUT = (
     "account", "sales", "potential", "potential_low", "potential_high", "extrapolated", "sow",
@@ -54,11 +53,17 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
             inside = table[step.indicator] + step.shift if step.shift else table[step.indicator]
             inside = (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside)
             line = line + step.coefficient * inside.ln()
-    for name in dict.fromkeys(s.indicator for s in recipe.terms if s.transform == "level"):
-        steps = [s for s in recipe.terms if s.transform == "level" and s.indicator == name]
-        branches = [(table[name] == s.level, s.coefficient) for s in steps]
-        line = line + table[name].notnull().ifelse(ibis.cases(*branches, else_=0.0), ibis.null())
-    table = table.mutate(kalib_line=line, kalib_sales=table[recipe.study.sales])
+    table = table.mutate(kalib_sales=table[recipe.study.sales])
+    ratio, smearing = 1.0, 1.0
+    for text in recipe.levels:
+        if any(of.coefficient for of in (*text.levels, text.other)):
+            known = table[text.indicator].notnull()
+            line = line + known.ifelse(_by_level(table, text, "coefficient"), ibis.null())
+        ratio = ratio * _by_level(table, text, "ratio")
+        smearing = smearing * _by_level(table, text, "smearing")
+    if not recipe.even:
+        table = table.mutate(kalib_ratio=ratio, kalib_smearing=smearing * recipe.smearing)
+    table = table.mutate(kalib_line=line)
     line = table.kalib_line
     if recipe.form == "linear":
         potential = (line < recipe.floor).ifelse(recipe.floor, line)
@@ -89,8 +94,8 @@ def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = Fal
 def decisive_columns(recipe: Recipe) -> tuple[str, ...]:
     """What the cuts are computed from."""
     line = ["kalib_line"] if recipe.form == "linear" else []
-    level = [recipe.spread.indicator] if recipe.spread else []
-    return ("kalib_sales", "kalib_potential", *line, *level)
+    errors = [] if recipe.even else ["kalib_ratio", "kalib_smearing"]
+    return ("kalib_sales", "kalib_potential", *line, *errors)
 
 
 def _settled(table: Any, fenced: bool) -> Any:
@@ -180,29 +185,22 @@ def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
     return _settled(t.mutate(kalib_is_loyal=loyal.ifelse(1, 0)), fenced)
 
 
-def _by_level(table: Any, recipe: Recipe, number: Callable[[float, float], float]) -> Any:
-    """What number gives for ratio and smearing factor: one number, or an expression of the
-    indicator whose levels have their own."""
+def _by_level(table: Any, text: Levels, name: str) -> Any:
+    """A number of each row's level."""
     import ibis
 
-    common = float(number(1.0, recipe.smearing))
-    if recipe.spread is None:
-        return common
-    level, one = table[recipe.spread.indicator], ibis.literal(1).cast("float64")  # no DECIMALs
-    own = [
-        (level == of.level, one * float(number(of.ratio, of.smearing)))
-        for of in recipe.spread.levels
-    ]
-    return ibis.cases(*own, else_=one * common)
+    level, one = table[text.indicator], ibis.literal(1).cast("float64")  # no DECIMALs
+    own = [(level == of.level, one * getattr(of, name)) for of in text.levels]
+    return ibis.cases(*own, else_=one * getattr(text.other, name))
 
 
-_smearing = partial(_by_level, number=lambda _, smearing: smearing)
-_ratio = partial(_by_level, number=lambda ratio, _: ratio)
+def _smearing(t: Any, recipe: Recipe) -> Any:
+    return recipe.smearing if recipe.even else t.kalib_smearing
 
 
 def _spread(t: Any, recipe: Recipe) -> Any:
     """Scale of the error of a linear form: a number, or an expression of fitted value and level."""
-    ratio = _ratio(t, recipe)
+    ratio = 1.0 if recipe.even else t.kalib_ratio
     if not recipe.error.power:
         return recipe.error.size * ratio
     low = recipe.error.low_fitted
@@ -218,10 +216,10 @@ def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
             value = t.kalib_line + z * _spread(t, recipe)
             value = (value < recipe.floor).ifelse(recipe.floor, value)
             return t.kalib_potential.notnull().ifelse(value, None)
-        error = z * recipe.error.size  # on the working scale, of the expected potential
-        return t.kalib_potential * _by_level(
-            t, recipe, lambda ratio, smearing: float(np.exp(error * ratio)) / smearing
-        )
+        # On the working scale, of the expected potential.
+        error = z * recipe.error.size
+        factor = float(np.exp(error)) if recipe.even else (error * t.kalib_ratio).exp()
+        return t.kalib_potential * (factor / _smearing(t, recipe))
 
     return end(recipe.knots.low), end(recipe.knots.high)
 
@@ -243,7 +241,7 @@ def place_of(t: Any, recipe: Recipe, amount: Any) -> Any:
     if recipe.form != "linear":
         place = amount * _smearing(t, recipe) / t.kalib_potential
         # Where the error is wider its factors are powers of the common one's.
-        return place.pow(1 / _ratio(t, recipe)) if recipe.spread else place
+        return place if recipe.even else place.pow(1 / t.kalib_ratio)
     place = (amount - t.kalib_line) / _spread(t, recipe)
     # The formula never gives less than its floor: whatever lies below it lies at it.
     place = (amount > recipe.floor).ifelse(place, float(recipe.knots.points[0]))

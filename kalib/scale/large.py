@@ -115,11 +115,12 @@ def _fitted(
     else:
         with joined.cache() as rows:  # on disk where it must be
             found = _fit_rows(rows, analysis, design)
-            seen = {"surveyed": _ranges(rows, found.formula)}
+            seen = _ranges(rows, found.formula)
     fit = replace(analysis.fit, formula=found.formula)
+    record = formula_record(fit, analysis.screening, study)
     return found, {
-        **formula_record(fit, analysis.screening, study),
-        **seen,
+        **record,
+        "surveyed": {**record["surveyed"], **seen},
         "rows": {"surveyed": found.surveyed, "used": found.used, "sample": found.sample},
         "r2_folds": found.r2_folds,
     }
@@ -277,17 +278,13 @@ def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     return replace(formula, smearing=factor, spread=spread)
 
 
-def _ranges(rows: Any, formula: Formula) -> dict[str, Any]:
-    """What all surveyed accounts show of each indicator of the formula."""
-    found: dict[str, Any] = {}
-    for name in formula.indicators:
-        column = rows[name]
-        if column.type().is_string():
-            levels = rows.filter(column.notnull()).select(level=column).distinct()
-            found[name] = sorted(row["level"] for row in fetched(levels))
-        else:
-            found[name] = fetched(rows.aggregate(low=column.min(), high=column.max()))[0]
-    return found
+def _ranges(rows: Any, formula: Formula) -> dict[str, dict[str, float]]:
+    """What all surveyed accounts show of each numeric indicator of the formula."""
+    names = [name for name in formula.indicators if not rows[name].type().is_string()]
+    return {
+        name: fetched(rows.aggregate(low=rows[name].min(), high=rows[name].max()))[0]
+        for name in names
+    }
 
 
 def _encoded(rows: Any, column: Column) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kalib.errors import Problem, StudyError
 from kalib.scale.columns import Asked
@@ -32,12 +32,11 @@ _Any = TypeVar("_Any", bound=_Record)
 
 
 class Term(_Record):
-    """Coefficient times the encoded indicator."""
+    """Coefficient times the encoded indicator; those of levels stand with all others' in Levels."""
 
     indicator: str
     coefficient: float
     transform: Literal["identity", "log", "level"]
-    level: str | None
     shift: float
 
 
@@ -49,15 +48,22 @@ class _Error(_Record):
     low_fitted: float
 
 
-class _Level(_Record):
-    level: str
+class Level(_Record):
+    """As `kalib.formula.levels` has it: what is added to the line, and what the size of the error
+    and the smearing factor are multiplied by."""
+
+    level: str = ""
+    coefficient: float
     ratio: Positive
     smearing: Positive
 
 
-class _Spread(_Record):
+class Levels(_Record):
+    """What the levels of a text indicator say, and any other one."""
+
     indicator: str
-    levels: tuple[_Level, ...]
+    levels: tuple[Level, ...]
+    other: Level
 
 
 class _Range(_Record):
@@ -118,10 +124,16 @@ class Recipe(_Record):
     floor: float
     confidence: Fraction
     error: _Error
-    spread: _Spread | None = None  # older runs have none
+    levels: tuple[Levels, ...] = ()  # older runs have none
     surveyed: Mapping[str, _Range | tuple[str, ...]]
     study: _Study
     run_cuts: RunCuts | None = None
+
+    @model_validator(mode="after")
+    def _levels_told(self) -> Recipe:
+        if {t.indicator for t in self.terms if t.transform == "level"} - set(self.textual):
+            raise ValueError
+        return self
 
     @property
     def asked(self) -> Asked:
@@ -141,8 +153,13 @@ class Recipe(_Record):
     @property
     def textual(self) -> tuple[str, ...]:
         """Indicators that must hold text."""
-        found = [term.indicator for term in self.terms if term.transform == "level"]
-        return tuple(dict.fromkeys([*found, *([self.spread.indicator] if self.spread else [])]))
+        return tuple(dict.fromkeys(of.indicator for of in self.levels))
+
+    @property
+    def even(self) -> bool:
+        """Whether errors are alike whatever the levels."""
+        return all(of.ratio == of.smearing == 1 for text in self.levels
+                   for of in (*text.levels, text.other))  # fmt: skip
 
     @cached_property
     def knots(self) -> Knots:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,6 @@ from kalib.scale.recipe import Recipe, read_recipe
 from kalib.scale.sources import MEMORY, Source, open_source
 from kalib.scale.targets import check_target, write_table
 
-Progress = Callable[[str, float], None]  # step, percent done (below 0: not known)
-POLL_SECONDS = 0.2
 # Of the memory, what rows may take that are held between the cuts and the scores.
 HELD_SHARE = 0.75
 NUMBER_BYTES, TEXT_BYTES = 8, 24
@@ -54,7 +50,6 @@ def score_table(
     *,
     memory: str = MEMORY,
     force: bool = False,
-    progress: Progress | None = None,
 ) -> Scored:
     """Score every row of a table and write it, whole or not at all.
 
@@ -63,10 +58,11 @@ def score_table(
     (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; force:
     what lies at to and is not ours is moved aside.
 
-    The formula is applied, not what own sales or a survey say of single accounts. The interval
-    and the probabilities follow the run's out-of-fold errors; the error of the coefficients is
-    taken as its mean over the surveyed accounts and the cuts as known, so that accounts marked
-    extrapolated are less sure than they look. Rows without an indicator of the formula have no
+    The formula is applied, not what own sales, parents, regions or a survey say of single accounts.
+    The interval and the probabilities follow the run's out-of-fold errors, wider where a level of
+    text was surveyed seldom or never; the error of the coefficients is taken as its mean over the
+    surveyed accounts and the cuts as known, so that accounts with a number outside its surveyed
+    range are less sure than they look. Rows without an indicator of the formula have no
     potential. Raises StudyError for bad input.
     """
     accounts, to = str(accounts), str(to)
@@ -76,7 +72,6 @@ def score_table(
             Problem("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
         )
     check_target(to, accounts, force=force)
-    tell = progress or (lambda *_: None)
     with open_source(accounts, asked.engine, memory, writes="://" in to) as source:
         _check_columns(asked.columns, recipe, source)
         table, rows = typed(source, recipe.asked)
@@ -85,26 +80,16 @@ def score_table(
         if asked.cuts == "run" and recipe.run_cuts:
             found = run_cuts(recipe, recipe.run_cuts)
         else:
-            with _watched(source, "cuts", tell):
-                staged, decisive = _computed_once(source, staged, recipe, rows)
-                found = compute_cuts(staged, decisive, recipe, source.name)
-        with _watched(source, "scores", tell):
-            write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
+            held = decisive = _held(source, staged, rows)
+            if held is staged:  # there may be room for what the cuts are made of
+                decisive = _held(source, staged.select(*decisive_columns(recipe)), rows)
+            staged, found = held, compute_cuts(held, decisive, recipe, source.name)
+        write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
     return Scored(rows, found.potential, found.sow)
 
 
-def _computed_once(source: Source, staged: Any, recipe: Recipe, rows: int) -> tuple[Any, Any]:
-    """The staged rows, and what the cuts are made of, held where the engine has room for them."""
-    held = _held(source, staged, rows)
-    if held is not None:
-        return held, held
-    decisive = staged.select(*decisive_columns(recipe))
-    slim = _held(source, decisive, rows)
-    return staged, decisive if slim is None else slim
-
-
-def _held(source: Source, staged: Any, rows: int) -> Any | None:
-    """The staged rows computed once, where the engine can hold them."""
+def _held(source: Source, staged: Any, rows: int) -> Any:
+    """The rows computed once, where the engine can hold them; else as they are."""
     if source.connection.name == "pyspark":
         return staged.cache()  # in memory, and on disk beyond it
     width = sum(
@@ -112,7 +97,7 @@ def _held(source: Source, staged: Any, rows: int) -> Any | None:
         for kind in staged.schema().values()
     )
     if source.connection.name != "duckdb" or rows * width > HELD_SHARE * source.memory:
-        return None
+        return staged
     return source.connection.create_table("kalib_held", obj=staged, temp=True)
 
 
@@ -131,24 +116,3 @@ def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> No
     ]  # fmt: skip
     if problems or not columns:
         raise StudyError(problems or "no column to write")
-
-
-@contextmanager
-def _watched(source: Source, step: str, tell: Progress) -> Iterator[None]:
-    """Tell how far the engine is, until the block ends."""
-    done = threading.Event()
-
-    def poll() -> None:
-        while not done.wait(POLL_SECONDS):
-            embedded = source.connection.name == "duckdb"
-            tell(step, source.connection.con.query_progress() if embedded else -1.0)
-
-    tell(step, 0.0)
-    watcher = threading.Thread(target=poll, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-    tell(step, 100.0)

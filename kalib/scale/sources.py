@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ def _duckdb(memory: int, spill: str, path: Path | None = None, *, read_only: boo
     given = () if path is None else (path,)
     connection = ibis.duckdb.connect(*given, read_only=read_only, temp_directory=spill)
     connection.raw_sql(f"SET memory_limit = '{memory}B'")
-    connection.raw_sql("SET enable_progress_bar = false")
+    connection.raw_sql(f"SET enable_progress_bar = {sys.stdout.isatty()}")
     return connection
 
 
@@ -234,15 +235,17 @@ def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
     spark = connection.name == "pyspark"
     special, literal = (r"[*?{}\[\]\\]", r"\\\g<0>") if spark else (r"[*?\[]", r"[\g<0>]")
     paths = [re.sub(special, literal, file) for file in files]  # a name is never a pattern here
-    options: dict[str, Any] = {}
-    if kind == "csv":
-        options = {"header": True}
-        options |= {"inferSchema": False} if spark else {"all_varchar": True}
-        if not spark and len(files) > 1:
-            options["union_by_name"] = True  # columns may stand in another order in each
     try:
-        read = connection.read_parquet if kind == "parquet" else connection.read_csv
-        return read(paths, **options)
+        if spark:  # ibis takes one path only
+            reader = connection._session.read.option("header", True)
+            frame = reader.parquet(*paths) if kind == "parquet" else reader.csv(paths)
+            frame.createOrReplaceTempView("kalib_read")
+            return connection.table("kalib_read")
+        if kind == "parquet":
+            return connection.read_parquet(paths)
+        # Columns may stand in another order in each.
+        union = {"union_by_name": True} if len(files) > 1 else {}
+        return connection.read_csv(paths, header=True, all_varchar=True, **union)
     except Exception as error:
         raise StudyError(
             Problem(f"can't be read: {reason_of(error)}", file=shown, remedy="Save it again")

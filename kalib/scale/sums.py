@@ -97,10 +97,7 @@ def sum_columns(
     rows = table.select(**kept)
     rows = rows.filter([rows[name].notnull() for name in kept])
     rows = rows if weight is None else rows.filter(rows.weight > 0)
-    return _summed(rows, tuple(columns))
-
-
-def _summed(rows: Any, names: tuple[str, ...]) -> Sums:
+    names = tuple(columns)
     center, scale = np.zeros(len(names)), np.ones(len(names))
     n, first = _products(rows.limit(BATCH), center, scale)
     if not n:

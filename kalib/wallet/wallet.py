@@ -10,7 +10,7 @@ import pandas as pd
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.verdict import Verdict
-from kalib.indicators.screening import Screening
+from kalib.indicators.screening import RARE_LEVEL, Screening
 from kalib.study.kept import kept
 from kalib.tables.client import Tables
 from kalib.tables.visits import Potential
@@ -172,7 +172,8 @@ def _with_intervals(
 def surveyed_range(
     fit: Fit, screening: Screening, surveyed: np.ndarray | None = None
 ) -> dict[str, dict[str, float] | list[str]]:
-    """What the surveyed accounts show of each indicator of the formula: low and high, or levels.
+    """What the surveyed accounts show of each indicator of the formula: low and high, or the levels
+    that RARE_LEVEL of them have.
 
     surveyed: (N,) bool; those whose potential is believed where not given.
     """
@@ -185,7 +186,8 @@ def surveyed_range(
         if pd.api.types.is_numeric_dtype(seen):
             found[name] = {"low": float(seen.min()), "high": float(seen.max())}
         else:
-            found[name] = sorted(set(seen.astype(str)))
+            counts = seen.astype(str).value_counts()
+            found[name] = sorted(counts.index[counts >= RARE_LEVEL])
     return found
 
 

@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Path:
     formula = Formula("log-log", 1.0, (term,), 1.0, 0.3, 50, 1.0)
     levels = (np.arange(64) + 0.5) / 64
     error = Predictive(levels, 4 * (levels - 0.5), 0.3, 0.0, 1.0, 0.0, True, 1.0)
-    record = {"confidence": 0.9, "error": error.to_json(), "surveyed": {"area": [1, 99]}}
+    record = {"confidence": 0.9, "error": error.to_json(), "levels": []}
     record["surveyed"] = {"area": {"low": 1.0, "high": 99.0}}
     write_json({**formula.to_json(), **record}, folder / "formula.json")
     write_json({"verdict": "usable"}, folder / "verdict.json")
@@ -203,6 +203,13 @@ def test_bytes_that_are_not_utf_8_far_down_are_told(run: Path) -> None:
         ("formula", "intercept", ..., "formula.json: intercept is missing. Run the study again"),
         ("formula", "error", ..., "formula.json: error is missing"),
         ("formula", "terms", [{"indicator": "area"}], "formula.json: terms.0.coefficient is miss"),
+        # Of a run before these were written.
+        (
+            "formula",
+            "terms",
+            [{"indicator": "area", "coefficient": 1, "transform": "level", "shift": 0}],
+            "formula.json: its content is not as a run writes it",
+        ),
         ("run", "parameters", ..., "run.json: its content is not as a run writes it"),
         ("run", "parameters", {"columns": {}}, "run.json: columns.account is missing"),
     ],

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from generators.simulate import simulate_world, write_study
+from generators.simulate import Simulated, simulate_world, write_study
 from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.matrix.matrix import place_accounts, potential_cut
@@ -151,6 +151,43 @@ def test_scores_equal_the_exported_sql(case, tmp_path: Path) -> None:
     for names, digits in (["potential", "sow"], 1e-9), (["potential_low", "potential_high"], 1e-7):
         np.testing.assert_allclose(found[names], expected[names], rtol=digits)
     assert (found["zone"] == expected["zone"]).all()
+
+
+def test_levels_that_few_or_none_were_surveyed_of_are_less_sure_and_say_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    level = rng.choice(30, 1200, p=1 / np.arange(1, 31) / (1 / np.arange(1, 31)).sum())
+    size, ids = np.exp(3 + 0.6 * rng.standard_normal(1200)), [f"{i:04d}" for i in range(1200)]
+    log = 6 + 0.6 * np.log(size) + rng.normal(0, 0.8, 30)[level] + 0.3 * rng.standard_normal(1200)
+    truth = pd.DataFrame({"account": ids, "potential": np.exp(log), "sow": 0.3})
+    accounts = pd.DataFrame({"account": ids, "sales": 0.3 * np.exp(log), "size": size,
+                             "format": [f"format {k}" for k in level]})  # fmt: skip
+    asked = np.sort(rng.choice(1200, 150, replace=False))
+    survey = truth[["account", "potential"]].iloc[asked]
+    write_study(Simulated(accounts, survey, truth, ("size", "format"), ()), tmp_path)
+    analysis = analyze(tmp_path)
+    (tmp_path / "run").mkdir()
+    run = finished(analysis, tmp_path / "run")
+    score_table(run, tmp_path / "accounts.csv", tmp_path / "s.parquet")
+    found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").loc[ids].reset_index()
+    count = np.bincount(level[asked], minlength=30)[level]
+    new = ~np.isin(np.arange(1200), asked)
+    inside = truth["potential"].between(found["potential_low"], found["potential_high"])
+    width = np.log(found["potential_high"] / found["potential_low"])
+    seldom, never = new & (count > 0) & (count < 4), new & (count == 0)
+    assert found["extrapolated"][seldom | never].all()
+    # By the formula alone, which takes all of them for the commonest level: 0.70 and 0.66.
+    assert inside[seldom].mean() > 0.9 and inside[never].mean() > 0.75
+    assert width[count >= 4].max() < width[seldom].min() < width[seldom].max() < width[never].min()
+    plain = analysis.fit.formula.potential(accounts.set_index("account")).to_numpy()
+    miss, before = (
+        np.log(each / truth["potential"])[seldom] for each in (found["potential"], plain)
+    )
+    assert (miss**2).mean() < 0.5 * (before**2).mean()
+    np.testing.assert_allclose(found["potential"][count >= 4], plain[count >= 4], rtol=1e-9)
+    space: dict[str, object] = {}
+    exec(export_formula(run, "python"), space)  # what a user would run
+    rows = accounts.to_dict("records")
+    np.testing.assert_allclose([space["potential"](row) for row in rows], found["potential"])
 
 
 def test_extrapolated_is_that_of_the_run(case, tmp_path: Path) -> None:
@@ -408,15 +445,6 @@ def test_the_command_writes_the_usual_columns_and_all_where_asked(case, tmp_path
         done = CliRunner().invoke(main, call + more, catch_exceptions=False)
         assert f"{len(table):,} rows scored" in done.output
         assert list(pd.read_parquet(to)) == list(expected)
-
-
-def test_progress_is_told(case, tmp_path: Path) -> None:
-    _, run, table = case
-    table.to_parquet(tmp_path / "a.parquet", index=False)
-    told: list[tuple[str, float]] = []
-    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet",
-                progress=lambda step, percent: told.append((step, percent)))  # fmt: skip
-    assert told[0] == ("cuts", 0.0) and told[-1] == ("scores", 100.0)
 
 
 def test_as_many_are_key_as_asked_though_accounts_are_alike(
