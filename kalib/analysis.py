@@ -91,10 +91,9 @@ class Analysis(Judged):
         """Plans with fewer and with more key accounts and growth, by the names of SCENARIOS; none
         where no growth is asked, or accounts are too many to plan three times."""
         growth, sales = self.plan.accounts[["target_growth", "sales"]].sum()
-        if len(self.plan.accounts) > MOST_REPLANNED:
-            return {}
         key = int(self.plan.accounts["key_account"].sum())
-        if not (key and 0 < growth < 50 * sales):  # else beyond what a study file may ask
+        few = len(self.plan.accounts) <= MOST_REPLANNED
+        if not (few and key and 0 < growth < 50 * sales):  # a study file may ask no more
             return {}
         return {
             name: replan(self.matrix, self.plan, self.study, {

@@ -258,8 +258,8 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
                 )
             )
     rest = accounts.loc[accounts["team"] == "", "visits_per_year"].sum()
-    if rest > 0:
-        work = float(rest / study.teams.visits_per_rep)
+    work = float(rest / study.teams.visits_per_rep)
+    if work >= 0.05:  # of a person: what is not written as 0.0
         notes.append(Message("p_rest", n=float(rest), people=work))
     return people
 

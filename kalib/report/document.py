@@ -111,7 +111,12 @@ def _table(table: Table) -> Item:
         zip(*rows, strict=True), table.heads, table.numbers, strict=True
     ):
         letters = max(HEAD_CELL, *map(letters_of, cells))
-        columns.append({"name": "\n".join(wrap(_broken(head), letters)), "number": number})
+        columns.append(
+            {
+                "name": "\n".join(wrap(_broken(head), letters, break_long_words=False)),
+                "number": number,
+            }
+        )
     return {"kind": "table", "title": table.title, "rule": table.rule, "columns": columns,
             "rows": rows, "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
 

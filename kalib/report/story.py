@@ -74,10 +74,8 @@ class Story:
     def claim(self, about: Mapping[str, Any]) -> Claim:
         """What a chapter or slide is headed by: the claim of a chart or of the story that has its
         title's name, else the phrase of that key; another where the formula says nothing."""
-        key = about["title"]
         sound = self.facts["chosen"] and self.figures["verdict"] != "unusable"
-        if "otherwise" in about and not sound:
-            key = about["otherwise"]
+        key = about["title"] if sound else about.get("otherwise", about["title"])
         found = self.charts.get(key) or getattr(self, key, None)
         return found if isinstance(found, Claim) else Claim(key)
 
@@ -211,6 +209,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "rest": f["accounts"] - f["accounts_placed"],
         "key_part": f["ka_new"] / max(f["accounts_placed"], 1),
         "key_held": (f["ka_potential"] or 0.0) / total,
+        "attack_sales": float(attack["sales"]),
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,
@@ -234,7 +233,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
         "at_risk": float(accounts.loc[accounts["action"] == "defend", "at_risk"].sum()),
-        "new_accounts": int((accounts["key_account"] & (accounts["sales"] <= 0)).sum()),
         "moved_sales": float(plan.handover["sales"].sum()),
         "parents": len(plan.parents),
         "failed": sum(not check.passed for check in verdict.checks),
@@ -309,8 +307,7 @@ def _promise(waves: Waves, plan: Plan) -> list[Claim]:
 
 def _proved(waves: Waves) -> list[Claim]:
     """What the accounts that the wave before held out say of attacking."""
-    found = waves.proof
-    if found is None:
+    if (found := waves.proof) is None:
         return []
     return [Claim("w_proof" if found.claimed else "w_proof_none", vars(found))]
 
@@ -324,8 +321,7 @@ def _headline(f: Mapping[str, Any]) -> Claim:
 
 def _odd(analysis: Analysis) -> list[Claim]:
     """Sales that no formula expects, to be checked first."""
-    reasons = analysis.wallet.basis.reasons
-    return [Claim(why.key, why.figures) for why in reasons
+    return [Claim(why.key, why.figures) for why in analysis.wallet.basis.reasons
             if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
 
 

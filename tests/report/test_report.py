@@ -16,6 +16,7 @@ from conftest import readable
 from lxml import html
 
 from kalib.analysis import Analysis, analyze
+from kalib.plan.parents import plan_parents
 from kalib.plan.proof import Reading
 from kalib.report import story, tables
 from kalib.report.explorer import embedded_json
@@ -188,6 +189,16 @@ def test_lists_are_ordered_and_limited(stores: Analysis) -> None:
     defended = tables.build("defend_list", stores, words_of(stores), 5).frame["account"]
     risk = accounts.query("zone == 'defense'")["at_risk"]
     assert list(defended) == list(risk.nlargest(5).index)
+
+
+def test_chains_are_listed_where_the_study_names_them(stores: Analysis, tmp_path: Path) -> None:
+    parents = stores.plan.accounts.assign(parent=stores.plan.accounts["segment"])
+    plan = replace(stores.plan, parents=plan_parents(parents, stores.wallet, stores.study))
+    analysis = replace(stores, plan=plan)
+    write_workbook(analysis, tell_story(analysis), tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx", data_only=True)["Chains"]
+    names = {row[0] for row in sheet.iter_rows(5, values_only=True)}
+    assert names == set(plan.parents.index)
 
 
 def test_no_visit_stands_beside_a_target_of_zero(stores: Analysis, phones: Analysis) -> None:
