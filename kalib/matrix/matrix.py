@@ -19,6 +19,8 @@ SAMPLED = 32  # one account in so many tells where the cut lies
 THREADS = 2  # numpy lets go of the interpreter in all that is slow here
 UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
 SEED = 11
+RANKING_DRAWS = 400  # for counts of a list
+RANKINGS = ("key_account", "key_account_by_sales")
 
 
 @dataclass(frozen=True, repr=False)
@@ -218,7 +220,7 @@ def place(wallet: Wallet, settings: MatrixSettings | None = None, draws: int = D
     accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
     accounts["flags"] = _with_flag(accounts["flags"], at_point != accounts["zone"], "border")
     counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
-    ranking = compare_rankings(accounts)
+    ranking = compare_rankings(accounts) | truly_high(wallet, cut, accounts)
     return Matrix(accounts, line, sow_cut, wallet.market_share, counts, ranking, wallet)
 
 
@@ -237,6 +239,30 @@ def sales_ranking(sales: pd.Series, size: int) -> pd.Series:
     """True for the size accounts with the largest sales; ties go to the smaller id."""
     order = sales.sort_index().sort_values(ascending=False, kind="stable").index[:size]
     return pd.Series(sales.index.isin(order), index=sales.index)
+
+
+def truly_high(wallet: Wallet, cut: Cut, accounts: pd.DataFrame) -> dict[str, float]:
+    """Of the accounts that only one of the two lists holds, how many are expected to be of high
+    potential, with the ends of a 90 % interval over joint draws.
+
+    accounts: key_account and key_account_by_sales, as in `compare_rankings`.
+    """
+    rows = np.flatnonzero(wallet.accounts["potential"].notna())
+    key, by_sales = (accounts[n].to_numpy(bool)[rows] for n in RANKINGS)
+    only = np.column_stack([key & ~by_sales, by_sales & ~key]).astype(np.float32)
+    block = max(1, min(RANKING_DRAWS, BLOCK_CELLS // max(len(rows), 1)))
+    found: list[np.ndarray] = [] if only.any() else [np.zeros((1, 2))]
+    for start in range(0, RANKING_DRAWS if only.any() else 0, block):
+        potential = draw_potential(wallet, rows, min(block, RANKING_DRAWS - start), SEED + start)
+        high = potential >= cut_of_draws(potential, cut)[:, None]
+        found.append(high.astype(np.float32) @ only)
+    counts = np.vstack(found)
+    low, high_end = np.quantile(counts, [0.05, 0.95], axis=0)
+    return {
+        f"{name}_high{end}": float(values[k])
+        for k, name in enumerate(("missed", "wrong"))
+        for end, values in (("", counts.mean(axis=0)), ("_low", low), ("_high", high_end))
+    }
 
 
 def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:

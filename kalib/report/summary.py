@@ -85,6 +85,8 @@ def _placed(analysis: Analysis) -> dict[str, Any]:
         "ka_potential": _amount(key["potential"].sum()),
         "missed_by_sales": int(ranking["missed"]),
         "missed_by_sales_potential": _amount(ranking["missed_potential"]),
+        "missed_by_sales_high": _interval(ranking, "missed_high"),
+        "wrongly_ka_by_sales_high": _interval(ranking, "wrong_high"),
         "wrongly_ka_by_sales": int(ranking["wrong"]),
         "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
         **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
@@ -111,6 +113,11 @@ def _sums(zone: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: int(value) if name == "accounts" else _amount(value) for name, value in zone.items()
     }
+
+
+def _interval(figures: Mapping[str, float], name: str) -> list[float]:
+    """An expected count, and the ends of its interval."""
+    return [round(figures[name + end], 1) for end in ("", "_low", "_high")]
 
 
 def _amount(value: Any) -> float | None:
