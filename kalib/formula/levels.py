@@ -41,6 +41,20 @@ def level_effects(fit: Fit) -> list[dict[str, Any]]:
     return found
 
 
+def unseen_variance(fit: Fit) -> np.ndarray:
+    """What is not known of the levels that no surveyed account has: its variance (N,), over that of
+    the formula's errors."""
+    values = fit.screening.values
+    found = np.zeros(len(values))
+    terms = [term.column for term in fit.formula.terms if term.column.transform == "level"]
+    for name in dict.fromkeys(column.indicator for column in terms):
+        level = values[name].astype(str)
+        unseen = ~level.isin(level.iloc[fit.working_rows].unique())
+        if unseen.any():
+            found += unseen.to_numpy() * _shifts(fit, name)[""][1]
+    return found
+
+
 def _within(fit: Fit) -> float:
     """Variance of the errors on the working scale."""
     return max(fit.formula.sigma**2, 1e-12)

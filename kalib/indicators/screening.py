@@ -180,6 +180,7 @@ def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) ->
         groups.append(tuple(range(len(columns), len(columns) + len(new))))
         columns += new
     matrix = _bounded(encode(screening.values, columns), columns, surveyed)
+    _expect_of_unseen(matrix, columns, screening.values, surveyed)
     return Design(matrix, tuple(columns), screening.kept, tuple(groups))
 
 
@@ -198,6 +199,17 @@ def _bounded(matrix: np.ndarray, columns: Sequence[Column], surveyed: np.ndarray
         reach = np.log(PRECEDENT) if column.transform == "log" else PRECEDENT_RANGES * (high - low)
         matrix[:, j] = values.clip(low - reach, high + reach)
     return matrix
+
+
+def _expect_of_unseen(
+    matrix: np.ndarray, columns: Sequence[Column], values: pd.DataFrame, surveyed: np.ndarray
+) -> None:
+    """Give levels that no surveyed account has what the surveyed ones have on average, in place:
+    without it they are read as the commonest level."""
+    for j, column in enumerate(columns):
+        if column.transform == "level" and surveyed.any():
+            level = values[column.indicator]
+            matrix[~level.isin(level[surveyed].unique()), j] = matrix[surveyed, j].mean()
 
 
 def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:

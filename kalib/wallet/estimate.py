@@ -10,6 +10,7 @@ import pandas as pd
 
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
+from kalib.formula.levels import unseen_variance
 from kalib.formula.validation import r_squared
 from kalib.wallet.effects import Effects, find_effects
 from kalib.wallet.parts import (
@@ -94,6 +95,9 @@ def estimate(
     residual = np.log(known.potential / alone.quantile(0.5))
     even = known.weights / known.weights.mean()
     effects = find_effects(groupings, fit.working_rows, residual, even)
+    if usable:
+        wider = effects.width * np.sqrt(1 + unseen_variance(fit))
+        effects = Effects(effects.shift, wider, effects.shared * (effects.width / wider)[:, None])
     each = (Stack(row, full=stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
     mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), full=stack.full))
