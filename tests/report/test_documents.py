@@ -78,6 +78,12 @@ def from_summary(f: Mapping[str, Any]) -> dict[str, Any]:
         "attack_growth": attack["target_growth"],
         "attack_part": attack["target_growth"] / attack["sales"],
         "defense_sales": f["targets"]["defense"]["sales"],
+        **dict(
+            zip(
+                ("missed_high", "missed_low", "missed_most"), f["missed_by_sales_high"], strict=True
+            )
+        ),
+        "wrong_high": f["wrongly_ka_by_sales_high"][0],
     }
 
 

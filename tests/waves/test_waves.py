@@ -65,7 +65,7 @@ def shipped(pair: tuple[Wave, Wave]) -> Waves:
 
 def test_real_moves_are_told_from_noise(tmp_path: Path) -> None:
     real, said, naive, found, expected = 0, 0, 0, 0, 0.0
-    for seed in range(3):
+    for seed in range(4):
         (tmp_path / str(seed)).mkdir()
         before, after, moved = wave_pair(tmp_path / str(seed), seed)
         moves = compare_waves(before, after).moves
