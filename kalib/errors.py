@@ -60,9 +60,13 @@ class KalibError(Exception):
 class StudyError(KalibError):
     """Bad usage or bad data, every problem of it; exit status 2."""
 
-    def __init__(self, problems: Problem | str | Iterable[Problem]) -> None:
+    def __init__(
+        self, problems: Problem | str | Iterable[Problem], file: str = "", column: str = "",
+        row: int | None = None, remedy: str = "",
+    ) -> None:  # fmt: skip
+        """problems: or the message of the only one, of which the rest tells."""
         if isinstance(problems, str):
-            problems = Problem(problems)
+            problems = Problem(problems, file, column, row, remedy)
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 

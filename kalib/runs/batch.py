@@ -19,7 +19,7 @@ from threading import Event, Thread, local
 from typing import Any
 
 from kalib import errors
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import KalibError, StudyError
 from kalib.files import check_folder
 from kalib.runs.kernel import COLLECT
 from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
@@ -80,16 +80,12 @@ def run_batch(
     """
     options = options or Options()
     if options.overrides and len(studies) > 1:
-        raise StudyError(
-            Problem("--overrides belongs to one study", remedy="Run that study by itself")
-        )
+        raise StudyError("--overrides belongs to one study", remedy="Run that study by itself")
     planned = [_plan(study, out, options, len(studies) > 1) for study in studies]
     places = [job.target.resolve() for job in planned if job.target is not None]
     if len(set(places)) < len(places):
-        raise StudyError(
-            Problem("two of the studies have the same name and period", file="study.toml",
-                    remedy="Give one of them another [study] name or period")
-        )  # fmt: skip
+        raise StudyError("two of the studies have the same name and period", file="study.toml",
+                         remedy="Give one of them another [study] name or period")  # fmt: skip
     done = {
         job.study: Outcome(job.study, job.target, job.error, unchanged=not job.error)
         for job in planned

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kalib import __version__
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.files import ASIDE, MARK, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
 from kalib.study.loading import read_study
@@ -33,10 +33,8 @@ def check_overview(reports: Path, *, force: bool = False) -> None:
         return
     older = not text and "· kalib</title>" in seal
     if not force and not older:
-        raise StudyError(
-            Problem("was not written by kalib, or was changed since", file=str(page),
-                    remedy="Move it elsewhere, or give --force, which moves it into a dated folder")
-        )  # fmt: skip
+        remedy = "Move it elsewhere, or give --force, which moves it into a dated folder"
+        raise StudyError("was not written by kalib, or was changed since", str(page), remedy=remedy)
     set_aside(page)
 
 
@@ -77,7 +75,7 @@ def find_page(run: Path, reports: Path) -> Path:
         if (folder / PAGE).is_file():
             return folder / PAGE
     remedy = f"Give a report's folder or a study that was run; `kalib run` writes below {reports}"
-    raise StudyError(Problem("there is no report", file=str(run), remedy=remedy))
+    raise StudyError("there is no report", file=str(run), remedy=remedy)
 
 
 def read_reports(reports: Path) -> list[dict[str, Any]]:

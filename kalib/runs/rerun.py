@@ -49,10 +49,8 @@ def rerun(run: Path, study: Path | None, options: Options) -> Repeated:
     """
     before = read_run(run)
     if "fingerprint" not in before:
-        raise StudyError(
-            Problem("no run to repeat", file=str(run / MARK),
-                    remedy="Give the folder of a report made by this version of kalib")
-        )  # fmt: skip
+        remedy = "Give the folder of a report made by this version of kalib"
+        raise StudyError("no run to repeat", file=str(run / MARK), remedy=remedy)
     from kalib.runs.run import run_study
 
     options = replace(options, settings=before["settings"])
@@ -83,9 +81,8 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
                 found = read_study(file, before["settings"])
                 if (found.name, found.period) == (before["study"], before["period"]):
                     return file
-    raise StudyError(
-        Problem(f"no study {before['study']!r} below data/ or here", remedy="Give --study PATH")
-    )
+    raise StudyError(f"no study {before['study']!r} below data/ or here",
+                     remedy="Give --study PATH")  # fmt: skip
 
 
 def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:

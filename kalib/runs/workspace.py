@@ -39,10 +39,8 @@ def open_lab(folder: Path) -> int:
     """JupyterLab with a folder as its root; returns its exit status when it ends."""
     need("lab")
     if not folder.is_dir():
-        raise StudyError(
-            Problem("there is no such folder", file=str(folder),
-                    remedy="`kalib init DIR` makes one to work in")
-        )  # fmt: skip
+        raise StudyError("there is no such folder", file=str(folder),
+                         remedy="`kalib init DIR` makes one to work in")  # fmt: skip
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
     first = notebook_paths()[0].name
     if (folder / "notebooks" / first).is_file():

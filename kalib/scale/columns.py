@@ -143,7 +143,7 @@ def _check(
     found = fetched(source.table.aggregate(**wanted))[0]
     rows = int(found["rows"])
     if not rows:
-        raise StudyError(Problem("the table has no rows", file=source.name))
+        raise StudyError("the table has no rows", file=source.name)
     problems: list[Problem] = []
     for i, (name, value) in enumerate(numbers.items()):
         said = found.get(f"said{i}", found[f"n{i}"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.scale.expression import Cuts, chance_below, place_of
 from kalib.scale.recipe import Recipe, RunCuts
 from kalib.scale.sources import fetched
@@ -70,10 +70,8 @@ def compute_cuts(staged: Any, decisive: Any, recipe: Recipe, file: str) -> Cuts:
     potential, sales = known.kalib_potential, known.kalib_sales
     order = Order(known, potential, potential.ln(), sales)
     if not order.rows:
-        raise StudyError(
-            Problem("no row has all indicators of the formula", file=file,
-                    column=", ".join(recipe.surveyed), remedy="Fill them in")
-        )  # fmt: skip
+        raise StudyError("no row has all indicators of the formula", file=file,
+                         column=", ".join(recipe.surveyed), remedy="Fill them in")  # fmt: skip
     share = _share(recipe, order.along, order.sum, file)
     line = _line(recipe, order)
     size = _key_number(known, recipe, line, order.rows)
@@ -107,11 +105,11 @@ def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
     if recipe.study.share_cut != "market":
         return float(recipe.study.share_cut)
     if sales <= 0:
-        raise StudyError(
-            Problem("sales add up to nothing where potential is known, so that there is no market "
-                    "share", file=file, column=recipe.study.sales,
-                    remedy="Give our sales, or take the run's cuts with --cuts run")
-        )  # fmt: skip
+        message = (
+            "sales add up to nothing where potential is known, so that there is no market share"
+        )
+        remedy = "Give our sales, or take the run's cuts with --cuts run"
+        raise StudyError(message, file, recipe.study.sales, remedy=remedy)
     return sales / potential
 
 

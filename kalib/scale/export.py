@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kalib.errors import Problem, StudyError, need
+from kalib.errors import StudyError, need
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.cuts import run_cuts
 from kalib.scale.expression import score, stage
@@ -45,7 +45,7 @@ def as_select(recipe: Recipe, dialect: str) -> str:
     known = sorted(name for name in sqlglot.Dialect.classes if name)
     if dialect not in known:
         others = ", ".join(["excel", "python", "text", *known])
-        raise StudyError(Problem(f"unknown dialect {dialect!r}", remedy=f"One of {others}"))
+        raise StudyError(f"unknown dialect {dialect!r}", remedy=f"One of {others}")
     kinds = dict.fromkeys((recipe.study.account, *recipe.textual), "string")
     kinds |= dict.fromkeys((recipe.study.sales, *recipe.numeric), "float64")
     table = ibis.table(kinds, name="accounts")

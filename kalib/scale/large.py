@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import SEED, Judged, judge_study
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.files import report_folder
 from kalib.formula.formula import Formula, Term
 from kalib.formula.subsets.frontier import Space
@@ -83,10 +83,8 @@ def fit_large(
     study = read_study(study_file, settings)
     file = study_path(study_file)
     if study.data.visits:
-        raise StudyError(
-            Problem("potential from visits is not measured in tables of this size",
-                    file=file.name, remedy="Give a survey, or use kalib run")
-        )  # fmt: skip
+        raise StudyError("potential from visits is not measured in tables of this size",
+                         file=file.name, remedy="Give a survey, or use kalib run")  # fmt: skip
     with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)
@@ -155,7 +153,7 @@ def _sampled(
     try:
         frame = asked.union(others).drop("kalib_id").to_pandas()
         if not len(frame):
-            raise StudyError(Problem("no account was surveyed", file=source.name))
+            raise StudyError("no account was surveyed", file=source.name)
         frame.to_parquet(folder / "accounts.parquet", index=False)
         names = {**settings, "data.accounts": '"accounts.parquet"'}
         if study.data.survey:

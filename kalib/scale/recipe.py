@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import numpy as np
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.scale.columns import Asked
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
@@ -175,10 +175,8 @@ def read_recipe(run: Path) -> Recipe:
     """The recipe of a report's folder. Raises StudyError where there is none to apply."""
     formula, verdict, about = (read_record(run, name) for name in ("formula", "verdict", "run"))
     if verdict.get("verdict") == "unusable":
-        raise StudyError(
-            Problem("the run's formula is unusable", file="verdict.json",
-                    remedy="Score with a formula that says something")
-        )  # fmt: skip
+        raise StudyError("the run's formula is unusable", file="verdict.json",
+                         remedy="Score with a formula that says something")  # fmt: skip
     study = _checked(_Study, about.get("parameters"), "run.json")
     cuts = None
     if (run / "summary.json").is_file():  # a formula fitted on a large table has no zones
@@ -195,10 +193,8 @@ def read_record(run: Path, name: str) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError
     except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(
-            Problem("there is no finished run here", file=str(run / f"{name}.json"),
-                    remedy="Give the folder of a report")
-        ) from error  # fmt: skip
+        raise StudyError("there is no finished run here", file=str(run / f"{name}.json"),
+                         remedy="Give the folder of a report") from error  # fmt: skip
     return content
 
 
@@ -210,9 +206,7 @@ def _checked(kind: type[_Any], content: object, file: str) -> _Any:
         first = error.errors()[0]
         names = ".".join(str(part) for part in first["loc"]) or "its content"
         what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
-        raise StudyError(
-            Problem(f"{names} {what}", file=file, remedy="Run the study again")
-        ) from error
+        raise StudyError(f"{names} {what}", file=file, remedy="Run the study again") from error
 
 
 def distribution_knots(

@@ -68,9 +68,7 @@ def score_table(
     accounts, to = str(accounts), str(to)
     recipe = read_recipe(run)
     if asked.cuts == "run" and recipe.run_cuts is None:
-        raise StudyError(
-            Problem("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
-        )
+        raise StudyError("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
     check_target(to, accounts, force=force)
     with open_source(accounts, asked.engine, memory, writes="://" in to) as source:
         _check_columns(asked.columns, recipe, source)

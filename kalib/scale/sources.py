@@ -47,7 +47,7 @@ def read_memory(text: str) -> int:
     """Bytes of "3GB", "500 MB" and the like. Raises StudyError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
     if not match or float(match[1]) <= 0:
-        raise StudyError(Problem(f"{text!r} is no amount of memory", remedy="Write e.g. 3GB"))
+        raise StudyError(f"{text!r} is no amount of memory", remedy="Write e.g. 3GB")
     return int(float(match[1]) * UNITS[match[2]])
 
 
@@ -57,10 +57,8 @@ def split_address(table: str) -> tuple[str, str]:
         return "", table
     address, sign, name = table.rpartition("::")
     if not sign or not name:
-        raise StudyError(
-            Problem("a database without a table", file=without_password(table),
-                    remedy="Write e.g. duckdb:///folder/sales.duckdb::accounts")
-        )  # fmt: skip
+        raise StudyError("a database without a table", file=without_password(table),
+                         remedy="Write e.g. duckdb:///folder/sales.duckdb::accounts")  # fmt: skip
     return address, name
 
 
@@ -79,10 +77,8 @@ def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -
     if address.startswith("postgres"):
         need("postgres")
     if address and engine != "duckdb":
-        raise StudyError(
-            Problem("a database computes by itself", file=without_password(address),
-                    remedy=f"Leave --engine {engine} out")
-        )  # fmt: skip
+        raise StudyError("a database computes by itself", file=without_password(address),
+                         remedy=f"Leave --engine {engine} out")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="kalib-") as spill:
         shown, files, kind = (name, [], "") if address else (Path(table).name, *_files(table))
         if address:
@@ -113,28 +109,23 @@ def _files(named: str) -> tuple[list[str], str]:
         inside = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name[0] not in "._"]
         found = [p for p in inside if p.suffix.lower() in FORMATS]
         if not found:
-            raise StudyError(
-                Problem("a folder without .parquet or .csv files", file=named, remedy="Check it")
-            )
+            said = "a folder without .parquet or .csv files"
+            raise StudyError(said, named, remedy="Check it")
     elif path.is_file():
         found = [path]
     else:
         magic = any(character in path.name for character in "*?[")
         found = sorted(path.parent.glob(path.name)) if magic else []
         if not found:
-            raise StudyError(Problem("no such table", file=named, remedy="Check the name"))
+            raise StudyError("no such table", file=named, remedy="Check the name")
         say(f"{named} is no file: read as a pattern, {len(found):,} files")
     kinds = {p.suffix.lower(): p.name for p in found}
     if not set(kinds) <= set(FORMATS):
         name = next(name for suffix, name in kinds.items() if suffix not in FORMATS)
-        raise StudyError(
-            Problem("neither .parquet nor .csv", file=name, remedy="Save it as one of them")
-        )
+        raise StudyError("neither .parquet nor .csv", file=name, remedy="Save it as one of them")
     if len(kinds) > 1:
-        raise StudyError(
-            Problem(f"holds CSV and Parquet, {' and '.join(sorted(kinds.values()))}",
-                    file=path.name, remedy="Give one of them, or a folder of one kind")
-        )  # fmt: skip
+        raise StudyError(f"holds CSV and Parquet, {' and '.join(sorted(kinds.values()))}",
+                         path.name, remedy="Give one of them, or a folder of one kind")  # fmt: skip
     kind = found[0].suffix.lower().removeprefix(".")
     if kind == "csv":
         _check_encoding(found)
@@ -187,9 +178,8 @@ def _spark(memory: int, spill: str) -> Any:
     try:
         return ibis.pyspark.connect(builder.master("local[*]").getOrCreate())
     except Exception as error:
-        raise StudyError(
-            Problem(f"Spark can't start: {reason_of(error)}", remedy="It needs Java 17 or later")
-        ) from error
+        raise StudyError(f"Spark can't start: {reason_of(error)}",
+                         remedy="It needs Java 17 or later") from error  # fmt: skip
 
 
 def _database(address: str, writes: bool, memory: int, spill: str) -> Any:
@@ -200,24 +190,20 @@ def _database(address: str, writes: bool, memory: int, spill: str) -> Any:
         if address.startswith("duckdb://"):
             path = Path(address.removeprefix("duckdb://"))
             if not path.is_file():
-                raise StudyError(Problem("no such database", file=str(path)))
+                raise StudyError("no such database", file=str(path))
             return _duckdb(memory, spill, path, read_only=not writes)
         return ibis.connect(address)
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(
-            Problem(f"can't be reached: {reason_of(error)}", file=shown,
-                    remedy="Check address and rights; install ibis-framework with its driver")
-        ) from error  # fmt: skip
+        remedy = "Check address and rights; install ibis-framework with its driver"
+        raise StudyError(f"can't be reached: {reason_of(error)}", shown, remedy=remedy) from error
 
 
 def _named(connection: Any, name: str) -> Any:
     schema, _, table = name.rpartition(".")
     if not has_table(connection, table, schema):
-        raise StudyError(
-            Problem("no such table", file=name, remedy="Check the name, and its schema if any")
-        )
+        raise StudyError("no such table", file=name, remedy="Check the name, and its schema if any")
     return connection.table(table, database=schema or None)
 
 
@@ -247,9 +233,8 @@ def _read(connection: Any, files: Sequence[str], kind: str, shown: str) -> Any:
         union = {"union_by_name": True} if len(files) > 1 else {}
         return connection.read_csv(paths, header=True, all_varchar=True, **union)
     except Exception as error:
-        raise StudyError(
-            Problem(f"can't be read: {reason_of(error)}", file=shown, remedy="Save it again")
-        ) from error
+        said = f"can't be read: {reason_of(error)}"
+        raise StudyError(said, shown, remedy="Save it again") from error
 
 
 def fetched(expression: Any) -> list[dict[str, Any]]:

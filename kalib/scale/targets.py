@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError, refusal
+from kalib.errors import KalibError, StudyError, refusal
 from kalib.files import set_aside, whole
 from kalib.scale.sources import FORMATS, Source, has_table, split_address, without_password
 
@@ -25,27 +25,22 @@ def check_target(to: str, source: str, *, force: bool = False) -> None:
     address, _ = split_address(to)
     if address:
         if address != split_address(source)[0]:
-            raise StudyError(
-                Problem("a table is written where the accounts lie only",
-                        file=without_password(to), remedy="Write to a .parquet or .csv file")
-            )  # fmt: skip
+            said = "a table is written where the accounts lie only"
+            remedy = "Write to a .parquet or .csv file"
+            raise StudyError(said, without_password(to), remedy=remedy)
         return
     path, read = Path(to), Path(source)
     if "://" not in source and read.resolve() in (path.resolve(), *path.resolve().parents):
-        raise StudyError(
-            Problem("the accounts themselves would be written over, or beside them",
-                    file=path.name, remedy="Write elsewhere")
-        )  # fmt: skip
+        raise StudyError("the accounts themselves would be written over, or beside them",
+                         file=path.name, remedy="Write elsewhere")  # fmt: skip
     if path.suffix.lower() not in FORMATS:
-        raise StudyError(Problem(f"{path.name} is neither .parquet nor .csv", remedy="Rename it"))
+        raise StudyError(f"{path.name} is neither .parquet nor .csv", remedy="Rename it")
     if not path.absolute().parent.is_dir():
-        raise StudyError(Problem("no such folder", file=str(path.parent), remedy="Make it first"))
+        raise StudyError("no such folder", file=str(path.parent), remedy="Make it first")
     if path.exists() and not _ours(path) and not force:
-        raise StudyError(
-            Problem("is there already, and can't be told to be kalib's own", file=str(path),
-                    remedy="Give another name, or --force, which moves it into a dated folder "
-                    "beside it")
-        )  # fmt: skip
+        said = "is there already, and can't be told to be kalib's own"
+        remedy = "Give another name, or --force, which moves it into a dated folder beside it"
+        raise StudyError(said, str(path), remedy=remedy)
 
 
 def _ours(path: Path) -> bool:
@@ -68,9 +63,8 @@ def write_table(source: Source, expression: Any, to: str) -> None:
     if address:
         schema, _, table = name.rpartition(".")
         if has_table(source.connection, table, schema):
-            raise StudyError(
-                Problem("the table is there already", file=name, remedy="Name another, or drop it")
-            )
+            raise StudyError("the table is there already", file=name,
+                             remedy="Name another, or drop it")  # fmt: skip
         source.connection.create_table(table, obj=expression, database=schema or None)
         return
     target = Path(to)

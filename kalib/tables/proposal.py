@@ -290,7 +290,7 @@ def _visit_columns(visits: TextTable) -> dict[str, str]:
     for role in ("account", "date", "own", "total"):
         column = role_of(visits.frame, role, list(found.values()))
         if column is None:
-            raise StudyError(Problem(f"no column for {role!r}", file=visits.label))
+            raise StudyError(f"no column for {role!r}", file=visits.label)
         found[role] = column
     return found
 
