@@ -34,6 +34,12 @@ MOST_NAMED = 10  # files in one message
 MOVE = "Move it elsewhere, or give --force, which moves it into a dated folder beside the report"
 
 
+def shipped(name: str) -> Path:
+    """A folder that comes with the kit: in the installed package, or beside it in a checkout."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
 @contextmanager
 def whole(target: Path, writer: str = "") -> Iterator[Path]:
     """A hidden path beside target, or beside what it links to, to write a file or a folder to.

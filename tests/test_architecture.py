@@ -29,6 +29,7 @@ COME_WITH = {
     "jupyter_core": "ipykernel",
     "nbclient": "papermill",
     "nbformat": "papermill",
+    "pydantic_core": "pydantic",
     "threadpoolctl": "scikit-learn",
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalib.errors import KalibError, Problem, StudyError
-from kalib.files import PACKAGE, whole
+from kalib.files import shipped, whole
 from kalib.words.catalogue import in_language
 
 if TYPE_CHECKING:
@@ -31,15 +31,9 @@ KILL_SECONDS = 0.1
 Step = Callable[[str], AbstractContextManager[None]]
 
 
-def notebook_folder() -> Path:
-    """Where the notebooks lie: inside the installed package, or beside it in a checkout."""
-    inside = PACKAGE / "notebooks"
-    return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
-
-
 def notebook_paths() -> list[Path]:
     """All notebooks, in order."""
-    found = sorted(notebook_folder().glob("[0-9][0-9]-*.ipynb"))
+    found = sorted(shipped("notebooks").glob("[0-9][0-9]-*.ipynb"))
     if not found:
         raise KalibError("the notebooks are missing; install kalib-kit again")
     return found
@@ -105,7 +99,9 @@ class Notebooks(AbstractContextManager["Notebooks"]):
         target = self._folder / path.name
         if not target.exists():
             with self._step(path.stem):
-                known = known_parameters(path) if path.parent != notebook_folder() else parameters
+                known = (
+                    known_parameters(path) if path.parent != shipped("notebooks") else parameters
+                )
                 given = {name: value for name, value in parameters.items() if name in known}
                 execute(path, target, given, self._language)
         found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from pydantic_core import to_jsonable_python
 
 from kalib.analysis import Analysis
 from kalib.formula.fitting import Fit
@@ -118,18 +117,5 @@ def write_json(content: object, path: Path) -> None:
 
 def to_json(content: object) -> str:
     """JSON that any program reads: no NaN, keys in the order given."""
-    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    return text + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """numpy and dataclass leaves as JSON's types; NaN and infinity as null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    plain = to_jsonable_python(content, inf_nan_mode="null", fallback=lambda value: value.item())
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

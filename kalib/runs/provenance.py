@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
-from kalib.files import MARK, PACKAGE, file_hash, read_run
+from kalib.files import MARK, PACKAGE, file_hash, read_run, shipped
 from kalib.study.settings import Study
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def is_current(report: Path, print_of_inputs: str) -> bool:
 def code_hash() -> str:
     """SHA-256 of the package and its notebooks."""
     files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    beside = PACKAGE.parent / "notebooks"  # in a checkout; an installation has them inside
-    files |= set(beside.glob("*.ipynb"))
+    files |= set(shipped("notebooks").glob("*.ipynb"))
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.as_posix()):
         digest.update(f"{path.name}:{file_hash(path)}\n".encode())

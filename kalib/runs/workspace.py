@@ -8,17 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kalib.errors import Problem, StudyError, need
-from kalib.files import PACKAGE, file_hash, whole
+from kalib.files import file_hash, shipped, whole
 from kalib.runs.execution import notebook_paths
 
 EXAMPLE = "fmcg-supermarkets"  # of which the notebooks tell; a year earlier, too
 EARLIER = f"{EXAMPLE}-2025"
-
-
-def shipped(study: str) -> Path:
-    """A shipped study's folder: inside the installed package, or beside it in a checkout."""
-    inside = PACKAGE / "data" / study
-    return inside if inside.is_dir() else PACKAGE.parent / "data" / study
 
 
 def write_demo(folder: Path) -> Path:
@@ -49,8 +43,8 @@ def open_lab(folder: Path) -> int:
 
 
 def _study_files(study: str) -> dict[str, Path]:
-    source = shipped(study)
-    return {f"data/{study}/{path.name}": path for path in source.iterdir() if path.is_file()}
+    folder = f"data/{study}"
+    return {f"{folder}/{p.name}": p for p in shipped(folder).iterdir() if p.is_file()}
 
 
 def _copy(files: Mapping[str, Path], folder: Path) -> None:

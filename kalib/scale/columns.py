@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from kalib.errors import Problem, StudyError, say
 from kalib.scale.sources import Source, fetched
@@ -16,24 +18,29 @@ from kalib.tables.words import MISSING, REFUSED
 ALL_IDS, ONE_IN = 1_000_000, 16
 
 
+class Dirt(BaseModel):
+    """Of a study's [data], how the dirt of its tables is read."""
+
+    model_config = ConfigDict(frozen=True)
+    negative_sales: Literal["refuse", "zero"] = "refuse"
+    missing: tuple[str, ...] = ()
+    id_width: int = 0
+    duplicates: Literal["refuse", "first"] = "refuse"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is read of a table, by the client's columns; "" where it has none.
 
-    numeric, textual: indicators; missing, returns, id_width: as the study's [data] says: further
-    words for nothing, whether sales below zero count as none, the width that ids are filled to;
-    first: whether an account's further rows are left out.
+    numeric, textual: indicators; dirt: how it is read.
     """
 
     account: str
+    dirt: Dirt
     sales: str = ""
     potential: str = ""
     numeric: tuple[str, ...] = ()
     textual: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    returns: bool = False
-    id_width: int = 0
-    first: bool = False
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -49,21 +56,21 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     Raises StudyError with every column that is missing or breaks a rule of `kalib.tables.columns`.
     """
     _check_there(source, asked)
-    source = _first_rows(source, asked) if asked.first else source
+    source = _first_rows(source, asked) if asked.dirt.duplicates == "first" else source
     raw = source.table
     plain = raw[asked.account].cast("string")
     padded = fetched(raw.aggregate(n=_padded(plain).sum()))[0]["n"]
-    ids = ids_of(raw, asked) if padded or asked.id_width else plain
+    ids = ids_of(raw, asked) if padded or asked.dirt.id_width else plain
     told = [name for name in asked.numbers if raw[name].type().is_string()]
-    words = {name: known_text(raw[name], asked.missing) for name in told}
+    words = {name: known_text(raw[name], asked.dirt.missing) for name in told}
     numbers = {
         name: (words[name].try_cast("float64") if name in words else raw[name].cast("float64"))
         for name in asked.numbers
     }
     rows = _check(source, asked, ids, words, numbers)
-    if asked.sales and asked.returns:
+    if asked.sales and asked.dirt.negative_sales == "zero":
         numbers[asked.sales] = (numbers[asked.sales] < 0).ifelse(0.0, numbers[asked.sales])
-    texts = {name: known_text(raw[name], asked.missing) for name in asked.textual}
+    texts = {name: known_text(raw[name], asked.dirt.missing) for name in asked.textual}
     return raw.mutate(**numbers, **texts, kalib_id=ids), rows
 
 
@@ -94,9 +101,9 @@ def ids_of(table: Any, asked: Asked) -> Any:
     """The ids of a table's rows, as text; only a blank is none, as in a run."""
     ids = table[asked.account].cast("string")
     ids = _padded(ids).ifelse(ids.strip(), ids).nullif("")
-    if not asked.id_width:
+    if not asked.dirt.id_width:
         return ids
-    return ids.re_search("^[0-9]+$").ifelse(ids.lpad(asked.id_width, "0"), ids)
+    return ids.re_search("^[0-9]+$").ifelse(ids.lpad(asked.dirt.id_width, "0"), ids)
 
 
 def _padded(ids: Any) -> Any:
@@ -155,7 +162,7 @@ def _check(
         if name == asked.sales and said < rows:
             empty = words.get(name, value).isnull()
             problems += _told(source, name, empty, "sales blank")
-        if name == asked.sales and low < 0 and not asked.returns:
+        if name == asked.sales and low < 0 and asked.dirt.negative_sales == "refuse":
             problems += _told(source, name, (value < 0) & (value > -MOST_AMOUNT), "sales below")
         if name == asked.potential and found[f"n{i}"] and found[f"low{i}"] <= 0:
             problems += _told(source, name, value <= 0, "potential below")
@@ -186,7 +193,7 @@ def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[P
     column, table = asked.account, source.table.select(id=ids)
     if fetched(table.aggregate(n=table.id.count()))[0]["n"] < rows:
         yield from _told(source, column, ids.isnull(), "id blank")
-    if asked.first:
+    if asked.dirt.duplicates == "first":
         return
     if rows > ALL_IDS and source.connection.name == "duckdb":
         table = table.filter(table.id.hash() % ONE_IN == 0)

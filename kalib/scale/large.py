@@ -29,7 +29,7 @@ from kalib.indicators.screening import Column, Design, build_design
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
-from kalib.scale.columns import Asked, ids_of, typed
+from kalib.scale.columns import Asked, Dirt, ids_of, typed
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import Recipe
 from kalib.scale.sources import MEMORY, Source, beside, fetched, open_source
@@ -125,10 +125,8 @@ def _fitted(
 
 
 def _asked(study: Study) -> Asked:
-    columns, data = study.columns, study.data
-    return Asked(columns.account, columns.sales, missing=data.missing,
-                 returns=data.negative_sales == "zero", id_width=data.id_width,
-                 first=data.duplicates == "first")  # fmt: skip
+    dirt = Dirt.model_validate(study.data, from_attributes=True)
+    return Asked(study.columns.account, dirt, study.columns.sales)
 
 
 def _survey(source: Source, study: Study) -> Any:
@@ -213,16 +211,9 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     formula = _formula(fit, columns, sampled.formula, sampled.stability, study.formula.confidence)
     if form != "linear":
         formula = _smeared(rows, formula, analysis)
-    return LargeFit(
-        formula=formula,
-        surveyed=fetched(rows.aggregate(n=rows.count()))[0]["n"],
-        used=final.n,
-        sample=len(sampled.oof),
-        r2=fit.r2,
-        r2_folds=r2_folds,
-        verdict=analysis.verdict.verdict,
-        sampled=sampled.formula.indicators,
-    )
+    surveyed = fetched(rows.aggregate(n=rows.count()))[0]["n"]
+    return replace(_as_run(analysis), formula=formula, surveyed=surveyed, used=final.n,
+                   r2=fit.r2, r2_folds=r2_folds)  # fmt: skip
 
 
 def _chosen(gram: np.ndarray, n: int, design: Design, rules: Rules) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kalib.errors import StudyError
-from kalib.scale.columns import Asked
+from kalib.scale.columns import Asked, Dirt
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.
@@ -71,13 +71,6 @@ class _Range(_Record):
     high: float
 
 
-class _Data(_Record):
-    negative_sales: Literal["refuse", "zero"] = "refuse"
-    missing: tuple[str, ...] = ()
-    id_width: int = 0
-    duplicates: Literal["refuse", "first"] = "refuse"
-
-
 class _Study(_Record):
     account: Annotated[str, Field(validation_alias=AliasPath("columns", "account"))]
     sales: Annotated[str, Field(validation_alias=AliasPath("columns", "sales"))]
@@ -91,7 +84,7 @@ class _Study(_Record):
     share_cut: Annotated[
         Literal["market"] | Positive, Field(validation_alias=AliasPath("matrix", "share_cut"))
     ]
-    data: _Data = _Data()
+    data: Dirt = Dirt()
 
 
 class RunCuts(_Record):
@@ -138,12 +131,8 @@ class Recipe(_Record):
     @property
     def asked(self) -> Asked:
         """What is read of a table to be scored."""
-        study, data = self.study, self.study.data
-        return Asked(
-            study.account, study.sales, numeric=self.numeric, textual=self.textual,
-            missing=data.missing, returns=data.negative_sales == "zero", id_width=data.id_width,
-            first=data.duplicates == "first",
-        )  # fmt: skip
+        account, sales, dirt = self.study.account, self.study.sales, self.study.data
+        return Asked(account, dirt, sales, numeric=self.numeric, textual=self.textual)
 
     @property
     def numeric(self) -> tuple[str, ...]:

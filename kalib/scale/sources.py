@@ -13,7 +13,6 @@ from typing import Any
 
 from kalib.errors import KalibError, Problem, StudyError, need, say
 
-ENGINES = ("duckdb", "spark")
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 FORMATS = (".parquet", ".csv")

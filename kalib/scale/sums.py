@@ -31,13 +31,12 @@ FAR = 10.0
 class Sums:
     """Sufficient statistics of p columns and, last, a response.
 
-    names (p + 1,); n: rows of weight above 0; center, scale (p + 1,): what was taken off each
+    n: rows of weight above 0; center, scale (p + 1,): what was taken off each
     column, and what it was then divided by; grams (FOLDS, p + 2, p + 2): by fold, the cross
     products of 1, the columns and the response; root (p + 2, p + 2): upper triangular, whose cross
     products are those of all folds.
     """
 
-    names: tuple[str, ...]
     n: int
     center: np.ndarray
     scale: np.ndarray
@@ -59,10 +58,9 @@ class Sums:
 class SummedFit:
     """A least-squares fit from sums: k coefficients, the intercept first.
 
-    names, coef, std_error (k,); sigma; r2; n; df_residual.
+    coef, std_error (k,); sigma; r2; n; df_residual.
     """
 
-    names: tuple[str, ...]
     coef: np.ndarray
     std_error: np.ndarray
     sigma: float
@@ -97,8 +95,7 @@ def sum_columns(
     rows = table.select(**kept)
     rows = rows.filter([rows[name].notnull() for name in kept])
     rows = rows if weight is None else rows.filter(rows.weight > 0)
-    names = tuple(columns)
-    center, scale = np.zeros(len(names)), np.ones(len(names))
+    center, scale = np.zeros(len(columns)), np.ones(len(columns))
     n, first = _products(rows.limit(BATCH), center, scale)
     if not n:
         raise KalibError("no row has all columns of the formula")
@@ -109,13 +106,13 @@ def sum_columns(
     values = np.linalg.eigvalsh(_about(total, mean) / np.outer(spread, spread))
     off = np.maximum(np.abs(mean), 1.0) / np.minimum(spread, 1.0)
     if values[0] * CONDITION_MOST > values[-1] and (np.maximum(off, spread) <= FAR).all():
-        return Sums(names, n, center, scale, grams, np.linalg.cholesky(total).T)
+        return Sums(n, center, scale, grams, np.linalg.cholesky(total).T)
     center, scale = center + scale * mean, scale * spread
     roots = np.zeros_like(grams)
     for fold, part in _parts(rows, center, scale):
         roots[fold] = np.linalg.qr(np.vstack([roots[fold], part.T]), mode="r")
     root = np.asarray(np.linalg.qr(roots.reshape(-1, len(total)), mode="r"))
-    return Sums(names, n, center, scale, roots.transpose(0, 2, 1) @ roots, root)
+    return Sums(n, center, scale, roots.transpose(0, 2, 1) @ roots, root)
 
 
 def _products(rows: Any, center: np.ndarray, scale: np.ndarray) -> tuple[int, np.ndarray]:
@@ -165,7 +162,7 @@ def fit_sums(sums: Sums) -> SummedFit:
 
     Raises KalibError where a column is a combination of others or rows are too few.
     """
-    k = len(sums.names)
+    k = len(sums.center)
     df = sums.n - k
     if df < 1:
         raise KalibError(f"{sums.n} rows are too few for {k} coefficients")
@@ -182,7 +179,6 @@ def fit_sums(sums: Sums) -> SummedFit:
     first = inverse[0] - (center[:-1] / scale[:-1]) @ inverse[1:]
     slopes = np.linalg.norm(inverse[1:], axis=1) / scale[:-1]
     return SummedFit(
-        names=("intercept", *sums.names[:-1]),
         coef=np.append(intercept, coef),
         std_error=sigma * np.append(np.linalg.norm(first), slopes),
         sigma=sigma,
