@@ -108,7 +108,7 @@ def run(
     from kalib.tables.anonymize import Secret
 
     if key and not anonymize:
-        raise StudyError(Problem("--key is for --anonymize", remedy="Give both, or neither"))
+        raise StudyError("--key is for --anonymize", remedy="Give both, or neither")
     secret = Secret(key) if anonymize else None
     options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
@@ -394,6 +394,6 @@ def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:
         key, sign, value = pair.partition("=")
         if not sign:
             said = f"--set {pair!r} has no value"
-            raise StudyError(Problem(said, remedy="Write section.key=value"))
+            raise StudyError(said, remedy="Write section.key=value")
         settings[key.strip()] = value.strip()
     return settings

@@ -78,7 +78,7 @@ def need(extra: str) -> None:
     """Raise StudyError, which names the remedy, where an extra of the kit is not installed."""
     absent = [module for module in EXTRAS[extra] if find_spec(module) is None]
     if absent:
-        raise StudyError(Problem(f"{absent[0]} is not installed", remedy=install(extra)))
+        raise StudyError(f"{absent[0]} is not installed", remedy=install(extra))
 
 
 def install(extra: str) -> str:

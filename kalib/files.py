@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError, refusal, say
+from kalib.errors import KalibError, StudyError, refusal, say
 
 PACKAGE = Path(__file__).resolve().parent  # the installed package
 MARK = "run.json"  # every finished report has it
@@ -54,7 +54,7 @@ def whole(target: Path, writer: str = "") -> Iterator[Path]:
     try:
         if target.is_dir() and any(target.iterdir()):
             remedy = "Give another name, or move the folder"
-            raise StudyError(Problem("is a folder that holds files", str(shown), remedy=remedy))
+            raise StudyError("is a folder that holds files", str(shown), remedy=remedy)
         _clear(part)
         yield part
         if target.is_dir():
@@ -116,13 +116,13 @@ def check_folder(target: Path, *, force: bool = False) -> None:
     place = _place(target)
     if place == Path.cwd() or place in Path.cwd().parents:
         remedy = "Give --out a new folder"
-        raise StudyError(Problem("is the folder you work in", str(target), remedy=remedy))
+        raise StudyError("is the folder you work in", str(target), remedy=remedy)
     found = [] if force or not place.exists() or _listless(place) else foreign(place)
     if found:
         named = ", ".join(found[:MOST_NAMED])
         named += f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         said = f"holds what kalib did not write: {named}"
-        raise StudyError(Problem(said, str(target), remedy=MOVE))
+        raise StudyError(said, str(target), remedy=MOVE)
 
 
 def foreign(report: Path) -> list[str]:
@@ -169,7 +169,7 @@ def add_to_report(report: Path, name: str, text: str, *, force: bool = False) ->
         if (report / name).exists() and not _ours(report, name, run):
             if not force:
                 said = "was not written by kalib, or was changed since"
-                raise StudyError(Problem(said, name, remedy=MOVE))
+                raise StudyError(said, name, remedy=MOVE)
             set_aside(report / name, report)
         with whole(report / name) as part:
             part.write_text(text, encoding="utf-8")

@@ -89,7 +89,7 @@ def open_deck(study: Study) -> Any:
         damaged = Problem("is no PowerPoint template, or a damaged one", name, remedy=remedy)
         raise StudyError(damaged) from error
     if not layouts:
-        raise StudyError(Problem("has no layouts", name, remedy="Save it again as .potx"))
+        raise StudyError("has no layouts", name, remedy="Save it again as .potx")
     return deck
 
 
@@ -103,14 +103,14 @@ def _as_presentation(path: Path) -> io.BytesIO:
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(result, "w") as target:
         if len(source.infolist()) > TEMPLATE_PARTS:
             many = f"holds more than {TEMPLATE_PARTS:,} parts"
-            raise StudyError(Problem(many, path.name, remedy=remedy))
+            raise StudyError(many, path.name, remedy=remedy)
         for item in source.infolist():
             with source.open(item) as part:
                 content = part.read(left + 1)
             left -= len(content)
             if left < 0:
                 large = f"unpacks to more than {TEMPLATE_BYTES >> 20} MB"
-                raise StudyError(Problem(large, path.name, remedy=remedy))
+                raise StudyError(large, path.name, remedy=remedy)
             if item.filename == "[Content_Types].xml":
                 content = content.replace(b".template.main+xml", b".presentation.main+xml")
             if item.filename.endswith((".xml", ".rels")):

@@ -81,8 +81,8 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
                 found = read_study(file, before["settings"])
                 if (found.name, found.period) == (before["study"], before["period"]):
                     return file
-    raise StudyError(f"no study {before['study']!r} below data/ or here",
-                     remedy="Give --study PATH")  # fmt: skip
+    said = f"no study {before['study']!r} below data/ or here"
+    raise StudyError(said, remedy="Give --study PATH")
 
 
 def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:
@@ -97,9 +97,8 @@ def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], code
         problems.append(Problem("is not what the run read", file=name, remedy=remedy))
     was = (before["overrides"] or {}).get("sha256")
     if was != now["overrides"]:
-        problems.append(
-            Problem("the run had other overrides", remedy="Give --overrides with its workbook")
-        )
+        remedy = "Give --overrides with its workbook"
+        problems.append(Problem("the run had other overrides", remedy=remedy))
     if before["anonymized"] and not coded:
         problems.append(Problem("the run coded its names", remedy="Give --key"))
     elif coded and not before["anonymized"]:

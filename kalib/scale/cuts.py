@@ -105,11 +105,9 @@ def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
     if recipe.study.share_cut != "market":
         return float(recipe.study.share_cut)
     if sales <= 0:
-        message = (
-            "sales add up to nothing where potential is known, so that there is no market share"
-        )
+        said = "sales add up to nothing where potential is known, so that there is no market share"
         remedy = "Give our sales, or take the run's cuts with --cuts run"
-        raise StudyError(message, file, recipe.study.sales, remedy=remedy)
+        raise StudyError(said, file, recipe.study.sales, remedy=remedy)
     return sales / potential
 
 

@@ -119,9 +119,9 @@ def _files(named: str) -> tuple[list[str], str]:
             raise StudyError("no such table", file=named, remedy="Check the name")
         say(f"{named} is no file: read as a pattern, {len(found):,} files")
     kinds = {p.suffix.lower(): p.name for p in found}
-    if not set(kinds) <= set(FORMATS):
-        name = next(name for suffix, name in kinds.items() if suffix not in FORMATS)
-        raise StudyError("neither .parquet nor .csv", file=name, remedy="Save it as one of them")
+    for suffix, name in kinds.items():
+        if suffix not in FORMATS:
+            raise StudyError("neither .parquet nor .csv", name, remedy="Save it as one of them")
     if len(kinds) > 1:
         raise StudyError(f"holds CSV and Parquet, {' and '.join(sorted(kinds.values()))}",
                          path.name, remedy="Give one of them, or a folder of one kind")  # fmt: skip

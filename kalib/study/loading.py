@@ -47,20 +47,20 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     file = study_path(path)
     if not file.is_file():
         remedy = "Give a study.toml or its folder"
-        raise StudyError(Problem("no study file here", str(path), remedy=remedy))
+        raise StudyError("no study file here", str(path), remedy=remedy)
     if file.stat().st_size > LARGEST:
-        raise StudyError(Problem("is too long for a study file", file.name))
+        raise StudyError("is too long for a study file", file.name)
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise StudyError(Problem(f"can't be read: {error.strerror}", file.name)) from error
+        raise StudyError(f"can't be read: {error.strerror}", file.name) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = Problem(f"not valid TOML: {error}", file.name, remedy="Mend the line named")
         raise StudyError(problem) from error
     for key, value in (settings or {}).items():
         _lay_over(content, key, value)
     if "folder" in content:
-        raise StudyError(Problem("unknown key 'folder'", file.name, remedy="Remove it"))
+        raise StudyError("unknown key 'folder'", file.name, remedy="Remove it")
     try:
         study = Study.model_validate({**content, "folder": file.resolve().parent})
         study._file = file.name
@@ -134,7 +134,7 @@ def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
     """Set one "section.key" of the file's content to a value written as TOML, or as text."""
     section, _, name = key.partition(".")
     if not name or not re.fullmatch(r"[a-z_]+", section) or not re.fullmatch(r"[a-z_]+", name):
-        raise StudyError(Problem(f"{key!r} is not section.key", remedy=f"Write {EXAMPLE}"))
+        raise StudyError(f"{key!r} is not section.key", remedy=f"Write {EXAMPLE}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.study.kept import kept
 from kalib.tables.client import FEWEST_SURVEYED, Tables
 from kalib.tables.visits import Potential, measure_potential
@@ -48,8 +48,7 @@ def known_potential(tables: Tables) -> Potential:
         parts.append(pd.DataFrame({"potential": answers, "log_sd": tables.answer_error}))
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:
-        raise StudyError(
-            Problem(f"potential is known of {len(found)} accounts only", file=tables.source,
-                    remedy=f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator")
-        )  # fmt: skip
+        remedy = f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator"
+        said = f"potential is known of {len(found)} accounts only"
+        raise StudyError(said, tables.source, remedy=remedy)
     return Potential(found, visits)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis, analyze
-from kalib.errors import Problem, StudyError
+from kalib.errors import StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
 from kalib.plan.proof import Reading, read_proof
@@ -70,9 +70,7 @@ class Wave:
             )
         except (OSError, ValueError) as error:
             remedy = "Give a report's folder; a report of an earlier version is made anew first"
-            raise StudyError(
-                Problem("there is no finished run here", file=str(run), remedy=remedy)
-            ) from error
+            raise StudyError("there is no finished run here", str(run), remedy=remedy) from error
         accounts = table.astype({"account": "str"}).set_index("account")
         asked = about["parameters"]
         share, matrix = summary["market_share"], dict(asked["matrix"])
@@ -217,10 +215,9 @@ def read_in_order(one: Path, other: Path) -> tuple[Wave, Wave, Path]:
     """
     first, second = ((Wave.read(run), run) for run in (one, other))
     if first[0].period == second[0].period:
-        raise StudyError(
-            Problem(f"both runs are of the period {first[0].period}", file="study.toml",
-                    remedy="Give each wave a [study] period of its own and run it again")
-        )  # fmt: skip
+        remedy = "Give each wave a [study] period of its own and run it again"
+        said = f"both runs are of the period {first[0].period}"
+        raise StudyError(said, "study.toml", remedy=remedy)
     (earlier, _), (later, folder) = sorted((first, second), key=lambda wave: wave[0].period)
     return earlier, later, folder
 
@@ -246,10 +243,8 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     """
     common = before.accounts.index.intersection(after.accounts.index)
     if len(common) == 0:
-        raise StudyError(
-            Problem("the two runs have no account in common", file="accounts.csv",
-                    remedy="Compare two waves of the same study")
-        )  # fmt: skip
+        raise StudyError("the two runs have no account in common", file="accounts.csv",
+                         remedy="Compare two waves of the same study")  # fmt: skip
     first, second = before.accounts.loc[common], after.accounts.loc[common]
     _refuse_other_units(before, after, first, second)
     placed = common[(first["zone"] != "") & (second["zone"] != "")]
@@ -293,20 +288,17 @@ def _refuse_other_units(
     remedy = "Give both waves in one currency and unit, for one length of time, and run them again"
     units = [wave.currency.strip().casefold() for wave in (before, after)]
     if all(units) and units[0] != units[1]:
-        raise StudyError(
-            Problem(f"{before.period} is in {before.currency}, {after.period} in {after.currency}",
-                    file="study.toml", remedy=remedy)
-        )  # fmt: skip
+        said = f"{before.period} is in {before.currency}, {after.period} in {after.currency}"
+        raise StudyError(said, "study.toml", remedy=remedy)
     growth = [
         float(np.median(ratios))
         for name in ("sales", "potential")
         if len(ratios := (second[name] / first[name])[(first[name] > 0) & (second[name] > 0)])
     ]
     if growth and (min(growth) > MOST_GROWTH or max(growth) < 1 / MOST_GROWTH):
-        raise StudyError(
-            Problem(f"the middle account's figures of {after.period} are {growth[0]:.3g} times "
-                    f"those of {before.period}: another unit", file="accounts.csv", remedy=remedy)
-        )  # fmt: skip
+        said = (f"the middle account's figures of {after.period} are {growth[0]:.3g} times "
+                f"those of {before.period}: another unit")  # fmt: skip
+        raise StudyError(said, "accounts.csv", remedy=remedy)
 
 
 def _probabilities(before: Wave, after: Wave, placed: pd.Index, rho: float | None) -> np.ndarray:
