@@ -28,27 +28,25 @@ if TYPE_CHECKING:
     from kalib.report.story import Story
     from kalib.waves.waves import Waves
 
-REPORTS = Path("reports")
 Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
 
 
 def run_study(
     study: Path | str,
-    out: Path | None = None,
+    out: Path,
     options: provenance.Options | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Run a study and return its report's folder.
 
-    study: study.toml or its folder; out: the report's folder (default reports/<name>/<period>);
-    progress: called as each step begins. Raises StudyError for bad data, KalibError where the run
-    fails; the previous report then stays as it was.
+    study: study.toml or its folder; out: the report's folder; progress: called as each step begins.
+    Raises StudyError for bad data, KalibError where the run fails; the previous report then stays
+    as it was.
     """
     options = options or provenance.Options()
     asked = read_study(study, options.settings)
     key = options.key(asked)
-    target = out or REPORTS / asked.name / asked.period
-    earlier = provenance.earlier_report(target, asked.name, asked.period)
+    earlier = provenance.earlier_report(out, asked.name, asked.period)
     inputs = provenance.inputs_of(asked, options, key, earlier)
     own = _own_notebooks(asked, options)
     paths = notebooks_of_run(earlier, own)
@@ -59,7 +57,7 @@ def run_study(
 
         check_look(asked)
     mark, workbook = provenance.fingerprint(inputs), options.overrides
-    with report_folder(target, mark, force=options.force) as work, keep(work):
+    with report_folder(out, mark, force=options.force) as work, keep(work):
         import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         # The kernel takes longest to be there, so it starts before the data are read.
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
@@ -84,7 +82,7 @@ def run_study(
             from kalib.runs.leaks import refuse_leaks
 
             refuse_leaks(work, clear_names(asked, workbook, key), [asked.file])
-    return target
+    return out
 
 
 def _nameless(workbook: Path, steps: Path) -> Path:

@@ -113,7 +113,9 @@ def _fitted(
     else:
         with joined.cache() as rows:  # on disk where it must be
             found = _fit_rows(rows, analysis, design)
-            seen = _ranges(rows, found.formula)
+            numeric = [n for n in found.formula.indicators if not rows[n].type().is_string()]
+            ends = {n: {"low": rows[n].min(), "high": rows[n].max()} for n in numeric}
+            seen = {n: fetched(rows.aggregate(**both))[0] for n, both in ends.items()}
     fit = replace(analysis.fit, formula=found.formula)
     record = formula_record(fit, analysis.screening, study)
     return found, {
@@ -194,7 +196,11 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     """Selection, fit and smearing over all surveyed accounts."""
     study, sampled = analysis.study, analysis.fit
     form = sampled.formula.form
-    rows = _weighted(rows, analysis)
+    # 0 where the potential is not believed, else 1, or what makes the surveyed accounts stand for
+    # those that were not.
+    rows = _fitted_line(rows, sampled.formula, analysis)
+    kept = _believed(rows, analysis).cast("int8").cast("float64")
+    rows = rows.mutate(kalib_weight=kept * _survey_weight(rows, analysis))
     observed, weight = rows.kalib_observed, rows.kalib_weight
     response = observed if form == "linear" else observed.ln()
     block = rows.kalib_id.hash()
@@ -267,15 +273,6 @@ def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     return replace(formula, smearing=factor, spread=spread)
 
 
-def _ranges(rows: Any, formula: Formula) -> dict[str, dict[str, float]]:
-    """What all surveyed accounts show of each numeric indicator of the formula."""
-    names = [name for name in formula.indicators if not rows[name].type().is_string()]
-    return {
-        name: fetched(rows.aggregate(low=rows[name].min(), high=rows[name].max()))[0]
-        for name in names
-    }
-
-
 def _encoded(rows: Any, column: Column) -> Any:
     """One design column as an expression."""
     value = rows[column.indicator]
@@ -294,14 +291,6 @@ def _fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
     return with_potential(
         rows, Recipe.model_validate({**record, "study": study.model_dump(mode="json")})
     )
-
-
-def _weighted(rows: Any, analysis: Judged) -> Any:
-    """The rows with kalib_weight: 0 where the potential is not believed, else 1, or what makes the
-    surveyed accounts stand for those that were not."""
-    rows = _fitted_line(rows, analysis.fit.formula, analysis)
-    kept = _believed(rows, analysis).cast("int8").cast("float64")
-    return rows.mutate(kalib_weight=kept * _survey_weight(rows, analysis))
 
 
 def _believed(rows: Any, analysis: Judged) -> Any:
