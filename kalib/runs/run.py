@@ -58,12 +58,11 @@ def run_study(
         check_look(asked)
     mark, workbook = provenance.fingerprint(inputs), options.overrides
     with report_folder(out, mark, force=options.force) as work, keep(work):
-        import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
-        # The kernel takes longest to be there, so it starts before the data are read.
-        with Notebooks(work, clock.step, asked.report.language) as notebooks:
-            from kalib.tables.tables import clear_names, read_tables
+        from kalib.tables.tables import clear_names, read_tables
 
-            read_tables(asked, workbook or "", key)  # refuses bad data by the names they have
+        read_tables(asked, workbook or "", key)  # bad data are refused at once, by their own names
+        import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
+        with Notebooks(work, clock.step, asked.report.language) as notebooks:
             if key and workbook:
                 options = replace(options, overrides=_nameless(workbook, work / STEPS))
             with clock.step("statistics"):
