@@ -15,6 +15,7 @@ from kalib.indicators.terms import LEAST_LOGGED, LevelSpread
 
 TERM_NUMBERS = ("coefficient", "std_error", "p_value", "low", "high", "stability")
 NUMBERS = ("smearing", "sigma", "n", "floor")
+ByLevel = tuple[Mapping[str, float], float]  # a number of each level, and of any other
 
 
 @dataclass(frozen=True)
@@ -112,38 +113,43 @@ class Formula:
 
     @property
     def sql(self) -> str:
+        """`to_sql` of the formula as it stands: a level without a term is read as the commonest."""
+        shifts: dict[str, dict[str, float]] = {}
+        for term in self.terms:
+            if term.column.transform == "level":
+                of = shifts.setdefault(term.column.indicator, {})
+                of[term.column.level] = term.coefficient
+        own = self.spread
+        factors = {own.indicator: (own.smearing, self.smearing)} if own else {}
+        return self.to_sql({name: (of, 0.0) for name, of in shifts.items()}, factors)
+
+    def to_sql(self, shifts: Mapping[str, ByLevel], factors: Mapping[str, ByLevel]) -> str:
         """The formula as an ANSI SQL expression over the client's columns, in full precision.
 
+        shifts, factors: text indicator -> what its levels add on the working scale, and what the
+        exponential is multiplied by in place of the smearing factor, and that of any other level.
         Every installation writes it into formula.json; the SELECT of `kalib export`, with interval
         and zones, comes from the expression of `kalib.scale`, in any dialect.
         """
         parts = [_real(self.intercept)]
-        levels: dict[str, dict[str, float]] = {}
         for term in self.terms:
-            name = _quoted(term.column.indicator)
-            number = f"({_real(term.coefficient)})"
-            if term.column.transform == "level":
-                levels.setdefault(name, {})[term.column.level] = term.coefficient
-            elif term.column.transform == "log":
+            name, number = _quoted(term.column.indicator), f"({_real(term.coefficient)})"
+            if term.column.transform == "log":
                 inside = f"{name} + {_real(term.column.shift)}"
                 least = _real(LEAST_LOGGED)
                 clamped = f"CASE WHEN {inside} <= {least} THEN {least} ELSE {inside} END"
                 parts.append(f"{number} * LN({clamped})")
-            else:
+            elif term.column.transform == "identity":
                 parts.append(f"{number} * {name}")
-        parts += [
-            f"CASE WHEN {name} IS NULL THEN NULL {_by_level(name, of)} ELSE 0 END"
-            for name, of in levels.items()
-        ]
+        for indicator, of in shifts.items():
+            name = _quoted(indicator)
+            parts.append(f"CASE WHEN {name} IS NULL THEN NULL {_by_level(name, of)} END")
         line = " + ".join(parts)
         if self.form == "linear":
             floor = _real(self.floor)
             return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
-        factor = _real(self.smearing)
-        if self.spread:
-            own = _by_level(_quoted(self.spread.indicator), self.spread.smearing)
-            factor = f"CASE {own} ELSE {factor} END"
-        return f"EXP({line}) * {factor}"
+        told = [f"CASE {_by_level(_quoted(name), of)} END" for name, of in factors.items()]
+        return f"EXP({line}) * {' * '.join(told) or _real(self.smearing)}"
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
@@ -191,12 +197,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _by_level(name: str, numbers: Mapping[str, float]) -> str:
+def _by_level(name: str, numbers: ByLevel) -> str:
     """The branches of a CASE by the levels of a quoted column."""
-    return " ".join(
+    own, other = numbers
+    branches = [
         "WHEN {} = '{}' THEN ({})".format(name, level.replace("'", "''"), _real(number))
-        for level, number in numbers.items()
-    )
+        for level, number in own.items()
+    ]
+    return " ".join([*branches, f"ELSE {_real(other)}"])
 
 
 def _real(value: float) -> str:

@@ -91,6 +91,7 @@ def key_accounts(chance: pd.Series, potential: pd.Series, cut: Cut) -> pd.Series
         size = min(int(cut.value), known)
     else:
         size = int(np.floor(chance.sum() + 0.5))
+    size = min(size, int((chance > 0).sum()))
     ids = chance.sort_index().index
     order = np.lexsort((-potential[ids].to_numpy(), -chance[ids].to_numpy()))
     return pd.Series(chance.index.isin(ids[order[:size]]), index=chance.index)
@@ -161,6 +162,8 @@ def zone_probabilities(
     for column, counts in zip(columns, parts, strict=True):
         result.iloc[rows, result.columns.get_loc(column)] = counts / draws
     result.iloc[rows, result.columns.get_loc("top_probability")] = high_count / draws
+    nobody = accounts["potential"] == 0  # who buys from nobody is high nowhere
+    result.loc[nobody, [*columns, "top_probability"]] = [*(float(z == "watch") for z in ZONES), 0.0]
     return result
 
 
@@ -232,7 +235,8 @@ def _line(potential: np.ndarray, cut: Cut, size: int) -> float:
     """
     if cut.kind == "pareto" and size:
         return potential_cut(potential, Cut(kind="top", value=size))
-    return potential_cut(potential, cut)
+    line = potential_cut(potential, cut)
+    return line if line != 0 else float(potential[potential > 0].min(initial=np.inf))
 
 
 def sales_ranking(sales: pd.Series, size: int) -> pd.Series:

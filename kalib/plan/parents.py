@@ -35,11 +35,14 @@ def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.Dat
         return accounts.iloc[:0].rename_axis("parent").assign(accounts=0)
     code, names = pd.factorize(known["parent"], sort=True)
     rows = accounts.index.get_indexer(known.index)
-    sums = known.groupby("parent")[list(TOTALS)].sum()
+    cents = known[list(TOTALS)].round(2)  # as accounts.csv has them
+    sums = cents.groupby(known["parent"]).sum()
     frame = sums.join(_described(known)).assign(accounts=known.groupby("parent").size())
     potential, loadings = _together(wallet, rows, code, len(names))
     tail = (1 - study.formula.confidence) / 2
-    low, high = potential.quantile(tail), potential.quantile(1 - tail)
+    point = frame["potential"].to_numpy()
+    low = np.fmin(potential.quantile(tail), point)
+    high = np.fmax(potential.quantile(1 - tail), point)
     frame["potential_low"], frame["potential_high"] = low, high
     frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
     frame["sow_low"], frame["sow_high"] = frame["sales"] / high, frame["sales"] / low

@@ -54,7 +54,7 @@ def _potentials(analysis: Analysis) -> dict[str, Any]:
         "accounts": len(accounts),
         "accounts_placed": len(known),
         "surveyed": len(analysis.potential.frame),
-        "total_potential": _amount(known["potential"].sum()),
+        "total_potential": _amount(known["potential"].round(2).sum()),
         "total_sales": _amount(accounts["sales"].sum()),
         "sales_of_placed": _amount(known["sales"].sum()),
         "market_share": _number(matrix.market_share),

@@ -30,8 +30,10 @@ def hear_nothing(
     answered = np.full(int(nothing.sum()), least * SMALLEST)
     if told.any() and open_.any():
         center, unit = size[told].mean(), size[told].std() or 1.0
-        x, even = (size[told] - center) / unit, np.ones(int(told.sum()))
-        level, slope = fit_chance(nothing[told], x, even, SLOPE_SD)
+        # Half an account of each kind more, so that no chance is none and none is certain.
+        event = np.append(nothing[told], [True, False])
+        x = np.append((size[told] - center) / unit, [0.0, 0.0])
+        level, slope = fit_chance(event, x, np.append(np.ones(told.sum()), [0.5, 0.5]), SLOPE_SD)
         chance = 1 / (1 + np.exp(-(level + slope * (size[open_] - center) / unit)))
         hurdle = found[open_].with_nothing(np.minimum(chance, MOST), least * SMALLEST)
         found = found.replaced(open_, hurdle)

@@ -137,6 +137,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     frame = frame.assign(**below_market(frame, found, share, shares, counted, tail))
     frame["below_market"] &= ~nothing  # there is no display to check
     frame["sales_lost"] = frame["sales_lost"].mask(nothing)
+    frame.loc[nothing, ["potential", "potential_low", "potential_high", "expected"]] = 0.0
     odd = _without_precedent(frame, float(answers["potential"].max()))
     frame["flags"] = _flags(frame, fit, screening, odd)
     basis = _with_odd_sales(basis, frame[odd])
