@@ -144,8 +144,8 @@ class Words:
         )
 
     def noun(self, column: object) -> str:
-        """A column's label without its unit: floor area."""
-        return LABEL.fullmatch(self.label(column))[1]  # type: ignore[index]  # any text matches
+        """A column's label, or our term for it, without its unit: floor area."""
+        return LABEL.fullmatch(self.column(column))[1]  # type: ignore[index]  # any text matches
 
     def measure(self, column: object) -> str:
         """The unit in a column's label: m²; "" without one."""
