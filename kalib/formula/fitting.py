@@ -36,7 +36,7 @@ from kalib.formula.validation import (
     selection_frequency,
 )
 from kalib.formula.working import FORMS, Rules, WorkingFit, fit_working
-from kalib.indicators.screening import Design, Screening, build_design
+from kalib.indicators.screening import PRECEDENT, Design, Screening, build_design
 from kalib.study.kept import kept
 from kalib.study.settings import FormulaSettings
 from kalib.tables.visits import Potential
@@ -204,6 +204,8 @@ def fit_formula(
     predictive = fit_predictive(checked, final, matrix[rows], believed, texts, own_share)
     spread, loadings = account_spread(design, final, linear, predictive, screening)
     working = final.working(matrix)
+    if final.logged:  # no exponential reaches far beyond what was surveyed
+        working = np.minimum(working, working[rows].max() + np.log(PRECEDENT))
     expected = final.to_potential(working)
     oof = {"observed": known, "predicted": checked.predicted[chosen].mean(axis=0),
            "fold": checked.fold[0], "suspect": ~found.believed}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Accounts of a level that nobody of whom was asked: worlds in which the level matters."""
+"""Accounts unlike those surveyed: of a level that nobody of whom was asked, or far beyond."""
 
 from __future__ import annotations
 
@@ -45,3 +45,20 @@ def test_intervals_of_unseen_levels_hold_the_truth(tmp_path: Path, evidence: str
     found = [inside(tmp_path / str(seed), seed, evidence) for seed in range(5)]
     unseen, others = np.mean(found, axis=0)
     assert unseen >= 0.8 and 0.86 <= others <= 0.95
+
+
+def test_no_exponential_reaches_far_beyond_the_survey(tmp_path: Path) -> None:
+    """Potential that grows by a factor a unit of x, and accounts with twenty units more."""
+    rng = np.random.default_rng(5)
+    x = np.where(np.arange(200) < 120, rng.uniform(1, 10, 200), rng.uniform(10, 30, 200))
+    potential = np.exp(4 + 0.5 * np.minimum(x, 10) + 0.2 * rng.standard_normal(200))
+    frame = pd.DataFrame({"account": [f"{k:03d}" for k in range(200)],
+                          "sales": (0.3 * potential).round(2), "x": x.round(2)})  # fmt: skip
+    truth = frame[["account"]].assign(potential=potential.round(2))
+    write_study(Simulated(frame, truth.iloc[:120], truth, ("x",), ()), tmp_path)
+    settings = {"formula.form": '"log"', "formula.evidence": '"formula"'}
+    found = kalib.analyze(tmp_path, settings=settings)
+    assert found.fit.formula.form == "log-linear"
+    largest = found.fit.working[:120].max()
+    assert found.fit.working.max() == pytest.approx(largest + np.log(10))
+    assert found.wallet.accounts["potential"].max() < 20 * potential.max()
