@@ -59,7 +59,7 @@ def measure(accounts: int, folder: Path) -> list[float]:
     drawn = seconds(lambda: draw_figures(analysis, findings, charts))
     page = seconds(lambda: build_page(analysis, findings, {}, charts, "1"))
     pdf = seconds(lambda: write_document(analysis, findings, charts, "1", folder / "r.pdf"))
-    deck = seconds(lambda: write_deck(analysis, findings, folder / "d.pptx"))
+    deck = seconds(lambda: write_deck(analysis, findings, charts, folder / "d.pptx"))
     book = seconds(lambda: write_workbook(analysis, findings, folder / "a.xlsx"))
     plain = seconds(lambda: analysis.plan.accounts.to_excel(folder / "b.xlsx", engine="xlsxwriter"))
     return [page, pdf, deck, book, page + pdf + deck + book, drawn, plain]

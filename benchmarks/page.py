@@ -1,5 +1,5 @@
 """How fluent the client's page is in a browser: its size, the time until it answers, and the time
-from a keystroke, a choice, a sort and a zoom to the next painted frame. Prints a markdown table.
+from a keystroke, a choice and a sort to the next painted frame. Prints a markdown table.
 
 Needs Debian's chromium; `python benchmarks/page.py [ACCOUNTS...]`, 5,000 and 20,000 by default.
 """
@@ -50,8 +50,6 @@ ACTIONS = {
     "search": (SEARCH.format("'7'"), SEARCH.format("''")),
     "filter": (CHOOSE.format(1), CHOOSE.format(0)),
     "sort": (SORT.format(5), SORT.format(6)),
-    "zoom": ("document.getElementById('zoom_in').click()",
-             "document.getElementById('zoom_out').click()"),
 }  # fmt: skip
 
 

@@ -30,7 +30,6 @@ import io, json, matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from pathlib import Path
-study, folder, settings = {study!r}, {work!r}, {{}}
 
 def show(value):
     return getattr(value, "_repr_html_", lambda: repr(value))()
@@ -40,31 +39,25 @@ def close_charts():
         plt.figure(number).savefig(io.BytesIO(), format="png", bbox_inches="tight")
     plt.close("all")
 """
+PARAMETERS = 'study, folder, settings, overrides, before = {study!r}, {work!r}, {{}}, "", ""'
 TAIL = """
-from kalib.runs.run import *
-from kalib import __version__
-work = Path(folder)
-analysis.plan
-findings = tell_story(analysis)
-draw_figures(analysis, findings, work / "figures")
-write_workbook(analysis, findings, work / "accounts.xlsx")
-write_document(analysis, findings, work / "figures", __version__, work / "report.pdf")
-write_deck(analysis, findings, work / "deck.pptx")
-(work / "visit-list.html").write_text(visit_page(analysis, findings), encoding="utf-8")
+from kalib.runs import provenance, run
+work, clock = Path(folder), run._Clock(lambda *_: None, 9)
+analysis = kalib.analyze(study, folder)
+story = run._documents(analysis, None, work, clock)
 notebooks = {{Path(path).stem: json.loads(Path(path).read_text()) for path in {notebooks!r}}}
-page = build_page(analysis, findings, notebooks, work / "figures", __version__)
-(work / "index.html").write_text(page)
-source = provenance(inputs_of(analysis.study, analysis.study.file, settings), analysis.study.folder,
-                    None, SEED, {{}})
-write_outputs(analysis, findings.figures, source, work)
+run._write_page(analysis, story, notebooks, work, clock)
+inputs = provenance.inputs_of(analysis.study, provenance.Options(), None, None)
+run._write_outputs(analysis, story, None, inputs, work, clock)
 """
 
 
 def plain_script(study: Path, work: Path) -> str:
     """The notebooks' cells and the run's deliverables as one script."""
-    parts = [HEAD.format(study=str(study), work=str(work))]
+    parts, given = [HEAD], PARAMETERS.format(study=str(study), work=str(work))
     notebooks = notebooks_of_run(None)
     for path in notebooks:
+        parts.append(given)
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
                 parts.append(_shown("".join(cell["source"])) + "\nclose_charts()")

@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,7 @@ import pandas as pd
 from generators.simulate import Simulated, simulate_world, write_study
 
 SIZES = ((5_000, 500), (20_000, 500))  # accounts, surveyed
-# The wallet asks for the checks and the boosted model, so these come before it.
-STEPS = ("tables", "screening", "fit", "checks", "boosted", "wallet", "matrix", "plan")
+STEPS = ("tables", "potential", "screening", "fit", "checks", "verdict", "wallet", "matrix", "plan")
 LABELS = ("import", *STEPS)
 
 
@@ -50,13 +51,26 @@ def study_of(n: int, surveyed: int) -> Simulated:
 
 def time_steps(folder: str) -> None:
     """Print the processor seconds of the import and of each step in this process."""
-    since = 0.0  # the import of pandas included
-    from kalib.analysis import analyze
+    import kalib
 
-    analysis = analyze(folder)
-    spent = [since, time.process_time()]
+    study = kalib.read_study(folder)
+    work: dict[str, Callable[[], Any]] = {
+        "tables": lambda: kalib.read_tables(study),
+        "potential": lambda: kalib.known_potential(made["tables"]),
+        "screening": lambda: kalib.screen(made["tables"], made["potential"]),
+        "fit": lambda: kalib.fit_formula(made["screening"], made["potential"], study.formula),
+        "checks": lambda: kalib.check_formula(made["fit"]),
+        "verdict": lambda: kalib.judge(made["fit"], made["checks"]),
+        "wallet": lambda: kalib.estimate_wallets(
+            *(made[name] for name in ("tables", "potential", "fit", "verdict"))
+        ),
+        "matrix": lambda: kalib.place(made["wallet"], study.matrix),
+        "plan": lambda: kalib.plan_sales(made["matrix"], study),
+    }
+    made: dict[str, Any] = {}
+    spent = [0.0, time.process_time()]  # the import of pandas included
     for step in STEPS:
-        getattr(analysis, step)
+        made[step] = work[step]()
         spent.append(time.process_time())
     print(*np.diff(spent))
 

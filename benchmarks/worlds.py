@@ -122,7 +122,7 @@ def zones(wallet: Wallet, world: Simulated, truth: pd.Series) -> pd.DataFrame:
 def shipped() -> None:
     """Print what each list finds of the true top fifth in the shipped studies."""
     print("| study | kalib | sales ranking |\n|---|---|---|")
-    for folder in sorted(DATA.iterdir()):
+    for folder in sorted(path.parent for path in DATA.glob("*/truth.csv")):
         accounts = analyze(folder).wallet.accounts
         truth = pd.read_csv(folder / "truth.csv", dtype={0: str})
         potential = truth.set_index(truth.columns[0])["potential"]
