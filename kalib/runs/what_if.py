@@ -28,14 +28,7 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
     """Sliders for some settings above the quadrant and the figures that follow, for JupyterLab;
     without the extra that brings them, how to install it.
 
-    Parameters
-    ----------
-    matrix : Matrix
-        Today's, of `place`.
-    plan : Plan
-        Today's, of `plan_sales`.
-    study : Study
-        Its settings are today's.
+    matrix, plan, study: today's, as of `kalib.replan`.
     """
     if find_spec("ipywidgets") is None:
         return f"sliders: {install('lab')}"

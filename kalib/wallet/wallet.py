@@ -104,9 +104,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     answers = answers.loc[believed]
     known = composite(answers["potential"], answers["log_sd"], expected)
     found, point = _with_measured(found, measured, known, source == "none")
-    nothing = np.zeros(len(index), dtype=bool)
-    if tables.survey is not None and (tables.survey == 0).any():
-        nothing = index.isin(tables.survey.index[tables.survey == 0]) & ~measured
+    nothing = _buy_from_nobody(tables) & ~measured
+    if nothing.any():
         sold, least = accounts["sales"].to_numpy(float), float(answers["potential"].min())
         found = hear_nothing(found, nothing, measured, sold, least)
         point, source[nothing] = np.where(measured, point, found.mean()), "measured"
@@ -135,6 +134,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     asked = index[measured].difference(told.index)
     counted = counted_tails(visits, frame["sales"], shares, asked)
     frame = frame.assign(**below_market(frame, found, share, shares, counted, tail))
+    nothing &= ~index.isin(told.index)  # an expert knows better
     frame["below_market"] &= ~nothing  # there is no display to check
     frame["sales_lost"] = frame["sales_lost"].mask(nothing)
     frame.loc[nothing, ["potential", "potential_low", "potential_high", "expected"]] = 0.0
@@ -150,6 +150,13 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         loadings=loadings,
         basis=basis,
     )
+
+
+def _buy_from_nobody(tables: Tables) -> np.ndarray:
+    """Accounts (N,) bool that answered zero."""
+    survey, index = tables.survey, tables.accounts.index
+    zero = survey.index[survey == 0] if survey is not None else index[:0]
+    return np.asarray(index.isin(zero))
 
 
 def _with_intervals(

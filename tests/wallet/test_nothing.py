@@ -85,6 +85,19 @@ def test_a_survey_with_zeros_is_answered(tmp_path: Path) -> None:
     assert silent["potential"].sum() == pytest.approx(truth[silent.index].sum(), rel=0.35)
 
 
+def test_an_expert_s_potential_stands_over_an_answer_of_zero(tmp_path: Path) -> None:
+    made = world()
+    write_study(made, tmp_path)
+    assert made.survey is not None
+    zero = str(made.survey.loc[made.survey["potential"] == 0, "account"].iloc[0])
+    sheet = pd.DataFrame({"account": [zero], "estimated potential": [0.0],
+                          "override potential": [5000.0], "override by": ["Ana"],
+                          "override reason": ["opened again"]})  # fmt: skip
+    sheet.to_excel(tmp_path / "told.xlsx", sheet_name="accounts", index=False)
+    found = kalib.analyze(tmp_path, overrides=tmp_path / "told.xlsx").wallet.accounts.loc[zero]
+    assert found["potential"] == 5000 and found["potential_source"] == "measured"
+
+
 def test_zeros_that_stand_for_the_unknown_are_refused(tmp_path: Path) -> None:
     made = world()
     assert made.survey is not None
