@@ -20,7 +20,6 @@ THREADS = 2  # numpy lets go of the interpreter in all that is slow here
 UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
 SEED = 11
 RANKING_DRAWS = 400  # for counts of a list
-RANKINGS = ("key_account", "key_account_by_sales")
 
 
 @dataclass(frozen=True, repr=False)
@@ -252,20 +251,19 @@ def truly_high(wallet: Wallet, cut: Cut, accounts: pd.DataFrame) -> dict[str, fl
     accounts: key_account and key_account_by_sales, as in `compare_rankings`.
     """
     rows = np.flatnonzero(wallet.accounts["potential"].notna())
-    key, by_sales = (accounts[n].to_numpy(bool)[rows] for n in RANKINGS)
+    key, by_sales = accounts[["key_account", "key_account_by_sales"]].to_numpy(bool)[rows].T
     only = np.column_stack([key & ~by_sales, by_sales & ~key]).astype(np.float32)
+    counts = np.zeros((RANKING_DRAWS, 2))
     block = max(1, min(RANKING_DRAWS, BLOCK_CELLS // max(len(rows), 1)))
-    found: list[np.ndarray] = [] if only.any() else [np.zeros((1, 2))]
-    for start in range(0, RANKING_DRAWS if only.any() else 0, block):
+    for start in range(0, RANKING_DRAWS, block) if only.any() else ():
         potential = draw_potential(wallet, rows, min(block, RANKING_DRAWS - start), SEED + start)
         high = potential >= cut_of_draws(potential, cut)[:, None]
-        found.append(high.astype(np.float32) @ only)
-    counts = np.vstack(found)
-    low, high_end = np.quantile(counts, [0.05, 0.95], axis=0)
+        counts[start : start + block] = high.astype(np.float32) @ only
+    low, most = np.quantile(counts, [0.05, 0.95], axis=0)
     return {
         f"{name}_high{end}": float(values[k])
         for k, name in enumerate(("missed", "wrong"))
-        for end, values in (("", counts.mean(axis=0)), ("_low", low), ("_high", high_end))
+        for end, values in (("", counts.mean(axis=0)), ("_low", low), ("_high", most))
     }
 
 

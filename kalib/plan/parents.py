@@ -10,7 +10,7 @@ import pandas as pd
 from kalib.formula.distribution import Distribution
 from kalib.matrix.matrix import place
 from kalib.study.settings import Study
-from kalib.wallet.wallet import Wallet, share_of_wallet
+from kalib.wallet.wallet import Wallet, with_intervals
 
 DRAWS, SEED = 4000, 23
 CELLS = 16_000_000  # draws x accounts held at once: 64 MB of 32-bit numbers
@@ -41,11 +41,7 @@ def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.Dat
     potential, loadings = _together(wallet, rows, code, len(names))
     tail = (1 - study.formula.confidence) / 2
     point = frame["potential"].to_numpy()
-    low = np.fmin(potential.quantile(tail), point)
-    high = np.fmax(potential.quantile(1 - tail), point)
-    frame["potential_low"], frame["potential_high"] = low, high
-    frame["sow"] = share_of_wallet(frame["sales"], frame["potential"])
-    frame["sow_low"], frame["sow_high"] = frame["sales"] / high, frame["sales"] / low
+    frame = frame.assign(**with_intervals(point, potential, tail, frame["sales"]))
     frame["below_market"] = (frame["sow_high"] < wallet.market_share).to_numpy()
     whole = replace(wallet, accounts=frame, distribution=potential, loadings=loadings)
     placed = place(whole, study.matrix).accounts

@@ -32,7 +32,6 @@ from kalib.wallet.wallet import Wallet
 LABELLED = 8  # accounts named in the matrix
 MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
 TOP = 1.15  # a share of wallet above it is drawn there
-FAINT = 1e-4  # of the median potential: who buys from nobody has no place on a scale of logs
 CORNERS = {"attack": (0.99, 0.015), "defense": (0.99, 0.985), "maintenance": (0.01, 0.985),
            "watch": (0.01, 0.015)}  # fmt: skip
 LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
@@ -81,8 +80,8 @@ def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
     """The attack-and-defense quadrant: one mark an account, open for a border case, and
     the largest key accounts named."""
     ax, words = axes_for(ax), theme().words
-    known = matrix.accounts[matrix.accounts["zone"] != ""]
-    known = known[known["potential"] > FAINT * known["potential"].median()]
+    # Who buys from nobody has no place on a scale of logs.
+    known = matrix.accounts[(matrix.accounts["zone"] != "") & (matrix.accounts["potential"] > 0)]
     known = known.assign(sow=known["sow"].clip(upper=TOP))
     for zone in ZONES:
         part = known[known["zone"] == zone]

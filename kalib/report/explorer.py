@@ -15,7 +15,6 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from kalib.analysis import Analysis
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
-from kalib.plots.accounts import FAINT
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
@@ -106,8 +105,7 @@ def quadrant(analysis: Analysis, words: Words) -> dict[str, Any]:
     """Where the page draws accounts (x, y: of those shown), cuts and ticks, in a picture of WIDTH
     by HEIGHT: potential on a logarithmic scale, SOW up to TOP."""
     accounts, matrix = shown(analysis), analysis.matrix
-    placed = accounts["zone"] != ""
-    placed &= accounts["potential"] > FAINT * accounts["potential"].median()
+    placed = (accounts["zone"] != "") & (accounts["potential"] > 0)
     potential, sow = accounts["potential"].where(placed), accounts["sow"].clip(upper=TOP)
     room = max(potential.max() / potential.min(), 1.5) ** 0.06
     low, high = potential.min() / room, potential.max() * room

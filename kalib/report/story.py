@@ -192,7 +192,7 @@ def _holds(need: str, facts: Mapping[str, Any]) -> bool:
 
 def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dict[str, Any]:
     """What sentences are filled with: the figures of summary.json, parts of them, and names."""
-    fit, verdict, plan, basis = analysis.fit, analysis.verdict, analysis.plan, analysis.wallet.basis
+    plan = analysis.plan
     accounts, total = plan.accounts, f["total_potential"] or 1.0
     zones = accounts.groupby("zone")[["potential", "sales"]].sum().reindex(ZONES).fillna(0.0)
     attack = zones.loc["attack"]
@@ -238,7 +238,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "at_risk": float(accounts.loc[accounts["action"] == "defend", "at_risk"].sum()),
         "moved_sales": float(plan.handover["sales"].sum()),
         "parents": len(plan.parents),
-        "failed": sum(not check.passed for check in verdict.checks),
         "called_first": len(called),
         "call_on": tuple(called["name"]),
         "undecided_first": min(f["undecided"], NEXT_NAMED),
@@ -246,9 +245,22 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "next_accounts": tuple(analysis.next_survey.index[:NAMED]),
         **{flag: int(accounts["flags"].str.contains(flag).sum())
            for flag in ("imputed", "extrapolated")},
+        **_doubts(analysis, f),
+    }  # fmt: skip
+
+
+def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of formula and estimates on which claims depend, and figures of what is doubted."""
+    fit, verdict, measured = analysis.fit, analysis.verdict, analysis.measured
+    bad, basis, proof = f["verdict"] == "unusable", f["basis"], analysis.plan.proof
+    suspects, rests = fit.suspects, analysis.wallet.basis
+    if bad:
+        suspects = suspects[suspects["entry"] != "potential"]
+    return {
+        "failed": sum(not check.passed for check in verdict.checks),
         "reasons": tuple(verdict.reasons),
-        "basis_reasons": tuple(basis.reasons),
-        "estimate_weights": {name: weight for name, weight in basis.weights.items() if weight},
+        "basis_reasons": tuple(rests.reasons),
+        "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
         "indicators": fit.formula.indicators,
         "answers": fit.formula.n,
         "r2": max(verdict.r2_predicted, 0.0),
@@ -256,19 +268,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "boosted_r2": max(verdict.boosted_r2_predicted, 0.0),
         "mover": next(iter(fit.effects.index), ""),
         "chosen": len(fit.formula.indicators),
-        **_doubts(analysis, f),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
-    }  # fmt: skip
-
-
-def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts on which claims depend, and figures of what is doubted."""
-    fit, verdict, measured = analysis.fit, analysis.verdict, analysis.measured
-    bad, basis, proof = f["verdict"] == "unusable", f["basis"], analysis.plan.proof
-    suspects = fit.suspects
-    if bad:
-        suspects = suspects[suspects["entry"] != "potential"]
-    return {
         "bad": bad,
         "caution": f["verdict"] == "caution",
         "by_sales": basis == "sales",

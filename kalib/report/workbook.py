@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -39,6 +40,7 @@ FORMATS = {
     "points": "+0.00;-0.00",
 }
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
+LINE = 15  # points, of a row's height
 HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
 LARGE = 20_000  # accounts from which on rows go to the file as they come
@@ -158,7 +160,16 @@ class _Sheets:
         table, sheet = _ends_apart(table), self.add(name)
         title = f"{table.title} · {self.draft}" if self.draft else table.title
         sheet.write_string(0, 0, title, self.title)
-        sheet.write_string(1, 0, table.rule)
+        widths = []
+        for head, (column, kind) in zip(table.heads, table.kinds.items(), strict=True):
+            text = kind in tables.TEXT
+            cells = [table.written(c, kind) for c in table.frame[column]] if text else []
+            widths.append(min(max(8, *map(letters_of, [*head.split(), *cells])) + 2, WIDEST))
+            sheet.set_column(len(widths) - 1, len(widths) - 1, widths[-1],
+                             self.wrap if cells else None)  # fmt: skip
+        if table.rule:
+            sheet.set_row(1, LINE * (1 + letters_of(table.rule) // sum(widths)))
+            sheet.merge_range(1, 0, 1, len(widths) - 1, table.rule, self.wrap)
         rows = len(table.frame)
         last = HEADS + 1 + rows
         for j, (column, kind) in enumerate(table.kinds.items()):
@@ -167,13 +178,10 @@ class _Sheets:
                 summed = f"=SUBTOTAL(109,{letter}{HEADS + 2}:{letter}{last})"
                 total = float(table.frame[column].astype(float).sum())
                 sheet.write_formula(HEADS - 1, j, summed, self.number(MONEY), total)
-        for j, (head, (column, kind)) in enumerate(
-            zip(table.heads, table.kinds.items(), strict=True)
-        ):
-            text = kind in tables.TEXT
-            cells = [table.written(c, kind) for c in table.frame[column]] if text else []
-            width = max(8, *map(letters_of, [*head.split(), *cells])) + 2
-            sheet.set_column(j, j, min(width, WIDEST), self.wrap if cells else None)
+        # Marks of the filter cover the end of a line.
+        lines = map(len, map(wrap, table.heads, [width - 2 for width in widths]))
+        sheet.set_row(HEADS, LINE * max(lines))
+        for j, head in enumerate(table.heads):
             sheet.write_string(HEADS, j, head, self.head)
         self.fill(sheet, HEADS + 1, table)
         if rows:
@@ -216,7 +224,7 @@ class _Sheets:
                 sheet.write_string(i, 0, line.lstrip("# "), self.bold)
             elif line and i not in rules:
                 sheet.merge_range(i, 0, i, 3, line, self.wrap)
-                sheet.set_row(i, 15 * (1 + letters_of(line) // 140))
+                sheet.set_row(i, LINE * (1 + letters_of(line) // 140))
 
 
 def _ends_apart(table: Table) -> Table:
@@ -266,7 +274,7 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
         sheet.write_string(row, 0, words.say(key), sheets.bold)
         for line in lines:
             row += 1
-            sheet.set_row(row, 15 * (1 + letters_of(line) // SENTENCE_LETTERS))
+            sheet.set_row(row, LINE * (1 + letters_of(line) // SENTENCE_LETTERS))
             sheet.merge_range(row, 0, row, SENTENCE_COLUMNS - 1, line, sheets.wrap)
         row += 2
 

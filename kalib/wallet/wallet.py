@@ -103,12 +103,12 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     expected = expected_without_own(fit) if usable else None
     answers = answers.loc[believed]
     known = composite(answers["potential"], answers["log_sd"], expected)
-    found, point = _with_measured(found, measured, known, source == "none")
     nothing = _buy_from_nobody(tables) & ~measured
     if nothing.any():
         sold, least = accounts["sales"].to_numpy(float), float(answers["potential"].min())
         found = hear_nothing(found, nothing, measured, sold, least)
-        point, source[nothing] = np.where(measured, point, found.mean()), "measured"
+        source[nothing] = "measured"
+    found, point = _with_measured(found, measured, known, source == "none")
     visits = with_counts(visits, expected) if visits else None
     carried = ["name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent"]
     frame = accounts[[*carried, "returns"]].copy()
@@ -124,7 +124,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         )
         point[free] = found.mean()[free]
     tail = (1 - confidence) / 2
-    frame = frame.assign(**_with_intervals(point, found, tail, frame["sales"]))
+    frame = frame.assign(**with_intervals(point, found, tail, frame["sales"]))
     outside = outside_survey(fit, screening, measured) & (source != "measured")
     frame["potential_source"], frame["extrapolated"] = source, outside
     frame["expected"] = np.where(source == "measured", point, estimated.expected)
@@ -134,10 +134,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     asked = index[measured].difference(told.index)
     counted = counted_tails(visits, frame["sales"], shares, asked)
     frame = frame.assign(**below_market(frame, found, share, shares, counted, tail))
-    nothing &= ~index.isin(told.index)  # an expert knows better
-    frame["below_market"] &= ~nothing  # there is no display to check
-    frame["sales_lost"] = frame["sales_lost"].mask(nothing)
-    frame.loc[nothing, ["potential", "potential_low", "potential_high", "expected"]] = 0.0
+    frame = _without_need(frame, nothing & ~index.isin(told.index))  # an expert knows better
     odd = _without_precedent(frame, float(answers["potential"].max()))
     frame["flags"] = _flags(frame, fit, screening, odd)
     basis = _with_odd_sales(basis, frame[odd])
@@ -159,10 +156,19 @@ def _buy_from_nobody(tables: Tables) -> np.ndarray:
     return np.asarray(index.isin(zero))
 
 
-def _with_intervals(
+def _without_need(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
+    """The accounts with those that buy from nobody (N,) bool told as such: no display is to be
+    checked there, and what stood for nothing on a scale of logs is nothing."""
+    frame = frame.assign(below_market=frame["below_market"] & ~nothing)
+    frame.loc[nothing, ["potential", "potential_low", "potential_high", "expected"]] = 0.0
+    frame.loc[nothing, "sales_lost"] = np.nan
+    return frame
+
+
+def with_intervals(
     point: np.ndarray, found: Distribution, tail: float, sales: pd.Series
 ) -> dict[str, pd.Series]:
-    """Potential and SOW of all accounts with their intervals."""
+    """Potential and SOW of accounts, or of parents, with their intervals."""
     ends = found.quantile(tail), found.quantile(1 - tail)
     # Where a tail is that long, the interval reaches as far as the mean.
     low, high = np.fmin(ends[0], point), np.fmax(ends[1], point)

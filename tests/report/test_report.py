@@ -361,6 +361,16 @@ def test_workbook_holds_every_account_with_its_zone(stores: Analysis, book: Path
     assert found == pytest.approx(accounts["potential"].tolist())
 
 
+def test_a_list_s_rule_and_heads_are_not_clipped(book: Path) -> None:
+    sheet = openpyxl.load_workbook(book, data_only=True)["Go now"]
+    heads = [str(cell.value) for cell in sheet[4]]
+    width = sum(sheet.column_dimensions[cell.column_letter].width for cell in sheet[4])
+    assert f"A2:{sheet[4][-1].coordinate[0]}2" in {str(area) for area in sheet.merged_cells.ranges}
+    lines = sheet.row_dimensions[2].height / 15
+    assert len(str(sheet["A2"].value)) <= lines * width and "share of wallet" in heads
+    assert sheet.row_dimensions[4].height >= 2 * 15
+
+
 def test_workbook_recomputes_share_zone_and_gap_from_an_override(book: Path) -> None:
     workbook = openpyxl.load_workbook(book)
     row = {c.value: workbook["Accounts"].cell(2, c.column).value for c in workbook["Accounts"][1]}
