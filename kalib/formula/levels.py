@@ -64,10 +64,9 @@ def sql_of(formula: Formula, effects: list[dict[str, Any]]) -> str:
 def unseen_variance(fit: Fit) -> np.ndarray:
     """What is not known of the levels that no surveyed account has: its variance (N,), over that of
     the formula's errors."""
-    values = fit.screening.values
-    found = np.zeros(len(values))
-    terms = [term.column for term in fit.formula.terms if term.column.transform == "level"]
-    for name in dict.fromkeys(column.indicator for column in terms):
+    values, found = fit.screening.values, np.zeros(len(fit.working))
+    terms = [term.column for term in fit.formula.terms]
+    for name in dict.fromkeys(term.indicator for term in terms if term.transform == "level"):
         level = values[name].astype(str)
         unseen = ~level.isin(level.iloc[fit.working_rows].unique())
         if unseen.any():

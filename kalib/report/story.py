@@ -202,12 +202,12 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     visited, contacted = below[below["target_growth"] > 0], below[below["action"] == "contact"]
     largest = accounts["potential"].nlargest(LARGEST)
     asked = {zone: f["targets"][zone]["target_growth"] for zone in ("attack", "defense")}
-    missed, wrong = f["missed_by_sales_high"], f["wrongly_ka_by_sales_high"]
+    missed = ("missed_high", "missed_low", "missed_most")
     return {
         **f,
         **f["zones"],
-        **dict(zip(("missed_high", "missed_low", "missed_most"), missed, strict=True)),
-        "wrong_high": wrong[0],
+        **dict(zip(missed, f["missed_by_sales_high"], strict=True)),
+        "wrong_high": f["wrongly_ka_by_sales_high"][0],
         "share": tuple(f[f"market_share{end}"] for end in ("", "_low", "_high")),
         "rest": f["accounts"] - f["accounts_placed"],
         "key_part": f["ka_new"] / max(f["accounts_placed"], 1),

@@ -28,7 +28,10 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
     """Sliders for some settings above the quadrant and the figures that follow, for JupyterLab;
     without the extra that brings them, how to install it.
 
-    matrix, plan, study: today's, as of `kalib.replan`.
+    Parameters
+    ----------
+    matrix, plan, study : Matrix, Plan and Study
+        Today's, as of `kalib.replan`.
     """
     if find_spec("ipywidgets") is None:
         return f"sliders: {install('lab')}"

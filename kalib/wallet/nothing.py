@@ -27,7 +27,7 @@ def hear_nothing(
     size = np.log(found.quantile(0.5))
     told = (nothing | asked) & silent & np.isfinite(size)
     open_ = silent & ~nothing & ~asked & np.isfinite(size)
-    answered = np.full(int(nothing.sum()), least * SMALLEST)
+    tiny = least * SMALLEST
     if told.any() and open_.any():
         center, unit = size[told].mean(), size[told].std() or 1.0
         # Half an account of each kind more, so that no chance is none and none is certain.
@@ -35,6 +35,5 @@ def hear_nothing(
         x = np.append((size[told] - center) / unit, [0.0, 0.0])
         level, slope = fit_chance(event, x, np.append(np.ones(told.sum()), [0.5, 0.5]), SLOPE_SD)
         chance = 1 / (1 + np.exp(-(level + slope * (size[open_] - center) / unit)))
-        hurdle = found[open_].with_nothing(np.minimum(chance, MOST), least * SMALLEST)
-        found = found.replaced(open_, hurdle)
-    return found.replaced(nothing, Distribution.certain(answered, found.levels))
+        found = found.replaced(open_, found[open_].with_nothing(np.minimum(chance, MOST), tiny))
+    return found.replaced(nothing, Distribution.certain(np.full(nothing.sum(), tiny), found.levels))

@@ -151,9 +151,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
 
 def _buy_from_nobody(tables: Tables) -> np.ndarray:
     """Accounts (N,) bool that answered zero."""
-    survey, index = tables.survey, tables.accounts.index
-    zero = survey.index[survey == 0] if survey is not None else index[:0]
-    return np.asarray(index.isin(zero))
+    survey = tables.survey
+    return tables.accounts.index.isin([] if survey is None else survey.index[survey == 0])
 
 
 def _without_need(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
