@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks studies benchmark requirements lowest clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links studies benchmark requirements lowest clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -35,14 +35,24 @@ lab: $(VENV)/run.stamp
 	$(BIN)/kalib lab .
 
 lint: $(VENV)/test.stamp
-	$(BIN)/ruff check kalib tests benchmarks data
-	$(BIN)/ruff format --check kalib tests benchmarks data
+	$(BIN)/ruff check kalib tests benchmarks data docs
+	$(BIN)/ruff format --check kalib tests benchmarks data docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # Execute the notebooks in place on their default study; nbval compares with what is stored.
 notebooks: $(VENV)/run.stamp
 	$(BIN)/python -m kalib.runs.execution
+
+# The documentation, into build/docs; a warning, a link within it that leads nowhere too, is an error.
+SPHINX := $(BIN)/sphinx-build -E -W --keep-going -q -c docs
+docs: $(VENV)/test.stamp
+	$(SPHINX) . build/docs
+	@echo build/docs/index.html
+
+# The links to other sites, by asking them.
+docs-links: $(VENV)/test.stamp
+	$(SPHINX) -b linkcheck . build/links
 
 # Ratios against named peers; the tables in docs are what this prints.
 benchmark: $(VENV)/test.stamp

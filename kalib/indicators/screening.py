@@ -31,14 +31,14 @@ class Screening:
     """What became of each candidate.
 
     frame: DataFrame indexed by indicator with kind ("numeric" | "text"), missing (fraction of
-        accounts), distinct (count among surveyed accounts), kept (bool), copy (bool: it repeats
-        answers, sales or a list, see `find_copies`), reason (str).
+    accounts), distinct (count among surveyed accounts), kept (bool), copy (bool: it repeats
+    answers, sales or a list, see `find_copies`), reason (str).
     suspects: DataFrame (account, entry, value, expected_low, expected_high, cause), indicator
-        entries that look like typing errors; they are treated as missing.
+    entries that look like typing errors; they are treated as missing.
     values: DataFrame (N accounts x kept indicators), complete: gaps and suspects filled.
     imputed: DataFrame of bool, same shape, True where a value was filled.
     imputation_sd: standard deviation of the fill, per numeric indicator, in log units where the
-        indicator is positive and in its own units elsewhere.
+    indicator is positive and in its own units elsewhere.
     sales: own sales of all N accounts, currency a year.
     places: DataFrame (N x region, segment, parent) of those that are known, "" where not.
     rules: what the study says of the candidates.
