@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links studies benchmark requirements lowest clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links pictures studies benchmark requirements lowest clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -53,6 +53,10 @@ docs: $(VENV)/test.stamp
 # The links to other sites, by asking them.
 docs-links: $(VENV)/test.stamp
 	$(SPHINX) -b linkcheck . build/links
+
+# The README's pictures, from a run of a shipped study.
+pictures: $(VENV)/test.stamp
+	$(BIN)/python docs/pictures.py
 
 # Ratios against named peers; the tables in docs are what this prints.
 benchmark: $(VENV)/test.stamp
