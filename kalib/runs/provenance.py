@@ -7,7 +7,6 @@ import hmac
 import json
 import platform
 import re
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +30,6 @@ DELIVERED = (
 NOTEBOOKS = "notebooks"  # in a study's folder, and in a report
 DISTRIBUTION = "kalib-kit"
 ASIDE = r"extra == .(test|benchmark|docs)"
-GIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -96,22 +94,17 @@ def own_notebooks(study: Path) -> list[Path]:
 
 def provenance(
     inputs: Mapping[str, Any],
-    folder: Path,
     overrides: Mapping[str, Any] | None,
     seed: int,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """run.json: the inputs, the hash of them all, where from, the seed, seconds per step.
-
-    folder: the study's; overrides: who replaced which potential, or None.
-    """
-    checkout = (PACKAGE.parent / "notebooks").is_dir()  # an installation has them inside
+    """run.json: the inputs, the hash of them all, the seed, seconds per step. overrides: who
+    replaced which potential, or None."""
     return {
         **inputs,
         "overrides": overrides,
         "anonymized": bool(inputs["anonymized"]),
         "fingerprint": fingerprint(inputs),
-        "git": {"study": commit_of(folder), "kalib": commit_of(PACKAGE) if checkout else None},
         "platform": f"{platform.system()} {platform.machine()}",
         "seed": seed,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
@@ -153,22 +146,6 @@ def code_hash() -> str:
     for path in sorted(files, key=lambda path: path.as_posix()):
         digest.update(f"{path.name}:{file_hash(path)}\n".encode())
     return digest.hexdigest()
-
-
-def commit_of(folder: Path) -> str | None:
-    """The git commit of a folder, "+" added where files in it have changed since; None where it
-    is not kept in git."""
-    said = []
-    for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", ".")):
-        try:
-            done = subprocess.run(
-                ["git", *command], cwd=folder, capture_output=True, text=True, check=True,
-                timeout=GIT_SECONDS,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
-            return None
-        said.append(done.stdout.strip())
-    return said[0] + ("+" if said[1] else "")
 
 
 @cache

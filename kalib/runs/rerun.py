@@ -92,8 +92,7 @@ def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], code
             continue
         remedy = "Give --own-notebooks if it is trusted, since it is code"
         if not name.startswith(NOTEBOOKS) or name in now["data"]:
-            commit = (before.get("git") or {}).get("study") or "(not recorded)"
-            remedy = f"Give --study with the data of the run, e.g. from its git commit {commit}"
+            remedy = "Give --study with the data of the run; run.json has their SHA-256"
         problems.append(Problem("is not what the run read", file=name, remedy=remedy))
     was = (before["overrides"] or {}).get("sha256")
     if was != now["overrides"]:

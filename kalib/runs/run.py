@@ -156,7 +156,7 @@ def _write_outputs(
     given = analysis.overrides
     # Who, which and why are in accounts.csv: run.json holds no client's data.
     overrides = {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
-    source = provenance.provenance(inputs, analysis.study.folder, overrides, SEED, clock.seconds)
+    source = provenance.provenance(inputs, overrides, SEED, clock.seconds)
     write_outputs(analysis, story.figures, source, work, waves)
     shutil.rmtree(work / STEPS)
     shutil.rmtree(work / SCRATCH, ignore_errors=True)

@@ -95,7 +95,7 @@ def fit_large(
     with report_folder(out, force=force) as work:
         write_json(record, work / "formula.json")
         write_json({**analysis.verdict.to_json(), "estimate": basis}, work / "verdict.json")
-        write_json(provenance(inputs, study.folder, None, SEED, {}), work / "run.json")
+        write_json(provenance(inputs, None, SEED, {}), work / "run.json")
     return found
 
 

@@ -68,25 +68,27 @@ def kept(step: Callable[P, Result]) -> Callable[P, Result]:
 
 
 def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]) -> Result:
-    """The result kept of a step for these inputs; else computed, kept, and read back.
+    """The result kept of a step for these inputs; else computed and, where the disk takes it, kept.
 
-    Always the stored copy: a fresh one may share parts with others, and would hash differently.
+    Always a copy: a fresh one may share parts with others, and would hash differently.
     """
     from threadpoolctl import threadpool_limits
 
     file = _folder / f"{name}-{_key(inputs)}.pkl" if _folder else None
-    if file is None or not file.exists():
-        # On tables this small the threads of linear algebra wait for one another, and a screening
-        # takes five times as long.
-        with threadpool_limits(1):
-            result = compute()
-        if file is None:
-            return result
+    if file and file.exists():
+        return pickle.loads(file.read_bytes())
+    # On tables this small the threads of linear algebra wait for one another, and a screening
+    # takes five times as long.
+    with threadpool_limits(1):
+        result = compute()
+    if file is None:
+        return result
+    stored = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+    with suppress(OSError):  # a full disk is told where a deliverable meets it
         file.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), whole(file, str(os.getpid())) as part:
-            part.write_bytes(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
-    found: Result = pickle.loads(file.read_bytes())
-    return found
+        with whole(file, str(os.getpid())) as part:
+            part.write_bytes(stored)
+    return pickle.loads(stored)
 
 
 def _key(inputs: dict[str, Any]) -> str:

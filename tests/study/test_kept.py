@@ -97,6 +97,15 @@ def test_nothing_is_kept_without_a_folder(small_study: Path, tmp_path: Path) -> 
     assert kept_in() is None and not names(tmp_path)
 
 
+def test_a_step_goes_on_where_it_can_t_be_kept(small_study: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / STEPS).write_text("a file in the place of the folder")
+    with kalib.keep(run):
+        tables = kalib.read_tables(kalib.read_study(small_study))
+    assert len(tables.accounts) and [path.name for path in run.iterdir()] == [STEPS]
+
+
 def test_names_are_coded_before_anything_is_kept(small_study: Path, tmp_path: Path) -> None:
     kalib.analyze(small_study, tmp_path, key=b"0123456789abcdef")
     for path in (tmp_path / STEPS).glob("read_tables*.pkl"):
