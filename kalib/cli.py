@@ -105,11 +105,14 @@ def run(
     from kalib.runs.batch import REPORTS, run_batch
     from kalib.runs.overview import check_overview
     from kalib.runs.provenance import Options
-    from kalib.tables.anonymize import Secret
 
     if key and not anonymize:
         raise StudyError("--key is for --anonymize", remedy="Give both, or neither")
-    secret = Secret(key) if anonymize else None
+    secret = None
+    if anonymize:
+        from kalib.tables.anonymize import Secret  # takes longer than to refuse a wrong path
+
+        secret = Secret(key)
     options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
     if several or out is None:
@@ -198,15 +201,16 @@ def rerun(
 @click.argument("study")
 def check(study: str) -> None:
     """Read and check a study's data; run nothing."""
+    from kalib.study.loading import read_study
+
+    asked = read_study(study)
     from kalib.report.tables import data_report
     from kalib.report.template import check_look
-    from kalib.study.loading import read_study
     from kalib.tables.copies import find_copies
     from kalib.tables.tables import read_tables
     from kalib.wallet.known import known_potential
     from kalib.words.catalogue import Words
 
-    asked = read_study(study)
     check_look(asked)
     tables = read_tables(asked)
     known = known_potential(tables)  # refuses what the tables alone do not show
@@ -222,16 +226,35 @@ def check(study: str) -> None:
 @click.option("--from", "files", multiple=True, required=True, type=PATH,
               help="A table of the client; repeat it, or list more after it.")  # fmt: skip
 @click.argument("more", nargs=-1, type=PATH)
+@click.option("--account", metavar="COLUMN", help="The accounts' id: a header, or its number.")
+@click.option("--sales", metavar="COLUMN", help="What each account buys from us.")
+@click.option("--potential", metavar="COLUMN", help="What it buys from everyone.")
+@click.option("--parent", metavar="COLUMN", help="The chain or head office it belongs to.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column to leave out; repeat it.")
 @click.option("--data", type=PATH, default=Path("data"), show_default=True)
-def new(name: str, files: tuple[Path, ...], more: tuple[Path, ...], data: Path) -> None:
-    """Propose a study from the client's tables."""
+@FORCE
+def new(
+    name: str, files: tuple[Path, ...], more: tuple[Path, ...], drop: tuple[str, ...], data: Path,
+    force: bool, **given: str | None,
+) -> None:  # fmt: skip
+    """Propose a study from the client's tables: every column with a guess of its role, then what
+    is in doubt. A stub is written in any case; what it lacks is marked in it."""
+    from rich.console import Console
+    from rich.table import Table
+
     from kalib.tables.proposal import propose_study
 
     absent = [path for path in (*files, *more) if not path.is_file()]
     if absent:
         raise StudyError([Problem("no such table", file=str(path)) for path in absent])
-    proposal = propose_study(name, [*files, *more], data)
-    click.echo(f"{proposal.folder / 'study.toml'} written; please check:")
+    proposal = propose_study(name, [*files, *more], data, given, drop, force=force)
+    shown = Table("", "column", "values", "taken as", box=None, pad_edge=False)
+    for table, columns in proposal.columns.groupby("table", sort=False):
+        shown.add_row("", f"{table}:")
+        for row in columns.itertuples():
+            shown.add_row(str(row.number), row.column, row.values, row.role)
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 110).print(shown)
+    click.echo(f"\n{proposal.folder / 'study.toml'} written; please check:")
     for doubt in proposal.doubts:
         click.echo(f"  {doubt}")
 

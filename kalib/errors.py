@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Iterable
@@ -74,6 +75,17 @@ class StudyError(KalibError):
         return (StudyError, (self.problems,), self.__dict__)
 
 
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A remedy that names the spelling near a name, "" where none is.
+
+    >>> nearest("umsaz", ["Umsatz", "Name"])
+    "Did you mean 'Umsatz'?"
+    """
+    plain = {known.casefold(): known for known in names}
+    near = difflib.get_close_matches(name.casefold(), plain, n=1)
+    return f"Did you mean {plain[near[0]]!r}?" if near else ""
+
+
 def need(extra: str) -> None:
     """Raise StudyError, which names the remedy, where an extra of the kit is not installed."""
     absent = [module for module in EXTRAS[extra] if find_spec(module) is None]
@@ -104,9 +116,20 @@ def message_of(error: Exception) -> str:
     """What the user reads of an error."""
     if isinstance(error, StudyError):
         count = len(error.problems)
-        lines = ["1 problem:" if count == 1 else f"{count} problems:"]
-        lines += [f"  {problem}" for problem in error.problems[:SHOWN]]
-        return "\n".join(lines + [f"  and {count - SHOWN} more"] * (count > SHOWN))
+        alike: dict[tuple[str, str], list[Problem]] = {}
+        for problem in error.problems:
+            alike.setdefault((problem.file, problem.message), []).append(problem)
+        lines = []
+        for first, *more in alike.values():
+            if first.column and len(more) > 2:  # one fault of many columns is one line
+                names = ", ".join(problem.column for problem in more[:5])
+                said = f"{first.message}; the same in {len(more)} columns more: {names}, …"
+                first, more = replace(first, message=said), []
+            lines += [f"  {problem}" for problem in (first, *more)]
+        rest = [f"  and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
+        return "\n".join(
+            ["1 problem:" if count == 1 else f"{count} problems:", *lines[:SHOWN], *rest]
+        )
     if isinstance(error, KalibError):
         return f"error: {error}"
     if isinstance(error, MemoryError) or NO_ROOM in str(error):

@@ -1,38 +1,10 @@
 """Charts seaborn's way: results in, axes out, nothing computed.
 
 Each draws on `ax`, or on a fresh figure where none is given, and returns the axes. `set_theme`
-sets the house style and the language, currency and labels of a study.
+sets the house style and the language, currency and labels of a study. Each name is loaded on its
+first use, as `kalib`'s own are.
 """
 
-from kalib.plots.accounts import (
-    bridge,
-    gain,
-    intervals,
-    key_accounts,
-    matrix,
-    sow,
-    targets,
-    zones,
-)
-from kalib.plots.formula import (
-    correlation,
-    effects,
-    influence,
-    leave_one_out,
-    observed_predicted,
-    pairs,
-    partial_effects,
-    partial_residuals,
-    path,
-    residuals,
-    stability,
-)
-from kalib.plots.table import table
-from kalib.plots.theme import set_theme
+import lazy_loader
 
-__all__ = [
-    "bridge", "correlation", "effects", "gain", "influence", "intervals", "key_accounts",
-    "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
-    "partial_residuals", "path", "residuals", "set_theme", "sow", "stability", "table",
-    "targets", "zones",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

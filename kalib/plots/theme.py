@@ -12,7 +12,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -68,6 +67,8 @@ def set_theme(study: Study | None = None, words: Words | None = None) -> None:
     study: charts speak its language, name its currency and indicators, and take its color;
     words: those of a document that counts all its amounts in one unit.
     """
+    import seaborn as sns
+
     _register_fonts()
     house = rc_params_from_file(STYLE, use_default_template=False)
     sns.set_theme(style="whitegrid", rc={**house, "font.family": _families()})

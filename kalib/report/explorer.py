@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,17 +22,8 @@ from kalib.words.catalogue import MISSING, Words
 
 TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 WIDTH, HEIGHT = 1000, 480  # of the chart's picture
-LABELS = (
-    "account", "name", "region", "segment", "zone", "potential", "sales", "sow", "target_sales",
-    "team", "rep", "change", "market_share", "growth_asked", "growth_part", "expected_gain",
-    "action", "zone_probability", "parent", *ZONES, *ACTIONS, *TEAM_OF_ZONE.values(), "promoted",
-    "demoted", "kept",
-)  # fmt: skip
-LISTED = ("region", "segment", "parent", "zone", "team", "rep", "change", "action", "flags",
-          "potential_source", "override_by", "override_reason")  # fmt: skip
-AMOUNTS = ("sales", "potential", "potential_low", "potential_high", "target_sales",
-           "target_growth", "expected_gain")  # fmt: skip
-SHARES = ("sow", "sow_low", "sow_high", "target_sow", "growth_rate", "zone_probability")
+PAGE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+LABELS = (*PAGE["labels"], *ZONES, *ACTIONS, *TEAM_OF_ZONE.values())
 MOST, SAMPLE = 20_000, 12_000  # accounts in the page, which opens slowly with more
 
 
@@ -62,9 +55,9 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
         "columns": {
             "account": accounts.index.astype(str).tolist(),
             "name": names.where(names != accounts.index.astype(str), "").tolist(),
-            **{name: _levels(listed[name]) for name in (*LISTED, "why", "ranked", "next_zone")},
-            **{name: _numbers(accounts[name].round(2)) for name in AMOUNTS},
-            **{name: _numbers(listed[name].round(6)) for name in (*SHARES, "next_probability")},
+            **{name: _levels(listed[name]) for name in PAGE["listed"]},
+            **{name: _numbers(accounts[name].round(2)) for name in PAGE["amounts"]},
+            **{name: _numbers(listed[name].round(6)) for name in PAGE["shares"]},
         },
         "indicators": [
             {"name": words.label(name),

@@ -19,7 +19,7 @@ from kalib.errors import Problem
 from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
-from kalib.plots.table import html_table
+from kalib.plots.frames import html_table
 from kalib.study.settings import ZONES, Study
 from kalib.tables.client import Tables
 from kalib.words.catalogue import MISSING, Words

@@ -13,15 +13,6 @@ from kalib.words.catalogue import Words
 
 LISTED = 15
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
-# Part of the change of market share -> what it means.
-PARTS = {
-    "from_own_sales": "our_own_sales",
-    "from_account_growth": "growth_of_the_accounts_by_their",
-    "from_market": "growth_of_the_market",
-    "from_formula": "the_formula_learned_anew",
-    "from_measurement": "measurement_and_own_sales_as_evidence",
-    "from_accounts_gained_and_lost": "accounts_gained_and_lost",
-}
 # Test -> what it means where the formula holds, where it changed.
 MEANINGS = {
     "whole formula": ("the_same_formula_holds_in_both", "the_formula_has_changed_between_the"),
@@ -46,7 +37,7 @@ def share_split(waves: Waves, words: Words) -> Table:
     ends = dict(zip(("share_before", "share_after"), waves.periods, strict=True))
     rows = [
         (words.say("market_share_in", period=ends[step]), ("share", points)) if step in ends
-        else (words.word(PARTS[step]), ("points", points))
+        else (words.column(step), ("points", points))
         for step, points in waves.share_points.itertuples(index=False)
     ]  # fmt: skip
     return table(words, "share_split", rows)

@@ -6,6 +6,7 @@ Amounts are written in full, so that they can be added up; the documents count t
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,19 +27,7 @@ from kalib.report.tables import TABLES, Table
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
 
-MONEY, SHARE, CHANCE = "#,##0", "0.0%", "0%"
-# How a table's cells are written -> number format.
-FORMATS = {
-    "amount": MONEY,
-    "money": MONEY,
-    "whole": MONEY,
-    "percent": CHANCE,
-    "share": SHARE,
-    "signed": "+0%;-0%;0%",
-    "number1": "#,##0.0",
-    "number2": "0.00",
-    "points": "+0.00;-0.00",
-}
+MONEY, SHARE = "#,##0", "0.0%"
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
 LINE = 15  # points, of a row's height
 HEADS = 3  # row of a table's heads: title, rule and sums stand above
@@ -47,32 +36,10 @@ LARGE = 20_000  # accounts from which on rows go to the file as they come
 # A sentence of the summary runs over these columns, which hold so many letters a line.
 SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 110
 MOST_REPS = 60  # reps with a sheet of their own
-# Key of a sheet's name -> its table, and whether it has a row an account.
-SHEETS = {
-    "go_now": ("go_now", True), "measure_first": ("measure_first", True),
-    "defend_list": ("defend_list", True), "no_sales": ("no_sales", True),
-    "visit_list": ("below_market", True), "parents": ("parents", True),
-    "missed_sheet": ("missed", True), "next_survey": ("next_survey", True),
-    "hand_over": ("handover", True), "reps": ("reps", True), "scenarios": ("scenarios", False),
-    "formula": ("terms", False), "checks": ("checks", False),
-    "suspect_entries": ("suspects", False), "overrides": ("overrides", True),
-}  # fmt: skip
+BOOK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+NOT_BY_ACCOUNT = ("scenarios", "terms", "checks", "suspects")  # tables; others have a row each
 COLUMNS: dict[str, str] = TABLES["accounts_sheet"]["columns"]
 LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each in the sheet
-TYPED = {"override_potential": MONEY, "override_by": "@", "override_reason": "@"}
-WIDTHS = {"account": 12, "name": 26, "override_by": 16, "override_reason": 30, "rep": 18,
-          "flags": 26}  # fmt: skip
-# Formulas that hold until an expert types a potential, which is taken as certain; # is the row,
-# "found" the zone that the run found.
-LIVE = {
-    "potential": '=IF({override_potential}#<>"",{override_potential}#,'
-    'IF({estimated_potential}#<>"",{estimated_potential}#,""))',
-    "sow_2": '=IF({potential}#="","",{sales}#/{potential}#)',
-    "zone": '=IF({override_potential}#="","found",IF({potential}#>=potential_cut,'
-    'IF({sow_2}#>=sow_cut,"defense","attack"),IF({sow_2}#>=sow_cut,"maintenance","watch")))',
-    "gap": '=IF({potential}#="","",MAX(0,{potential}#*market_share-{sales}#))',
-}
-LIVE_FORMATS = {"potential": MONEY, "sow_2": CHANCE, "zone": "", "gap": MONEY}
 
 
 def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
@@ -84,8 +51,9 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
         _write_accounts(sheets, analysis)
-        for name, (of, most) in SHEETS.items():
-            table = tables.build(of, analysis, words, len(accounts) if most else 0)
+        for name, of in BOOK["sheets"].items():
+            most = 0 if of in NOT_BY_ACCOUNT else len(accounts)
+            table = tables.build(of, analysis, words, most)
             if len(table.frame):
                 sheets.table(words.say(name), table)
         if analysis.codebook:
@@ -121,7 +89,9 @@ class _Sheets:
         self.alarm = self.style(bg_color="#F8C9C9")
         self.zones = {zone: self.style(bg_color=color) for zone, color in ZONE_FILLS.items()}
         typed = {"bg_color": "#FFF8DC", "border": 1, "border_color": "#E2D9B0"}
-        self.typed = {name: self.style(num_format=code, **typed) for name, code in TYPED.items()}
+        self.typed = {
+            name: self.style(num_format=code, **typed) for name, code in BOOK["typed"].items()
+        }
         self._numbers: dict[str, Any] = {"": None}
         self._names: set[str] = set()
 
@@ -192,7 +162,7 @@ class _Sheets:
         """The rows of a table from row top on, one at a time: what the file takes without holding
         the sheet in memory. "live" cells are pairs of formula and result."""
         kinds = list(table.kinds.items())
-        styles = [self.typed.get(name) or self.number(LIVE_FORMATS.get(name, ""))
+        styles = [self.typed.get(name) or self.number(BOOK["live_formats"].get(name, ""))
                   for name, _ in kinds]  # fmt: skip
         columns = [table.frame[name] for name, _ in kinds]
         for i, row in enumerate(zip(*columns, strict=True), start=top):
@@ -205,7 +175,7 @@ class _Sheets:
                     if text := table.written(cell, kind):
                         sheet.write_string(i, j, text, styles[j])
                 elif cell is not None and not pd.isna(cell):
-                    code = FORMATS.get(kind, "0.000" if abs(float(cell)) < 100 else MONEY)
+                    code = BOOK["formats"].get(kind, "0.000" if abs(float(cell)) < 100 else MONEY)
                     sheet.write_number(i, j, float(cell), styles[j] or self.number(code))
 
     def markdown(self, name: str, text: str) -> None:
@@ -284,7 +254,7 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
     words, accounts = sheets.words, analysis.plan.accounts
     sheet, last = sheets.add(words.say("accounts_2")), max(len(accounts), 1)
     for j, column in enumerate(COLUMNS):
-        sheet.set_column(j, j, WIDTHS.get(column, 13), sheets.typed.get(column))
+        sheet.set_column(j, j, BOOK["widths"].get(column, 13), sheets.typed.get(column))
         sheet.write_string(0, j, words.say(column), sheets.head)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
@@ -307,7 +277,7 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
 
 def _live(name: str, results: pd.Series, words: Words) -> list[tuple[str, Any]]:
     """Each row's formula of a live column, and what the run found."""
-    formula = LIVE[name].format(**LETTER)
+    formula = BOOK["live"][name].format(**LETTER)
     for zone in ZONES:
         formula = formula.replace(f'"{zone}"', f'"{words.say(zone)}"')
     found = results.astype(object).where(results.notna(), "")

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from kalib.errors import Problem, StudyError, say
 from kalib.scale.sources import Source, fetched
-from kalib.study.settings import MOST_AMOUNT
+from kalib.study.settings import MOST_AMOUNT, Data
 from kalib.tables.words import MISSING, REFUSED
 
 # Ids of a larger table are compared for one in so many of them: what an export or a join doubles
 # is found, and 10 million rows are not sorted for it.
 ALL_IDS, ONE_IN = 1_000_000, 16
-
-
-class Dirt(BaseModel):
-    """Of a study's [data], how the dirt of its tables is read."""
-
-    model_config = ConfigDict(frozen=True)
-    negative_sales: Literal["refuse", "zero"] = "refuse"
-    missing: tuple[str, ...] = ()
-    id_width: int = 0
-    duplicates: Literal["refuse", "first"] = "refuse"
 
 
 @dataclass(frozen=True)
@@ -36,7 +24,7 @@ class Asked:
     """
 
     account: str
-    dirt: Dirt
+    dirt: Data
     sales: str = ""
     potential: str = ""
     numeric: tuple[str, ...] = ()
@@ -70,6 +58,8 @@ def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     rows = _check(source, asked, ids, words, numbers)
     if asked.sales and asked.dirt.negative_sales == "zero":
         numbers[asked.sales] = (numbers[asked.sales] < 0).ifelse(0.0, numbers[asked.sales])
+    if asked.sales and asked.dirt.blank_sales == "zero":
+        numbers[asked.sales] = numbers[asked.sales].fill_null(0.0)
     texts = {name: known_text(raw[name], asked.dirt.missing) for name in asked.textual}
     return raw.mutate(**numbers, **texts, kalib_id=ids), rows
 
@@ -159,7 +149,7 @@ def _check(
             problems += _told(source, name, words[name].notnull() & value.isnull(), "number")
         if max(-low, high) >= MOST_AMOUNT or high != high:
             problems += _told(source, name, value.abs() >= MOST_AMOUNT, "large")
-        if name == asked.sales and said < rows:
+        if name == asked.sales and said < rows and asked.dirt.blank_sales == "refuse":
             empty = words.get(name, value).isnull()
             problems += _told(source, name, empty, "sales blank")
         if name == asked.sales and low < 0 and asked.dirt.negative_sales == "refuse":

@@ -113,7 +113,7 @@ def _share(recipe: Recipe, sales: float, potential: float, file: str) -> float:
 
 def _line(recipe: Recipe, order: Order) -> float:
     """The potential cut, as `kalib.matrix.matrix.potential_cut` of all potentials."""
-    kind, value, rows = recipe.study.cut, recipe.study.cut_value, order.rows
+    kind, value, rows = recipe.study.cut.kind, recipe.study.cut.value, order.rows
     if kind == "value":
         return value
     if kind == "top":
@@ -127,7 +127,7 @@ def _line(recipe: Recipe, order: Order) -> float:
 
 def _key_number(known: Any, recipe: Recipe, line: float, rows: int) -> int:
     """How many accounts are key, as `kalib.matrix.matrix.key_accounts` counts them."""
-    kind, value = recipe.study.cut, recipe.study.cut_value
+    kind, value = recipe.study.cut.kind, recipe.study.cut.value
     if kind == "quantile":
         return rows - int(np.ceil(value * (rows - 1) - 1e-9))
     if kind == "top":

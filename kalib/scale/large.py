@@ -29,7 +29,7 @@ from kalib.indicators.screening import Column, Design, build_design
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
-from kalib.scale.columns import Asked, Dirt, ids_of, typed
+from kalib.scale.columns import Asked, ids_of, typed
 from kalib.scale.expression import with_potential
 from kalib.scale.recipe import Recipe
 from kalib.scale.sources import MEMORY, Source, beside, fetched, open_source
@@ -127,8 +127,7 @@ def _fitted(
 
 
 def _asked(study: Study) -> Asked:
-    dirt = Dirt.model_validate(study.data, from_attributes=True)
-    return Asked(study.columns.account, dirt, study.columns.sales)
+    return Asked(study.columns.account, study.data, study.columns.sales)
 
 
 def _survey(source: Source, study: Study) -> Any:
@@ -136,7 +135,8 @@ def _survey(source: Source, study: Study) -> Any:
     column = study.columns.potential or ""
     path = study.folder / study.data.survey if study.data.survey else None
     held = beside(source, path) if path else source
-    table, _ = typed(held, replace(_asked(study), sales="", potential=column))
+    ids = (study.columns.survey_account if path else "") or study.columns.account
+    table, _ = typed(held, replace(_asked(study), account=ids, sales="", potential=column))
     table = table.select("kalib_id", kalib_potential=table[column])
     return table.filter(table.kalib_potential.notnull())
 
@@ -158,7 +158,8 @@ def _sampled(
         names = {**settings, "data.accounts": '"accounts.parquet"'}
         if study.data.survey:
             part = survey.semi_join(asked, "kalib_id").to_pandas()
-            part.columns = [study.columns.account, study.columns.potential]
+            names_of = study.columns
+            part.columns = [names_of.survey_account or names_of.account, names_of.potential]
             part.to_parquet(folder / "survey.parquet", index=False)
             names["data.survey"] = '"survey.parquet"'
         shutil.copy(file, folder / "study.toml")

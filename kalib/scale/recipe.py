@@ -12,7 +12,8 @@ import numpy as np
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kalib.errors import StudyError
-from kalib.scale.columns import Asked, Dirt
+from kalib.scale.columns import Asked
+from kalib.study.settings import Cut, Data
 
 # Largest error of a probability from keeping few points of the error's distribution: a quarter of
 # what 4,000 draws leave at one half.
@@ -74,17 +75,11 @@ class _Range(_Record):
 class _Study(_Record):
     account: Annotated[str, Field(validation_alias=AliasPath("columns", "account"))]
     sales: Annotated[str, Field(validation_alias=AliasPath("columns", "sales"))]
-    cut: Annotated[
-        Literal["quantile", "pareto", "top", "value"],
-        Field(validation_alias=AliasPath("matrix", "potential_cut", "kind")),
-    ]
-    cut_value: Annotated[
-        Positive, Field(validation_alias=AliasPath("matrix", "potential_cut", "value"))
-    ]
+    cut: Annotated[Cut, Field(validation_alias=AliasPath("matrix", "potential_cut"))]
     share_cut: Annotated[
         Literal["market"] | Positive, Field(validation_alias=AliasPath("matrix", "share_cut"))
     ]
-    data: Dirt = Dirt()
+    data: Data = Data(accounts="")
 
 
 class RunCuts(_Record):

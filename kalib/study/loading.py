@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Study
 from kalib.study.wording import wanted
 
@@ -46,7 +45,8 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     """
     file = study_path(path)
     if not file.is_file():
-        remedy = "Give a study.toml or its folder"
+        near = nearest(file.name, (each.name for each in file.parent.glob("*")))
+        remedy = near or "Give a study.toml or its folder; `kalib new` makes one of tables"
         raise StudyError("no study file here", str(path), remedy=remedy)
     if file.stat().st_size > LARGEST:
         raise StudyError("is too long for a study file", file.name)
@@ -55,18 +55,21 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     except OSError as error:
         raise StudyError(f"can't be read: {error.strerror}", file.name) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = Problem(f"not valid TOML: {error}", file.name, remedy="Mend the line named")
-        raise StudyError(problem) from error
+        remedy = "Mend the line named; of a table, `kalib new` makes a study file"
+        raise StudyError(f"not valid TOML: {error}", file.name, remedy=remedy) from error
     for key, value in (settings or {}).items():
         _lay_over(content, key, value)
     if "folder" in content:
         raise StudyError("unknown key 'folder'", file.name, remedy="Remove it")
+    lacking = list(_without_potential(content))
     try:
         study = Study.model_validate({**content, "folder": file.resolve().parent})
         study._file = file.name
     except ValidationError as error:
-        raise StudyError(problems_of(error, Study, file.name)) from error
-    told = [*_missing_files(study), *_circular(study)]
+        problems = problems_of(error, Study, file.name)
+        problems += [Problem(said, file.name, remedy=remedy) for said, remedy in lacking]
+        raise StudyError(problems) from error
+    told = [*lacking, *_missing_files(study), *_circular(study)]
     if told:
         raise StudyError(Problem(message, file.name, remedy=remedy) for message, remedy in told)
     return study
@@ -84,10 +87,11 @@ def problems_of(error: ValidationError, model: type[BaseModel], file: str = "") 
         where = ".".join(place)
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
-            where, near = ".".join([*place, name]), _nearest(name, key)
+            where, near = ".".join([*place, name]), nearest(name, key.get("properties", {}))
             problem = Problem(f"unknown key {where!r}", file, remedy=near or "Remove it")
         elif item["type"] == "missing":
-            problem = Problem(f"{where!r} is missing", file, remedy=f"Add it: {wanted(key)}")
+            remedy = ". ".join(filter(None, [f"Add it: {wanted(key)}", key.get("description")]))
+            problem = Problem(f"{where!r} is missing", file, remedy=remedy.removesuffix("."))
         elif item["type"] == "value_error":
             said = str(item["msg"]).removeprefix("Value error, ")
             problem = Problem(f"{where!r}: {said}", file, remedy=f"It is {item['input']!r}"[:200])
@@ -125,11 +129,6 @@ def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
     return schema["$defs"][reference.rpartition("/")[2]] if reference else part
 
 
-def _nearest(name: str, schema: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, schema.get("properties", {}), n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
-
-
 def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
     """Set one "section.key" of the file's content to a value written as TOML, or as text."""
     section, _, name = key.partition(".")
@@ -157,9 +156,18 @@ def _circular(study: Study) -> Iterator[tuple[str, str]]:
         yield message, "Rename the column in the table"
 
 
+def _without_potential(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A study file in which potential is known nowhere."""
+    data, columns = (content.get(section) for section in ("data", "columns"))
+    if isinstance(data, Mapping) and isinstance(columns, Mapping) and "potential" not in columns:
+        if "survey" in data or "visits" not in data:
+            remedy = "Name its column, in the accounts or in [data] survey, or add [data] visits"
+            yield "'columns.potential' is missing", remedy
+
+
 def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
     """Files that are absent, outside the study's folder, or not described."""
-    data, known = study.data, study.columns.potential
+    data = study.data
     files: dict[str, object] = {
         "data.accounts": data.accounts, "data.survey": data.survey, "data.visits": data.visits,
         "report.template": study.report.template, "report.logo": study.report.logo,
@@ -176,8 +184,3 @@ def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
             yield f"'{key}': no file {name}", "Check the name"
     if data.visits and study.visits is None:
         yield "'visits' is missing", "Add the section naming its columns"
-    if data.survey and not known:
-        yield "'columns.potential' is missing", "Name the survey's column"
-    if not data.survey and not data.visits and not known:
-        remedy = "Add data.survey, data.visits, or columns.potential in the accounts"
-        yield "no potential is known anywhere", remedy

@@ -78,6 +78,8 @@ class Data(_Section):
     """Further words that mean: nothing is known. Blanks, NA, n/a, -, #N/A and their like do."""
     negative_sales: Literal["refuse", "zero"] = "refuse"
     """What becomes of sales below zero: refused, or, as returns, read as 0 and flagged."""
+    blank_sales: Literal["refuse", "zero"] = "refuse"
+    """What becomes of blank sales: refused, or read as 0, as of who buys nothing from us."""
     id_width: Whole = Field(default=0, ge=0, le=40)
     """Ids of digits are filled with zeros to this width in every table; 0 leaves them."""
     duplicates: Literal["refuse", "first"] = "refuse"
@@ -89,6 +91,8 @@ class Columns(_Section):
 
     account: Header
     """The account's id: unique, read as text, in every table."""
+    survey_account: str | None = None
+    """The id in the survey, where its column has another name there."""
     name: str | None = None
     """The account's name; the id where there is none."""
     region: str | None = None

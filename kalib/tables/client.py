@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kalib.errors import Problem, StudyError
+from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Indicators, Study
 from kalib.tables import units
 from kalib.tables.cells import decimal_mark
@@ -18,7 +18,6 @@ from kalib.tables.overrides import Overrides, no_overrides
 from kalib.tables.reading import read_text_table
 from kalib.words.catalogue import Message
 
-FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
 TEXTS = ("name", "region", "segment", "rep", "parent")  # terms that are text
 
@@ -75,12 +74,6 @@ def read_files(study: Study) -> Tables:
         known = _without_contradictions(known, accounts["sales"], found)
     visits = _read_visits(study, ids, found)
     totals = _read_totals(study, None if accounts is None else accounts["region"], found)
-    if known and visits is None and not found.problems:
-        count = int((known.values > 0).sum())
-        if count < FEWEST_SURVEYED:
-            remedy = f"Survey at least {FEWEST_SURVEYED}, better 10 for each indicator"
-            message = f"potential is known of {count} accounts only"
-            found.problems.append(Problem(message, known.read.table.file, remedy=remedy))
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
     if found.problems or accounts is None or candidates is None:
@@ -131,7 +124,8 @@ def _read_accounts(
 
 
 def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known | None:
-    account, column = study.columns.account, str(study.columns.potential)
+    names = study.columns
+    account, column = names.survey_account or names.account, str(names.potential)
     read = _open(study, str(study.data.survey), [account, column], [], found)
     if read is None:
         return None
@@ -224,9 +218,10 @@ def _open(
         found.problems.extend(error.problems)
         return None
     found.notes.extend(table.notes)
-    remedy = f"The table has {', '.join(table.headers[:12])}"[:400]
+    has = f"The table has {', '.join(table.headers[:12])}"[:400]
     lacking = [name for name in needed if name not in table.frame.columns]
-    told = [Problem("there is no such column", table.file, n, 1, remedy) for n in lacking]
+    told = [Problem("there is no such column", table.file, name, 1,
+                    nearest(name, table.headers) or has) for name in lacking]  # fmt: skip
     if len(table.frame) == 0 and not lacking:
         told.append(Problem("the table has no rows", table.file, remedy="Export it again"))
     found.problems.extend(told)

@@ -180,7 +180,10 @@ class Columns:
         percent = self.frame[column].str.endswith(("%", "％"))
         self.tell("percent", column, percent & values.notna())
         if not blank:
-            self.tell("sales blank", column, values.isna() & is_missing(self.frame[column]))
+            empty = values.isna() & is_missing(self.frame[column])
+            zero = what == "sales" and self.dirt.blank_sales == "zero"
+            self.tell("blank zero" if zero else "sales blank", column, empty)
+            values = values.mask(empty & zero, 0.0)
         returns = what == "sales" and self.dirt.negative_sales == "zero"
         below = values <= 0 if what == "potential" else values < 0
         self.tell("returns" if returns else f"{what} below", column, below)

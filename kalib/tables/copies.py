@@ -14,7 +14,7 @@ import pandas as pd
 
 from kalib.tables.cells import to_dates
 from kalib.tables.client import Tables
-from kalib.tables.words import WORDS, words_of_header
+from kalib.tables.words import WORDS, plain, words_of_header
 from kalib.words.catalogue import Message
 
 # Rank correlation of practically a function: the strongest indicator of the shipped studies, staff
@@ -26,7 +26,7 @@ EXACT = 1 - 1e-9  # correlation of values that differ by rounding only
 MOSTLY = 0.95  # of the values
 LOOKED_AT = 5000  # accounts by whose correlation it is seen whether all are worth a look
 # Patterns of headers by what such a column copies.
-NAMES = {kind: "|".join(words) for kind, words in WORDS["copies"].items()}
+NAMES = {kind: plain("|".join(words)) for kind, words in WORDS["copies"].items()}
 AMOUNT, EARLIER = NAMES.pop("amount"), NAMES.pop("earlier")
 NAMES["sales"] += f"|({AMOUNT}).*({EARLIER})|({EARLIER}).*({AMOUNT})"
 

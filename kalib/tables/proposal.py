@@ -1,4 +1,4 @@
-"""A study file proposed from the client's tables: roles guessed, doubts said."""
+"""A study file proposed from the client's tables: roles guessed, dirt cured, doubts said."""
 
 from __future__ import annotations
 
@@ -6,314 +6,339 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kalib.errors import Problem, StudyError
-from kalib.files import whole
+from kalib.errors import Problem, StudyError, nearest
+from kalib.files import set_aside, whole
 from kalib.study.loading import read_study
-from kalib.tables.cells import is_missing, to_numbers
+from kalib.tables import words
+from kalib.tables.cells import is_missing, to_dates, to_numbers
 from kalib.tables.client import read_files
 from kalib.tables.columns import NUMERIC_SHARE
-from kalib.tables.copies import find_copies
-from kalib.tables.reading import TextTable, read_every_table, read_text_table, refusal
+from kalib.tables.copies import MOSTLY, NAMES, find_copies
+from kalib.tables.reading import ONE_SHEET, TextTable, read_every_table, refusal
 from kalib.tables.visits import measure_potential
-from kalib.tables.words import currency_of, expected_sign, role_of, unit_of
-from kalib.words.catalogue import Message
+from kalib.tables.words import WORDS
 
 RESERVED = ("study.toml", "codebook.md")  # what is written beside the tables
-ROLES = ("sales", "name", "region", "segment", "current_ka", "rep", "margin", "parent")
-SAID = {
-    "accounts": "one row per account",
-    "survey": "known potential of some accounts",
-    "visits": "daily visits, potential measured in them",
-}
-STUDY = """\
-# Proposed from {sources}; read every line.
-[study]
-name = "{name}"
-title = {title}
-industry = ""
-currency = {currency}   # unit of sales and potential, a year
-period = "current"
-
-[data]
-{data}
-
-[columns]
-{columns}
-
-[indicators]
-candidates = [{candidates}]
-# expected direction; a formula against it is not considered
-expected_sign = {{ {signs} }}
-"""
-Part = tuple[TextTable, dict[str, str]]  # a table of the study and the column of each role in it
+NEEDED = ("account", "sales", "potential")  # without these there is no study
+ROLES = ("potential", "sales", "name", "region", "segment", "current_ka", "rep", "margin", "parent")
+# Whether a role's cells are numbers: one called area is an indicator, no region.
+NUMBERS = {"sales": True, "potential": True, "margin": True, "name": False, "region": False,
+           "segment": False}  # fmt: skip
+MOSTLY_APART = 0.8  # of the rows have ids of their own; more of the others' are doubled
+QUOTED = partial(json.dumps, ensure_ascii=False)  # JSON's strings and lists are TOML's too
+SAMPLES, LETTERS = 3, 16  # shown of each column, and of each value
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """folder: the study's folder; doubts: what the analyst should look at."""
+    """folder: the study's folder; columns: DataFrame of all columns: number, table, column, values
+    (the first few), role (what it is taken as); doubts: what to look at."""
 
     folder: Path
+    columns: pd.DataFrame
     doubts: tuple[str, ...]
 
 
-def propose_study(name: str, files: Sequence[Path], folder: Path) -> Proposal:
+@dataclass
+class _Draft:
+    """The study as it is drawn up.
+
+    parts: accounts, survey and visits -> the table and the column of every role in it; unsure:
+    role -> why its column is a guess; left: column of the accounts -> why it is no indicator, ""
+    where it is one; data: further line of [data] -> why; currencies: those that the tables name;
+    doubts: what the study reads badly.
+    """
+
+    parts: dict[str, tuple[TextTable, dict[str, str]]] = field(default_factory=dict)
+    unsure: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    currencies: list[str] = field(default_factory=list)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Role -> column, of [columns]."""
+        return self.parts["accounts"][1] | self.parts.get("survey", (None, {}))[1]
+
+    @property
+    def candidates(self) -> list[str]:
+        """The columns that are indicators."""
+        return [column for column, why in self.left.items() if not why]
+
+    @property
+    def lacking(self) -> list[str]:
+        """What the study can't be without and the tables do not show."""
+        found = {*self.columns, *(["potential"] if "visits" in self.parts else [])}
+        return [r for r in NEEDED if r not in found] + ["candidates"] * (not self.candidates)
+
+
+def propose_study(
+    name: str, files: Sequence[Path], folder: Path, given: Mapping[str, str | None] | None = None,
+    drop: Collection[str] = (), *, force: bool = False,
+) -> Proposal:  # fmt: skip
     """Write folder/name with study.toml, codebook.md and copies of the tables.
 
-    files: the accounts and, where potential is not among their columns, a survey or visits.
-    Raises StudyError where the tables can't make a study.
+    files: the accounts and, where potential is not among their columns, a survey or visits; given:
+    account, sales, potential or parent -> its column's header or number; drop: columns to leave
+    out. What is not found is marked in study.toml and told as a doubt. Raises StudyError where a
+    file can't be read, a name is taken (unless force, which moves the folder aside), or a column
+    that is named is none.
     """
     target = folder / name
-    _refuse_names(name, files, target)
-    tables = [table for path in files for table in read_every_table(path)]
-    doubts: list[str] = []
-    parts = _parts(tables, doubts)
-    candidates = _candidates(parts["accounts"], doubts)
-    _refuse_hidden(parts, candidates, files)
-    used = [table for table, _ in parts.values()]
-    doubts += [f"{table.label} was left out" for table in tables if table not in used]
-    currency = _currency(parts, doubts)
+    _refuse_names(name, files, target, force)
+    found = [table for path in files for table in read_every_table(path)]
+    roles, dropped = _named(found, {r: c for r, c in (given or {}).items() if c}, drop)
+    marks, draft = _marks(found), _Draft()
+    _assign([_without(table, marks, dropped) for table in found], roles, draft)
+    _cure(draft, list(marks.values()))
     folder.mkdir(parents=True, exist_ok=True)
+    if force and os.path.lexists(target):
+        set_aside(target)
     with whole(target) as part:
         part.mkdir()
         for path in files:
             shutil.copyfile(path, part / path.name)
         study = part / "study.toml"
-        study.write_text(_study_text(name, parts, candidates, currency), encoding="utf-8")
-        copies = _copies_in(part)
-        doubts += [f"{column!r} was left out: it {copy}" for column, copy in copies.items()]
-        candidates = [column for column in candidates if column not in copies]
-        study.write_text(_study_text(name, parts, candidates, currency), encoding="utf-8")
-        (part / "codebook.md").write_text(_codebook(name, tables), encoding="utf-8")
-    unsigned = [c for c in candidates if _numeric(used[0].frame[c]) and not expected_sign(c)]
-    if unsigned:
-        doubts.append(f"no sign is expected of {', '.join(unsigned)}: add those you know")
-    return Proposal(target, tuple(doubts))
+        study.write_text(_rendered("study.toml.jinja", draft, name=name), encoding="utf-8")
+        if not draft.lacking:
+            _try(part, draft)
+            study.write_text(_rendered("study.toml.jinja", draft, name=name), encoding="utf-8")
+        shown = pd.DataFrame(_shown(found, draft, dropped))
+        codebook = _rendered("codebook.md.jinja", draft, name=name, columns=shown)
+        (part / "codebook.md").write_text(codebook, encoding="utf-8")
+    doubts = _rendered("doubts.txt.jinja", draft, tables=found).splitlines()
+    return Proposal(target, shown, tuple(doubts))
 
 
-def _refuse_names(name: str, files: Sequence[Path], target: Path) -> None:
+def _refuse_names(name: str, files: Sequence[Path], target: Path, force: bool) -> None:
     """Refuse what would overwrite a table, a study or another folder."""
     problems = []
     if not re.fullmatch(r"[a-z0-9-]+", name):
         remedy = "Use a-z, 0-9 and hyphens"
         problems.append(Problem(f"{name!r} is no name for a study", remedy=remedy))
-    elif os.path.lexists(target):
+    elif os.path.lexists(target) and not force:
         problems.append(refusal("there already", str(target)))
     names = [path.name.casefold() for path in files]  # some disks know no capitals
-    for path in files:
-        if path.name.casefold() in RESERVED:
-            problems.append(refusal("name kept", str(path)))
-        elif names.count(path.name.casefold()) > 1:
-            problems.append(refusal("name taken", str(path)))
+    for path, low in zip(files, names, strict=True):
+        if low in RESERVED or names.count(low) > 1:
+            problems.append(refusal("name kept" if low in RESERVED else "name taken", str(path)))
     if problems:
         raise StudyError(problems)
 
 
-def _parts(tables: Sequence[TextTable], doubts: list[str]) -> dict[str, Part]:
-    """The tables by what they are taken as: accounts, survey, visits."""
-    dated = [table for table in tables if _is_visits(table)]
-    others = [table for table in tables if table not in dated]
-    if not others:
-        raise StudyError("none of the tables lists accounts with sales")
-    accounts = max(others, key=lambda t: (bool(role_of(t.frame, "sales")), t.frame.shape[1]))
-    key = _account_key(accounts, doubts)
-    survey = _survey([table for table in others if table is not accounts], accounts, key)
-    parts = {"accounts": (accounts, _account_roles(accounts, key, bool(survey or dated)))}
-    if survey:
-        potential = _known_potential(survey, key)
-        parts["survey"] = survey, {"account": key, "potential": potential}
-        doubts.append(f"{survey.label}: {potential!r} is taken as the potential")
-    if dated:
-        parts["visits"] = dated[0], _visit_columns(dated[0])
-    doubts += [f"{table.label} is taken as the {role}"
-               for role, (table, _) in parts.items() if table.sheet]  # fmt: skip
-    return parts
+def _named(
+    tables: Sequence[TextTable], given: Mapping[str, str], drop: Collection[str]
+) -> tuple[dict[str, str], set[str]]:
+    """The columns that the options name: by role, and to be dropped."""
+    headers = [str(column) for table in tables for column in table.frame]
+    known = {str(i): header for i, header in enumerate(headers, 1)} | {h: h for h in headers}
+    asked = [*((f"--{role}", said) for role, said in given.items()), *(("--drop", c) for c in drop)]
+    wrong = [(option, said) for option, said in asked if said not in known]
+    if wrong:
+        listed = f"The columns are {', '.join(headers)}"[:400]
+        raise StudyError(Problem(f"{option}: no column is called {said!r}",
+                                 remedy=nearest(said, headers) or listed)
+                         for option, said in wrong)  # fmt: skip
+    return {role: known[said] for role, said in given.items()}, {known[said] for said in drop}
 
 
-def _copies_in(study: Path) -> dict[str, Message]:
-    """Candidates of a study in a folder that copy answers, sales or lists; none where its tables
-    can't be read yet, which `kalib check` tells."""
-    try:
-        tables = read_files(read_study(study))
-        known = None if tables.survey is None else tables.survey[tables.survey > 0]
-        if tables.visits is not None:
-            known = measure_potential(tables.visits, tables.accounts["sales"]).frame["potential"]
-        return find_copies(tables, known) if known is not None else {}
-    except StudyError:
-        return {}
-
-
-def _is_visits(table: TextTable) -> bool:
-    """A table of dated visits to the same accounts, again and again."""
-    date, account = role_of(table.frame, "date"), role_of(table.frame, "account")
-    if not date or not account or not role_of(table.frame, "total", (date, account)):
-        return False
-    return bool(table.frame[account].duplicated().mean() > 0.5)
-
-
-def _survey(tables: Sequence[TextTable], accounts: TextTable, key: str) -> TextTable | None:
-    """The table of known potential: the one that has the accounts' id and looks most like one. A
-    sheet, which no one named, is none where it does not; a file is, and refused if it is not."""
-
-    def fits(table: TextTable) -> int:
-        has_key = key in table.frame.columns
-        return has_key + (has_key and role_of(table.frame, "potential", [key]) is not None)
-
-    best = max(tables, key=fits, default=None)
-    needed = role_of(accounts.frame, "potential") is None
-    return best if best and (not best.sheet or fits(best) == 2 or needed) else None
-
-
-def _refuse_hidden(
-    parts: Mapping[str, Part], candidates: Sequence[str], files: Sequence[Path]
-) -> None:
-    """Refuse sheets that a run, which looks for their columns, would not come to."""
-    paths = {path.name: path for path in files}
-    for role, (table, columns) in parts.items():
-        names = [*columns.values(), *(candidates if role == "accounts" else [])]
-        if table.sheet:
-            found = read_text_table(paths[table.file], names)
-            if not found.frame[names].equals(table.frame[names]):
-                raise StudyError(refusal("sheet hidden", table.label))
-
-
-def _numeric(cells: pd.Series) -> bool:
-    filled = ~is_missing(cells)
-    numbers = to_numbers(cells).values.notna().sum()
-    return bool(filled.any() and numbers / filled.sum() >= NUMERIC_SHARE)
-
-
-def _account_key(table: TextTable, doubts: list[str]) -> str:
-    """The column that tells the accounts apart."""
-    frame = table.frame
-    unique = [c for c in frame if frame[c].is_unique and (frame[c] != "").all()]
-    if (account := role_of(table.frame, "account")) in unique:
-        return str(account)
-    if not unique:
-        raise StudyError(refusal("no id", table.label))
-    account = role_of(unique, "account") or str(unique[0])
-    doubts.append(f"{table.label}: {account!r} is taken as the account's id")
-    return account
-
-
-def _account_roles(table: TextTable, key: str, known: bool) -> dict[str, str]:
-    """Role -> column of the accounts table; known: whether another table holds the potential."""
-    roles = {"account": key}
-    for role in ROLES if known else ("potential", *ROLES):
-        column = role_of(table.frame, role, list(roles.values()))
-        number = role in ("sales", "potential", "margin")
-        # A number called area is an indicator, no region.
-        if column and (number or role in ("region", "segment")):
-            column = column if _numeric(table.frame[column]) == number else None
-        if column:
-            roles[role] = column
-    if "sales" not in roles:
-        raise StudyError(refusal("no sales", table.label))
-    if not known and "potential" not in roles:
-        raise StudyError(refusal("no potential known", table.label))
-    return roles
-
-
-def _candidates(accounts: Part, doubts: list[str]) -> list[str]:
-    table, roles = accounts
-    found = []
-    for column in table.frame.columns.difference(list(roles.values()), sort=False):
-        cells = table.frame[column]
-        kinds = cells[~is_missing(cells)].nunique()
-        if kinds < 2:
-            doubts.append(f"{column!r} never changes and was left out")
-        elif not _numeric(cells) and kinds > max(20, len(cells) // 10):
-            doubts.append(f"{column!r} is text with {kinds} values and was left out")
-        else:
-            found.append(str(column))
-    if not found:
-        raise StudyError(refusal("no candidates", table.label))
+def _marks(tables: Sequence[TextTable]) -> dict[str, str]:
+    """Words among numbers that say nothing is known: in small letters -> as they stand there."""
+    known, found = WORDS["cells"], {}
+    for cells in (cells for table in tables for _, cells in table.frame.items()):
+        filled = cells[~is_missing(cells)]
+        said = filled[~filled.str.contains(r"\d")]
+        if len(said) and to_numbers(filled).values.notna().sum() >= len(said):
+            for word, count in said.str.casefold().value_counts().items():
+                if word not in known["totals"] and (count > 1 or word in known["unknown"]):
+                    found[str(word)] = str(said[said.str.casefold() == word].iloc[0])
     return found
 
 
-def _currency(parts: Mapping[str, Part], doubts: list[str]) -> str:
-    """The currency that the headers of sales and potential name."""
-    columns = {role: c for _, found in parts.values() for role, c in found.items()}
-    said = [currency_of(columns[role]) for role in ("sales", "potential") if role in columns]
-    named = [currency for currency in said if currency]
-    if len(set(named)) > 1:
-        doubts.append(f"sales and potential are in {' and '.join(named)}: bring them to one unit")
-    elif named:
-        doubts.append(f"{named[0]!r} is taken as the currency")
-    else:
-        doubts.append("the currency is not told by the tables: fill in [study] currency")
-    return next(iter(named), "")
+def _without(table: TextTable, marks: Collection[str], dropped: Collection[str]) -> TextTable:
+    """A table with blanks for the marks, and without what is dropped."""
+    frame = table.frame.drop(columns=list(dropped), errors="ignore")
+    blank = frame.apply(lambda cells: cells.str.casefold().isin(list(marks)))
+    return replace(table, frame=frame.mask(blank, ""))
 
 
-def _study_text(
-    name: str, parts: Mapping[str, Part], candidates: Sequence[str], currency: str
-) -> str:
-    """study.toml, commented."""
-    accounts, columns = parts["accounts"]
-    known = parts["survey"][1] if "survey" in parts else {}
-    signs = {c: expected_sign(c) for c in candidates if _numeric(accounts.frame[c])}
-    text = STUDY.format(
-        sources=", ".join(_quoted(table.label) for table, _ in parts.values()),
-        name=name,
-        title=_quoted(name.replace("-", " ").capitalize()),
-        currency=_quoted(currency),
-        data="\n".join(f"{role} = {_quoted(t.file)}   # {SAID[role]}"
-                       for role, (t, _) in parts.items()),
-        columns=_lines({**columns, **known}),
-        candidates=", ".join(map(_quoted, candidates)),
-        signs=", ".join(f"{_quoted(c)} = {_quoted(sign)}" for c, sign in signs.items() if sign),
-    )  # fmt: skip
-    return text + (f"\n[visits]\n{_lines(parts['visits'][1])}\n" if "visits" in parts else "")
+@lru_cache(maxsize=64)
+def _numeric(table: TextTable) -> frozenset[str]:
+    """The columns of numbers."""
+    shares = {str(name): to_numbers(cells).values.notna().sum() / max((~is_missing(cells)).sum(), 1)
+              for name, cells in table.frame.items()}  # fmt: skip
+    return frozenset(name for name, share in shares.items() if share >= NUMERIC_SHARE)
 
 
-def _known_potential(survey: TextTable, key: str) -> str:
-    """The survey's column of potential."""
-    frame = survey.frame
-    if key not in frame.columns:
-        raise StudyError(refusal("no shared id", survey.label, key, column=key))
-    numeric = (str(c) for c in frame if c != key and _numeric(frame[c]))
-    potential = role_of(survey.frame, "potential", [key]) or next(numeric, None)
-    if potential is None:
-        raise StudyError(refusal("no potential column", survey.label))
-    return potential
+def _column(table: TextTable, role: str, taken: Collection[str] = ()) -> str | None:
+    """The column that fits a role by its name, and is of numbers where such a role's is."""
+    numbers = _numeric(table)
+    names = [str(c) for c in table.frame if NUMBERS.get(role, c in numbers) == (c in numbers)]
+    return words.role_of(names, role, taken)
 
 
-def _visit_columns(visits: TextTable) -> dict[str, str]:
-    """Role -> column of the visits table."""
+def _assign(tables: Sequence[TextTable], given: Mapping[str, str], draft: _Draft) -> None:
+    """Say what each table is, the column of every role, and which others are indicators."""
+    visits = {table: columns for table in tables if (columns := _visit_columns(table))}
+    others = [table for table in tables if table not in visits] or list(tables)
+    named = [given[role] for role in ("account", "sales", "parent") if role in given]
+    accounts = max(others, key=lambda t: (len(set(named) & set(t.frame)),
+                                          bool(_column(t, "sales")), t.frame.shape[1]))  # fmt: skip
+    roles = {role: column for role, column in given.items() if column in accounts.frame}
+    if key := roles.get("account") or _account_key(accounts, draft):
+        roles = {"account": key, **roles}
+    draft.parts["accounts"] = accounts, roles
+    if key and "potential" not in roles:
+        for table in (table for table in others if table is not accounts):
+            if columns := _survey_columns(table, accounts.frame[key], given):
+                draft.parts.setdefault("survey", (table, {"account": key, **columns}))
+    if visits and accounts not in visits:
+        draft.parts["visits"] = next(iter(visits.items()))
+    for role in ROLES[len(draft.parts) > 1 :]:
+        if role not in roles and (column := _column(accounts, role, list(roles.values()))):
+            roles[role] = column
+    for name in accounts.frame.columns.difference(list(roles.values()), sort=False):
+        numeric = name in _numeric(accounts)
+        draft.left[str(name)] = _no_indicator(str(name), accounts.frame[name], numeric)
+
+
+def _visit_columns(table: TextTable) -> dict[str, str]:
+    """Role -> column of a table of dated visits to the same accounts again and again, else none."""
     found: dict[str, str] = {}
     for role in ("account", "date", "own", "total"):
-        column = role_of(visits.frame, role, list(found.values()))
-        if column is None:
-            raise StudyError(f"no column for {role!r}", file=visits.label)
-        found[role] = column
-    return found
+        if column := words.role_of(table.frame, role, list(found.values())):
+            found[role] = column
+    again = len(found) == 4 and table.frame[found["account"]].duplicated().mean() > 0.5
+    return found if again else {}
 
 
-def _codebook(name: str, tables: Sequence[TextTable]) -> str:
-    lines = [f"# Codebook: {name}", ""]
-    for table in tables:
-        lines += [f"## {table.label}", "", "| column | definition | unit | source |",
-                  "|---|---|---|---|"]  # fmt: skip
-        for column in table.frame.columns:
-            values = to_numbers(table.frame[column]).values
-            low, high = values.min(), values.max()
-            known = f"{low:,.4g} to {high:,.4g}" if np.isfinite(low) else "text"
-            safe = str(column).replace("|", "\\|").replace("\n", " ")
-            lines.append(f"| {safe} | ({known}) | {unit_of(safe)} | |")
-        lines.append("")
-    return "\n".join(lines)
+def _account_key(table: TextTable, draft: _Draft) -> str | None:
+    """The column that tells the accounts apart: one called so, else the first text that does."""
+    kinds = table.frame.mask(table.frame == "").nunique()
+    apart = [str(c) for c in table.frame if kinds[c] >= MOSTLY_APART * len(table.frame) > 0]
+    called = words.role_of(apart, "account")
+    whole = (c for c in apart if kinds[c] == len(table.frame) and c not in _numeric(table))
+    key = called or next(whole, None)
+    if key and not called:
+        draft.unsure["account"] = f"{key!r} is taken as the accounts' id"
+    return key
 
 
-def _lines(columns: Mapping[str, str]) -> str:
-    return "\n".join(f"{role} = {_quoted(column)}" for role, column in columns.items())
+def _survey_columns(table: TextTable, ids: pd.Series, given: Mapping[str, str]) -> dict[str, str]:
+    """Role -> column of a table with the accounts' ids and their potential, none of another."""
+    known = set(_bare(ids))
+    same = {str(c): _bare(cells).isin(known).mean() for c, cells in table.frame.items()}
+    key = str(ids.name)
+    own = key if key in same else max(same, key=lambda c: np.nan_to_num(same[c]))
+    potential = given.get("potential") or _column(table, "potential", [own])
+    if potential not in table.frame or (own != key and not same[own] >= NUMERIC_SHARE):
+        return {}
+    return {"potential": str(potential)} | ({"survey_account": own} if own != key else {})
 
 
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's too."""
-    return json.dumps(str(text), ensure_ascii=False)
+def _bare(ids: pd.Series) -> pd.Series:
+    """Ids without the zeros that a spreadsheet takes off."""
+    return ids[ids != ""].str.lstrip("0")
+
+
+def _no_indicator(name: str, cells: pd.Series, numeric: bool) -> str:
+    """Why a column is none, "" where nothing tells."""
+    filled, called = cells[~is_missing(cells)], words.words_of_header(name)
+    kinds = filled.nunique()
+    named = {WORDS["named"][kind]: pattern for kind, pattern in NAMES.items()}
+    named |= {why: "|".join(patterns) for why, patterns in WORDS["kept"].items()}
+    for why, pattern in named.items():
+        if re.search(pattern, called):
+            return f"{why} by its name"
+    if kinds < 2:
+        return "the same in all rows" if kinds else "empty"
+    if not numeric and to_dates(filled).values.notna().mean() >= MOSTLY:
+        return "dates"
+    return f"text with {kinds} values" * (not numeric and kinds > max(20, len(cells) // 10))
+
+
+def _cure(draft: _Draft, marks: Sequence[str]) -> None:
+    """The settings of [data] that read the tables' dirt as it is meant, and the currency."""
+    if marks:
+        draft.data[f"missing = {QUOTED(marks)}"] = "words that stand for what is not known"
+    ids = {part: table.frame[columns.get("survey_account", columns["account"])]
+           for part, (table, columns) in draft.parts.items() if "account" in columns}  # fmt: skip
+    own = ids.get("accounts", pd.Series(dtype="str"))
+    for part, others in ids.items():
+        again = int((others.duplicated() & (others != "")).sum())
+        if again and part != "visits":
+            draft.data['duplicates = "first"'] = f"{again} {part} rows repeat an account"
+        lost = others[~others.isin(own) & (others != "") & _bare(others).isin(_bare(own))]
+        if len(lost) and lost.str.isdigit().all():
+            width = int(pd.concat([own, others]).str.len().max())
+            draft.data[f"id_width = {width}"] = f"{len(lost)} ids have lost their leading zeros"
+    money = {role: table.frame[columns[role]] for role in ("potential", "sales")
+             for table, columns in draft.parts.values() if role in columns}  # fmt: skip
+    if (sales := money.get("sales")) is not None:
+        if below := int((to_numbers(sales).values < 0).sum()):
+            draft.data['negative_sales = "zero"'] = f"{below} sales below zero are returns"
+        if blank := int((is_missing(sales) & (own != "")).sum()):
+            draft.data['blank_sales = "zero"'] = f"{blank} blank sales: nothing is bought from us"
+    firsts = (f"{cells.name} {next(iter(cells[cells != '']), '')}" for cells in money.values())
+    draft.currencies = sorted({*map(words.currency_of, firsts)} - {""})
+
+
+def _try(folder: Path, draft: _Draft) -> None:
+    """Read the study as it is written: leave out what copies answers, sales or lists, and doubt
+    what `kalib check` will refuse."""
+    try:
+        tables = read_files(read_study(folder))
+    except StudyError as error:
+        draft.doubts += [f"kalib check will refuse: {problem}" for problem in error.problems[:3]]
+        return
+    read = {note.example.split(", not ")[0] for note in tables.notes if note.message == ONE_SHEET}
+    for table, _ in draft.parts.values():
+        if table.sheet and table.sheet not in read:
+            draft.doubts.append(f"{table.label}: {WORDS['lacking']['sheet']}")
+    known = None if tables.survey is None else tables.survey[tables.survey > 0]
+    if tables.visits is not None:
+        known = measure_potential(tables.visits, tables.accounts["sales"]).frame["potential"]
+    copies = find_copies(tables, known) if known is not None else {}
+    draft.left |= {column: str(copy) for column, copy in copies.items()}
+
+
+def _rendered(template: str, draft: _Draft, **more: object) -> str:
+    """A template of this folder, filled."""
+    from jinja2 import Environment, FileSystemLoader
+
+    accounts, year = draft.parts["accounts"][0], words.year_of(draft.columns.get("sales", ""))
+    chinese = sum(bool(re.search("[\u4e00-\u9fff]", header)) for header in accounts.headers)
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"quoted": QUOTED, "line": lambda text: " ".join(text.split()),
+                            "sign": words.expected_sign, "unit": words.unit_of}  # fmt: skip
+    return environment.get_template(template).render(
+        draft=draft, words=WORDS, period=year if 1900 < year < 2100 else "current",
+        numbers=[column for column in draft.candidates if column in _numeric(accounts)],
+        language="zh" if 2 * chinese > len(accounts.headers) else "en", **more,
+    )  # fmt: skip
+
+
+def _shown(
+    tables: Sequence[TextTable], draft: _Draft, dropped: Collection[str]
+) -> Iterator[dict[str, object]]:
+    """All columns as they are printed."""
+    parts = {table.label: (p, columns) for p, (table, columns) in draft.parts.items()}
+    for number, (table, name) in enumerate([(t, str(c)) for t in tables for c in t.frame], 1):
+        part, columns = parts.get(table.label, ("", {}))
+        roles = {column: role for role, column in columns.items()}
+        why = "dropped" if name in dropped else draft.left.get(name) if part == "accounts" else None
+        role = roles.get(name) or ("indicator" if why == "" else f"left out: {why or 'not read'}")
+        cells = table.frame[name]
+        values = " · ".join(c[:LETTERS] for c in cells[~is_missing(cells)].unique()[:SAMPLES])
+        yield {"number": number, "table": table.label, "column": name, "values": values,
+               "role": role}  # fmt: skip

@@ -26,6 +26,7 @@ LARGEST = 1_000_000_000  # bytes; larger tables are scored where they lie, not r
 MOST_ROWS = 5_000_000
 MOST_CELLS = 50_000_000  # of a sheet's used rectangle, blank ones too; they all take memory
 LONGEST = 1_000_000  # characters of a cell; more is a quotation mark that was never closed
+ONE_SHEET = "one sheet was read of several"
 TOP = 20  # rows in which the header is looked for
 BLOCK = 50_000  # rows held as Python text at a time
 CHUNK = 1 << 20
@@ -37,6 +38,7 @@ CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 INVISIBLE = "[\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 MAGIC = {b"PK\x03\x04": "Excel", b"\xd0\xcf\x11\xe0": "Excel", b"PAR1": "Parquet"}
 SUFFIX = {"Excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "Parquet": (".parquet",)}
+AMOUNT = re.compile(r"(?!(?:19|20)\d\d$)[-\d.,]+")  # a cell that is no header, not even a year
 CELL = re.compile(rb'<(?:\w+:)?c [^<>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 
 
@@ -328,7 +330,7 @@ def _one_sheet(path: Path, wanted: Sequence[str], notes: list[Problem]) -> Itera
     others = [name if seen else f"{name} (hidden)" for name, seen, _ in sheets if name != chosen]
     if others:
         example = f"{chosen}, not {', '.join(others)}"
-        notes.append(Problem("one sheet was read of several", path.name, example=example))
+        notes.append(Problem(ONE_SHEET, path.name, example=example))
     return iter(best)
 
 
@@ -339,9 +341,20 @@ def _cells(book: Any, name: str, file: str) -> list[list[str]]:
         said = f"the {sheet.total_height:,} rows of its sheet {name} are"
         raise StudyError(refusal("too large", file, said))
     rows = [list(map(_cell_text, row)) for row in sheet.to_python(skip_empty_area=False)]
+    across = set()
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        across |= {top} if top == bottom else set()
         for row in rows[top : bottom + 1]:
             row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
+    # Of a header in two rows the lower one counts, and what it says twice or as a year alone takes
+    # the name of its group, which stands above.
+    first = next((i for i, row in enumerate(rows[:TOP]) if len({*row} - {""}) > 1), 0)
+    below = next(iter(rows[first + 1 : first + 2]), [])
+    if first in across and any(below) and not any(map(AMOUNT.fullmatch, below)):
+        pairs = zip(rows[first], below, strict=True)
+        rows[first + 1] = [f"{group} {name}" if group != name and (name.isdigit() or
+                           below.count(name) > 1) else name for group, name in pairs]  # fmt: skip
+        rows[first] = rows[first][:1]
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,45 @@ WORDS: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 REFUSED: dict[str, tuple[str, str]] = WORDS["refused"]  # key -> what is wrong, and what to do
 MISSING = set(WORDS["cells"]["missing"])
 CURRENCIES: dict[str, str] = WORDS["currencies"]
+PAST = "|".join(WORDS["unlike"]["past"])
+YEAR = r"(?:\bfy ?)?((?<!\d)(?:19|20)\d\d|(?<=fy)\d\d|(?<=fy )\d\d)(?!\d)年?"
 SHORTEST = 4  # letters of a word that is looked for among others
+
+
+def plain(text: str) -> str:
+    """A text in small letters without accents: "Verkaufsfläche" -> "verkaufsflache"."""
+    parts = unicodedata.normalize("NFD", str(text)).casefold()
+    return "".join(mark for mark in parts if unicodedata.category(mark) != "Mn")
 
 
 def words_of_header(header: str) -> str:
     """A header as plain words: "Own_Sales (EUR)" -> "own sales"."""
     text = re.sub(r"[\(（\[].*?[\)）\]]", " ", str(header))
-    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
-    return re.sub(r"[\s_\-./:]+", " ", text).strip().lower()
+    text = re.sub(r"([a-z])([A-Z]|(?:19|20)\d\d\b)", r"\1 \2", text)
+    return plain(re.sub(r"[\s_\-./:]+", " ", text)).strip()
 
 
 def role_of(columns: Iterable[str], role: str, taken: Collection[str] = ()) -> str | None:
-    """The column that fits a role best, or None."""
-    free = {words_of_header(column): str(column) for column in columns if column not in taken}
+    """The column that fits a role best, or None; of several years the latest."""
+    unlike = "|".join(WORDS["unlike"].get(role, ())) or "(?!)"
+    free = {str(c): words_of_header(c) for c in columns
+            if c not in taken and not re.search(unlike, plain(c))}  # fmt: skip
     wanted: list[str] = WORDS["roles"][role]
-    exact = (free[word] for word in wanted if word in free)
-    among = (
-        column
-        for word in wanted
-        if len(word) >= SHORTEST or not word.isascii()
-        for words, column in free.items()
-        if re.search(rf"\b{re.escape(word)}\b" if word.isascii() else word, words)
-    )
-    return next(exact, None) or next(among, None)
+    exact = ([c for c in free if re.sub(YEAR, "", free[c]).strip() == word] for word in wanted)
+    among = ([c for c in free if re.search(_pattern(word), free[c])] for word in wanted)
+    fitting = next(filter(None, (*exact, *among)), [])
+    return min(fitting, key=lambda c: (bool(re.search(PAST, plain(c))), -year_of(c)), default=None)
+
+
+def year_of(column: str) -> int:
+    """The year that a header names, 9999 where it names none."""
+    return max(map(int, re.findall(YEAR, words_of_header(column))), default=9999)
+
+
+def _pattern(word: str) -> str:
+    """A word among others: short ones only where a header ends with them."""
+    end = r"\b" if len(word) >= SHORTEST else "$"
+    return rf"\b{re.escape(word)}{end}" if word.isascii() else word
 
 
 def expected_sign(column: str) -> str:
@@ -54,8 +71,9 @@ def unit_of(column: str) -> str:
 
 
 def currency_of(column: str) -> str:
-    """The currency that a header names, "" where it names none."""
-    return next((CURRENCIES[word] for word in _said_of_unit(column) if word in CURRENCIES), "")
+    """The currency that a header or an amount names, "" where it names none."""
+    said = [*_said_of_unit(column), *re.split(r"[\d\s.,'_]+", column.casefold())]
+    return next((CURRENCIES[word] for word in said if word in CURRENCIES), "")
 
 
 def _said_of_unit(column: str) -> list[str]:

@@ -6,9 +6,11 @@ import pandas as pd
 
 from kalib.errors import StudyError
 from kalib.study.kept import kept
-from kalib.tables.client import FEWEST_SURVEYED, Tables
+from kalib.tables.client import Tables
 from kalib.tables.visits import Potential, measure_potential
 from kalib.wallet.composite import with_books
+
+FEWEST_SURVEYED = 8  # below this no formula of even one indicator can be judged
 
 
 @kept
@@ -48,7 +50,7 @@ def known_potential(tables: Tables) -> Potential:
         parts.append(pd.DataFrame({"potential": answers, "log_sd": tables.answer_error}))
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:
-        remedy = f"Visit at least {FEWEST_SURVEYED}, better 10 for each indicator"
+        remedy = f"Survey or visit at least {FEWEST_SURVEYED}, better 10 for each indicator"
         said = f"potential is known of {len(found)} accounts only"
         raise StudyError(said, tables.source, remedy=remedy)
     return Potential(found, visits)

@@ -98,10 +98,16 @@ def test_settings_of_the_study_are_obeyed(run: Path) -> None:
     )
     about = json.loads((run / "run.json").read_text())
     about["parameters"]["data"] = {
-        "negative_sales": "zero", "missing": ["K.A."], "id_width": 3
+        "accounts": "accounts.csv", "negative_sales": "zero", "missing": ["K.A."], "id_width": 3
     }  # fmt: skip
     write_json(about, run / "run.json")
     assert "row 4: 'k.A.' is blank. Write 0" in refused(run, file)
+    about["parameters"]["data"]["blank_sales"] = "zero"
+    write_json(about, run / "run.json")
+    assert scored(run, file).set_index("account")["sales"]["002"] == 0.0
+    (run.parent / "scores.parquet").unlink()
+    about["parameters"]["data"]["blank_sales"] = "refuse"
+    write_json(about, run / "run.json")
     table = pd.read_csv(file, dtype=str).assign(sales=["5", "-9", "1", "2"])
     table.to_csv(file, index=False)
     found = scored(run, file).set_index("account")["sales"]
@@ -117,7 +123,7 @@ def test_an_account_s_first_row_counts_where_the_study_says_so(
     doubled.to_csv(file, index=False)
     assert '[data] duplicates = "first"' in refused(run, file)
     about = json.loads((run / "run.json").read_text())
-    about["parameters"]["data"] = {"duplicates": "first"}
+    about["parameters"]["data"] = {"accounts": "accounts.csv", "duplicates": "first"}
     write_json(about, run / "run.json")
     found = scored(run, file).set_index("account")["sales"]
     assert found.to_dict() == ACCOUNTS.set_index("id")["sales"].to_dict()

@@ -13,6 +13,7 @@ from conftest import ROOT
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
 from kalib.tables.tables import read_tables
+from kalib.wallet.known import known_potential
 
 NAMES = [f"{case.family}: {case.name}" for case in CASES]
 
@@ -23,7 +24,7 @@ def test_bad_input(case: Case, small_study: Path) -> None:
     case.spoil(small_study)
     if case.fate == REFUSED:
         with pytest.raises(StudyError) as caught:
-            _ = read_tables(read_study(small_study))
+            known_potential(read_tables(read_study(small_study)))
         text = str(caught.value)
         for problem in caught.value.problems:
             assert problem.file and (problem.remedy or "study.toml" in problem.file), text

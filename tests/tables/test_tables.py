@@ -14,6 +14,7 @@ from kalib.study.loading import read_study
 from kalib.tables.client import Tables
 from kalib.tables.tables import read_tables
 from kalib.tables.units import group_mix_ups
+from kalib.wallet.known import known_potential
 
 
 def read(folder: Path) -> Tables:
@@ -86,7 +87,10 @@ def test_missing_column_is_named_with_those_that_are_there(small_study: Path) ->
 def test_few_surveyed_accounts_are_refused(small_study: Path) -> None:
     table = pd.read_csv(small_study / "survey.csv", dtype=str)
     table.head(4).to_csv(small_study / "survey.csv", index=False)
-    assert "potential is known of 4 accounts only" in problems(small_study)
+    with pytest.raises(
+        StudyError, match=r"survey\.csv: potential is known of 4 accounts only\. Survey"
+    ):
+        known_potential(read_tables(read_study(small_study)))
 
 
 def test_unreadable_file_is_refused(small_study: Path) -> None:
