@@ -23,7 +23,14 @@ extensions = ["sphinx.ext.autosummary", "numpydoc", "myst_nb"]
 root_doc = "docs/index"
 include_patterns = ["docs/**", "notebooks/*.ipynb", "tests/mutation.md", "[A-Z]*.md"]
 exclude_patterns = ["README.md", ".*", "build", "dist", "data", "kalib", "reports", "benchmarks"]
-exclude_patterns += ["mutants", "docs/start", "docs/static", "docs/templates", "**/.*"]
+exclude_patterns += [
+    "mutants",
+    "docs/start",
+    "docs/static",
+    "docs/templates",
+    "docs/gallery/*/*",
+    "**/.*",
+]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -39,6 +46,7 @@ html_static_path = ["static"]
 html_css_files = ["docs.css"]
 html_extra_path = ["start"]
 html_math_renderer = "mathml"
+html_sidebars = {"docs/index": [], "docs/questions": []}  # which have no pages below
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
