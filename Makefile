@@ -6,7 +6,7 @@ STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links pictures studies benchmark requirements lowest clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links gallery pictures studies benchmark requirements lowest clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -53,6 +53,12 @@ docs: $(VENV)/test.stamp
 # The links to other sites, by asking them.
 docs-links: $(VENV)/test.stamp
 	$(SPHINX) -b linkcheck . build/links
+
+# The gallery of industries: its tables from the packages that ship them, its notebooks executed.
+EXECUTE := nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False
+gallery: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/real/gallery.py
+	$(BIN)/jupyter $(EXECUTE) --log-level WARN docs/gallery/*.ipynb
 
 # The README's pictures, from a run of a shipped study.
 pictures: $(VENV)/test.stamp

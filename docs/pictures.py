@@ -1,7 +1,7 @@
 """Make the pictures of the README from a run of a shipped study: `make pictures`.
 
-The matrix is the chart that the run leaves; the page is what chromium shows of index.html, and stays
-as it is where there is no chromium.
+The matrix is the chart that the run leaves; the page is what chromium shows of index.html, and
+stays as it is where there is no chromium.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def read_set(name: str, seed: int) -> WalletSet:
 
 
 def _from_entry(entry: Entry, seed: int) -> WalletSet:
-    table = _read(entry)
+    table = read_table(entry)
     if entry.keep:
         table = table[entry.keep(table)]
     rng = np.random.default_rng([seed, crc32(entry.name.encode())])
@@ -113,7 +113,8 @@ def _ready(
 
 
 @cache
-def _read(entry: Entry) -> pd.DataFrame:
+def read_table(entry: Entry) -> pd.DataFrame:
+    """The table of a package as it is, where its file is the one that was measured."""
     spec = find_spec(entry.package)
     if spec is None or not spec.origin:
         raise SystemExit(f'{entry.package} is missing: pip install -e ".[benchmark]"')
