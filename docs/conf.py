@@ -11,8 +11,10 @@ import re
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
 
 import kalib
 
@@ -76,7 +78,10 @@ def as_mathml(self: Any, node: nodes.Element) -> None:
     """Write a formula as MathML, which browsers draw without a script or another font."""
     text = re.sub(r"\\(log|max|exp)\s+(?=\w)", r"\\\1\\,", node.astext())  # "log n", not "logn"
     block = isinstance(node, nodes.math_block)
-    self.body.append(tex2mathml(text, as_block=block))
+    try:
+        self.body.append(tex2mathml(text, as_block=block))
+    except MathError as error:
+        getLogger(__name__).warning(str(error), location=node)
     raise nodes.SkipNode
 
 
