@@ -103,7 +103,7 @@ def run(
     interrupted goes on with the notebook it had come to.
     """
     from kalib.runs.batch import REPORTS, run_batch
-    from kalib.runs.overview import check_overview
+    from kalib.runs.overview import PAGE, check_sealed
     from kalib.runs.provenance import Options
 
     if key and not anonymize:
@@ -116,7 +116,7 @@ def run(
     options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
     if several or out is None:
-        check_overview(out or REPORTS, force=force)
+        check_sealed((out or REPORTS) / PAGE, force=force)
     debug = context.find_root().params["debug"]
     outcomes = run_batch(studies, out, options, jobs=jobs, debug=debug)
     for outcome in outcomes:
@@ -199,25 +199,41 @@ def rerun(
 
 @main.command()
 @click.argument("study")
-def check(study: str) -> None:
+@click.option("--html", "page", type=PATH, metavar="FILE",
+              help="Write a page on the data, with what to ask the client.")  # fmt: skip
+@FORCE
+def check(study: str, page: Path | None, force: bool) -> None:
     """Read and check a study's data; run nothing."""
     from kalib.study.loading import read_study
 
     asked = read_study(study)
-    from kalib.report.tables import data_report
     from kalib.report.template import check_look
+    from kalib.runs.overview import write_sealed
     from kalib.tables.copies import find_copies
+    from kalib.tables.described import data_report
     from kalib.tables.tables import read_tables
     from kalib.wallet.known import known_potential
     from kalib.words.catalogue import Words
 
     check_look(asked)
-    tables = read_tables(asked)
-    known = known_potential(tables)  # refuses what the tables alone do not show
+    try:
+        tables = read_tables(asked)
+        known = known_potential(tables)  # refuses what the tables alone do not show
+    except StudyError as error:
+        if page:
+            from kalib.report.data_page import refused_page
+
+            write_sealed(page, refused_page(asked, error), force=force)
+        raise
     for name, copy in find_copies(tables, known.frame["potential"]).items():
         click.echo(f"{name} will be set aside: it {copy}; [indicators] allow lets it in\n")
     for table in data_report(asked, tables, Words.of(asked)):
         click.echo(f"{table!r}\n")
+    if page:
+        from kalib.report.data_page import data_page
+
+        write_sealed(page, data_page(asked, tables, known), force=force)
+        click.echo(page)
     click.echo("no problems")
 
 

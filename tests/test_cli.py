@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from click.testing import CliRunner, Result
 from conftest import ROOT
 
 from kalib import cli
-from kalib.runs.batch import following
 
 
 def call(*arguments: str) -> Result:
@@ -159,26 +156,3 @@ def test_open_only_names_the_page_where_nothing_can_show_it(
 def test_open_of_nothing_says_what_to_do(reports: Path) -> None:
     done = call("open", "sma*")
     assert done.exit_code == 2 and "no report" in done.stderr and "kalib run" in done.stderr
-
-
-class Terminal(io.StringIO):
-    """What a person looks at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stderr", Terminal())
-    with following(["stores [north]", "phones"]) as told:
-        told("stores [north]", "statistics", 0, 9)
-        told("phones", "documents", 5, 9)
-    shown = sys.stderr.getvalue()
-    for part in ("stores [north]", "statistics", "phones", "documents"):
-        assert part in shown
-
-
-def test_elsewhere_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with following(["stores"]) as told:
-        told("stores", "statistics", 0, 9)
-    assert capsys.readouterr().err == "stores: statistics (1 of 9)\n"

@@ -10,6 +10,7 @@ from .accounts import (
 )
 from .formula import (
     correlation,
+    coverage,
     effects,
     influence,
     leave_one_out,
@@ -25,8 +26,8 @@ from .frames import table
 from .theme import set_theme
 
 __all__ = [
-    "bridge", "correlation", "effects", "gain", "influence", "intervals", "key_accounts",
-    "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
+    "bridge", "correlation", "coverage", "effects", "gain", "influence", "intervals",
+    "key_accounts", "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
     "partial_residuals", "path", "residuals", "set_theme", "sow", "stability", "table",
     "targets", "zones",
 ]  # fmt: skip

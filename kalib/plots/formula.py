@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
 from kalib.formula.fitting import Fit
@@ -28,6 +29,8 @@ from kalib.plots.theme import (
 POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
 DASHED: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": "--"}
 MOST_SHOWN = 20  # candidates in a chart of how often each is chosen
+LEVELS, BINS = 8, 24  # of a distribution: a text's commonest words, bars of a figure
+SKEWED = 2.0  # skewness from which a figure is shown in logs
 NAMED = 3  # accounts named in a chart of influence
 
 
@@ -54,7 +57,36 @@ def correlation(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     sns.heatmap(frame, vmin=-1, vmax=1, cmap="vlag", annot=True, fmt=".2f", square=True, ax=ax,
                 xticklabels=names, yticklabels=names, cbar=False)  # fmt: skip
     ax.set(xlabel="", ylabel="")
+    ax.tick_params(axis="y", rotation=0)
     return ax
+
+
+def coverage(values: pd.DataFrame, known: np.ndarray) -> np.ndarray:
+    """Distribution of each column (N rows) over all accounts, and over those whose potential is
+    known (N,) bool, a panel each; of a text, its commonest levels; skewed figures in logs."""
+    values = values.dropna(axis="columns", how="all")
+    words, panels = theme().words, _panels(values.shape[1])
+    colors = {"all_accounts": GRAY, "accounts_whose_potential_is_known": theme().accent}
+    both = pd.concat(dict(zip(colors, (values, values[known]), strict=True)), names=["who?"])
+    both = both.reset_index("who?").reset_index(drop=True)
+    for name, ax in zip(values, panels, strict=True):
+        column, numeric = values[name], pd.api.types.is_numeric_dtype(values[name])
+        skewed = bool(numeric and column.min() >= 0 and column.skew() > SKEWED)
+        common = column.value_counts().index[:LEVELS]
+        shown = both if numeric else both[both[name].isin(common)]
+        shown = shown[shown[name] > 0] if skewed else shown
+        kind = {"bins": BINS, "element": "step", "log_scale": skewed or None}
+        sns.histplot(shown, x=name, hue="who?", palette=colors, stat="proportion",
+                     common_norm=False, legend=False, ax=ax,
+                     **(kind if numeric else {"multiple": "dodge", "shrink": 0.8}))  # fmt: skip
+        ax.set(xlabel=_called(name), ylabel=words.say("ax_part") if ax is panels[0] else "")
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        if numeric:
+            money_axis(ax.xaxis, log=skewed)
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.figure(value)))
+    marks = [Patch(color=color, label=words.say(who)) for who, color in colors.items()]
+    panels[0].figure.legend(handles=marks, loc="outside upper left", ncols=2, frameon=False)
+    return panels
 
 
 def path(fit: Fit, ax: Axes | None = None) -> Axes:
@@ -110,17 +142,23 @@ def partial_residuals(fit: Fit) -> np.ndarray:
     straight cloud says that its form is right (Larsen & McCleary 1972, Technometrics 14)."""
     frame = residuals_by_column(fit.least_squares)
     parts = list(frame.groupby("column", sort=False))
-    wide = min(len(parts), 3) or 1
-    high = -(-len(parts) // wide) or 1
-    figure, panels = plt.subplots(high, wide, figsize=(3.6 * wide, 3.0 * high), squeeze=False,
-                                  layout="constrained")  # fmt: skip
-    for panel in panels.flat[len(parts) :]:
-        figure.delaxes(panel)
-    for (name, part), ax in zip(parts, panels.flat, strict=False):
+    panels = _panels(len(parts))
+    for (name, part), ax in zip(parts, panels, strict=True):
         ax.scatter(part["value"], part["residual"], color=theme().accent, **POINTS)
         ax.plot(part["value"], part["fitted"], color=MARK, linewidth=1.5)
         ax.set(xlabel=_called(name), ylabel=theme().words.say("ax_partial"))
-    drawn: np.ndarray = panels.flat[: len(parts)]
+    return panels
+
+
+def _panels(count: int) -> np.ndarray:
+    """Axes (count,), three in a row."""
+    wide = min(count, 3) or 1
+    high = -(-count // wide) or 1
+    figure, panels = plt.subplots(high, wide, figsize=(3.6 * wide, 3.0 * high), squeeze=False,
+                                  layout="constrained")  # fmt: skip
+    for panel in panels.flat[count:]:
+        figure.delaxes(panel)
+    drawn: np.ndarray = panels.flat[:count]
     return drawn
 
 

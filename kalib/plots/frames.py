@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import tomllib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,47 +13,13 @@ import pandas as pd
 
 from kalib.plots.theme import theme
 from kalib.words.catalogue import MISSING, Message
+from kalib.words.table import Table
 
 COLUMNS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("columns.toml").read_text(encoding="utf-8")
 )
 BOOL, NUMBER = bool | np.bool_, int | float | np.integer | np.floating
 ROWS = 10
-
-
-@dataclass(frozen=True)
-class Table:
-    """A data frame as it is read; numbers: columns set flush right; note: what stands below it."""
-
-    frame: pd.DataFrame
-    numbers: Collection[str]
-    note: str
-
-    def __repr__(self) -> str:
-        return "\n".join(filter(None, [self.frame.to_string(index=False), self.note]))
-
-    def _repr_html_(self) -> str:
-        names = list(self.frame)
-        shown = html_table(names, self.frame.to_numpy(), [n in self.numbers for n in names])
-        return shown + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
-
-
-def html_table(
-    heads: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[bool], caption: str = ""
-) -> str:
-    """A table of text as HTML, its numbers flush right; client text is escaped."""
-    sides = [' class="number"' if number else "" for number in numbers]
-
-    def row(cells: Iterable[str], tag: str, more: str = "") -> str:
-        pairs = zip(cells, sides, strict=True)
-        return "".join(f"<{tag}{more}{s}>{html.escape(cell)}</{tag}>" for cell, s in pairs)
-
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    head = row(heads, "th", ' scope="col"')
-    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in rows)
-    return (
-        f'<table class="exhibit">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
 
 
 def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[str] = ()) -> Table:
@@ -71,18 +35,18 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
     bare = frame.index.name is None and pd.api.types.is_integer_dtype(frame.index)
     whole = frame if bare else _with_index(frame)
     shown, words = whole.head(rows), theme().words
-    named, numbers = {}, []
+    named, kinds = {}, {}
     for name, cells in shown.items():
         header = words.column(name)
         header = str(name) if header in named else header
         kind = "percent" if name in percent else _kind(str(name))
         named[header] = [_cell(cell, kind) for cell in cells]
-        if any(isinstance(cell, NUMBER) and not isinstance(cell, BOOL) for cell in cells):
-            numbers.append(header)
+        figures = any(isinstance(cell, NUMBER) and not isinstance(cell, BOOL) for cell in cells)
+        kinds[header] = "written" if figures else "text"
     note = words.word("none") if whole.empty else ""
     if len(whole) > len(shown):
         note = words.say("rows_of", shown=len(shown), count=len(whole))
-    return Table(pd.DataFrame(named, dtype=object), numbers, note)
+    return Table("", kinds, pd.DataFrame(named, dtype=object), words, list(named), note)
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

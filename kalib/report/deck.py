@@ -18,7 +18,7 @@ from kalib.plots.theme import ZONE_COLORS
 from kalib.report import tables
 from kalib.report.slides import POINT, Slides
 from kalib.report.story import Story
-from kalib.report.tables import TABLES
+from kalib.words.table import TABLES
 
 LAYOUT = tomllib.loads(Path(__file__).with_name("deck.toml").read_text("utf-8"))["slides"]
 ROWS = 10  # accounts of a list on a slide

@@ -16,7 +16,8 @@ from kalib.analysis import Analysis
 from kalib.plots.theme import accent, cut, font_files, letters_of
 from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
-from kalib.report.tables import Table
+from kalib.tables.described import data_report
+from kalib.words.table import Table
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-8"))["chapters"]
@@ -99,7 +100,7 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     elif kind == "waves":
         shown = wave_tables.main_tables(story.waves, words) if story.waves else []
     else:
-        shown = tables.data_report(analysis.study, analysis.tables, words)
+        shown = data_report(analysis.study, analysis.tables, words)
     return [_table(one) for one in shown if len(one.frame)]
 
 

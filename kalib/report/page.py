@@ -16,6 +16,7 @@ from kalib.plots.theme import ZONE_COLORS, accent, lacks_font
 from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
 from kalib.study.settings import Study
+from kalib.tables.described import noted
 from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -160,7 +161,7 @@ def _output(output: Mapping[str, Any], topic: str) -> str:
 
 def _notes(analysis: Analysis, words: Words) -> list[str]:
     """What was tolerated in the data, and what limits the plan and the charts."""
-    notes = [tables.noted(words, note) for note in analysis.tables.notes]
+    notes = [noted(words, note) for note in analysis.tables.notes]
     if lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]]):
         notes.append(words.say("l_font"))
     return notes

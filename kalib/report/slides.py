@@ -13,8 +13,8 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 
 from kalib.plots.theme import cut, letters_of
 from kalib.report.story import Claim, Story, given
-from kalib.report.tables import Table
 from kalib.report.template import TITLES, bodies, open_deck, placeholder
+from kalib.words.table import Table
 
 INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken

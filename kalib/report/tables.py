@@ -1,125 +1,25 @@
-"""Tables as data: tables.toml says how each is titled and its columns are written, and a function
-here takes its rows from the results. Every document lays out the same `Table`."""
+"""The documents' tables: words/tables.toml says how each is titled and its columns are written, and
+a function here takes its rows from the results."""
 
 from __future__ import annotations
 
-import html
 import math
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.errors import Problem
 from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
-from kalib.plots.frames import html_table
-from kalib.study.settings import ZONES, Study
-from kalib.tables.client import Tables
-from kalib.words.catalogue import MISSING, Words
+from kalib.study.settings import ZONES
+from kalib.words.catalogue import Words
+from kalib.words.table import TABLES, Table, table
 
-TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
-TEXT = ("text", "word", "said", "label", "rep", "range")  # the kinds of cells that are no numbers
-MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for the reader.
-
-    title: what it shows, with its unit; kinds: column's key -> how its cells are written, as
-    tables.toml says; frame: the values, columns as in kinds; heads: what each column is called;
-    rule: which rows it lists and in what order, in a sentence, "" where the title says it.
-    """
-
-    title: str
-    kinds: Mapping[str, str]
-    frame: pd.DataFrame
-    words: Words
-    heads: Sequence[str]
-    rule: str = ""
-
-    @property
-    def numbers(self) -> list[bool]:
-        """Which columns are set flush right."""
-        return [kind not in TEXT for kind in self.kinds.values()]
-
-    def rows(self) -> list[list[str]]:
-        """Every cell as it is read."""
-        columns = [
-            [self.written(cell, kind) for cell in self.frame[name]]
-            for name, kind in self.kinds.items()
-        ]
-        return [list(row) for row in zip(*columns, strict=True)]
-
-    def written(self, value: Any, kind: str) -> str:
-        """A cell as it is read."""
-        words = self.words
-        if kind == "mixed":
-            kind, value = value
-        if value is pd.NA:
-            value = None
-        if kind == "text":
-            return "" if value is None else str(value)
-        if kind == "said":
-            return words.tell(value)
-        if kind == "range":
-            low, high = value
-            if not np.isfinite(low):
-                return MISSING
-            measured = high <= MEASURED * low
-            ends = f"{words.amount(low)} – {words.amount(high)}"
-            return words.say("measured") if measured else ends
-        if kind.startswith("number"):
-            return words.number(value, int(kind[6:]))
-        written: str = getattr(words, kind)(value)
-        return written
-
-    def part(self, rows: int, *columns: str) -> Table:
-        """The first rows of some columns."""
-        heads = [h for h, name in zip(self.heads, self.kinds, strict=True) if name in columns]
-        kinds = {name: self.kinds[name] for name in columns}
-        return replace(self, kinds=kinds, heads=heads, frame=self.frame.head(rows))
-
-    def _repr_html_(self) -> str:
-        rule = f"<p>{html.escape(self.rule)}</p>" if self.rule else ""
-        return html_table(self.heads, self.rows(), self.numbers, self.title) + rule
-
-    def __repr__(self) -> str:
-        frame = pd.DataFrame(self.rows(), columns=list(self.heads))
-        return f"{self.title}\n{frame.to_string(index=False)}"
-
-
-def table(
-    words: Words, name: str, rows: Iterable[Sequence[Any]] | pd.DataFrame, of: int = 0,
-    **figures: Any,
-) -> Table:  # fmt: skip
-    """The table that tables.toml describes under a name.
-
-    rows: its rows, or a frame that has its columns; a name, region or rep that nobody has is left
-    out; of: rows there are in all; figures: of its title, rule and heads.
-    """
-    about, unit = TABLES[name], words.yearly()
-    kinds: dict[str, str] = about["columns"]
-    if not isinstance(rows, pd.DataFrame):
-        rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
-    left_out = ("name", "region", "rep")
-    empty = {c for c in left_out if c in kinds and not (rows[c].astype(str) != "").any()}
-    kinds = {column: kind for column, kind in kinds.items() if column not in empty}
-    said = words.say(about.get("title", name), unit=unit, **figures)
-    if about.get("unit"):
-        shown = len(rows)
-        said += f" ({unit}{words.say('part', shown=shown, all=of) if shown < of else ''})"
-    heads = [words.say(column, **figures) for column in kinds]
-    rule = words.say(about["rule"], **figures) if "rule" in about else ""
-    return Table(said, kinds, rows, words, heads, rule)
 
 
 def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
@@ -392,50 +292,9 @@ def suspects(analysis: Analysis, words: Words) -> Table:
     return table(words, "suspects", found.assign(expected=expected, likely_cause=found["cause"]))
 
 
-# What was read
-
-
 def candidates(analysis: Analysis, words: Words) -> Table:
     """What became of each candidate indicator."""
     frame = analysis.screening.frame.reset_index()
     kept = [words.say("kept_yes" if kept else "kept_no", why=why)
             for kept, why in zip(frame["kept"], frame["reason"], strict=True)]  # fmt: skip
     return table(words, "candidates", frame.assign(kept=kept))
-
-
-def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
-    """What was read: rows, the range and gaps of each number, and what was tolerated."""
-    data, survey = study.data, tables.survey
-    read = [("accounts", data.accounts, len(tables.accounts))]
-    columns = {"sales": tables.accounts["sales"]}
-    if survey is not None:
-        read.append(("survey_answers", data.survey or data.accounts, len(survey)))
-        columns["potential"] = survey
-    if tables.visits is not None:
-        read.append(("visits", str(data.visits), len(tables.visits)))
-    columns |= {str(name): tables.candidates[name] for name in tables.candidates}
-    ranges = [_column_range(name, values, words) for name, values in columns.items()]
-    notes = [(noted(words, note),) for note in tables.notes] or [(words.say("none"),)]
-    return [table(words, "read", read), table(words, "columns", ranges),
-            table(words, "notes", notes)]  # fmt: skip
-
-
-def noted(words: Words, note: Problem) -> str:
-    """What was tolerated, in the language."""
-    plain = replace(note, message=words.tell(note.message), file="", column="", row=None, remedy="")
-    column = words.say("column", name=words.label(note.column)) if note.column else ""
-    row = words.say("row", n=note.row) if note.row is not None else ""
-    place = ", ".join(part for part in (note.file, column, row) if part)
-    text = f"{place}: {plain}" if place else str(plain)
-    return f"{text}. {words.tell(note.remedy)}" if note.remedy else text
-
-
-def _column_range(name: str, values: pd.Series, words: Words) -> tuple[Any, ...]:
-    missing = int(values.isna().sum())
-    if pd.api.types.is_numeric_dtype(values):
-        kind = "whole" if float(values.abs().max()) >= 1000 else "figure"
-        return (name, missing, *((kind, v) for v in (values.min(), values.median(), values.max())))
-    counts = values.value_counts()
-    common = f"{counts.index[0]} ({words.whole(counts.iloc[0])})" if len(counts) else MISSING
-    said = (words.say("n_values", n=len(counts)), common, "")
-    return (name, missing, *(("text", text) for text in said))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from kalib.errors import Problem, StudyError, install
-from kalib.plots.theme import MARK, SOFT_INK, accent, lacks_font, tint
 from kalib.study.settings import Study
 
 HOUSE = Path(__file__).parent / "templates" / "house.pptx"
@@ -37,8 +36,11 @@ def check_look(study: Study) -> None:
         path = study.folder / study.report.logo
         if fault := _logo_fault(path):
             problems.append(Problem(fault[0], path.name, remedy=fault[1]))
-    if study.report.language == "zh" and lacks_font("客户份额"):
-        problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
+    if study.report.language == "zh":
+        from kalib.plots.theme import lacks_font
+
+        if lacks_font("客户份额"):
+            problems.append(Problem("no Chinese font is on this machine", remedy=install("zh")))
     if problems:
         raise StudyError(problems)
 
@@ -123,6 +125,8 @@ def _as_presentation(path: Path) -> io.BytesIO:
 def _recolor(deck: Any, study: Study) -> None:
     """The house template in the study's colors."""
     from pptx.opc.constants import RELATIONSHIP_TYPE as RT
+
+    from kalib.plots.theme import MARK, SOFT_INK, accent, tint
 
     first = accent(study)
     others = [*study.report.colors[1:6], MARK, SOFT_INK, tint(first), "#A68B1B", "#8A8A8A"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kalib.report.tables import Table, table
 from kalib.study.settings import ZONES
 from kalib.waves.waves import REAL, Waves
 from kalib.words.catalogue import Words
+from kalib.words.table import Table, table
 
 LISTED = 15
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28

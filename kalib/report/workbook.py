@@ -23,9 +23,9 @@ from kalib.analysis import Analysis
 from kalib.plots.theme import letters_of
 from kalib.report import tables
 from kalib.report.story import Story, given
-from kalib.report.tables import TABLES, Table
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
+from kalib.words.table import TABLES, TEXT, Table
 
 MONEY, SHARE = "#,##0", "0.0%"
 ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
@@ -132,7 +132,7 @@ class _Sheets:
         sheet.write_string(0, 0, title, self.title)
         widths = []
         for head, (column, kind) in zip(table.heads, table.kinds.items(), strict=True):
-            text = kind in tables.TEXT
+            text = kind in TEXT
             cells = [table.written(c, kind) for c in table.frame[column]] if text else []
             widths.append(min(max(8, *map(letters_of, [*head.split(), *cells])) + 2, WIDEST))
             sheet.set_column(len(widths) - 1, len(widths) - 1, widths[-1],
@@ -171,7 +171,7 @@ class _Sheets:
                     kind, cell = cell
                 if kind == "live":
                     sheet.write_formula(i, j, cell[0], styles[j], cell[1])
-                elif kind in tables.TEXT:
+                elif kind in TEXT:
                     if text := table.written(cell, kind):
                         sheet.write_string(i, j, text, styles[j])
                 elif cell is not None and not pd.isna(cell):

@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,7 +27,6 @@ from kalib.study.loading import read_study
 
 REPORTS = Path("reports")
 STDERR = 2
-Told = Callable[[str, str, int, int], None]  # study, step, steps done, steps in all
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,7 @@ def run_batch(
     }
     waiting = in_order([job for job in planned if not job.error])
     if waiting:
-        with following([job.study for chain in waiting for job in chain]) as told:
-            ended = _in_processes(waiting, options, jobs, told, debug)
+        ended = _in_processes(waiting, options, jobs, debug)
         done |= {outcome.study: outcome for outcome in ended}
     return [done[study] for study in studies]
 
@@ -128,9 +126,7 @@ def in_order(planned: Sequence[Job]) -> Chains:
     return [chain for chain in found if chain]
 
 
-def _in_processes(
-    chains: Chains, options: Options, jobs: int, told: Told, debug: bool
-) -> list[Outcome]:
+def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> list[Outcome]:
     """Run every chain of jobs, so many at a time, in processes of their own; an error is part of
     the outcome. A process that dies takes its study with it and no other, and there is somebody
     left to say so: where memory ends, libzmq aborts."""
@@ -152,7 +148,8 @@ def _in_processes(
             line = getattr(slot, "line", None) or start()
             line.send(job)
             while isinstance(said := line.recv(), tuple):
-                told(job.study, *said)
+                step, done, total = said
+                errors.say(f"{job.study}: {step} ({done + 1} of {total})")
         except (EOFError, ConnectionError):
             slot.line = None
             said = KalibError("the process of the run died, perhaps for want of memory; "
@@ -206,31 +203,3 @@ def _end_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
-
-
-@contextmanager
-def following(studies: Sequence[str]) -> Iterator[Told]:
-    """A function to call as a study's step begins; it shows the step: in a bar on a terminal, in a
-    plain line elsewhere, always on stderr."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield _line
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.fields[study]}", markup=False), BarColumn(),
-        TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        tasks = {study: shown.add_task("waiting", study=study, total=None) for study in studies}
-
-        def told(study: str, step: str, done: int, total: int) -> None:
-            shown.update(tasks[study], description=step, completed=done, total=total)
-
-        yield told
-
-
-def _line(study: str, step: str, done: int, total: int) -> None:
-    if sys.stderr is not None:
-        print(f"{study}: {step} ({done + 1} of {total})", file=sys.stderr, flush=True)

@@ -3,57 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 from kalib import __version__
-from kalib.errors import StudyError
+from kalib.errors import StudyError, say
 from kalib.files import ASIDE, MARK, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
+from kalib.words.table import table
 
 PAGE, SUMMARY = "index.html", "summary.json"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
-LOG_WIDTH = 160  # letters; a log has no edge to wrap at
 FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
 
 
-def check_overview(reports: Path, *, force: bool = False) -> None:
-    """Refuse to replace a reports/index.html that is not ours as it was written; a page from before
-    pages were sealed, or any with force, is moved aside."""
-    page = reports / PAGE
+def check_sealed(page: Path, *, force: bool = False) -> None:
+    """Refuse to replace a page that is not ours as it was written; with force it is moved aside."""
     if not page.exists():
         return
     text, _, seal = page.read_text(encoding="utf-8", errors="replace").rpartition(SEAL)
     if seal == _seal(text):
         return
-    older = not text and "· kalib</title>" in seal
-    if not force and not older:
+    if not force:
         remedy = "Move it elsewhere, or give --force, which moves it into a dated folder"
         raise StudyError("was not written by kalib, or was changed since", str(page), remedy=remedy)
     set_aside(page)
+
+
+def write_sealed(page: Path, text: str, *, force: bool = False) -> None:
+    """Write a page that ends with a hash of itself, by which it is known for ours."""
+    check_sealed(page, force=force)
+    with whole(page) as part:
+        part.write_bytes(f"{text}{SEAL}{_seal(text)}".encode())
 
 
 def _seal(text: str) -> str:
     return f"{hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
-def write_overview(reports: Path) -> Path:
-    """Write reports/index.html: every report below the folder, a line each; returns the page. The
-    page ends with a hash of itself, by which it is known for ours."""
+def write_overview(reports: Path) -> None:
+    """Write reports/index.html: every report below the folder, a line each."""
     from kalib.report.page import render
 
     runs = read_reports(reports)
     languages = {run["language"] for run in runs}
     words = Words("zh" if languages == {"zh"} else "en", "")
     page = render("overview.html", runs=runs, words=words, files=FILES, version=__version__)
-    with whole(reports / PAGE) as part:
-        part.write_bytes(f"{page}{SEAL}{_seal(page)}".encode())
-    return reports / PAGE
+    write_sealed(reports / PAGE, page)
 
 
 def find_page(run: Path, reports: Path) -> Path:
@@ -102,24 +102,10 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
 
 def show_summary(outcomes: Sequence[Outcome]) -> None:
     """A table on stderr, one line a study."""
-    from rich.console import Console
-    from rich.table import Table
-
-    words = Words("en", "")
-    table = Table("study", "outcome", "verdict")
-    for name in ("market share", "key accounts", "missed by sales", "seconds"):
-        table.add_column(name, justify="right")
+    rows = []
     for outcome in outcomes:
-        summary = read_run(outcome.report, SUMMARY) if outcome.report else {}
-        share = summary.get("market_share")
-        table.add_row(
-            outcome.study,
-            "failed" if outcome.error else "unchanged" if outcome.unchanged else "done",
-            str(summary.get("verdict", "")),
-            words.percent(share) if share is not None else "",
-            str(summary.get("ka_new", "")),
-            str(summary.get("missed_by_sales", "")),
-            f"{outcome.seconds:.1f}" if outcome.seconds else "",
-        )
-    wide = None if sys.stderr.isatty() else LOG_WIDTH
-    Console(stderr=True, markup=False, width=wide).print(table)
+        about = read_run(outcome.report, SUMMARY) if outcome.report else {}
+        ended = "failed" if outcome.error else "unchanged" if outcome.unchanged else "done"
+        found = map(about.get, ("verdict", "market_share", "ka_new", "missed_by_sales"))
+        rows.append((outcome.study, ended, *found, outcome.seconds))
+    say(repr(table(Words("en", ""), "batch", rows)))

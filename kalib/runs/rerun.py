@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from kalib.files import MARK, read_run
 from kalib.runs.provenance import COMPARED, NOTEBOOKS, Options, inputs_of
 from kalib.study.loading import read_study, study_path
 
-MOST_SHOWN = 20  # differences of one file
+MOST_SHOWN = 20  # lines of one file that differ
 
 
 @dataclass(frozen=True)
@@ -151,18 +151,8 @@ def _in_table(before: Path, after: Path) -> Iterator[str]:
 
 
 def _in_json(before: Path, after: Path) -> Iterator[str]:
-    one, two = (dict(_leaves(json.loads(p.read_text(encoding="utf-8")))) for p in (before, after))
-    changed = [key for key in {**one, **two} if one.get(key) != two.get(key)]
-    for key in changed[:MOST_SHOWN]:
-        yield f"{key}: {one.get(key)!r} then, {two.get(key)!r} now"
-    if len(changed) > MOST_SHOWN:
-        yield f"and {len(changed) - MOST_SHOWN} more"
-
-
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted place and value of everything in a JSON value that is no object or array."""
-    if not isinstance(value, dict | list):
-        yield place, value
-        return
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        yield from _leaves(item, f"{place}.{key}" if place else str(key))
+    then, now = (path.read_text(encoding="utf-8").splitlines() for path in (before, after))
+    lines = [line for line in unified_diff(then, now, n=0) if line[0] in "+-"][2:]  # no head
+    yield from lines[:MOST_SHOWN]
+    if len(lines) > MOST_SHOWN:
+        yield f"and {len(lines) - MOST_SHOWN} lines more"

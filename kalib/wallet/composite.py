@@ -91,14 +91,6 @@ def composite(potential: pd.Series, log_sd: pd.Series, expected: pd.Series | Non
     return stands
 
 
-def with_counts(measured: Measured, expected: pd.Series | None) -> Measured:
-    """The measurement with what was counted drawn to what is expected, the books left out."""
-    frame = measured.frame
-    found = composite(frame["counted"], frame["counted_sd"], expected)
-    drawn = frame.assign(counted=np.exp(found["log_middle"]), counted_sd=found["log_sd"])
-    return replace(measured, frame=drawn)
-
-
 def _between(residual: pd.Series, variance: pd.Series) -> float:
     """Variance of what was measured about what is expected, beyond the errors of measuring: where
     the squares over both variances sum to their degrees of freedom."""

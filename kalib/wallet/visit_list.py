@@ -12,10 +12,7 @@ from kalib.tables.visits import DAYS_A_YEAR, Measured
 
 WINSORIZED = 0.1  # of the z-scores at either end (Spiegelhalter 2005, section 5)
 WINSORIZED_SQUARE = 0.6787  # mean square of a standard normal winsorized so
-SHARES = (
-    np.sin(np.linspace(0.0, np.pi / 2, 1025)) ** 2
-)  # the arcsine scale: Jeffreys' prior is flat
-CHUNK = 4000  # stores at a time: 4000 x 1025 cells are 33 MB
+CHUNK = 4000  # accounts at a time
 FEWEST_UNITS = 10  # own units seen before a store says how visits and sales books agree
 FEWEST_COMPARED = 2 / WINSORIZED  # stores that say so before it is known: two at either end
 SHARE_POINTS = 16  # quantiles of market share that carry its uncertainty into the list
@@ -40,40 +37,24 @@ def below_market(
     distribution: Distribution,
     share: float,
     shares: np.ndarray,
-    counted: pd.Series,
     tail: float,
 ) -> dict[str, pd.Series | np.ndarray]:
-    """Accounts below market share beyond noise: below_p, below_market and sales_lost to the gap,
-    currency a year, of those below.
+    """Accounts below market share beyond noise: below_p, the p-value of SOW being at or above it
+    (NaN where unknown), below_market, and sales_lost to the gap, currency a year, of those below.
 
-    accounts: N rows of potential, potential_source and sales; distribution: of their potential;
-    share: market share, shares: draws of it; counted: of `counted_tails`; tail: one-sided.
-    """
-    p_values = below_p_values(accounts, distribution, shares, counted)
-    posterior = accounts["potential_source"] == "formula+sales"
-    below = below_beyond_noise(p_values, posterior, tail)
-    lost = (share * accounts["potential"] - accounts["sales"]).clip(lower=0).where(below)
-    return {"below_p": p_values, "below_market": below, "sales_lost": lost}
-
-
-def below_p_values(
-    accounts: pd.DataFrame,
-    distribution: Distribution,
-    shares: np.ndarray,
-    counted: pd.Series,
-) -> pd.Series:
-    """P-value (N,) of each account's SOW being at or above market share, NaN where unknown.
-
-    accounts: potential and sales; distribution: of potential; shares: draws of market share;
-    counted: p-values of the stores that visits counted, which stand.
+    accounts: N rows of potential, potential_source and sales; distribution: of their potential,
+    which for visited stores has heard our share of the units counted; share: market share, shares:
+    draws of it; tail: one-sided.
     """
     p_value = pd.Series(np.nan, index=accounts.index)
     if len(shares):
         known = accounts["potential"].notna().to_numpy()
+        points = np.quantile(shares, (np.arange(SHARE_POINTS) + 0.5) / SHARE_POINTS)
         sales = accounts["sales"].to_numpy(float)[known]
-        p_value[known] = tail_from_potential(distribution[known], sales, share_points(shares))
-        p_value[counted.index] = counted
-    return p_value
+        p_value[known] = tail_from_potential(distribution[known], sales, points)
+    below = below_beyond_noise(p_value, accounts["potential_source"] == "formula+sales", tail)
+    lost = (share * accounts["potential"] - accounts["sales"]).clip(lower=0).where(below)
+    return {"below_p": p_value, "below_market": below, "sales_lost": lost}
 
 
 def below_beyond_noise(p_value: pd.Series, posterior: pd.Series, level: float) -> np.ndarray:
@@ -92,12 +73,6 @@ def below_beyond_noise(p_value: pd.Series, posterior: pd.Series, level: float) -
     if tested.any():
         below[tested] = false_discovery_control(values[tested]) <= level
     return np.asarray(below)
-
-
-def share_points(shares: np.ndarray) -> np.ndarray:
-    """Few points that stand for the draws of market share; none where there are none."""
-    levels = (np.arange(SHARE_POINTS) + 0.5) / SHARE_POINTS
-    return np.quantile(shares, levels) if len(shares) else np.empty(0)
 
 
 def week_correlation(weeks: pd.DataFrame) -> float:
@@ -151,55 +126,6 @@ def visits_scale(measured: Measured, sales: pd.Series) -> Scale:
     return Scale(ratio, float(np.sqrt(max(excess, 0.0) * expected.mean())), correlation)
 
 
-def counted_tails(
-    visits: Measured | None, sales: pd.Series, shares: np.ndarray, accounts: pd.Index
-) -> pd.Series:
-    """`tail_from_visits` of those of the accounts that were visited; shares: draws of market
-    share."""
-    if visits is None:
-        return pd.Series(dtype=float)
-    counted = tail_from_visits(visits, sales, share_points(shares))
-    return counted[counted.index.isin(accounts)]
-
-
-def tail_from_visits(
-    measured: Measured, sales: pd.Series, market_share: np.ndarray, scale: Scale | None = None
-) -> pd.Series:
-    """P-value of each visited store's true SOW being at or above market share.
-
-    Two facts speak: own of all units in the visits (binomial, its variance raised by the weeks'
-    correlation), and the books' sales over the potential counted (lognormal), which the books
-    themselves have no part in. market_share: (k,)
-    points that carry its uncertainty; scale: that of the visits where not given. Under Jeffreys'
-    prior the posterior tail is a p-value to the second order (Welch & Peers 1963).
-    """
-    from scipy.special import xlog1py, xlogy
-
-    frame = measured.frame
-    scale = visits_scale(measured, sales) if scale is None else scale
-    effect = design_effect(measured.weeks, scale.correlation).reindex(frame.index).fillna(1.0)
-    own = (frame["own_units"] / effect).to_numpy()[:, None]
-    other = ((frame["total_units"] - frame["own_units"]) / effect).to_numpy()[:, None]
-    booked = sales.reindex(frame.index).fillna(0.0).to_numpy()
-    sd = np.sqrt(frame["counted_sd"].to_numpy() ** 2 + scale.books_sd**2)[:, None]
-    with np.errstate(divide="ignore"):
-        share = np.log(booked / frame["counted"].to_numpy())[:, None]
-        grid = np.log(SHARES)[None, :]
-    seen = np.clip(SHARES * scale.ratio, 0.0, 1.0)[None, :]
-    place = np.interp(market_share, SHARES, np.arange(len(SHARES)))
-    result = np.full(len(frame), np.nan)
-    if len(place) == 0:
-        return pd.Series(result, index=frame.index, name="p_value")
-    for start in range(0, len(frame), CHUNK):
-        part = slice(start, start + CHUNK)
-        log = xlogy(own[part], seen) + xlog1py(other[part], -seen)
-        sold = booked[part] > 0
-        log[sold] += -0.5 * ((share[part][sold] - grid) / sd[part][sold]) ** 2
-        mass = np.exp(log - log.max(axis=1, keepdims=True))
-        result[part] = _mass_above(mass, place)
-    return pd.Series(result, index=frame.index, name="p_value")
-
-
 def tail_from_potential(
     potential: Distribution, sales: np.ndarray, market_share: np.ndarray
 ) -> np.ndarray:
@@ -226,14 +152,3 @@ def tail_from_potential(
         for i, row in zip(part, potential[part].logs_at(SCORES), strict=True):
             result[i] = ndtr(np.interp(border[i], row, SCORES)).mean()
     return result
-
-
-def _mass_above(mass: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Mean over places of the part of each row's mass (n, m) that lies above them."""
-    # Trapezoids between grid points, so that a place between two points cuts one.
-    piece = 0.5 * (mass[:, 1:] + mass[:, :-1])
-    total = np.concatenate([np.zeros((len(mass), 1)), np.cumsum(piece, axis=1)], axis=1)
-    left = np.minimum(place.astype(int), mass.shape[1] - 2)
-    part = place - left
-    cut = total[:, left] + part * (total[:, left + 1] - total[:, left])
-    return 1 - cut.mean(axis=1) / total[:, -1]

@@ -15,10 +15,10 @@ from kalib.study.kept import kept
 from kalib.tables.client import Tables
 from kalib.tables.visits import Potential
 from kalib.wallet.basis import Basis, judge_estimate
-from kalib.wallet.composite import composite, expected_without_own, with_counts
+from kalib.wallet.composite import composite, expected_without_own
 from kalib.wallet.estimate import estimate
 from kalib.wallet.nothing import hear_nothing
-from kalib.wallet.visit_list import below_market, counted_tails
+from kalib.wallet.visit_list import below_market
 from kalib.wallet.whole import draw_to_total
 from kalib.words.catalogue import Message
 
@@ -86,8 +86,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     Wallet
         `accounts` holds potential, sow and their intervals, currency a year and fractions.
     """
-    accounts, visits = tables.accounts, potential.visits
-    screening, settings = fit.screening, fit.settings
+    accounts, screening, settings = tables.accounts, fit.screening, fit.settings
     usable, confidence = verdict.verdict != "unusable", settings.confidence
     index, told = accounts.index, tables.overrides.entries
     # A formula that says nothing can't tell a typing error either.
@@ -109,7 +108,6 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         found = hear_nothing(found, nothing, measured, sold, least)
         source[nothing] = "measured"
     found, point = _with_measured(found, measured, known, source == "none")
-    visits = with_counts(visits, expected) if visits else None
     carried = ["name", "region", "segment", "sales", "current_ka", "rep", "margin", "parent"]
     frame = accounts[[*carried, "returns"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
@@ -131,9 +129,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     reasons = told[["by", "reason"]].reindex(index).fillna("").astype("str")
     frame = frame.join(reasons.add_prefix("override_"))
     share, low, high, shares = _market(frame, found, loadings, tail)
-    asked = index[measured].difference(told.index)
-    counted = counted_tails(visits, frame["sales"], shares, asked)
-    frame = frame.assign(**below_market(frame, found, share, shares, counted, tail))
+    frame = frame.assign(**below_market(frame, found, share, shares, tail))
     frame = _without_need(frame, nothing & ~index.isin(told.index))  # an expert knows better
     odd = _without_precedent(frame, float(answers["potential"].max()))
     frame["flags"] = _flags(frame, fit, screening, odd)

@@ -22,10 +22,12 @@ from kalib.report import story, tables
 from kalib.report.explorer import embedded_json
 from kalib.report.page import build_page, read_chapter
 from kalib.report.story import tell_story, words_of
-from kalib.report.tables import Table
 from kalib.report.workbook import COLUMNS, write_workbook
 from kalib.study.settings import ZONES, Study
+from kalib.tables.described import data_report
 from kalib.words.catalogue import Words, phrases
+from kalib.words.table import Table
+from kalib.words.table import table as written_table
 
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
@@ -165,7 +167,7 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
         "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
         "below_market",
     )  # fmt: skip
-    read = tables.data_report(analysis.study, analysis.tables, words)
+    read = data_report(analysis.study, analysis.tables, words)
     own = tables.rep_lists(analysis, words, 60).values()
     return [*read, *own, *(tables.build(name, analysis, words) for name in names)]
 
@@ -255,7 +257,7 @@ def test_a_coefficient_is_said_in_words(
 
 def test_client_text_is_escaped_in_tables() -> None:
     rows = [("<img src=x onerror=alert(1)>",)]
-    table = replace(tables.table(Words("en", ""), "notes", rows), title="<b>t</b>", rule="<b>r")
+    table = replace(written_table(Words("en", ""), "notes", rows), title="<b>t</b>", rule="<b>r")
     text = table._repr_html_()
     assert "&lt;img" in text and "<img" not in text and "<b>" not in text
 

@@ -186,7 +186,7 @@ def test_rerun_says_what_differs(
     said = done.stdout.splitlines()
     assert said[0].startswith("pandas 0.1 then, ")
     assert "summary.json: differs" in said and "accounts.csv: the same bytes" in said
-    assert any(line.startswith("  total_potential: 9") for line in said)
+    assert any(line.startswith('  -  "total_potential": 9') for line in said)
 
 
 def test_rerun_refuses_other_data(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,12 +233,13 @@ def test_differences_name_columns_and_amounts(tmp_path: Path) -> None:
                                            "zone: 1 of 2 accounts"]  # fmt: skip
     assert list(differences(one, one)) == []
     a, b = tmp_path / "a.json", tmp_path / "b.json"
-    a.write_text('{"n": 5, "terms": [{"coefficient": 1.5}]}')
-    b.write_text('{"n": 5, "terms": [{"coefficient": 1.25}], "more": null}')
-    assert list(differences(a, b)) == ["terms.0.coefficient: 1.5 then, 1.25 now"]
+    for path, coefficient in ((a, 1.5), (b, 1.25)):
+        content = {"n": 5, "terms": [{"coefficient": coefficient}]}
+        path.write_text(json.dumps(content, indent=2))
+    assert list(differences(a, b)) == ['-      "coefficient": 1.5', '+      "coefficient": 1.25']
     assert list(differences(tmp_path / "absent.json", b)) == ["is missing from the run"]
     two.write_text("account,sales,zone\n007,10.5,defense\n")
     assert list(differences(one, two)) == ["2 accounts and 2 columns then, 1 and 2 now"]
-    a.write_text(json.dumps(list(range(30))))
-    b.write_text(json.dumps(list(range(1, 31))))
-    assert len(found := list(differences(a, b))) == 21 and found[-1] == "and 10 more"
+    for path, first in ((a, 0), (b, 100)):
+        path.write_text(json.dumps(list(range(first, first + 30)), indent=2))
+    assert len(found := list(differences(a, b))) == 21 and found[-1] == "and 40 lines more"

@@ -1,0 +1,123 @@
+"""Tables as they are read: tables.toml says how each is titled and its columns are written. Every
+document and notebook lays out the same `Table`."""
+
+from __future__ import annotations
+
+import html
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.words.catalogue import MISSING, Words
+
+TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
+TEXT = ("text", "word", "said", "label", "rep", "range")  # the kinds of cells that are no numbers
+MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for the reader.
+
+    title: what it shows, with its unit; kinds: column's key -> how its cells are written, as
+    tables.toml says, "written" for numbers as they stand; frame: the values, columns as in kinds;
+    heads: what each column is called; rule: which rows it lists and in what order, in a sentence,
+    "" where the title says it.
+    """
+
+    title: str
+    kinds: Mapping[str, str]
+    frame: pd.DataFrame
+    words: Words
+    heads: Sequence[str]
+    rule: str = ""
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Which columns are set flush right."""
+        return [kind not in TEXT for kind in self.kinds.values()]
+
+    def rows(self) -> list[list[str]]:
+        """Every cell as it is read."""
+        columns = [
+            [self.written(cell, kind) for cell in self.frame[name]]
+            for name, kind in self.kinds.items()
+        ]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def written(self, value: Any, kind: str) -> str:
+        """A cell as it is read."""
+        words = self.words
+        if kind == "mixed":
+            kind, value = value
+        if value is pd.NA:
+            value = None
+        if kind in ("text", "written"):
+            return "" if value is None else str(value)
+        if kind == "said":
+            return words.tell(value)
+        if kind == "range":
+            low, high = value
+            if not np.isfinite(low):
+                return MISSING
+            measured = high <= MEASURED * low
+            ends = f"{words.amount(low)} – {words.amount(high)}"
+            return words.say("measured") if measured else ends
+        if kind.startswith("number"):
+            return words.number(value, int(kind[6:]))
+        written: str = getattr(words, kind)(value)
+        return written
+
+    def part(self, rows: int, *columns: str) -> Table:
+        """The first rows of some columns."""
+        heads = [h for h, name in zip(self.heads, self.kinds, strict=True) if name in columns]
+        kinds = {name: self.kinds[name] for name in columns}
+        return replace(self, kinds=kinds, heads=heads, frame=self.frame.head(rows))
+
+    def _repr_html_(self) -> str:
+        sides = [' class="number"' if number else "" for number in self.numbers]
+
+        def row(cells: Iterable[str], tag: str, more: str = "") -> str:
+            pairs = zip(cells, sides, strict=True)
+            return "".join(f"<{tag}{more}{s}>{html.escape(cell)}</{tag}>" for cell, s in pairs)
+
+        title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        head = row(self.heads, "th", ' scope="col"')
+        body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in self.rows())
+        shown = f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        rule = f"<p>{html.escape(self.rule)}</p>" if self.rule else ""
+        return f'<table class="exhibit">{shown}</table>{rule}'
+
+    def __repr__(self) -> str:
+        frame = pd.DataFrame(self.rows(), columns=list(self.heads))
+        return "\n".join(filter(None, [self.title, frame.to_string(index=False), self.rule]))
+
+
+def table(
+    words: Words, name: str, rows: Iterable[Sequence[Any]] | pd.DataFrame, of: int = 0,
+    **figures: Any,
+) -> Table:  # fmt: skip
+    """The table that tables.toml describes under a name.
+
+    rows: its rows, or a frame that has its columns; a name, region or rep that nobody has is left
+    out; of: rows there are in all; figures: of its title, rule and heads.
+    """
+    about, unit = TABLES[name], words.yearly()
+    kinds: dict[str, str] = about["columns"]
+    if not isinstance(rows, pd.DataFrame):
+        rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
+    left_out = ("name", "region", "rep")
+    empty = {c for c in left_out if c in kinds and not (rows[c].astype(str) != "").any()}
+    kinds = {column: kind for column, kind in kinds.items() if column not in empty}
+    said = words.say(about.get("title", name), unit=unit, **figures)
+    if about.get("unit"):
+        shown = len(rows)
+        said += f" ({unit}{words.say('part', shown=shown, all=of) if shown < of else ''})"
+    heads = [words.say(column, **figures) for column in kinds]
+    rule = words.say(about["rule"], **figures) if "rule" in about else ""
+    return Table(said, kinds, rows, words, heads, rule)
