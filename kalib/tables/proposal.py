@@ -276,7 +276,7 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
     for part, others in ids.items():
         again = int((others.duplicated() & (others != "")).sum())
         if again and part != "visits":
-            draft.data['duplicates = "first"'] = f"{again} {part} rows repeat an account"
+            draft.data['duplicates = "first"'] = f"{again} rows of the {part} repeat an account"
         lost = others[~others.isin(own) & (others != "") & _bare(others).isin(_bare(own))]
         if len(lost) and lost.str.isdigit().all():
             width = int(pd.concat([own, others]).str.len().max())
@@ -287,7 +287,7 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
         if below := int((to_numbers(sales).values < 0).sum()):
             draft.data['negative_sales = "zero"'] = f"{below} sales below zero are returns"
         if blank := int((is_missing(sales) & (own != "")).sum()):
-            draft.data['blank_sales = "zero"'] = f"{blank} blank sales: nothing is bought from us"
+            draft.data['blank_sales = "zero"'] = f"{blank} blank sales say that nothing is bought"
     firsts = (f"{cells.name} {next(iter(cells[cells != '']), '')}" for cells in money.values())
     draft.currencies = sorted({*map(words.currency_of, firsts)} - {""})
 

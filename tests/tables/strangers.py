@@ -1,7 +1,11 @@
-"""Five files as strangers send them, in five styles, made of one seeded market whose truth is kept."""
+"""Five files as strangers send them, in five styles, made of seeded markets whose truth is kept.
+
+`python tests/tables/strangers.py practices FOLDER` writes one of them.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +25,6 @@ class Stranger:
     indicators: frozenset[str]
     never: frozenset[str]
     language: str = "en"
-    given: Mapping[str, str] | None = None
 
 
 def market(seed: int, n: int, surveyed: int) -> pd.DataFrame:
@@ -230,3 +233,8 @@ STRANGERS = {
         frozenset({"Code postal", "CA 2024 (EUR)"}),
     ),
 }  # fmt: skip
+
+if __name__ == "__main__":
+    style, target = sys.argv[1:]
+    Path(target).mkdir(parents=True, exist_ok=True)
+    STRANGERS[style].write(Path(target))

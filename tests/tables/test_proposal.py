@@ -190,7 +190,7 @@ def test_dirt_is_cured_by_settings(tmp_path: Path) -> None:
     assert tables.accounts["sales"].loc[["0003", "0005", "0006"]].eq(0).all()
     assert [path.read_bytes() for path in files] == before
     doubts = "\n".join(proposal.doubts)
-    assert "ids have lost their leading zeros: [data] id_width = 4" in doubts
+    assert "ids have lost their leading zeros, so [data] id_width = 4" in doubts
 
 
 def test_what_check_will_refuse_is_a_doubt(tmp_path: Path) -> None:
