@@ -123,10 +123,10 @@ def _of_codes(values: pd.Series, tables: Tables, named: set[str]) -> Message | N
     if "postcode" in named and whole:
         return Message("copy_postcode", n=n)
     text = known.map("{:.0f}".format) if numeric else known.astype("str")
-    days = 0
     serial = "date" in named and numeric and known.between(20_000, 80_000).all()
-    if not numeric or (whole and (serial or known.between(19_000_101, 21_001_231).all())):
-        days = int(to_dates(text).values.notna().sum())
+    eight = numeric and known.between(19_000_101, 21_001_231).all()
+    dated = whole and (serial or eight) if numeric else text.str.contains(r"\d").any()
+    days = int(to_dates(text).values.notna().sum()) if dated else 0
     if n and days >= MOSTLY * n:
         return Message("copy_date", n=days, count=n)
     if n < FEWEST or known.nunique() < n:

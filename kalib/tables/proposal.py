@@ -259,11 +259,11 @@ def _no_indicator(name: str, cells: pd.Series, numeric: bool) -> str:
     for why, pattern in named.items():
         if re.search(pattern, called):
             return f"{why} by its name"
-    if kinds < 2:
-        return "the same in all rows" if kinds else "empty"
-    if not numeric and to_dates(filled).values.notna().mean() >= MOSTLY:
+    if kinds < 2 or numeric:
+        return ("the same in all rows" if kinds else "empty") * (kinds < 2)
+    if filled.str.contains(r"\d").all() and to_dates(filled).values.notna().mean() >= MOSTLY:
         return "dates"
-    return f"text with {kinds} values" * (not numeric and kinds > max(20, len(cells) // 10))
+    return f"text with {kinds} values" * (kinds > max(20, len(cells) // 10))
 
 
 def _cure(draft: _Draft, marks: Sequence[str]) -> None:
