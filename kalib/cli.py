@@ -264,12 +264,12 @@ def new(
     if absent:
         raise StudyError([Problem("no such table", file=str(path)) for path in absent])
     proposal = propose_study(name, [*files, *more], data, given, drop, force=force)
-    shown = Table("", "column", "values", "taken as", box=None, pad_edge=False)
+    shown = Table("", "column", "taken as", "values", box=None, pad_edge=False)
     for table, columns in proposal.columns.groupby("table", sort=False):
         shown.add_row("", f"{table}:")
         for row in columns.itertuples():
-            shown.add_row(str(row.number), row.column, row.values, row.role)
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 110).print(shown)
+            shown.add_row(str(row.number), row.column, row.role, row.values)
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 100).print(shown)
     click.echo(f"\n{proposal.folder / 'study.toml'} written; please check:")
     for doubt in proposal.doubts:
         click.echo(f"  {doubt}")

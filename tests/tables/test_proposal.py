@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT
 
+from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
 from kalib.tables.proposal import propose_study
@@ -390,3 +392,16 @@ def test_copies_are_never_proposed(tmp_path: Path) -> None:
     assert role["sales_2025"] == "left out: our own sales by its name"
     assert role["since"] == "left out: dates" and role["PLZ"] == "left out: a postcode by its name"
     assert role["score"].startswith("left out: copies the answers (rank correlation 1.000")
+
+
+def test_the_command_prints_every_column_and_ends_well_with_doubts(tmp_path: Path) -> None:
+    base(16).drop(columns="sales").to_csv(tmp_path / "a.csv", index=False)
+    asked = ["new", "x", "--from", str(tmp_path / "a.csv"), "--data", str(tmp_path), "--drop", "6"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    rows = [line.split() for line in done.output.splitlines() if line[:1].isdigit()]
+    assert [row[:2] for row in rows] == [
+        ["1", "id"], ["2", "name"], ["3", "potential"], ["4", "area"], ["5", "staff"], ["6", "kind"]
+    ]  # fmt: skip
+    assert rows[0][2:5] == ["account", "A000", "·"] and rows[5][2:5] == ["left", "out:", "dropped"]
+    assert "no column for sales: fill in the column of what each account buys" in done.output
