@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,14 @@ def test_open_only_names_the_page_where_nothing_can_show_it(
 def test_open_of_nothing_says_what_to_do(reports: Path) -> None:
     done = call("open", "sma*")
     assert done.exit_code == 2 and "no report" in done.stderr and "kalib run" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_wrong_path_is_refused_before_pandas_is_loaded(command: str, tmp_path: Path) -> None:
+    """Which takes most of a second."""
+    code = f"import sys; from kalib.cli import main; sys.argv[1:] = ['{command}', 'nowhere']\n"
+    code += "try: main()\nfinally: sys.exit(9 * ('pandas' in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "no study file here" in done.stderr, done.stderr

@@ -14,7 +14,6 @@ from kalib.files import ASIDE, MARK, read_run, set_aside, whole
 from kalib.runs.batch import Outcome
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
-from kalib.words.table import table
 
 PAGE, SUMMARY = "index.html", "summary.json"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
@@ -108,4 +107,6 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
         ended = "failed" if outcome.error else "unchanged" if outcome.unchanged else "done"
         found = map(about.get, ("verdict", "market_share", "ka_new", "missed_by_sales"))
         rows.append((outcome.study, ended, *found, outcome.seconds))
+    from kalib.words.table import table  # takes longer than to refuse a wrong path
+
     say(repr(table(Words("en", ""), "batch", rows)))

@@ -235,8 +235,7 @@ def _account_key(table: TextTable, draft: _Draft) -> str | None:
 
 def _survey_columns(table: TextTable, ids: pd.Series, given: Mapping[str, str]) -> dict[str, str]:
     """Role -> column of a table with the accounts' ids and their potential, none of another."""
-    known = set(_bare(ids))
-    same = {str(c): _bare(cells).isin(known).mean() for c, cells in table.frame.items()}
+    same = {str(c): _bare(cells).isin(_bare(ids)).mean() for c, cells in table.frame.items()}
     key = str(ids.name)
     own = key if key in same else max(same, key=lambda c: np.nan_to_num(same[c]))
     potential = given.get("potential") or _column(table, "potential", [own])
