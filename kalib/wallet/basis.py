@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from kalib.formula.verdict import ERROR_LARGE, R2_LEAST, R2_MODERATE, Verdict
+from kalib.formula.verdict import ERROR_LARGE, R2_MODERATE, Verdict
 from kalib.wallet.estimate import Estimate
 from kalib.words.catalogue import Message
 
-# Own sales alone must beat the mean of all accounts by so many standard errors of the log score. Of
-# 240 surveys of 30 to 150 accounts in which they say nothing, this and R2_LEAST let one through.
-CLEARLY = 1.0
+# Level at which own sales alone are taken to go with potential.
+SALES_LEVEL = 0.005
+DANGERS = ("folds", "reach", "survey")  # of a survey of others than the accounts that are estimated
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Basis:
     basis: "formula", "formula+sales", "sales" or "none"; verdict: "usable", "caution" or
     "unusable", with reasons in sentences; weights: how much each part has to say, 1 in sum;
     log_scores: of each part out of fold, log density in currency, mean over surveyed accounts;
-    log_score, r2, error_median: of all parts together.
+    r2, error_median: of all parts together.
     """
 
     basis: str
@@ -29,7 +29,6 @@ class Basis:
     reasons: tuple[str, ...]
     weights: Mapping[str, float]
     log_scores: Mapping[str, float]
-    log_score: float
     r2: float
     error_median: float
 
@@ -46,18 +45,13 @@ def judge_estimate(found: Estimate, formula: Verdict) -> Basis:
     else:
         basis = "sales"
         verdict, reasons = _alone(found)
+        dangers = [c.meaning for c in formula.checks if c.key in DANGERS and not c.passed]
         if verdict == "unusable":
             basis, reasons = "none", [*formula.reasons, *reasons]
-    return Basis(
-        basis=basis,
-        verdict=verdict,
-        reasons=tuple(reasons),
-        weights=found.weights,
-        log_scores=found.scores,
-        log_score=found.score,
-        r2=found.r2,
-        error_median=found.error_median,
-    )
+        elif dangers:
+            verdict, reasons = "caution", [*reasons, *dangers]
+    figures = found.weights, found.scores, found.r2, found.error_median
+    return Basis(basis, verdict, tuple(reasons), *figures)
 
 
 def _alone(found: Estimate) -> tuple[str, list[str]]:
@@ -65,7 +59,7 @@ def _alone(found: Estimate) -> tuple[str, list[str]]:
     r2, error = max(found.r2, 0.0), found.error_median
     if not found.hears_sales:
         return "unusable", [Message("r_sales_silent")]
-    if found.r2 < R2_LEAST or found.gain < CLEARLY * found.gain_error:
+    if found.sales_p > SALES_LEVEL or r2 <= 0:
         return "unusable", [Message("r_sales_little", r2=r2)]
     if found.r2 < R2_MODERATE:
         return "caution", [Message("r_sales_rank", r2=r2)]

@@ -21,6 +21,7 @@ from kalib.wallet.parts import (
     regression_part,
     sales_parts,
 )
+from kalib.wallet.share import FEWEST
 from kalib.wallet.stack import (
     Answered,
     Stack,
@@ -40,9 +41,8 @@ class Estimate:
     distribution: at or above own sales; loadings: (N, k) of the error that accounts share, in
     normal scores; expected: (N,) potential by the formula before own sales are heard, currency a
     year, NaN where it is refused. weights, scores: of each part, its weight, and its mean log score
-    out of fold; score, r2, error_median: log score, R² of log potential and median miss (fraction
-    of potential) of all parts together, weights and all out of fold; gain, gain_error: of the
-    score over that of the mean of all accounts, and its standard error.
+    out of fold; r2, error_median: R² of log potential and median miss (fraction of potential) of
+    all parts together, weights and all out of fold; sales_p: of own sales saying nothing of it.
     """
 
     distribution: Distribution
@@ -50,11 +50,9 @@ class Estimate:
     expected: np.ndarray
     weights: Mapping[str, float]
     scores: Mapping[str, float]
-    score: float
     r2: float
     error_median: float
-    gain: float
-    gain_error: float
+    sales_p: float
 
     @property
     def hears_sales(self) -> bool:
@@ -100,7 +98,6 @@ def estimate(
         effects = Effects(effects.shift, wider, effects.shared * (effects.width / wider)[:, None])
     each = (Stack(row, full=stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
-    mean_score = log_scores([mean.unseen], known, Stack(np.ones(1), full=stack.full))
     found = stack.combine([part.every for part in parts.values()], own, effects)
     left = np.ones(len(own), dtype=bool)
     left[fit.working_rows] = False
@@ -116,7 +113,8 @@ def estimate(
             name: float(np.average(score, weights=known.weights))
             for name, score in zip(parts, singles, strict=True)
         },
-        **_accuracy(unseen, known, mean_score),
+        **_accuracy(unseen, known),
+        sales_p=sales_p_value(known, alike),
     )
 
 
@@ -154,25 +152,33 @@ def _reaching(
     return np.column_stack([loadings, common]).astype(np.float32)
 
 
-def _accuracy(
-    unseen: list[Distribution], known: Answered, mean_score: np.ndarray
-) -> dict[str, float]:
+def sales_p_value(known: Answered, alike: np.ndarray) -> float:
+    """One-sided p-value of log potential not going up with log own sales, among accounts that buy;
+    1 where too few do. alike: (n,), accounts of one number may err together (Liang & Zeger 1986).
+    """
+    import statsmodels.api as sm
+
+    use = (known.weights > 0) & (known.sales > 0)
+    if use.sum() < FEWEST or np.ptp(known.sales[use]) == 0:
+        return 1.0
+    columns = sm.add_constant(np.log(known.sales[use]))
+    line = sm.WLS(np.log(known.potential[use]), columns, known.weights[use])
+    found = line.fit(cov_type="cluster", cov_kwds={"groups": alike[use]}, use_t=True)
+    p = float(found.pvalues[1]) / 2
+    return p if found.params[1] > 0 else 1 - p
+
+
+def _accuracy(unseen: list[Distribution], known: Answered) -> dict[str, float]:
     """Figures of the stack, its weights chosen without the fold that is judged."""
-    middle, score = np.empty(len(known.fold)), np.empty(len(known.fold))
+    middle = np.empty(len(known.fold))
     logs = np.array([np.log(part.quantile(0.5)) for part in unseen])
     for k in np.unique(known.fold):
         out = known.fold == k
         stack = fit_stack([part[~out] for part in unseen], known.rows(~out))
         middle[out] = stack.weights @ logs[:, out] + stack.shift
-        score[out] = log_scores([part[out] for part in unseen], known.rows(out), stack)
     aim, weights = np.log(known.potential), known.weights
-    gain, mass = score - mean_score, weights / weights.sum()
-    average = float(mass @ gain)
     use = weights > 0
     return {
-        "score": float(mass @ score),
         "r2": r_squared(aim[use], middle[use], weights[use]),
         "error_median": float(np.median(np.abs(np.expm1(middle - aim)[use]))),
-        "gain": average,
-        "gain_error": float(np.sqrt((mass**2) @ (gain - average) ** 2)),
     }

@@ -13,7 +13,7 @@ from scipy.stats import beta, norm
 from kalib.formula.distribution import LEVELS, Distribution
 from kalib.wallet import stack
 from kalib.wallet.basis import judge_estimate
-from kalib.wallet.estimate import _reaching
+from kalib.wallet.estimate import _accuracy, _reaching, sales_p_value
 from kalib.wallet.parts import regression_part
 from kalib.wallet.regression import PENALTIES, fit_regression
 from kalib.wallet.share import ShareModel, fit_share
@@ -225,16 +225,33 @@ def test_own_sales_alone_are_judged_by_themselves(informative: bool, basis: str)
                      known.variance, known.fold)  # fmt: skip
     parts = {"mean": regression_part(np.empty((80, 0)), np.arange(80), heard, 0),
              "sales": regression_part(own, np.arange(80), heard, 2)}  # fmt: skip
-    from kalib.wallet.estimate import _accuracy
-
-    unseen = [part.unseen for part in parts.values()]
-    mean = log_scores(unseen[:1], heard, Stack(np.ones(1)))
-    figures = _accuracy(unseen, heard, mean)
-    found = SimpleNamespace(**figures, hears_sales=True, weights={}, scores={})
-    refused = SimpleNamespace(verdict="unusable", reasons=("refused",))
+    figures = _accuracy([part.unseen for part in parts.values()], heard)
+    p = sales_p_value(heard, np.arange(80))
+    found = SimpleNamespace(**figures, sales_p=p, hears_sales=True, weights={}, scores={})
+    refused = SimpleNamespace(verdict="unusable", reasons=("refused",), checks=())
     judged = judge_estimate(found, refused)  # type: ignore[arg-type]
     assert judged.basis == basis and (judged.verdict == "unusable") == (basis == "none")
     assert judged.reasons and judged.to_json()["basis"] == basis
+    danger = SimpleNamespace(key="reach", passed=False, meaning="of others")
+    refused = SimpleNamespace(verdict="unusable", reasons=("refused",), checks=(danger,))
+    assert judge_estimate(found, refused).verdict == ("caution" if informative else "unusable")  # type: ignore[arg-type]
+
+
+def test_accounts_of_one_chain_are_no_independent_witnesses() -> None:
+    """Chains that share potential and sales by chance alone say little together."""
+    single, clustered = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        chain = rng.integers(0, 10, 100)
+        logs = 0.7 * rng.standard_normal(10)[chain] + 0.3 * rng.standard_normal(100)
+        sold = np.exp(3 + rng.standard_normal(10)[chain] + 0.8 * rng.standard_normal(100))
+        known = Answered(np.exp(9 + logs), sold, np.ones(100), np.zeros(100), chain)
+        single.append(sales_p_value(known, np.arange(100)) < 0.005)
+        clustered.append(sales_p_value(known, chain) < 0.005)
+    assert np.mean(clustered) < 0.03 < 0.2 < np.mean(single)
+    rising = Answered(known.potential, known.potential * rng.beta(2, 4, 100), known.weights,
+                      known.variance, chain)  # fmt: skip
+    assert sales_p_value(rising, chain) < 0.001
 
 
 def test_regression_covers_and_shares_errors() -> None:

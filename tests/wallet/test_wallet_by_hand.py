@@ -140,7 +140,7 @@ def estimated(
         totals=None,
         survey=None,
     )
-    verdict = SimpleNamespace(verdict="usable" if usable else "unusable", reasons=())
+    verdict = SimpleNamespace(verdict="usable" if usable else "unusable", reasons=(), checks=())
     asked = replace(fit(), settings=FormulaSettings(**settings))
     return estimate_wallets(tables, Potential(known, visits), asked, verdict)  # type: ignore[arg-type]
 
