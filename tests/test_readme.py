@@ -31,9 +31,15 @@ def commands(page: Path) -> list[str]:
     return [line for line in lines if line.startswith("kalib")]
 
 
-def with_own_commands() -> list[Path]:
-    """Pages with commands that the README does not have."""
-    return [page for page in DOCS if set(commands(page)) - set(commands(README))]
+def to_try() -> dict[Path, list[str]]:
+    """Commands by page: those of a how-to in a row; of README and commands.md, which list them,
+    those that no page before them has."""
+    lists = (README, ROOT / "docs/commands.md")
+    pages = {page: commands(page) for page in DOCS if page not in lists}
+    for page in lists:
+        known = {command for found in pages.values() for command in found}
+        pages[page] = [command for command in commands(page) if command not in known]
+    return {page: found for page, found in pages.items() if found}
 
 
 def snippets() -> list[str]:
@@ -59,18 +65,17 @@ def test_readme_shows_commands() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [README, *with_own_commands()], ids=name_of)
+@pytest.mark.parametrize("page", to_try(), ids=name_of)
 def test_commands_run_as_written(page: Path, tmp_path: Path) -> None:
-    """In order, in a folder that holds the shipped studies. A run that the README shares with
-    another page is tried there."""
-    elsewhere = {line for other in with_own_commands() for line in commands(other)}
+    """In order, in a folder that holds the shipped studies."""
     shutil.copytree(ROOT / "data", tmp_path / "data", ignore=shutil.ignore_patterns("__pycache__"))
     shell = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for command in commands(page):
-        tried = page == README and command in elsewhere
-        if not tried and not command.startswith(LEFT_OUT):
-            done = subprocess.run(command, shell=True, cwd=tmp_path, env=shell, capture_output=True,
-                                  text=True, check=False)  # fmt: skip
+    for command in to_try()[page]:
+        if not command.startswith(LEFT_OUT):
+            done = subprocess.run(
+                command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True,
+                check=False,
+            )  # fmt: skip
             assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
