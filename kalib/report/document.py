@@ -47,7 +47,7 @@ def write_document(
         "period": story.period,
         "draft": story.draft,
         "headline": story.say(story.headline),
-        "verdict": f"{words.say('verdict')}: {words.say(analysis.verdict.verdict)}",
+        "verdict": words.say("verdict_is", verdict=analysis.verdict.verdict),
         "colophon": f"kalib {version} · {study.name} · {study.period}",
         "logo": None,
         "parts": _chapters(analysis, story),

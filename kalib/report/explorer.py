@@ -67,15 +67,15 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def shown(analysis: Analysis) -> pd.DataFrame:
-    """Accounts in the page: all, or of more than MOST a SAMPLE: half of it the key accounts with
-    the largest expected gain, the rest evenly spread over the others."""
+def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.DataFrame:
+    """Accounts that are drawn: all, or of more than `most` a sample: half of it the key accounts
+    with the largest expected gain, the rest evenly spread over the others."""
     accounts = analysis.plan.accounts
-    if len(accounts) <= MOST:
+    if len(accounts) <= most:
         return accounts
-    key = accounts[accounts["key_account"]].nlargest(SAMPLE // 2, "expected_gain").index
+    key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index
     rest = accounts.index.difference(key)
-    spread = np.linspace(0, len(rest) - 1, SAMPLE - len(key)).round().astype(int)
+    spread = np.linspace(0, len(rest) - 1, sample - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]
 
 

@@ -40,7 +40,7 @@ def build_page(
     version: str,
 ) -> str:
     """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
-    words, placed = story.words, story.placed
+    words, placed = story.words, story.holds("ka_new")
     scripts = _scripts() if placed else {}
 
     def shown(*names: str) -> list[str]:

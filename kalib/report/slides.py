@@ -20,7 +20,7 @@ INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
 TITLE_SIZES = (28, 24, 20, 18, 16)
 CAPTION = int(0.6 * INCH)  # height of the lines below a table
-ROW_LETTERS, NAME_LETTERS = 130, 26  # of a table's row that can be read; of a name in it
+ROW_LETTERS, NAME_LETTERS = 130, 30  # of a table's row that can be read; of a name in it
 LINE = 1.25  # height of a line over its letters' size
 LETTER = 0.54  # mean width of a letter over its size
 
@@ -60,6 +60,7 @@ class Slides:
             left, top, width, height = self.box
             subtitle = slide.shapes.add_textbox(left, top + height // 2, width, height // 4)
         subtitle.text_frame.text = "\n".join(lines)
+        subtitle.text_frame.paragraphs[0].font.bold = True
         self._finish(slide, 0.9)
 
     def bullets(self, claim: Claim, said: Sequence[Claim], notes: str, share: float = 1.0) -> Any:
@@ -93,9 +94,9 @@ class Slides:
         left, start, width, height = self.box
         cells = [list(table.heads), *table.rows()]
         row_height = int((height * (1 - top) - CAPTION) / (len(cells) + 1.2))
-        row_height = min(int(0.42 * INCH), row_height)
+        row_height = min(int(0.5 * INCH), row_height)
         letters = _letters_of_columns(cells, table.numbers)
-        size = int(min(row_height / POINT / 1.75, width / POINT / LETTER / sum(letters), 14))
+        size = int(min(row_height / POINT / 1.75, width / POINT / LETTER / sum(letters), 16))
         size = max(size, 9)
         place = (left, start + int(height * top), width, row_height * len(cells))
         grid = slide.shapes.add_table(len(cells), len(letters), *place).table
@@ -118,16 +119,8 @@ class Slides:
         grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
         under = place[1] + sum(row.height for row in grid.rows)
         told = ". ".join(part for part in (table.title, table.rule) if part)
-        self._text(slide, (left, under, width, CAPTION), told, 11)
-
-    def picture(self, slide: Any, file: Path, told: str) -> None:
-        """A picture as large as the content's box takes it, told to those who don't see it."""
-        left, top, width, height = self.box
-        shape = slide.shapes.add_picture(str(file), left, top, height=height)
-        if shape.width > width:
-            shape.height, shape.width = int(shape.height * width / shape.width), width
-        shape.left = left + (width - shape.width) // 2
-        shape._element.nvPicPr.cNvPr.set("descr", told)
+        roomy = under + 2 * CAPTION < start + height
+        self.text(slide, (left, under, width, CAPTION), told, 14 if roomy else 11)
 
     def _content_box(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of the room below the title."""
@@ -173,9 +166,9 @@ class Slides:
             logo.top = high - logo.height - int(0.15 * INCH)
         if self.story.draft:
             place = (wide - int(1.3 * INCH), int(0.06 * INCH), int(1.1 * INCH), int(0.3 * INCH))
-            self._text(slide, place, self.story.draft, 12).bold = True
+            self.text(slide, place, self.story.draft, 12).bold = True
 
-    def _text(self, slide: Any, place: Sequence[int], text: str, size: int) -> Any:
+    def text(self, slide: Any, place: Sequence[int], text: str, size: int) -> Any:
         """A text box; returns its font."""
         frame = slide.shapes.add_textbox(*place).text_frame
         frame.word_wrap = True

@@ -26,6 +26,7 @@ CLAIMS = tomllib.loads(Path(__file__).with_name("story.toml").read_text(encoding
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLED = 10  # attack accounts told of as the first
+LIKELY = 0.8  # of the growth asked: where less is likely to come, the headline says so
 WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
 
 
@@ -84,16 +85,11 @@ class Story:
         return bool(getattr(self, what)) if hasattr(self, what) else _holds(what, self.facts)
 
     @property
-    def placed(self) -> bool:
-        """Whether there is a matrix to show."""
-        return bool(self.figures["ka_new"])
-
-    @property
     def tiles(self) -> list[tuple[str, str]]:
         """The few figures a reader looks for first: (figure, what it is); none of a formula that
         says nothing."""
         words, f = self.words, self.figures
-        if not self.placed or f["basis"] == "none":
+        if not f["ka_new"] or f["basis"] == "none":
             return []
         return [
             (words.share(f["market_share"]), words.say("market_share")),
@@ -101,16 +97,6 @@ class Story:
             (words.whole(f["missed_by_sales"]), words.say("t_missed")),
             (words.money(f["target_growth"]), words.say("target_growth")),
         ]
-
-    @property
-    def steps_claim(self) -> Claim:
-        """What the next steps come to."""
-        return Claim("t_steps" if self.facts["called_first"] else "steps")
-
-    @property
-    def unknown_claim(self) -> Claim:
-        """What measuring would decide."""
-        return Claim("t_unknown" if Claim("s_next") in self.unknown else "unknown")
 
     @property
     def byline(self) -> str:
@@ -162,12 +148,12 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         study=analysis.study,
         figures=figures,
         facts=facts,
-        headline=_headline(figures),
+        headline=_headline(facts),
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
         move=_move(analysis),
-        risks=(*_told("risks", facts), *notes, *_experts(analysis)),
+        risks=(*_told("risks", facts), *notes),
         unknown=tuple(_told("unknown", facts)),
         steps=tuple(_told("steps", facts)),
         charts={
@@ -213,6 +199,8 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "key_part": f["ka_new"] / max(f["accounts_placed"], 1),
         "key_held": (f["ka_potential"] or 0.0) / total,
         "attack_sales": float(attack["sales"]),
+        "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
+        "likely": plan.growth_points[0.5],
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,
@@ -240,9 +228,9 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "parents": len(plan.parents),
         "called_first": len(called),
         "call_on": tuple(called["name"]),
-        "undecided_first": min(f["undecided"], NEXT_NAMED),
+        "undecided_first": min(len(analysis.next_survey), NEXT_NAMED),
         "next_named": NEXT_NAMED,
-        "next_accounts": tuple(analysis.next_survey.index[:NAMED]),
+        "next_accounts": tuple(accounts.loc[analysis.next_survey.index[:NAMED], "name"]),
         **{flag: int(accounts["flags"].str.contains(flag).sum())
            for flag in ("imputed", "extrapolated")},
         **_doubts(analysis, f),
@@ -253,7 +241,7 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
     """Facts of formula and estimates on which claims depend, and figures of what is doubted."""
     fit, verdict, measured = analysis.fit, analysis.verdict, analysis.measured
     bad, basis, proof = f["verdict"] == "unusable", f["basis"], analysis.plan.proof
-    suspects, rests = fit.suspects, analysis.wallet.basis
+    suspects, rests, experts = fit.suspects, analysis.wallet.basis, analysis.expert_bias
     if bad:
         suspects = suspects[suspects["entry"] != "potential"]
     return {
@@ -287,6 +275,9 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
         "held": proof.held if proof else 0,
         "detectable": proof.detectable if proof else None,
         "biased": fit.bias.biased,
+        **{name: getattr(experts, name) - 1 for name in ("ratio", "low", "high")},
+        **{f"experts_{name}": value for name, value in vars(experts).items()},
+        "experts_weighed": np.isfinite(experts.low),
         "asked_in_all": len(fit.oof),
         "effective": fit.bias.effective,
     }
@@ -297,13 +288,12 @@ def _promise(waves: Waves, plan: Plan) -> list[Claim]:
     asked = waves.ledger.query("grouping == 'zone' and group == 'attack' and sales > 0")
     counted_on = {
         "attained": plan.attainment.mean,
-        "likely": plan.growth_points[0.5],
         "now": plan.targets.at["attack", "target_growth"],
     }
     return [
         Claim("w_promise", counted_on | {
             "period": waves.periods[0], "n": row.accounts, "asked": row.asked, "came": row.came,
-            "part": row.asked / row.sales, "got": row.came / row.sales})
+            "part": row.asked / row.sales})
         for row in asked.itertuples()
     ] + _proved(waves)  # fmt: skip
 
@@ -318,7 +308,8 @@ def _proved(waves: Waves) -> list[Claim]:
 def _headline(f: Mapping[str, Any]) -> Claim:
     placed = f["basis"] != "none"
     if placed and f["targets"]["attack"]["target_growth"]:
-        return Claim("h_growth")
+        doubtful = f["likely"] < LIKELY * f["attack_growth"]
+        return Claim("h_sales" if f["by_sales"] else "h_hope" if doubtful else "h_growth")
     return Claim("t_found" if placed and f["ka_new"] else "t_unusable")
 
 
@@ -341,17 +332,3 @@ def _move(analysis: Analysis) -> tuple[Claim, ...]:
         Claim(f"m_phase_{phase}", {"n": len(part), "sales": float(part["sales"].sum())})
         for phase, part in groups
     )
-
-
-def _experts(analysis: Analysis) -> list[Claim]:
-    """What field experts changed, and how they lean against the formula."""
-    bias = analysis.expert_bias
-    if not bias.count:
-        return []
-    said = [Claim("s_overrides", {"n": bias.count, "before": bias.before, "after": bias.after})]
-    if np.isfinite(bias.low):
-        figures = {name: getattr(bias, name) - 1 for name in ("ratio", "low", "high")}
-        said.append(Claim("s_experts_lean" if bias.beyond_noise else "s_experts_even", figures))
-    elif bias.compared:
-        said.append(Claim("s_experts_few", {"n": bias.compared}))
-    return said

@@ -4,7 +4,6 @@ a function here takes its rows from the results."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +22,15 @@ LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds 
 
 
 def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
-    """The table of a name: a list of accounts as tables.toml describes it, or what the function of
-    that name makes. rows: at most so many, 0 for as many as it has by default."""
-    if "where" in TABLES[name]:
+    """The table of a name: a list of accounts or a part of another table as tables.toml describes
+    it, or what the function of that name makes. rows: at most so many, 0 for its own number."""
+    about = TABLES[name]
+    if "where" in about:
         return _listed(name, accounts_of(analysis), words, rows or LISTED)
+    if "of" in about:
+        whole = build(about["of"], analysis, words)
+        kept = whole.frame.query(about.get("rows", "index >= 0"))
+        return replace(whole, frame=kept).part(len(kept), *about["columns"])
     made: Table = globals()[name](analysis, words, *([rows] if rows else []))
     return made
 
@@ -129,14 +133,12 @@ def market(analysis: Analysis, words: Words) -> Table:
     known = wallet.accounts[wallet.accounts["potential"].notna()]
     low, high = words.share(wallet.market_share_low), words.share(wallet.market_share_high)
     likely = [("likely_share", ("text", words.say("between", low=low, high=high)))]
-    weights = {f"part_{name}": weight for name, weight in wallet.basis.weights.items() if weight}
     return table(words, "market", [
         ("accounts_with_a_potential", ("whole", len(known))),
         ("their_potential", ("money", known["potential"].sum())),
         ("our_sales_to_them", ("money", known["sales"].sum())),
         ("market_share", ("share", wallet.market_share)),
         *(likely if low != high else []),
-        *((part, ("percent", weight)) for part, weight in weights.items()),
     ])  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
     """The plan between a cautious and an ambitious one: cuts, people and targets."""
     others = analysis.scenarios
     if not others:
-        return table(words, "scenarios", [], cautious="", ambitious="")
+        return table(words, "scenarios", [])
     plans: list[Any] = [others["cautious"], analysis, others["ambitious"]]
     kinds = ("money", "share", *["whole"] * 7, "money", "signed", "text")
     columns = [_scenario(one.matrix, one.plan, words) for one in plans]
@@ -177,9 +179,7 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
         (row[0][0], *((kind, value) for _, value in row))
         for kind, row in zip(kinds, zip(*columns, strict=True), strict=True)
     ]
-    said: dict[str, Any] = {name: " ".join(_setting(*pair) for pair in one.settings.items())
-            for name, one in others.items()}  # fmt: skip
-    return table(words, "scenarios", rows, **said)
+    return table(words, "scenarios", rows)
 
 
 def _scenario(matrix: Matrix, plan: Plan, words: Words) -> list[tuple[str, Any]]:
@@ -199,13 +199,6 @@ def _scenario(matrix: Matrix, plan: Plan, words: Words) -> list[tuple[str, Any]]
         ("growth_part", growth / sales),
         ("likely_to_come", words.say("between", low=low, high=high)),
     ]
-
-
-def _setting(name: str, value: Any) -> str:
-    """A setting as `kalib run --set` takes it."""
-    if isinstance(value, Mapping):
-        value = "{ " + ", ".join(f"{key} = {part}" for key, part in value.items()) + " }"
-    return f'--set "{name}={value}"'
 
 
 # The formula
@@ -268,20 +261,6 @@ def checks(analysis: Analysis, words: Words) -> Table:
         (c.name, c.statistic, c.p_value, c.threshold, "passed" if c.passed else "look", c.meaning)
         for c in analysis.verdict.checks
     ])  # fmt: skip
-
-
-def failed_checks(analysis: Analysis, words: Words) -> Table:
-    """The checks that call for a look."""
-    whole = checks(analysis, words)
-    columns = ("check", "statistic", "threshold", "what_it_means")
-    failed = replace(whole, frame=whole.frame[whole.frame["result"] == "look"])
-    return failed.part(len(failed.frame), *columns)
-
-
-def formula(analysis: Analysis, words: Words) -> Table:
-    """The formula's terms in words."""
-    whole = terms(analysis, words)
-    return whole.part(len(whole.frame), "term", "in_words", "chosen_in_half_samples")
 
 
 def suspects(analysis: Analysis, words: Words) -> Table:

@@ -7,15 +7,16 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.report.page import render
 from kalib.report.story import Story
+from kalib.report.tables import accounts_of
 
 
 def visit_page(analysis: Analysis, story: Story) -> str:
     """The page as text: one sheet for each rep, or each region where the study names no reps.
 
-    Listed are the accounts below market share beyond noise of which growth is asked, largest
-    expected gain first, and beside each its share of wallet, what the gap costs, and boxes for what
-    to check: display, promotion and sales staff where visits count units in stores, else offer,
-    promotion and contact.
+    Listed are the accounts to visit now or to measure first, and others below market share beyond
+    noise of which growth is asked, largest expected gain first; beside each its share of wallet,
+    what the gap costs, what measuring is to tell, and boxes for what to check: display, promotion
+    and sales staff where visits count units in stores, else offer, promotion and contact.
     """
     checked = "store" if analysis.measured is not None else "other"
     return render(
@@ -31,8 +32,9 @@ def visit_page(analysis: Analysis, story: Story) -> str:
 
 def visit_sheets(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
     """Listed accounts by rep or region, the sheet with most to win first."""
-    accounts = analysis.plan.accounts
-    listed = accounts[accounts["below_market"] & (accounts["target_growth"] > 0)]
+    accounts = accounts_of(analysis)
+    below = accounts["below_market"] & (accounts["target_growth"] > 0)
+    listed = accounts[below | accounts["action"].isin(["go now", "measure first"])]
     listed = listed.sort_values("expected_gain", ascending=False, kind="stable")
     named = (accounts["rep_before"] != "").any()
     keys = listed["rep"].where(listed["rep"] != "", listed["region"]) if named else listed["region"]

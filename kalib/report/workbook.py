@@ -85,7 +85,7 @@ class _Sheets:
         )
         self.title = self.style(bold=True, font_size=14)
         self.bold = self.style(bold=True)
-        self.wrap = self.style(text_wrap=True, valign="top")
+        self.wrap = self.style(text_wrap=True, valign="top", indent=1)
         self.alarm = self.style(bg_color="#F8C9C9")
         self.zones = {zone: self.style(bg_color=color) for zone, color in ZONE_FILLS.items()}
         typed = {"bg_color": "#FFF8DC", "border": 1, "border_color": "#E2D9B0"}
@@ -143,11 +143,13 @@ class _Sheets:
         rows = len(table.frame)
         last = HEADS + 1 + rows
         for j, (column, kind) in enumerate(table.kinds.items()):
-            if kind in ("amount", "money") and rows:  # above the heads: rows are written in order
+            # Above the heads: rows are written in order.
+            if kind in ("amount", "money") and rows and column not in BOOK["unsummed"]:
                 letter = xl_col_to_name(j)
                 summed = f"=SUBTOTAL(109,{letter}{HEADS + 2}:{letter}{last})"
                 total = float(table.frame[column].astype(float).sum())
                 sheet.write_formula(HEADS - 1, j, summed, self.number(MONEY), total)
+                sheet.write_string(HEADS - 1, 0, self.words.say("total"), self.bold)
         # Marks of the filter cover the end of a line.
         lines = map(len, map(wrap, table.heads, [width - 2 for width in widths]))
         sheet.set_row(HEADS, LINE * max(lines))
@@ -218,7 +220,7 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     sheet.set_column(1, SENTENCE_COLUMNS, 17)
     sheet.write_string(0, 0, study.title, sheets.title)
     about = (story.draft, story.period, story.byline,
-             f"{words.say('verdict')}: {words.say(analysis.verdict.verdict)}")  # fmt: skip
+             words.say("verdict_is", verdict=analysis.verdict.verdict))  # fmt: skip
     sheet.write_string(1, 0, " · ".join(part for part in about if part))
     sheet.write_string(2, 0, story.say(story.headline), sheets.bold)
     cuts = (("potential_cut", matrix.potential_cut, MONEY), ("sow_cut", matrix.sow_cut, SHARE),

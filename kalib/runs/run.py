@@ -129,7 +129,7 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
 
         workbook.write_workbook(analysis, story, work / "accounts.xlsx")
         document.write_document(analysis, story, work / "figures", __version__, work / "report.pdf")
-        deck.write_deck(analysis, story, work / "figures", work / "deck.pptx")
+        deck.write_deck(analysis, story, work / "deck.pptx")
         page = visit_page.visit_page(analysis, story)
         (work / "visit-list.html").write_text(page, encoding="utf-8")
     return story

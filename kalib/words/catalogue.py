@@ -244,7 +244,7 @@ class Words:
         code = self.unit()[1]
         if self.language == "en" or not re.fullmatch("[A-Z]{3}", code):
             return code
-        return str(get_currency_name(code, locale=self._locale))
+        return phrases(self.language).get(code) or str(get_currency_name(code, locale=self._locale))
 
     def counted(self) -> str:
         """What stands behind an amount: \" k EUR\"."""
@@ -252,7 +252,7 @@ class Words:
         currency = self._currency()
         if word:
             return self.say("counted", scale=self.say(word), currency=currency)
-        return f" {currency}" if currency else ""
+        return f"\u00a0{currency}" if currency else ""
 
 
 ENGLISH = Words("en", "", scale=1.0)

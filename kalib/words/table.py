@@ -17,6 +17,8 @@ from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 TEXT = ("text", "word", "said", "label", "rep", "range")  # the kinds of cells that are no numbers
+# Columns left out where every row is blank or zero.
+LEFT_OUT = ("name", "region", "rep", "target_growth", "growth_part", "taken_over", "sales_taken")
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 
@@ -104,20 +106,20 @@ def table(
 ) -> Table:  # fmt: skip
     """The table that tables.toml describes under a name.
 
-    rows: its rows, or a frame that has its columns; a name, region or rep that nobody has is left
-    out; of: rows there are in all; figures: of its title, rule and heads.
+    rows: its rows, or a frame that has its columns; one of LEFT_OUT that nobody has is left out;
+    of: rows there are in all; figures: of its title, rule and heads.
     """
     about, unit = TABLES[name], words.yearly()
     kinds: dict[str, str] = about["columns"]
     if not isinstance(rows, pd.DataFrame):
         rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
-    left_out = ("name", "region", "rep")
-    empty = {c for c in left_out if c in kinds and not (rows[c].astype(str) != "").any()}
+    empty = {c for c in LEFT_OUT if c in kinds and (rows[c].isin(["", 0]) | rows[c].isna()).all()}
     kinds = {column: kind for column, kind in kinds.items() if column not in empty}
     said = words.say(about.get("title", name), unit=unit, **figures)
     if about.get("unit"):
         shown = len(rows)
-        said += f" ({unit}{words.say('part', shown=shown, all=of) if shown < of else ''})"
+        part = words.say("part", shown=shown, all=of) if shown < of else ""
+        said = words.say("titled", said=said, unit=unit, part=part)
     heads = [words.say(column, **figures) for column in kinds]
     rule = words.say(about["rule"], **figures) if "rule" in about else ""
     return Table(said, kinds, rows, words, heads, rule)

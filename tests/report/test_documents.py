@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
@@ -21,6 +22,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.report.deck import LAYOUT, write_deck
 from kalib.report.document import _broken, write_document
+from kalib.report.explorer import shown
 from kalib.report.figures import draw_figures
 from kalib.report.story import tell_story, words_of
 from kalib.report.template import check_look
@@ -103,7 +105,7 @@ def written(
 ) -> Written:  # fmt: skip
     analysis = stores if request.param == "en" else in_chinese(stores)
     folder = tmp_path_factory.mktemp(request.param)
-    write_deck(analysis, tell_story(analysis), figures, folder / "d.pptx")
+    write_deck(analysis, tell_story(analysis), folder / "d.pptx")
     write_workbook(analysis, tell_story(analysis), folder / "a.xlsx")
     return Written(analysis, folder, pdf_of(analysis, figures, folder / "r.pdf"))
 
@@ -134,7 +136,7 @@ def test_no_raw_column_name_and_no_default_name_is_read(
     update = {"report": report, "indicators": indicators}
     analysis = replace(stores, study=stores.study.model_copy(update=update))
     text = pdf_of(analysis, figures, tmp_path / "r.pdf")
-    write_deck(analysis, tell_story(analysis), figures, tmp_path / "d.pptx")
+    write_deck(analysis, tell_story(analysis), tmp_path / "d.pptx")
     slides = text_of_deck(tmp_path / "d.pptx")
     assert "10%morefloorareagoeswith" in text and "checkouts" in text
     assert "floorarea" in slides
@@ -209,7 +211,7 @@ def test_long_words_may_be_broken() -> None:
 @pytest.fixture(scope="module")
 def deck(stores: Analysis, figures: Path, tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("deck") / "deck.pptx"
-    write_deck(stores, tell_story(stores), figures, path)
+    write_deck(stores, tell_story(stores), path)
     return Presentation(str(path))
 
 
@@ -221,7 +223,7 @@ def test_deck_has_titles_and_notes(deck) -> None:
 
 
 def test_the_bridge_of_the_deck_is_native_and_holds_the_results(stores: Analysis, deck) -> None:
-    (chart,) = [shape.chart for x in deck.slides for shape in x.shapes if shape.has_chart]
+    _, chart = (shape.chart for x in deck.slides for shape in x.shapes if shape.has_chart)
     size = 1 / words_of(stores).scale
     steps = stores.plan.bridge["amount"].tolist()
     unseen, sales, growth = (list(series.values) for series in chart.plots[0].series)
@@ -229,8 +231,36 @@ def test_the_bridge_of_the_deck_is_native_and_holds_the_results(stores: Analysis
     assert sales[-1] == pytest.approx(stores.plan.accounts["target_sales"].sum() * size)
     assert growth[1:-1] == pytest.approx([v * size for v in steps[1:]])
     assert unseen[1] == pytest.approx(sales[0])
-    (picture,) = [s for x in deck.slides for s in x.shapes if s.shape_type == 13]
-    assert picture._element.nvPicPr.cNvPr.get("descr")
+
+
+def test_the_matrix_of_the_deck_is_native_and_crosses_at_the_cuts(stores: Analysis, deck) -> None:
+    shape, bridge = (shape for x in deck.slides for shape in x.shapes if shape.has_chart)
+    titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
+    assert all(
+        one._element.nvGraphicFramePr.cNvPr.get("descr") in titles for one in (shape, bridge)
+    )
+    chart, words, matrix = shape.chart, words_of(stores), stores.matrix
+    drawn = shown(stores, 300, 300)
+    (series,) = chart.plots[0].series
+    assert list(series.values) == pytest.approx(drawn["sow"].clip(upper=1.15).tolist())
+    across = [
+        float(v.text) for v in series._element.iterfind(".//c:xVal//c:v", series._element.nsmap)
+    ]
+    assert across == pytest.approx(drawn["potential"].map(words.in_units).tolist())
+    assert len(across) == 300 < len(stores.plan.accounts)
+    assert chart.category_axis.axis_title.text_frame.text.endswith(words.say("sampled"))
+    # An axis says where it crosses the other: potential's at the share cut, and the other way.
+    at = [float(axis.find("c:crossesAt", axis.nsmap).get("val"))
+          for axis in chart._chartSpace.iter(f"{{{series._element.nsmap['c']}}}valAx")]  # fmt: skip
+    assert at == pytest.approx([matrix.sow_cut, words.in_units(matrix.potential_cut)])
+    attack = drawn.query("zone == 'attack'").nlargest(4, "potential")["name"]
+    labels = [t.text for t in series._element.iterfind(".//c:dLbl//a:t", {
+        **series._element.nsmap, "a": "http://schemas.openxmlformats.org/drawingml/2006/main"})]  # fmt: skip
+    assert set(labels) == set(attack)
+    symbols = [m.get("val") for m in series._element.iterfind(".//c:dPt//c:symbol", series._element.nsmap)]  # fmt: skip
+    assert [symbol == "triangle" for symbol in symbols] == (drawn["zone"] == "attack").tolist()
+    with zipfile.ZipFile(io.BytesIO(chart.part.chart_workbook.xlsx_part.blob)) as book:
+        assert "xl/worksheets/sheet1.xml" in book.namelist()
 
 
 def shapes_on_slide(deck) -> bool:
@@ -248,7 +278,7 @@ def test_deck_shapes_stay_on_the_slide(deck) -> None:
 def test_deck_of_an_unusable_formula_has_no_matrix_it_was_not_given(
     nothing: Analysis, figures: Path, tmp_path: Path
 ) -> None:
-    write_deck(nothing, tell_story(nothing), figures, tmp_path / "d.pptx")
+    write_deck(nothing, tell_story(nothing), tmp_path / "d.pptx")
     slides = Presentation(str(tmp_path / "d.pptx")).slides
     text = " ".join(s.text_frame.text for s in slides[1].shapes if s.has_text_frame)
     assert "do not say what accounts can buy" in text
@@ -282,7 +312,7 @@ def test_deck_takes_the_clients_template(
     settings = {"report.template": "client.potx", "report.logo": "logo.png"}
     analysis = analyze(small_study, settings=settings)
     check_look(analysis.study)
-    write_deck(analysis, tell_story(analysis), figures, tmp_path / "d.pptx")
+    write_deck(analysis, tell_story(analysis), tmp_path / "d.pptx")
     deck = Presentation(str(tmp_path / "d.pptx"))
     assert (deck.slide_width, deck.slide_height) == (9144000, 6858000)
     text = text_of_deck(tmp_path / "d.pptx")
@@ -323,6 +353,6 @@ def test_the_clients_logo_and_color_are_in_the_document(
     analysis = analyze(small_study, settings=settings)
     write_document(analysis, tell_story(analysis), figures, "1", tmp_path / "r.pdf")
     assert len(PdfReader(tmp_path / "r.pdf").pages[0].images) == 1
-    write_deck(analysis, tell_story(analysis), figures, tmp_path / "d.pptx")
+    write_deck(analysis, tell_story(analysis), tmp_path / "d.pptx")
     with zipfile.ZipFile(tmp_path / "d.pptx") as file:
         assert b"7A003C" in file.read("ppt/theme/theme1.xml")

@@ -105,6 +105,33 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
     assert story.say(story.headline).startswith("The indicators do not say")
 
 
+def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> None:
+    """Growth that experience does not bear out, and a plan without a formula, are no bare target."""
+    asked = stores.plan.targets.at["attack", "target_growth"]
+    for part, told in ((0.9, False), (0.1, True)):
+        points = dict.fromkeys((0.1, 0.5, 0.9), part * asked)
+        found = tell_story(replace(stores, plan=replace(stores.plan, growth_points=points)))
+        likely = found.words.money(part * asked)
+        assert (likely in found.say(found.headline)) == told
+    by_sales = {**tell_story(stores).facts, "by_sales": True}
+    said = words_of(stores).say(story._headline(by_sales).key, **by_sales)
+    assert said.startswith("No formula holds")
+
+
+def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores: Analysis) -> None:
+    told = tell_story(stores)
+    first = stores.plan.accounts.loc[stores.next_survey.index[:5], "name"]
+    said = " ".join(told.said(told.unknown))
+    assert all(name in said for name in first) and "list to survey next" in said
+    assert "first 20 accounts of the list to survey next" in " ".join(told.said(told.steps))
+
+
+def test_what_the_histogram_claims_is_what_it_shows(stores: Analysis) -> None:
+    told, share = tell_story(stores), stores.matrix.market_share
+    below = int((stores.plan.accounts["sow"] < share).sum())
+    assert told.say(told.charts["share-of-wallet"]).startswith(f"{below:,} of 1,200 accounts")
+
+
 def test_a_study_of_nobody_is_marked_a_draft(stores: Analysis) -> None:
     assert tell_story(stores).draft == ""
     for name, value in (("client", "Client"), ("author", "Analyst")):
@@ -130,7 +157,8 @@ def test_every_phrase_has_both_languages_and_the_same_placeholders() -> None:
         ("en", "thousand GBP", 4e2, ("3,237,000 k GBP", "4,215 k GBP", "thousand GBP a year")),
         ("en", "CNY", 4e8, ("3.2 M CNY", "0.0 M CNY", "million CNY a year")),
         ("en", "", 40.0, ("3,237,000", "4,215", "a year")),
-        ("zh", "CNY", 4e5, ("324 万人民币", "0.4 万人民币", "万人民币/年")),
+        ("zh", "CNY", 4e5, ("324 万元", "0.4 万元", "万元/年")),
+        ("zh", "EUR", 4e5, ("324 万欧元", "0.4 万欧元", "万欧元/年")),
     ],
 )
 def test_a_document_counts_its_money_in_one_unit(
@@ -140,7 +168,8 @@ def test_a_document_counts_its_money_in_one_unit(
     report = shop.report.model_copy(update={"language": language})
     words = Words.of(shop.model_copy(update={"study": about, "report": report}), typical)
     found = (words.money(3_237_000), words.money(4_215), words.yearly())
-    assert tuple(text.strip() for text in found) == said
+    assert tuple(text.strip().replace("\u00a0", " ") for text in found) == said
+    assert " " not in found[0]  # a line is never broken between a number and its unit
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -224,6 +253,21 @@ def test_the_proof_of_the_wave_before_is_told(phones: Analysis) -> None:
         assert "4%" in said and said.startswith("Attacking works") == claimed
 
 
+def test_columns_in_which_all_is_zero_are_left_out(
+    stores: Analysis, universities: Analysis
+) -> None:
+    for analysis in (stores, universities):
+        for table in all_tables_of(analysis):
+            asked = [table.frame[name] for name in table.kinds if name == "target_growth"]
+            assert all((growth > 0).any() for growth in asked), table.title
+    assert "taken_over" in tables.reps(stores, words_of(stores)).kinds
+    assert "taken_over" not in tables.reps(universities, words_of(universities)).kinds
+
+
+def test_no_table_shows_a_command(stores: Analysis) -> None:
+    assert not [table.title for table in all_tables_of(stores) if "--" in table.title + table.rule]
+
+
 def test_growth_stands_beside_every_amount_asked(stores: Analysis) -> None:
     words = words_of(stores)
     for table in (tables.zones(stores, words), tables.reps(stores, words)):
@@ -250,7 +294,7 @@ def test_a_coefficient_is_said_in_words(
     )
     linear, log = (replace(stores.fit.formula, form=form) for form in ("linear", "log-log"))
     words = Words("en", "EUR", labels)
-    assert tables.in_words(plain, linear, words) == said
+    assert tables.in_words(plain, linear, words).replace("\u00a0", " ") == said
     grown = tables.in_words(logged, log, words)
     assert grown == f"10% more {words.noun(term.column.indicator)} goes with 4% more potential"
 
@@ -302,7 +346,7 @@ def test_page_holds_each_sentence_and_loads_nothing(stores: Analysis, picture: P
     items = [" ".join(item.text_content().split()) for item in tree.iterfind(".//section//li")]
     claims = (*story.findings, *story.more, *story.actions, *story.risks, *story.unknown)
     for claim in (*claims, *story.steps):
-        assert story.say(claim) in items
+        assert " ".join(story.say(claim).split()) in items
     assert not tree.xpath("//script[@src] | //link[@href] | //img[starts-with(@src, 'http')]")
     assert not re.search(r"\bnan\b", readable(tree), re.IGNORECASE)
 
@@ -400,6 +444,16 @@ def test_workbook_holds_numbers_as_numbers_and_a_sheet_for_each_rep(
         heads = [cell.value for cell in sheet[4]]
         total = sheet.cell(3, heads.index("sales") + 1).value
         assert sheet.max_row == len(own) + 4 and total == pytest.approx(own["sales"].sum())
+
+
+def test_only_parts_of_a_whole_are_summed(book: Path) -> None:
+    """The ends of intervals and the borders of zones add up to nothing."""
+    workbook = openpyxl.load_workbook(book)
+    for name in ("Measure first", "Next survey", "Go now"):
+        sheet = workbook[name]
+        sums = {head.value: total.value for head, total in zip(sheet[4], sheet[3], strict=True)}
+        assert sums["account"] == "total" and "SUBTOTAL" in sums["potential"], name
+        assert not {sums.get(head) for head in ("low", "high", "border")} - {None}, name
 
 
 def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Path) -> None:

@@ -17,11 +17,17 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         sheets = visit_sheets(analysis)
         found = pd.Index([account for _, part in sheets for account in part.index])
         visited = accounts["below_market"] & (accounts["target_growth"] > 0)
+        visited |= accounts["action"].isin(["go now", "measure first"])  # on no rep's sheet else
         assert found.is_unique and set(found) == set(accounts.index[visited])
         tree = html.fromstring(visit_page(analysis, tell_story(analysis)))
         assert len(tree.findall(".//section")) == len(sheets)
         assert len(tree.xpath("//tbody/tr")) == len(found)
         assert len(tree.xpath("//td[@class='box']")) == 3 * len(found)
+        asked = tree.xpath("//td[@class='action']/span/text()")
+        assert len(asked) == (accounts["action"] == "measure first").sum()
+        assert all("in all?" in text for text in asked)
+        regions = accounts["region"].ne("").any() or accounts["segment"].ne("").any()
+        assert bool(tree.xpath("//th[text()='region']")) == regions  # no column of blanks
 
 
 def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:

@@ -115,19 +115,19 @@ const signed = (v) => (known(v) ? `${v > 0 ? "+" : ""}${whole(v)}` : study.missi
 const told = (name) => column[name].some(Boolean);
 const columns = [
   { title: words.account, render: (_, type, i) => (type === "display" ? opener(i) : column.account[i]) },
-  ...["name", "region", "segment"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]) })),
+  ...["name"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]), className: "text name" })),
   { title: words.zone, render: (_, type, i) => (type === "display" ? withMark(column.zone[i]) : column.zone[i]) },
   { title: words.potential, ...numeric(column.potential, short) },
   { title: words.sales, ...numeric(column.sales, short) },
   { title: words.sow, ...numeric(sow, percent) },
-  { title: words.target_sales, ...numeric(column.target_sales, short) },
   { title: words.growth_asked, ...numeric(column.target_growth, short) },
   { title: words.growth_part, ...numeric(column.growth_rate, signed) },
-  { title: words.zone_probability, ...numeric(column.zone_probability, percent) },
   { title: words.expected_gain, ...numeric(column.expected_gain, short) },
   ...(told("action") ? [{ title: words.action, ...textual(column.action.map(word)) }] : []),
+  { title: words.zone_probability, ...numeric(column.zone_probability, percent) },
+  { title: words.target_sales, ...numeric(column.target_sales, short) },
   ...(told("team") ? [{ title: words.team, ...textual(column.team.map(word)) }] : []),
-  ...(told("rep") ? [{ title: words.rep, ...textual(column.rep) }] : []),
+  ...["rep", "region", "segment"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]) })),
 ];
 const table = new DataTable("#accounts", {
   data: everyone, columns: columns.map((one) => ({ data: null, ...one })), deferRender: true, autoWidth: false,
