@@ -1,7 +1,7 @@
 """Worlds of known truth that real studies resemble more than they wish: what becomes of kalib, of
 LassoCV with own sales, and of the oracle that knows how the world was made.
 
-python benchmarks/dangers.py [seeds] [worlds] prints one row a world.
+python benchmarks/dangers.py [seeds] [world ...] prints one row a world.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def measure(kind: str, seed: int) -> dict[str, float | str]:
 def main() -> None:
     """Print the table."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS
-    kinds = sys.argv[2].split(",") if len(sys.argv) > 2 else [*SOUND, *UNSOUND]
+    kinds = sys.argv[2:] or [*SOUND, *UNSOUND]
     heads = (
         "world", "hit", "LassoCV + sales", "oracle", "lead", "coverage", "market share (rms z)",
         "bias of total", "answers set aside", "answered", "verdicts",
