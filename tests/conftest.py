@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if platform.machine() in ("x86_64", "AMD64"):  # the same digits on every one of them, see Makefile
+    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 import matplotlib
 import numpy as np
