@@ -74,7 +74,9 @@ def _matrix(deck: Slides, slide: Any, analysis: Analysis) -> None:
     """Accounts as native points by zone, the axes crossing at the cuts, the largest to attack
     named; of more than POINTS accounts a sample, which is said."""
     words, matrix, data = deck.words, analysis.matrix, XyChartData()
-    drawn = shown(analysis, POINTS, POINTS).query("zone != '' and potential > 0").reset_index()
+    drawn = (
+        shown(analysis, POINTS, POINTS).query("zone != '' and potential > 0").reset_index(drop=True)
+    )
     first = drawn[drawn["zone"] == "attack"].nlargest(NAMED, "potential")["name"].map(short_name)
     drawn = drawn[["zone"]].assign(
         across=drawn["potential"].map(words.in_units), up=drawn["sow"].clip(upper=TOP),

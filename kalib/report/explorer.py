@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from jinja2.utils import htmlsafe_json_dumps
 from matplotlib.ticker import LogLocator, MaxNLocator
+from sklearn.neighbors import NearestNeighbors
 
 from kalib.analysis import Analysis
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
+from kalib.report.tables import accounts_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
@@ -24,6 +26,7 @@ TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 WIDTH, HEIGHT = 1000, 480  # of the chart's picture
 PAGE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 LABELS = (*PAGE["labels"], *ZONES, *ACTIONS, *TEAM_OF_ZONE.values())
+ALIKE = 5  # accounts like it on an account's card
 MOST, SAMPLE = 20_000, 12_000  # accounts in the page, which opens slowly with more
 
 
@@ -64,19 +67,44 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
              **_indicator(analysis.screening.values.loc[accounts.index, name])}
             for name in analysis.fit.formula.indicators
         ],
+        **_explained(analysis, accounts),
     }  # fmt: skip
 
 
 def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.DataFrame:
     """Accounts that are drawn: all, or of more than `most` a sample: half of it the key accounts
     with the largest expected gain, the rest evenly spread over the others."""
-    accounts = analysis.plan.accounts
+    accounts = accounts_of(analysis)
     if len(accounts) <= most:
         return accounts
     key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index
     rest = accounts.index.difference(key)
     spread = np.linspace(0, len(rest) - 1, sample - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]
+
+
+def _explained(analysis: Analysis, accounts: pd.DataFrame) -> dict[str, Any]:
+    """Each account's way from a typical one to its potential, currency a year: what every
+    indicator adds, last what else is known of it; and alike, the places of the accounts nearest
+    to it by what their indicators add. Nothing where potential rests on no formula."""
+    formula, values = analysis.fit.formula, analysis.screening.values.loc[accounts.index]
+    if analysis.verdict.verdict == "unusable":
+        return {}
+    added = pd.DataFrame(0.0, index=accounts.index, columns=list(formula.indicators))
+    for term in formula.terms:
+        name = term.column.indicator
+        added[name] += term.coefficient * term.column.encode(values[name])
+    near = NearestNeighbors(n_neighbors=min(ALIKE, len(added) - 1)).fit(added.to_numpy())
+    typical = added.median()
+    added = added - typical
+    added.insert(0, "typical", formula.intercept + typical.sum())
+    path = added.cumsum(axis=1)
+    if formula.form != "linear":
+        path = formula.smearing * np.exp(path)
+    path["rest"] = accounts["potential"]
+    steps = [_numbers(steps.round(2)) for _, steps in path.diff(axis=1).iloc[:, 1:].items()]
+    return {"alike": near.kneighbors(return_distance=False).tolist(), "steps": steps,
+            "typical": float(path["typical"].iloc[0])}  # fmt: skip
 
 
 def _reasons(accounts: pd.DataFrame) -> dict[str, Any]:

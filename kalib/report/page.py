@@ -48,7 +48,6 @@ def build_page(
         built = [tables.build(name, analysis, words) for name in names if placed]
         return [one._repr_html_() for one in built if len(one.frame)]
 
-    told = wave_tables.main_tables(story.waves, words) if story.waves else []
     return render(
         "page.html",
         policy=content_policy(scripts.values()),
@@ -66,7 +65,7 @@ def build_page(
         bridge=_static_figure(figures / "bridge.svg") if story.holds("target_growth") else "",
         lists=shown("go_now", "measure_first", "defend_list", "no_sales", "parents"),
         plans=shown("scenarios", "zones", "teams", "reps", "phases"),
-        waves=[one._repr_html_() for one in told],
+        waves=wave_tables.main_tables(story.waves, words) if story.waves else [],
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(analysis.codebook),
         notes=_notes(analysis, words),

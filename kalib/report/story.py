@@ -91,12 +91,8 @@ class Story:
         words, f = self.words, self.figures
         if not f["ka_new"] or f["basis"] == "none":
             return []
-        return [
-            (words.share(f["market_share"]), words.say("market_share")),
-            (words.whole(f["ka_new"]), words.say("key_accounts")),
-            (words.whole(f["missed_by_sales"]), words.say("t_missed")),
-            (words.money(f["target_growth"]), words.say("target_growth")),
-        ]
+        return [(getattr(words, how)(f[name]), words.say(label))
+                for label, (how, name) in CLAIMS["tiles"].items()]  # fmt: skip
 
     @property
     def byline(self) -> str:
@@ -148,7 +144,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         study=analysis.study,
         figures=figures,
         facts=facts,
-        headline=_headline(facts),
+        headline=_told("headline", facts)[0],
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
@@ -201,6 +197,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "attack_sales": float(attack["sales"]),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "likely": plan.growth_points[0.5],
+        "doubtful": plan.growth_points[0.5] < LIKELY * asked["attack"],
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,
@@ -303,14 +300,6 @@ def _proved(waves: Waves) -> list[Claim]:
     if (found := waves.proof) is None:
         return []
     return [Claim("w_proof" if found.claimed else "w_proof_none", vars(found))]
-
-
-def _headline(f: Mapping[str, Any]) -> Claim:
-    placed = f["basis"] != "none"
-    if placed and f["targets"]["attack"]["target_growth"]:
-        doubtful = f["likely"] < LIKELY * f["attack_growth"]
-        return Claim("h_sales" if f["by_sales"] else "h_hope" if doubtful else "h_growth")
-    return Claim("t_found" if placed and f["ka_new"] else "t_unusable")
 
 
 def _odd(analysis: Analysis) -> list[Claim]:

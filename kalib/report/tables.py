@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
     about = TABLES[name]
     if "where" in about:
         return _listed(name, accounts_of(analysis), words, rows or LISTED)
+    if "figures" in about:
+        cells = [(k, (how, attrgetter(of)(analysis))) for k, how, of in about["figures"]]
+        return table(words, name, cells)
     if "of" in about:
         whole = build(about["of"], analysis, words)
         kept = whole.frame.query(about.get("rows", "index >= 0"))
@@ -81,12 +85,6 @@ def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
 
 def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
     return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
-
-
-def next_survey(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Accounts to measure next, by the potential that would no longer lie in the wrong zone."""
-    shown = accounts_of(analysis).loc[analysis.next_survey.index[:rows]]
-    return table(words, "next_survey", shown, len(analysis.next_survey))
 
 
 def parents(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
@@ -240,19 +238,6 @@ def in_words(term: Term, formula: Formula, words: Words) -> str:
     else:
         said = words.percent(abs(size), 0 if abs(size) >= 0.0095 else 1)
     return words.say(key, **figures, by=words.say("more" if size >= 0 else "less", by=said))
-
-
-def accuracy(analysis: Analysis, words: Words) -> Table:
-    """Figures of accuracy, out of the sample and in it."""
-    fit, verdict = analysis.fit, analysis.verdict
-    return table(words, "accuracy", [
-        ("predicted_r²_log_potential_selection_repeated", ("percent", fit.r2_predicted)),
-        ("median_error_of_one_account", ("percent", fit.error_median)),
-        ("predicted_r²_of_gradient_boosting_the", ("percent", verdict.boosted_r2_predicted)),
-        ("median_error_of_gradient_boosting", ("percent", verdict.boosted_error_median)),
-        ("optimism_what_the_sample_would_have", ("percent", fit.optimism)),
-        ("surveyed_accounts_behind_the_formula", ("whole", fit.formula.n)),
-    ])  # fmt: skip
 
 
 def checks(analysis: Analysis, words: Words) -> Table:

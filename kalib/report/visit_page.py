@@ -18,15 +18,13 @@ def visit_page(analysis: Analysis, story: Story) -> str:
     what the gap costs, what measuring is to tell, and boxes for what to check: display, promotion
     and sales staff where visits count units in stores, else offer, promotion and contact.
     """
-    checked = "store" if analysis.measured is not None else "other"
     return render(
         "visits.html",
         story=story,
         study=analysis.study,
         words=story.words,
         sheets=visit_sheets(analysis),
-        boxes=[f"v_{checked}_{number}" for number in (1, 2, 3)],
-        check=f"v_check_{checked}",
+        checked="store" if analysis.measured is not None else "other",
     )
 
 

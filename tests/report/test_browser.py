@@ -13,6 +13,8 @@ from conftest import ROOT
 from kalib.analysis import Analysis, analyze
 from kalib.report.page import build_page
 from kalib.report.story import tell_story, words_of
+from kalib.report.tables import accounts_of
+from kalib.report.visit_page import visit_page
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
 
@@ -156,8 +158,31 @@ def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
         assert figure in card
     for name in stores.fit.formula.indicators:
         assert words.label(name) in card
+    assert words.money(accounts_of(stores).at[account, "border_at"]) in card
+    data = reader.page.evaluate("JSON.parse(document.getElementById('study-data').textContent)")
+    place = list(accounts.index).index(account)
+    alike = [accounts["name"].iloc[j] for j in data["alike"][place]]
+    shown = reader.page.locator("#card table.alike button").all_inner_texts()
+    assert [text.rpartition(" (")[0] for text in shown] == alike
+    way = reader.page.locator("#card table.way tr").all_inner_texts()
+    assert len(way) == len(stores.fit.formula.indicators) + 3
+    assert words.money(data["typical"]) in way[0] and words.money(row["potential"]) in way[-1]
+    reader.page.locator("#card table.alike button").first.click()
+    assert shown[0] in reader.page.inner_text("#card h3")
     reader.page.keyboard.press("Escape")
     assert not reader.page.is_visible("#card")
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_the_visit_list_fits_a_narrow_window(
+    phones: Analysis, browser: playwright.Browser, tmp_path: Path, width: int
+) -> None:
+    file = tmp_path / "visits.html"
+    file.write_text(visit_page(phones, tell_story(phones)), encoding="utf-8")
+    opened = Reader(browser, file, ready=False, viewport={"width": width, "height": 900})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [cell.bounding_box() for cell in opened.page.locator("td:visible").all()[:24]]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
 
 
 def test_numbers_are_written_as_the_other_documents_write_them(stores: Analysis, reader: Reader) -> None:  # fmt: skip

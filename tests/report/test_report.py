@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import openpyxl
 import pytest
 from conftest import readable
@@ -19,7 +20,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.plan.parents import plan_parents
 from kalib.plan.proof import Reading
 from kalib.report import story, tables
-from kalib.report.explorer import embedded_json
+from kalib.report.explorer import embedded_json, explorer_data
 from kalib.report.page import build_page, read_chapter
 from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import COLUMNS, write_workbook
@@ -114,7 +115,7 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
         likely = found.words.money(part * asked)
         assert (likely in found.say(found.headline)) == told
     by_sales = {**tell_story(stores).facts, "by_sales": True}
-    said = words_of(stores).say(story._headline(by_sales).key, **by_sales)
+    said = words_of(stores).say(story._told("headline", by_sales)[0].key, **by_sales)
     assert said.startswith("No formula holds")
 
 
@@ -386,6 +387,36 @@ def test_page_data_are_the_accounts(stores: Analysis, picture: Path) -> None:
         words_of(stores).label(name) for name in stores.fit.formula.indicators
     ]
     assert data["potential_cut"] == tell_story(stores).figures["potential_cut"]
+
+
+@pytest.mark.parametrize("study", ["stores", "phones"])
+def test_the_way_from_a_typical_account_ends_at_the_potential(
+    study: str, request: pytest.FixtureRequest
+) -> None:
+    analysis = request.getfixturevalue(study)
+    data, formula = explorer_data(analysis, words_of(analysis)), analysis.fit.formula
+    steps = np.array(data["steps"])
+    assert len(steps) == len(formula.indicators) + 1
+    potential = analysis.plan.accounts["potential"].to_numpy()
+    np.testing.assert_allclose(data["typical"] + steps.sum(axis=0), potential, atol=0.05)
+    # Before what else is known, the way is the formula's: alike in it are the nearest accounts.
+    told = data["typical"] + steps[:-1].sum(axis=0)
+    expected = formula.smearing * np.exp(analysis.fit.working)
+    np.testing.assert_allclose(told, expected, rtol=1e-6, atol=0.05)
+    added = np.column_stack([
+        sum(term.coefficient * term.column.encode(analysis.screening.values[name])
+            for term in formula.terms if term.column.indicator == name)
+        for name in formula.indicators
+    ])  # fmt: skip
+    for i in (0, 7, 100):
+        away = np.sqrt(((added - added[i]) ** 2).sum(axis=1))
+        away[i] = np.inf
+        assert len(set(data["alike"][i])) == 5 and i not in data["alike"][i]
+        np.testing.assert_allclose(away[data["alike"][i]], np.sort(away)[:5])
+
+
+def test_a_card_explains_nothing_by_a_formula_that_is_refused(nothing: Analysis) -> None:
+    assert not {"steps", "alike"} & set(explorer_data(nothing, words_of(nothing)))
 
 
 @pytest.mark.parametrize("text", ["</script><script>", "<!--<script>", "a&b'\"\u2028", "\\u003c"])

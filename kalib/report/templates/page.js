@@ -66,9 +66,11 @@ function openCard(i) {
       [words.target_sales, growth >= 0.005 ? fill("target", asked) : fill("hold", asked)],
       [words.team, word(at("team"))], [words.rep, at("rep")], [words.change, word(at("change"))],
     )] : []),
+    ...(study.steps && known(column.potential[i]) ? [node("h4", {}, words.way), wayTable(i), node("h4", {}, words.alike), alikeTable(i)] : []),
     ...(indicators.length ? [node("h4", {}, words.indicators), indicatorTable(i)] : []),
   );
-  element("card").showModal();
+  if (!element("card").open) element("card").showModal();
+  element("card").scrollTop = 0;
 }
 
 function reasons(i) {
@@ -76,7 +78,7 @@ function reasons(i) {
   const flags = column.flags[i].split(";").filter(Boolean);
   const said = [fill(`why_${column.why[i]}`, figures)];
   if (column.zone[i]) {
-    const chances = { p: percent(column.zone_probability[i]), next: words[column.next_zone[i]], q: percent(column.next_probability[i]) };
+    const chances = { p: percent(column.zone_probability[i]), next: words[column.next_zone[i]], q: percent(column.next_probability[i]), border: money(column.border_at[i]) };
     said.push(fill(column.next_probability[i] >= 0.005 ? "why_sure" : "why_certain", chances));
     if (column.ranked[i]) said.push(words[`why_${column.ranked[i]}`]);
   }
@@ -93,6 +95,31 @@ function rangeBar(sales, low, high) {
   Object.assign(bar.firstChild.style, { left: share(low), width: share(Math.max(high - low, 0.01 * high)) });
   bar.lastChild.style.left = share(sales);
   return bar;
+}
+
+// What each indicator adds to a typical account's potential, and what else is known: bars from where
+// the one before ended.
+function wayTable(i) {
+  const added = [...indicators.map(({ name }) => name), words.rest].map((name, k) => [name, study.steps[k][i]]);
+  const ends = added.reduce((found, [, step]) => [...found, found.at(-1) + step], [study.typical]);
+  const most = Math.max(...ends, column.potential[i]);
+  const bar = (from, to) => {
+    const made = node("span", { className: `range ${to < from ? "less" : ""}` }, node("i"));
+    made.setAttribute("aria-hidden", "true");
+    Object.assign(made.firstChild.style, { left: `${(100 * Math.min(from, to)) / most}%`, width: `${Math.max((100 * Math.abs(to - from)) / most, 0.5)}%` });
+    return made;
+  };
+  const row = (name, said, from, to) => node("tr", {}, node("td", {}, name), node("td", { className: "number" }, said), node("td", { className: "wide" }, bar(from, to)));
+  return node("table", { className: "way" }, node("tbody", {}, row(words.typical, money(study.typical), 0, study.typical),
+    ...added.map(([name, step], k) => row(name, `${step < 0 ? "" : "+"}${money(step)}`, ends[k], ends[k + 1])),
+    row(words.potential, money(column.potential[i]), 0, column.potential[i])));
+}
+
+function alikeTable(i) {
+  const cells = (tag, ...texts) => node("tr", {}, ...texts.map((text, k) => node(tag, { className: k === 1 || k === 2 ? "number" : "" }, text)));
+  const opens = (j) => node("button", { type: "button", className: "open", onclick: () => openCard(j) }, titled(j));
+  return node("table", { className: "alike" }, node("thead", {}, cells("th", words.account, words.potential, words.sow, words.zone)),
+    node("tbody", {}, ...study.alike[i].map((j) => cells("td", opens(j), money(column.potential[j]), percent(sow[j]), withMark(column.zone[j])))));
 }
 
 function indicatorTable(i) {
