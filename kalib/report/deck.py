@@ -100,7 +100,7 @@ def _matrix(deck: Slides, slide: Any, analysis: Analysis) -> None:
     space.replace(space.chart, parse_xml(plot))
     left, top, width, height = deck.box
     for zone, (x, y) in CORNERS.items():
-        place = (left + int((0.08 + 0.75 * x) * width), top + int(0.75 * (1 - y) * height))
+        place = (left + int((0.1 + 0.73 * x) * width), top + int(0.9 * (1 - y) * height))
         said = words.say("zone_count", zone=zone, n=matrix.counts[zone])
         font = deck.text(slide, (*place, width // 6, height // 10), said, 14)
         font.bold, font.color.rgb = True, RGBColor.from_string(ZONE_COLORS[zone][1:])

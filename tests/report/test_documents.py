@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -261,6 +262,22 @@ def test_the_matrix_of_the_deck_is_native_and_crosses_at_the_cuts(stores: Analys
     assert [symbol == "triangle" for symbol in symbols] == (drawn["zone"] == "attack").tolist()
     with zipfile.ZipFile(io.BytesIO(chart.part.chart_workbook.xlsx_part.blob)) as book:
         assert "xl/worksheets/sheet1.xml" in book.namelist()
+
+
+def test_the_cover_holds_its_longest_lines(stores: Analysis, tmp_path: Path) -> None:
+    """A headline of three lines pushes nothing off the slide: of 20 points, 1.25 a line."""
+    asked = stores.plan.targets.at["attack", "target_growth"]
+    points = dict.fromkeys((0.1, 0.5, 0.9), 0.1 * asked)
+    analysis = replace(stores, plan=replace(stores.plan, growth_points=points))
+    write_deck(analysis, tell_story(analysis), tmp_path / "d.pptx")
+    cover = Presentation(str(tmp_path / "d.pptx")).slides[0]
+    (_, lines) = cover.placeholders
+    per_line = lines.width / 12700 / (20 * 0.54)
+    needed = sum(math.ceil(len(line) / per_line) for line in lines.text_frame.text.split("\n"))
+    assert "likely to come" in lines.text_frame.text
+    assert needed * 25 * 12700 < lines.height and lines.top + lines.height < 6858000
+    style = cover.slide_layout.placeholders[1]._element.find(".//{*}lvl1pPr/{*}defRPr")
+    assert style.get("sz") == "2000"
 
 
 def shapes_on_slide(deck) -> bool:

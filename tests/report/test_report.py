@@ -125,6 +125,10 @@ def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores:
     said = " ".join(told.said(told.unknown))
     assert all(name in said for name in first) and "list to survey next" in said
     assert "first 20 accounts of the list to survey next" in " ".join(told.said(told.steps))
+    # Where the study has no such list, none is named.
+    for part in ("unknown", "steps"):
+        said = told.said(story._told(part, {**told.facts, "undecided_first": 0}))
+        assert "survey next" not in " ".join(said) and "undecided" in " ".join(said)
 
 
 def test_what_the_histogram_claims_is_what_it_shows(stores: Analysis) -> None:
