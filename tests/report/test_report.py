@@ -191,6 +191,9 @@ def test_counts_take_the_plural_of_their_language() -> None:
     assert english.say("n_accounts", n=1) == "1 account"
     assert english.say("n_accounts", n=1200) == "1,200 accounts"
     assert chinese.say("n_accounts", n=1) == "1 个客户"
+    for key, count in (("s_outside", "extrapolated"), ("s_filled", "imputed")):
+        assert "1 account " in english.say(key, **{count: 1})
+        assert "2 accounts " in english.say(key, **{count: 2})
 
 
 def all_tables_of(analysis: Analysis) -> list[Table]:
