@@ -13,7 +13,6 @@ import pandas as pd
 from kalib.study.settings import Study
 from kalib.wallet.wallet import Wallet
 
-PEER_QUANTILE = 0.75  # the SOW that one comparable account in four reaches
 FEWEST_PEERS = 12
 SURE_TO_WIN = 0.9  # chance that there is anything to win before an account is visited unmeasured
 PRIOR_SD = 0.2  # of attainment before any wave told it: 0.5 stands for 0.2 to 0.8
@@ -174,13 +173,13 @@ def gain_points(
 
 
 def peer_sow(accounts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """The SOW comparable accounts reach, and who they are, in words.
+    """The SOW that half of the comparable accounts reach, and who they are, in words.
 
     Comparable: same segment and quarter of potential where FEWEST_PEERS buyers are found, else
     same segment, else all buyers.
     """
     buyers = accounts[(accounts["sow"] > 0) & (accounts["sow"] <= 1)]
-    everyone = float(buyers["sow"].quantile(PEER_QUANTILE)) if len(buyers) else 0.0
+    everyone = float(buyers["sow"].median()) if len(buyers) else 0.0
     quarter = np.ceil(accounts["potential"].rank(pct=True) * 4)
     value = pd.Series(everyone, index=accounts.index)
     source = pd.Series("all buyers", index=accounts.index, dtype="str")
@@ -194,7 +193,7 @@ def peer_sow(accounts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         )
         groups = buyers["sow"].groupby(code.reindex(buyers.index))
         size = code.map(groups.size()).fillna(0)
-        found = code.map(groups.quantile(PEER_QUANTILE))
+        found = code.map(groups.median())
         enough = (size >= FEWEST_PEERS) & (accounts["segment"] != "")
         value = value.where(~enough, found)
         source = source.where(~enough, words)
