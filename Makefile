@@ -77,6 +77,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/next_survey.py 3
 	$(BIN)/python benchmarks/waves.py
 	$(BIN)/python benchmarks/visit_list.py
+	$(BIN)/python benchmarks/attack_list.py 4
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
