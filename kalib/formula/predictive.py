@@ -17,6 +17,8 @@ from kalib.indicators.terms import LevelSpread
 # Two-sided level of the test, over all text indicators together (Bonferroni).
 SPREAD_LEVEL = 0.01
 NORMAL_KURTOSIS = 3.0  # a log variance of n errors has variance (kurtosis - 1) / n
+# From the middle, in distances of the 5 and 95 % points; of a t of three degrees 99.4 % lie within.
+REACH = 3.0
 LEAST_RATIO = 0.01  # keeps a level that the sample fits without error off nought
 
 
@@ -149,20 +151,20 @@ def weighted_quantiles(
     values: np.ndarray, mass: np.ndarray, levels: np.ndarray, count: float
 ) -> np.ndarray:
     """Quantiles (Q,) of weighted values, positions shrunk to count / (count + 1) with normal
-    tails outside."""
+    tails outside, none farther than REACH: one far value must not decide every account's tail."""
     from scipy.special import ndtri
 
     order = np.argsort(values)
     values, mass = values[order], mass[order]
     position = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    first, last = 0.5 / (count + 1), 1 - 0.5 / (count + 1)
-    position = first + (last - first) * position
+    position = 0.5 + count / (count + 1) * (position - 0.5)
     result = np.interp(levels, position, values)
     low, high = levels < position[0], levels > position[-1]
     middle = np.interp(0.5, position, values)
     result[low] = middle + (values[0] - middle) * ndtri(levels[low]) / ndtri(position[0])
     result[high] = middle + (values[-1] - middle) * ndtri(levels[high]) / ndtri(position[-1])
-    return result
+    low, high = np.interp([0.05, 0.95], position, values) - middle
+    return np.clip(result, middle + (REACH * low or -np.inf), middle + (REACH * high or np.inf))
 
 
 def find_level_spread(

@@ -9,8 +9,7 @@ from kalib.formula.verdict import ERROR_LARGE, R2_MODERATE, Verdict
 from kalib.wallet.estimate import Estimate
 from kalib.words.catalogue import Message
 
-# Level at which own sales alone are taken to go with potential.
-SALES_LEVEL = 0.005
+SALES_LEVEL = 0.005  # at which own sales alone are taken to go with potential
 DANGERS = ("folds", "reach", "survey")  # of a survey of others than the accounts that are estimated
 
 
