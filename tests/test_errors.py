@@ -41,7 +41,7 @@ def test_commands_name_the_extra_they_need(plain: None) -> None:
 
 
 def test_chinese_without_a_font_is_refused_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "lacks_font", lambda texts: True)
+    monkeypatch.setattr("kalib.plots.theme.lacks_font", lambda texts: True)
     template.check_look(read_study(ROOT / "data/phones-retail"))
     with pytest.raises(StudyError, match=r"no Chinese font .*kalib-kit\[zh\]"):
         template.check_look(read_study(ROOT / "data/phones-retail", {"report.language": "zh"}))
