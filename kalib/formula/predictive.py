@@ -163,8 +163,8 @@ def weighted_quantiles(
     middle = np.interp(0.5, position, values)
     result[low] = middle + (values[0] - middle) * ndtri(levels[low]) / ndtri(position[0])
     result[high] = middle + (values[-1] - middle) * ndtri(levels[high]) / ndtri(position[-1])
-    low, high = np.interp([0.05, 0.95], position, values) - middle
-    return np.clip(result, middle + (REACH * low or -np.inf), middle + (REACH * high or np.inf))
+    left, right = np.interp([0.05, 0.95], position, values) - middle
+    return np.clip(result, middle + (REACH * left or -np.inf), middle + (REACH * right or np.inf))
 
 
 def find_level_spread(

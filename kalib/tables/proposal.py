@@ -22,7 +22,7 @@ from kalib.tables.cells import is_missing, to_dates, to_numbers
 from kalib.tables.client import read_files
 from kalib.tables.columns import NUMERIC_SHARE
 from kalib.tables.copies import MOSTLY, NAMES, find_copies
-from kalib.tables.reading import ONE_SHEET, TextTable, read_every_table, refusal
+from kalib.tables.reading import TextTable, read_every_table, refusal
 from kalib.tables.visits import measure_potential
 from kalib.tables.words import WORDS
 
@@ -299,7 +299,7 @@ def _try(folder: Path, draft: _Draft) -> None:
     except StudyError as error:
         draft.doubts += [f"kalib check will refuse: {problem}" for problem in error.problems[:3]]
         return
-    read = {note.example.split(", not ")[0] for note in tables.notes if note.message == ONE_SHEET}
+    read = {getattr(note.message, "figures", {}).get("sheet") for note in tables.notes}
     for table, _ in draft.parts.values():
         if table.sheet and table.sheet not in read:
             draft.doubts.append(f"{table.label}: {WORDS['lacking']['sheet']}")

@@ -26,7 +26,6 @@ LARGEST = 1_000_000_000  # bytes; larger tables are scored where they lie, not r
 MOST_ROWS = 5_000_000
 MOST_CELLS = 50_000_000  # of a sheet's used rectangle, blank ones too; they all take memory
 LONGEST = 1_000_000  # characters of a cell; more is a quotation mark that was never closed
-ONE_SHEET = "one sheet was read of several"
 TOP = 20  # rows in which the header is looked for
 BLOCK = 50_000  # rows held as Python text at a time
 CHUNK = 1 << 20
@@ -330,7 +329,8 @@ def _one_sheet(path: Path, wanted: Sequence[str], notes: list[Problem]) -> Itera
     others = [name if seen else f"{name} (hidden)" for name, seen, _ in sheets if name != chosen]
     if others:
         example = f"{chosen}, not {', '.join(others)}"
-        notes.append(Problem(ONE_SHEET, path.name, example=example))
+        said = Message("one_sheet_was_read_of_several", sheet=chosen)
+        notes.append(Problem(said, path.name, example=example))
     return iter(best)
 
 
