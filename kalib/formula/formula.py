@@ -1,4 +1,4 @@
-"""The formula of potential: its terms, in words, in SQL and as numbers."""
+"""The formula of potential: its terms, in words and as numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from kalib.indicators.screening import Column, encode
-from kalib.indicators.terms import LEAST_LOGGED, LevelSpread
+from kalib.indicators.terms import LevelSpread
 
 TERM_NUMBERS = ("coefficient", "std_error", "p_value", "low", "high", "stability")
 NUMBERS = ("smearing", "sigma", "n", "floor")
-ByLevel = tuple[Mapping[str, float], float]  # a number of each level, and of any other
 
 
 @dataclass(frozen=True)
@@ -111,46 +110,6 @@ class Formula:
                         for level, f in self.spread.smearing.items())  # fmt: skip
         return f"potential = s × exp({line}), s = {own}, else {self.smearing:.4f}"
 
-    @property
-    def sql(self) -> str:
-        """`to_sql` of the formula as it stands: a level without a term is read as the commonest."""
-        shifts: dict[str, dict[str, float]] = {}
-        for term in self.terms:
-            if term.column.transform == "level":
-                of = shifts.setdefault(term.column.indicator, {})
-                of[term.column.level] = term.coefficient
-        own = self.spread
-        factors = {own.indicator: (own.smearing, self.smearing)} if own else {}
-        return self.to_sql({name: (of, 0.0) for name, of in shifts.items()}, factors)
-
-    def to_sql(self, shifts: Mapping[str, ByLevel], factors: Mapping[str, ByLevel]) -> str:
-        """The formula as an ANSI SQL expression over the client's columns, in full precision.
-
-        shifts, factors: text indicator -> what its levels add on the working scale, and what the
-        exponential is multiplied by in place of the smearing factor, and that of any other level.
-        Every installation writes it into formula.json; the SELECT of `kalib export`, with interval
-        and zones, comes from the expression of `kalib.scale`, in any dialect.
-        """
-        parts = [_real(self.intercept)]
-        for term in self.terms:
-            name, number = _quoted(term.column.indicator), f"({_real(term.coefficient)})"
-            if term.column.transform == "log":
-                inside = f"{name} + {_real(term.column.shift)}"
-                least = _real(LEAST_LOGGED)
-                clamped = f"CASE WHEN {inside} <= {least} THEN {least} ELSE {inside} END"
-                parts.append(f"{number} * LN({clamped})")
-            elif term.column.transform == "identity":
-                parts.append(f"{number} * {name}")
-        for indicator, of in shifts.items():
-            name = _quoted(indicator)
-            parts.append(f"CASE WHEN {name} IS NULL THEN NULL {_by_level(name, of)} END")
-        line = " + ".join(parts)
-        if self.form == "linear":
-            floor = _real(self.floor)
-            return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
-        told = [f"CASE {_by_level(_quoted(name), of)} END" for name, of in factors.items()]
-        return f"EXP({line}) * {' * '.join(told) or _real(self.smearing)}"
-
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
         """The formula of a formula.json."""
@@ -172,7 +131,7 @@ class Formula:
         return f"<blockquote><code>{html.escape(self.text)}</code></blockquote>"
 
     def to_json(self) -> dict[str, object]:
-        """The content of formula.json."""
+        """The formula in formula.json."""
         terms = [
             {
                 "indicator": term.column.indicator,
@@ -188,29 +147,8 @@ class Formula:
             "form": self.form, "criterion": self.criterion, "intercept": float(self.intercept),
             "terms": terms, "smearing": float(self.smearing), "spread": spread,
             "sigma": float(self.sigma), "n": int(self.n), "floor": float(self.floor),
-            "text": self.text, "sql": self.sql,
+            "text": self.text,
         }  # fmt: skip
-
-
-def _quoted(name: str) -> str:
-    """A column's name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _by_level(name: str, numbers: ByLevel) -> str:
-    """The branches of a CASE by the levels of a quoted column."""
-    own, other = numbers
-    branches = [
-        "WHEN {} = '{}' THEN ({})".format(name, level.replace("'", "''"), _real(number))
-        for level, number in own.items()
-    ]
-    return " ".join([*branches, f"ELSE {_real(other)}"])
-
-
-def _real(value: float) -> str:
-    """A number in full precision that SQL reads as DOUBLE, where 0.1 would be a DECIMAL."""
-    text = repr(float(value))
-    return text if "e" in text else f"{text}e0"
 
 
 def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from kalib.formula.fitting import Fit
-from kalib.formula.formula import ByLevel, Formula
 
 
 def level_effects(fit: Fit) -> list[dict[str, Any]]:
@@ -40,25 +39,6 @@ def level_effects(fit: Fit) -> list[dict[str, Any]]:
             })  # fmt: skip
         found.append({"indicator": name, "levels": effects[:-1], "other": effects[-1]})
     return found
-
-
-def sql_of(formula: Formula, effects: list[dict[str, Any]]) -> str:
-    """The formula in SQL with what each level says, of `level_effects`."""
-
-    def told(name: str, plain: float) -> dict[str, ByLevel]:
-        found: dict[str, ByLevel] = {}
-        for each in effects:
-            own, other = {of["level"]: of[name] for of in each["levels"]}, each["other"][name]
-            if any(number != plain for number in (*own.values(), other)):
-                found[each["indicator"]] = own, other
-        return found
-
-    shifts, factors = told("coefficient", 0.0), told("smearing", 1.0)
-    for first in list(factors)[:1]:  # of several factors it carries the smearing of all
-        own, other = factors[first]
-        whole = {level: number * formula.smearing for level, number in own.items()}
-        factors[first] = (whole, other * formula.smearing)
-    return formula.to_sql(shifts, factors)
 
 
 def unseen_variance(fit: Fit) -> np.ndarray:

@@ -12,7 +12,8 @@ from pydantic_core import to_jsonable_python
 
 from kalib.analysis import Analysis
 from kalib.formula.fitting import Fit
-from kalib.formula.levels import level_effects, sql_of
+from kalib.formula.levels import level_effects
+from kalib.formula.written import as_sql
 from kalib.indicators.screening import Screening
 from kalib.study.settings import Study
 from kalib.wallet.wallet import surveyed_range
@@ -100,10 +101,10 @@ def write_outputs(
 
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, Any]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
-    levels = level_effects(fit)
+    formula, levels = fit.formula.to_json(), level_effects(fit)
     return {
-        **fit.formula.to_json(),
-        "sql": sql_of(fit.formula, levels),
+        **formula,
+        "sql": as_sql({**formula, "levels": levels}),
         "currency": study.currency,
         "confidence": study.formula.confidence,
         "error": fit.predictive.to_json(),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kalib.errors import StudyError, need
+from kalib.formula.written import by_level
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.scale.cuts import run_cuts
 from kalib.scale.expression import score, stage
-from kalib.scale.recipe import Recipe, RunCuts, Term, read_recipe, read_record
+from kalib.scale.recipe import Recipe, RunCuts, read_recipe, read_record
 
 SHOWN = ("account", "sales", "potential", "potential_low", "potential_high")
 PLACED = (*SHOWN, "sow", "zone", "team")
@@ -25,11 +27,11 @@ def export_formula(run: Path, dialect: str) -> str:
     potential, interval, SOW, zone and team with the cuts of the run. Raises StudyError for an
     unknown dialect.
     """
-    recipe = read_recipe(run)
+    recipe, record = read_recipe(run), read_record(run, "formula")
     if dialect == "text":
-        return str(read_record(run, "formula")["text"])
+        return str(record["text"])
     writers = {"excel": as_excel, "python": as_python}
-    return writers[dialect](recipe) if dialect in writers else as_select(recipe, dialect)
+    return writers[dialect](record) if dialect in writers else as_select(recipe, dialect)
 
 
 def as_select(recipe: Recipe, dialect: str) -> str:
@@ -60,61 +62,64 @@ def as_select(recipe: Recipe, dialect: str) -> str:
     return sqlglot.transpile(text, read="postgres", write=dialect, pretty=True)[0] + ";"
 
 
-def as_excel(recipe: Recipe) -> str:
+def as_excel(record: Mapping[str, Any]) -> str:
     """A formula for a new column of an Excel table; blank where an indicator is blank."""
 
     def cell(name: str) -> str:
         return "[@[" + "".join(f"'{c}" if c in "[]#'@" else c for c in name) + "]]"
 
     def number(value: float) -> str:
-        return repr(value).upper()
+        return repr(float(value)).upper()
 
     def where(name: str, level: str, own: float, other: float) -> str:
         text = '"' + level.replace('"', '""') + '"'  # Excel's own = takes "Mall" for "mall"
         return f"IF(EXACT({cell(name)},{text}),{number(own)},{number(other)})"
 
-    line = [f"({number(recipe.intercept)})"]
-    for step in _numeric(recipe):
-        inside = cell(step.indicator)
-        if step.transform == "log":
-            inside = f"LN(MAX({inside}+{number(step.shift)},{number(LEAST_LOGGED)}))"
-        line.append(f"({number(step.coefficient)})*{inside}")
+    line = [f"({number(record['intercept'])})"]
+    for term in record["terms"]:
+        inside = cell(term["indicator"])
+        if term["transform"] == "log":
+            inside = f"LN(MAX({inside}+{number(term['shift'])},{number(LEAST_LOGGED)}))"
+        if term["transform"] != "level":
+            line.append(f"({number(term['coefficient'])})*{inside}")
     # One IF a level, side by side: Excel nests 64 at most.
-    for name, numbers, other in _told(recipe, "coefficient"):
+    for name, numbers, other in by_level(record, "coefficient", 0.0):
         line.append(f"({number(other)})")
         line += [where(name, level, own - other, 0.0) for level, own in numbers.items()]
-    factor = [number(recipe.smearing)]
-    for name, numbers, other in _told(recipe, "smearing"):
+    factor = [number(record["smearing"])]
+    for name, numbers, other in by_level(record, "smearing", 1.0):
         factor.append(number(other))
         factor += [where(name, level, own / other, 1.0) for level, own in numbers.items()]
     value = "+".join(line)
     value = (
-        f"MAX({value},{number(recipe.floor)})"
-        if recipe.form == "linear"
+        f"MAX({value},{number(record['floor'])})"
+        if record["form"] == "linear"
         else f"EXP({value})*{'*'.join(factor)}"
     )
-    names = dict.fromkeys(step.indicator for step in recipe.terms)
+    names = dict.fromkeys(term["indicator"] for term in record["terms"])
     blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
     return f'=IF(OR({blank}),"",{value})'
 
 
-def as_python(recipe: Recipe) -> str:
+def as_python(record: Mapping[str, Any]) -> str:
     """A function of one row, a mapping of column to value."""
 
-    def of_level(name: str, numbers: dict[str, float], other: float) -> str:
+    def of_level(name: str, numbers: Mapping[str, float], other: float) -> str:
         return f"{numbers!r}.get(row[{name!r}], {other!r})"
 
-    line = [repr(recipe.intercept)]
-    for step in _numeric(recipe):
-        inside = f"row[{step.indicator!r}]"
-        if step.transform == "log":
-            inside = f"math.log(max({inside} + {step.shift!r}, {LEAST_LOGGED!r}))"
-        line.append(f"{step.coefficient!r} * {inside}")
-    line += [of_level(*told) for told in _told(recipe, "coefficient")]
-    factor = [repr(recipe.smearing), *(of_level(*told) for told in _told(recipe, "smearing"))]
+    line = [repr(record["intercept"])]
+    for term in record["terms"]:
+        inside = f"row[{term['indicator']!r}]"
+        if term["transform"] == "log":
+            inside = f"math.log(max({inside} + {term['shift']!r}, {LEAST_LOGGED!r}))"
+        if term["transform"] != "level":
+            line.append(f"{term['coefficient']!r} * {inside}")
+    line += [of_level(*of) for of in by_level(record, "coefficient", 0.0)]
+    factor = [repr(record["smearing"])]
+    factor += [of_level(*of) for of in by_level(record, "smearing", 1.0)]
     result = (
-        f"max(line, {recipe.floor!r})"
-        if recipe.form == "linear"
+        f"max(line, {record['floor']!r})"
+        if record["form"] == "linear"
         else f"math.exp(line) * {' * '.join(factor)}"
     )
     body = "\n        + ".join(line)
@@ -123,16 +128,3 @@ def as_python(recipe: Recipe) -> str:
         '    """Potential of an account; row: its indicators by column."""\n'
         f"    line = (\n        {body}\n    )\n    return {result}"
     )
-
-
-def _numeric(recipe: Recipe) -> list[Term]:
-    return [term for term in recipe.terms if term.transform != "level"]
-
-
-def _told(recipe: Recipe, number: str) -> Iterator[tuple[str, dict[str, float], float]]:
-    """Of each text indicator that changes the number: its name, the levels', and any other's."""
-    for text in recipe.levels:
-        own = {of.level: getattr(of, number) for of in text.levels}
-        other = getattr(text.other, number)
-        if len({*own.values(), other}) > 1:
-            yield text.indicator, own, other

@@ -20,6 +20,7 @@ from kalib.formula.subsets import frontier
 from kalib.formula.verdict import Verdict, judge
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
+from kalib.runs.outputs import formula_record
 from kalib.wallet.wallet import Wallet, estimate_wallets
 
 pytestmark = pytest.mark.slow
@@ -237,7 +238,8 @@ def test_sql_gives_the_same_number(phones: Analysis) -> None:
     connection.create_function("EXP", 1, np.exp)
     connection.create_function("LN", 1, np.log)
     values.to_sql("accounts", connection)
-    found = pd.read_sql(f"SELECT {phones.fit.formula.sql} AS potential FROM accounts", connection)
+    sql = formula_record(phones.fit, phones.screening, phones.study)["sql"]
+    found = pd.read_sql(f"SELECT {sql} AS potential FROM accounts", connection)
     expected = phones.fit.formula.potential(values)
     np.testing.assert_allclose(found["potential"], expected, rtol=1e-12)
 

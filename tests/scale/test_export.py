@@ -16,6 +16,7 @@ from kalib.cli import main
 from kalib.errors import StudyError
 from kalib.formula.formula import Formula, Term
 from kalib.formula.predictive import Predictive
+from kalib.formula.written import as_sql
 from kalib.indicators.screening import Column
 from kalib.indicators.terms import LevelSpread
 from kalib.runs.outputs import write_json
@@ -97,7 +98,8 @@ def test_sql_equals_python(exported) -> None:
     accounts = values.assign(**{'the "id"': values.index, "own sales": 0.25 * expected})
     with duckdb.connect() as connection:
         connection.register("accounts", accounts)
-        plain = connection.sql(f"SELECT {formula_at(run).sql} AS potential FROM accounts").df()
+        sql = as_sql(json.loads((run / "formula.json").read_text()))
+        plain = connection.sql(f"SELECT {sql} AS potential FROM accounts").df()
         found = connection.execute(export_formula(run, "duckdb")).df()
     found = found.set_index(found["account"].astype(int)).sort_index()
     np.testing.assert_allclose(found["potential"], expected, rtol=1e-9)
