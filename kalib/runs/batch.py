@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
-import multiprocessing
 import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from threading import Event, Thread, local
-from typing import Any
 
 from kalib import errors
 from kalib.errors import KalibError, StudyError
@@ -130,33 +127,24 @@ def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> l
     """Run every chain of jobs, so many at a time, in processes of their own; an error is part of
     the outcome. A process that dies takes its study with it and no other, and there is somebody
     left to say so: where memory ends, libzmq aborts."""
-    stopped, slot, lines = Event(), local(), list[Connection]()
-    context = multiprocessing.get_context("spawn")
-
-    def start() -> Connection:
-        slot.line, theirs = context.Pipe()
-        lines.append(slot.line)
-        context.Process(target=_serve, args=(theirs, options, debug)).start()
-        theirs.close()
-        return slot.line
+    stopped, slot, begun = Event(), local(), list[ProcessPoolExecutor]()
 
     def run(job: Job) -> Outcome:
-        since, said = time.perf_counter(), None
+        since, report = time.perf_counter(), None
+        failed: Exception | None = None
         try:
             if stopped.is_set():
                 raise KalibError("stopped")
-            line = getattr(slot, "line", None) or start()
-            line.send(job)
-            while isinstance(said := line.recv(), tuple):
-                step, done, total = said
-                errors.say(f"{job.study}: {step} ({done + 1} of {total})")
-        except (EOFError, ConnectionError):
-            slot.line = None
-            said = KalibError("the process of the run died, perhaps for want of memory; "
-                              "close other programs and run again")  # fmt: skip
+            if getattr(slot, "process", None) is None:
+                slot.process = ProcessPoolExecutor(1, get_context("spawn"), _begin, (debug,))
+                begun.append(slot.process)
+            report = slot.process.submit(_run, job, options).result()
+        except BrokenExecutor:
+            slot.process = None
+            failed = KalibError("the process of the run died, perhaps for want of memory; "
+                                "close other programs and run again")  # fmt: skip
         except Exception as error:  # noqa: BLE001  whatever it is, the others are run
-            said = error
-        report, failed = (None, said) if isinstance(said, Exception) else (said, None)
+            failed = error
         return Outcome(job.study, report, failed, seconds=time.perf_counter() - since)
 
     pool = ThreadPoolExecutor(jobs)
@@ -165,18 +153,17 @@ def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> l
         return [outcome for chain in found for outcome in chain]
     except BaseException:
         stopped.set()
-        for child in multiprocessing.active_children():
+        for child in active_children():
             child.kill()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        for line in lines:
-            line.close()
+        for process in begun:
+            process.shutdown()
 
 
-def _serve(line: Connection, options: Options, debug: bool) -> None:
-    """In a process of a batch: run the studies that come on the line, and answer with each step,
-    then the report or an error. It ends with the parent, however that ends, which alone is told to
+def _begin(debug: bool) -> None:
+    """In a process of a batch: it ends with the parent, however that ends, which alone is told to
     stop; of what is said, only what `say` says is heard: libraries speak where memory ends."""
     if not debug and sys.stderr is not None:
         errors.voice = os.fdopen(os.dup(STDERR), "w", encoding="utf-8")
@@ -184,22 +171,22 @@ def _serve(line: Connection, options: Options, debug: bool) -> None:
             os.dup2(nowhere.fileno(), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # without the time that an orderly end of all libraries takes
     gc.set_threshold(*COLLECT)
+
+
+def _run(job: Job, options: Options) -> Path:
+    """In a process of a batch: the report of a study, whose steps are said."""
     from kalib.runs.run import run_study
 
-    with suppress(EOFError):
-        while True:
-            job = line.recv()
-            try:
-                said: Any = run_study(job.study, job.target, options, lambda *step: line.send(step))
-            except Exception as error:  # noqa: BLE001  whatever it is
-                error.add_note(traceback.format_exc())
-                said = error
-            line.send(said)
-    os._exit(0)  # without the time that an orderly end of all libraries takes
+    assert job.target is not None
+    return run_study(
+        job.study, job.target, options,
+        lambda step, done, total: errors.say(f"{job.study}: {step} ({done + 1} of {total})"),
+    )  # fmt: skip
 
 
 def _end_with_parent() -> None:
-    if (parent := multiprocessing.parent_process()) is not None:
+    if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)
