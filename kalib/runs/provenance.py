@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
-from kalib.files import MARK, PACKAGE, file_hash, read_run, shipped
+from kalib.files import MARK, code_hash, file_hash, read_run
 from kalib.study.settings import Study
 
 if TYPE_CHECKING:
@@ -135,17 +135,6 @@ def is_current(report: Path, print_of_inputs: str) -> bool:
     return all((report / name).is_file() for name in DELIVERED) and (
         read_run(report).get("fingerprint") == print_of_inputs
     )
-
-
-@cache
-def code_hash() -> str:
-    """SHA-256 of the package and its notebooks."""
-    files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    files |= set(shipped("notebooks").glob("*.ipynb"))
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.as_posix()):
-        digest.update(f"{path.name}:{file_hash(path)}\n".encode())
-    return digest.hexdigest()
 
 
 @cache

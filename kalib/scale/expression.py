@@ -47,12 +47,8 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
 
     line: Any = ibis.literal(1).cast("float64") * recipe.intercept  # alone it were a DECIMAL
     for step in recipe.terms:
-        if step.transform == "identity":
-            line = line + step.coefficient * table[step.indicator]
-        elif step.transform == "log":
-            inside = table[step.indicator] + step.shift if step.shift else table[step.indicator]
-            inside = (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside)
-            line = line + step.coefficient * inside.ln()
+        if step.transform != "level":
+            line = line + step.coefficient * encoded(table, step)
     table = table.mutate(kalib_sales=table[recipe.study.sales])
     ratio, smearing = 1.0, 1.0
     for text in recipe.levels:
@@ -74,6 +70,17 @@ def with_potential(table: Any, recipe: Recipe) -> Any:
     # Not a number is more than any number in SQL: one comparison finds it, too.
     fine = (value > 0) & (value < LARGEST)
     return table.mutate(kalib_potential=fine.ifelse(value, ibis.null()))
+
+
+def encoded(table: Any, column: Any) -> Any:
+    """A `Column` of the design over a table, or what a `Term`'s coefficient is multiplied by."""
+    value = table[column.indicator]
+    if column.transform == "level":
+        return (value == column.level).cast("int8").cast("float64")  # 1.0 would be a DECIMAL
+    if column.transform == "log":
+        inside = value + column.shift if column.shift else value
+        return (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside).ln()
+    return value
 
 
 def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = False) -> Any:

@@ -30,7 +30,7 @@ from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
 from kalib.scale.columns import Asked, ids_of, typed
-from kalib.scale.expression import with_potential
+from kalib.scale.expression import encoded, with_potential
 from kalib.scale.recipe import Recipe
 from kalib.scale.sources import MEMORY, Source, beside, fetched, open_source
 from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
@@ -205,14 +205,14 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     observed, weight = rows.kalib_observed, rows.kalib_weight
     response = observed if form == "linear" else observed.ln()
     block = rows.kalib_id.hash()
-    encoded = {column.name: _encoded(rows, column) for column in design.columns}
+    encodings = {column.name: encoded(rows, column) for column in design.columns}
     rules = Rules(study.indicators.signs, study.indicators.required, study.indicators.max)
-    sums = sum_columns(rows, {**encoded, "potential": response}, weight, block)
+    sums = sum_columns(rows, {**encodings, "potential": response}, weight, block)
     groups = _chosen(sums.gram(), sums.n, design, rules)
     r2_folds = _r2_folds(sums, design, rules)
     columns = [design.columns[j] for g in np.flatnonzero(groups) for j in design.groups[g]]
     # Rows that have a gap only in what was not chosen count in the fit.
-    kept = {column.name: encoded[column.name] for column in columns}
+    kept = {column.name: encodings[column.name] for column in columns}
     final = sum_columns(rows, {**kept, "potential": response}, weight, block)
     fit = fit_sums(final)
     formula = _formula(fit, columns, sampled.formula, sampled.stability, study.formula.confidence)
@@ -274,17 +274,6 @@ def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     return replace(formula, smearing=factor, spread=spread)
 
 
-def _encoded(rows: Any, column: Column) -> Any:
-    """One design column as an expression."""
-    value = rows[column.indicator]
-    if column.transform == "level":
-        return (value == column.level).cast("int8").cast("float64")  # 1.0 would be a DECIMAL
-    if column.transform == "log":
-        inside = value + column.shift
-        return (inside <= LEAST_LOGGED).ifelse(LEAST_LOGGED, inside).ln()
-    return value
-
-
 def _fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
     """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
     fit, study = replace(analysis.fit, formula=formula), analysis.study
@@ -332,7 +321,7 @@ def _survey_weight(rows: Any, analysis: Judged) -> Any:
     sales = rows[analysis.study.columns.sales].fill_null(0.0)
     known = sales > 0
     logged = known.ifelse(sales, 1.0).ln()
-    columns = [_encoded(rows, column) for column in design.columns]
+    columns = [encoded(rows, column) for column in design.columns]
     columns += [known.cast("int8").cast("float64"), logged, logged * logged]
     total = ibis.literal(1).cast("float64") * coef[0]
     for slope, column in zip(coef[1:], columns, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kalib.errors import StudyError
+from kalib.files import read_run
 from kalib.scale.columns import Asked
 from kalib.study.settings import Cut, Data
 
@@ -172,13 +172,10 @@ def read_recipe(run: Path) -> Recipe:
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
     """One of a run's JSON files."""
-    try:
-        content: dict[str, Any] = json.loads((run / f"{name}.json").read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError
-    except (OSError, ValueError, RecursionError) as error:
+    content = read_run(run, f"{name}.json")
+    if not content:
         raise StudyError("there is no finished run here", file=str(run / f"{name}.json"),
-                         remedy="Give the folder of a report") from error  # fmt: skip
+                         remedy="Give the folder of a report")  # fmt: skip
     return content
 
 

@@ -8,11 +8,11 @@ import os
 import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from kalib.files import PACKAGE, whole
+from kalib.files import code_hash, whole
 
 STEPS = "steps"  # the folder of kept steps, below a run's
 P = ParamSpec("P")
@@ -96,13 +96,4 @@ def _key(inputs: dict[str, Any]) -> str:
     import joblib
 
     parts = [f"{name}={joblib.hash(value)}" for name, value in inputs.items()]
-    return hashlib.sha256("\n".join([_code(), *parts]).encode()).hexdigest()[:24]
-
-
-@cache
-def _code() -> str:
-    """A fingerprint of the kit's own code."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join([code_hash(), *parts]).encode()).hexdigest()[:24]

@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Path:
     write_json({"verdict": "usable"}, folder / "verdict.json")
     study = {"columns": {"account": "id", "sales": "sales"},
              "matrix": {"potential_cut": {"kind": "top", "value": 2}, "share_cut": "market"}}  # fmt: skip
-    write_json({"parameters": study}, folder / "run.json")
+    write_json({"parameters": study, "period": "2026"}, folder / "run.json")
     return folder
 
 
