@@ -118,25 +118,25 @@ def run(
     if several or out is None:
         check_sealed((out or REPORTS) / PAGE, force=force)
     debug = context.find_root().params["debug"]
-    outcomes = run_batch(studies, out, options, jobs=jobs, debug=debug)
-    for outcome in outcomes:
-        if outcome.unchanged:
-            click.echo(f"{outcome.study}: nothing has changed; --force runs it anyway", err=True)
-        if outcome.report:
-            click.echo(f"{outcome.report / 'index.html'}")
+    ended = run_batch(studies, out, options, jobs=jobs, debug=debug)
+    for job in ended:
+        if job.current:
+            click.echo(f"{job.study}: nothing has changed; --force runs it anyway", err=True)
+        if job.report:
+            click.echo(f"{job.report / 'index.html'}")
     if several or out is None:
         from kalib.runs.overview import show_summary, write_overview
 
-        if any(outcome.report and not outcome.unchanged for outcome in outcomes):
+        if any(job.report and not job.current for job in ended):
             write_overview(out or REPORTS)
         if several:
-            show_summary(outcomes)
-    for outcome in outcomes:
-        if outcome.error:
+            show_summary(ended)
+    for job in ended:
+        if job.error:
             if debug:
-                raise outcome.error
-            click.echo(f"{outcome.study}: {message_of(outcome.error)}", err=True)
-    sys.exit(max(outcome.status for outcome in outcomes))
+                raise job.error
+            click.echo(f"{job.study}: {message_of(job.error)}", err=True)
+    sys.exit(max(job.status for job in ended))
 
 
 @main.command()
@@ -149,9 +149,9 @@ def demo(folder: Path) -> None:
 
     study = read_study(write_demo(folder))
     target = folder / "reports" / study.name / study.period
-    (outcome,) = run_batch([str(study.folder)], target)
-    if outcome.error:
-        raise outcome.error
+    (job,) = run_batch([str(study.folder)], target)
+    if job.error:
+        raise job.error
     click.echo(target / "index.html")
 
 

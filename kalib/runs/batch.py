@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import dropwhile
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from threading import Event, Thread, local
@@ -27,15 +28,23 @@ STDERR = 2
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one study: report is its folder, or error says why there is none; unchanged:
-    nothing had changed, so the report was left; seconds it took."""
+class Job:
+    """One study: target is where its report goes, current whether that is up to date and left;
+    name, period: the study's, of which files that can't be read have none; error: why there is no
+    report; seconds that the run took."""
 
     study: str
-    report: Path | None = None
+    target: Path = Path()
+    current: bool = False
+    name: str = ""
+    period: str = ""
     error: Exception | None = None
-    unchanged: bool = False
     seconds: float = 0.0
+
+    @property
+    def report(self) -> Path | None:
+        """The report's folder, None where there is none."""
+        return None if self.error else self.target
 
     @property
     def status(self) -> int:
@@ -43,19 +52,6 @@ class Outcome:
         if self.error is None:
             return 0
         return 2 if isinstance(self.error, StudyError) else 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """One study to run: where its report goes, and whether that is up to date already; error:
-    what is wrong with the study file or with that place."""
-
-    study: str
-    target: Path | None = None
-    current: bool = False
-    name: str = ""
-    period: str = ""
-    error: StudyError | None = None
 
 
 Chains = Sequence[Sequence[Job]]
@@ -68,7 +64,7 @@ def run_batch(
     *,
     jobs: int = 1,
     debug: bool = False,
-) -> list[Outcome]:
+) -> list[Job]:
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
     out: the report's folder; with several studies, the folder of their reports; debug: show what
@@ -78,18 +74,13 @@ def run_batch(
     if options.overrides and len(studies) > 1:
         raise StudyError("--overrides belongs to one study", remedy="Run that study by itself")
     planned = [_plan(study, out, options, len(studies) > 1) for study in studies]
-    places = [job.target.resolve() for job in planned if job.target is not None]
-    if len(set(places)) < len(places):
+    runnable = [job for job in planned if not job.error]
+    if len({job.target.resolve() for job in runnable}) < len(runnable):
         raise StudyError("two of the studies have the same name and period", file="study.toml",
                          remedy="Give one of them another [study] name or period")  # fmt: skip
-    done = {
-        job.study: Outcome(job.study, job.target, job.error, unchanged=not job.error)
-        for job in planned
-    }
-    waiting = in_order([job for job in planned if not job.error])
-    if waiting:
-        ended = _in_processes(waiting, options, jobs, debug)
-        done |= {outcome.study: outcome for outcome in ended}
+    done = {job.study: job for job in planned}
+    if waiting := in_order(runnable):
+        done |= {job.study: job for job in _in_processes(waiting, options, jobs, debug)}
     return [done[study] for study in studies]
 
 
@@ -112,25 +103,21 @@ def in_order(planned: Sequence[Job]) -> Chains:
     """The jobs that must run, in chains: waves of one study one after the other, the earliest
     first, since each is compared with the one before; a wave after one that runs runs too."""
     chains: dict[Path, list[Job]] = {}
-    for number, job in enumerate(planned):
-        place = job.target.resolve().parent / job.name if job.target else Path(str(number))
-        chains.setdefault(place, []).append(job)
-    found = []
-    for chain in chains.values():
-        ordered = sorted(chain, key=lambda job: job.period)
-        first = next((k for k, job in enumerate(ordered) if not job.current), len(ordered))
-        found.append(ordered[first:])
+    for job in planned:
+        chains.setdefault(job.target.resolve().parent / job.name, []).append(job)
+    ordered = (sorted(chain, key=lambda job: job.period) for chain in chains.values())
+    found = (list(dropwhile(lambda job: job.current, chain)) for chain in ordered)
     return [chain for chain in found if chain]
 
 
-def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> list[Outcome]:
+def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> list[Job]:
     """Run every chain of jobs, so many at a time, in processes of their own; an error is part of
     the outcome. A process that dies takes its study with it and no other, and there is somebody
     left to say so: where memory ends, libzmq aborts."""
     stopped, slot, begun = Event(), local(), list[ProcessPoolExecutor]()
 
-    def run(job: Job) -> Outcome:
-        since, report = time.perf_counter(), None
+    def run(job: Job) -> Job:
+        since = time.perf_counter()
         failed: Exception | None = None
         try:
             if stopped.is_set():
@@ -138,19 +125,20 @@ def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> l
             if getattr(slot, "process", None) is None:
                 slot.process = ProcessPoolExecutor(1, get_context("spawn"), _begin, (debug,))
                 begun.append(slot.process)
-            report = slot.process.submit(_run, job, options).result()
+            slot.process.submit(_run, job, options).result()
         except BrokenExecutor:
             slot.process = None
             failed = KalibError("the process of the run died, perhaps for want of memory; "
                                 "close other programs and run again")  # fmt: skip
         except Exception as error:  # noqa: BLE001  whatever it is, the others are run
             failed = error
-        return Outcome(job.study, report, failed, seconds=time.perf_counter() - since)
+        seconds = time.perf_counter() - since
+        return replace(job, current=False, error=failed, seconds=seconds)
 
     pool = ThreadPoolExecutor(jobs)
     try:
         found = pool.map(lambda chain: [run(job) for job in chain], chains)
-        return [outcome for chain in found for outcome in chain]
+        return [job for chain in found for job in chain]
     except BaseException:
         stopped.set()
         for child in active_children():
@@ -175,12 +163,11 @@ def _begin(debug: bool) -> None:
     gc.set_threshold(*COLLECT)
 
 
-def _run(job: Job, options: Options) -> Path:
-    """In a process of a batch: the report of a study, whose steps are said."""
+def _run(job: Job, options: Options) -> None:
+    """In a process of a batch: run a study, and say its steps."""
     from kalib.runs.run import run_study
 
-    assert job.target is not None
-    return run_study(
+    run_study(
         job.study, job.target, options,
         lambda step, done, total: errors.say(f"{job.study}: {step} ({done + 1} of {total})"),
     )  # fmt: skip

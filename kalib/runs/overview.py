@@ -11,7 +11,7 @@ from typing import Any
 from kalib import __version__
 from kalib.errors import StudyError, say
 from kalib.files import ASIDE, MARK, read_run, set_aside, whole
-from kalib.runs.batch import Outcome
+from kalib.runs.batch import Job
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
 
@@ -99,14 +99,14 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda run: run["name"])
 
 
-def show_summary(outcomes: Sequence[Outcome]) -> None:
+def show_summary(jobs: Sequence[Job]) -> None:
     """A table on stderr, one line a study."""
     rows = []
-    for outcome in outcomes:
-        about = read_run(outcome.report, SUMMARY) if outcome.report else {}
-        ended = "failed" if outcome.error else "unchanged" if outcome.unchanged else "done"
+    for job in jobs:
+        about = read_run(job.report, SUMMARY) if job.report else {}
+        ended = "failed" if job.error else "unchanged" if job.current else "done"
         found = map(about.get, ("verdict", "market_share", "ka_new", "missed_by_sales"))
-        rows.append((outcome.study, ended, *found, outcome.seconds))
+        rows.append((job.study, ended, *found, job.seconds))
     from kalib.words.table import table  # takes longer than to refuse a wrong path
 
     say(repr(table(Words("en", ""), "batch", rows)))
