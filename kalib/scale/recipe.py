@@ -147,12 +147,30 @@ class Recipe(_Record):
 
     @cached_property
     def knots(self) -> Knots:
-        """The distribution of the error, see `distribution_knots`."""
+        """Few points of the error's distribution function, within CDF_ERROR everywhere.
+
+        A logarithmic form has them as factors on exp(fitted value), a linear one as standardized
+        errors: the function is linear between levels in potential itself, and has what lies beyond
+        the outer levels at them, both as in `Distribution.draws`.
+        """
         levels, quantiles = np.array(self.error.levels), np.array(self.error.quantiles)
-        points, chances = distribution_knots(quantiles, levels, self.error.size, self.form)
-        tail = (1 - self.confidence) / 2
+        points = quantiles if self.form == "linear" else np.exp(quantiles * self.error.size)
+        # Equal quantiles are parted by less than anyone reads: a step becomes a steep line.
+        points = points + np.arange(len(points)) * 1e-12 * max(np.ptp(points), 1)
+        keep = {0, len(points) - 1}
+        waiting = [(0, len(points) - 1)]
+        while waiting:
+            left, right = waiting.pop()
+            inner = np.arange(left + 1, right)
+            line = np.interp(points[inner], points[[left, right]], levels[[left, right]])
+            miss = np.abs(line - levels[inner])
+            if len(inner) and miss.max() > CDF_ERROR:
+                worst = int(inner[miss.argmax()])
+                keep.add(worst)
+                waiting += [(left, worst), (worst, right)]
+        place, tail = sorted(keep), (1 - self.confidence) / 2
         low, high = (float(np.interp(p, levels, quantiles)) for p in (tail, 1 - tail))
-        return Knots(points, chances, low, high)
+        return Knots(points[place], levels[place], low, high)
 
 
 def read_recipe(run: Path) -> Recipe:
@@ -188,30 +206,3 @@ def _checked(kind: type[_Any], content: object, file: str) -> _Any:
         names = ".".join(str(part) for part in first["loc"]) or "its content"
         what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
         raise StudyError(f"{names} {what}", file=file, remedy="Run the study again") from error
-
-
-def distribution_knots(
-    quantiles: np.ndarray, levels: np.ndarray, size: float, form: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Few points (K,), (K,) of the error's distribution function, within CDF_ERROR everywhere.
-
-    A logarithmic form has them as factors on exp(fitted value), a linear one as standardized
-    errors: the function is linear between levels in potential itself, and has what lies beyond
-    the outer levels at them, both as in `Distribution.draws`.
-    """
-    points = np.exp(quantiles * size) if form != "linear" else np.asarray(quantiles, float)
-    # Equal quantiles are parted by less than anyone reads: a step becomes a steep line.
-    points = points + np.arange(len(points)) * 1e-12 * max(np.ptp(points), 1)
-    keep = {0, len(points) - 1}
-    waiting = [(0, len(points) - 1)]
-    while waiting:
-        left, right = waiting.pop()
-        inner = np.arange(left + 1, right)
-        line = np.interp(points[inner], points[[left, right]], levels[[left, right]])
-        miss = np.abs(line - levels[inner])
-        if len(inner) and miss.max() > CDF_ERROR:
-            worst = int(inner[miss.argmax()])
-            keep.add(worst)
-            waiting += [(left, worst), (worst, right)]
-    place = sorted(keep)
-    return points[place], levels[place]
