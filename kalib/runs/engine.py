@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError
@@ -104,17 +103,11 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         super().papermill_execute_cells()
 
 
-class _ThisPython(KernelSpecManager):
-    """Knows one kernel, that of the Python we run in, whatever else a user has installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, display_name="Python 3", language="python")
-
-
 def _manager(scratch: Path | None) -> AsyncKernelManager:
+    """Of the kernel of the Python we run in, whatever else a user has installed."""
+    this = KernelSpecManager(kernel_dirs=[])
     file = {"connection_file": str(scratch / "kernel.json")} if scratch else {}
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_ThisPython(), **file)
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=this, **file)
 
 
 def _environment(scratch: Path | None) -> Mapping[str, str]:
