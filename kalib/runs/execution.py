@@ -96,12 +96,12 @@ class Notebooks(AbstractContextManager["Notebooks"]):
         self._pool.shutdown()
 
     def _run(self, path: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+        import papermill
+
         target = self._folder / path.name
         if not target.exists():
             with self._step(path.stem):
-                known = (
-                    known_parameters(path) if path.parent != shipped("notebooks") else parameters
-                )
+                known = papermill.inspect_notebook(str(path))  # of others it would only warn
                 given = {name: value for name, value in parameters.items() if name in known}
                 execute(path, target, given, self._language)
         found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
@@ -119,11 +119,9 @@ def execute(
     path: Path, target: Path, parameters: Mapping[str, object], language: str = "en"
 ) -> None:
     """Run one notebook in target's folder and write it there, its prose in the language. Raises
-    StudyError for a parameter it does not know, KalibError where a cell fails or lasts too long,
-    or the kernel dies."""
+    KalibError where a cell fails or lasts too long, or the kernel dies."""
     import papermill
 
-    check_parameters(path, parameters)
     with _told(f"notebook {path.stem}"):
         notebook = papermill.execute_notebook(
             str(path), None, parameters=dict(parameters), engine_name=_engine().name,
@@ -175,25 +173,6 @@ def _engine() -> type[KeptKernel]:
             sys.modules.pop(absent, None)
     papermill_engines.register(KeptKernel.name, KeptKernel)
     return KeptKernel
-
-
-def known_parameters(notebook: Path) -> list[str]:
-    """The parameters that a notebook has a default for."""
-    import papermill
-
-    return list(papermill.inspect_notebook(str(notebook)))
-
-
-def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
-    """Refuse parameters that the notebook has no default for: papermill would only warn."""
-    known = known_parameters(notebook)
-    remedy = f"It takes {', '.join(known)}"
-    problems = [
-        Problem(f"no parameter {name!r}", file=notebook.name, remedy=remedy)
-        for name in parameters if name not in known
-    ]  # fmt: skip
-    if problems:
-        raise StudyError(problems)
 
 
 def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:
