@@ -190,9 +190,9 @@ def rerun(
 
     secret = Secret(key) if key else None
     options = Options(overrides=overrides, secret=secret, own_notebooks=own_notebooks)
-    repeated = repeat(run, study, options)
-    click.echo(str(repeated))
-    if not repeated.agrees:
+    lines, agrees = repeat(run, study, options)
+    click.echo("\n".join(lines))
+    if not agrees:
         click.echo("the numbers do not agree", err=True)
         sys.exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -18,34 +18,13 @@ from kalib.study.loading import read_study, study_path
 MOST_SHOWN = 20  # lines of one file that differ
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """A run repeated: what of kalib, Python and packages is not as it was, and for each file of
-    numbers what differs (nothing: the same bytes)."""
-
-    study: Path
-    versions: tuple[str, ...]
-    differences: Mapping[str, tuple[str, ...]]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether all numbers are the same."""
-        return not any(self.differences.values())
-
-    def __str__(self) -> str:
-        lines = list(self.versions)
-        for name, differences in self.differences.items():
-            lines.append(f"{name}: {'differs' if differences else 'the same bytes'}")
-            lines += [f"  {difference}" for difference in differences]
-        return "\n".join(lines)
-
-
-def rerun(run: Path, study: Path | None, options: Options) -> Repeated:
+def rerun(run: Path, study: Path | None, options: Options) -> tuple[list[str], bool]:
     """Repeat a run beside it and compare; the run stays as it was.
 
     study: its study.toml or folder, looked for below data/ and here where it is not given;
-    options: overrides and secret as the run had them. Raises StudyError where the inputs are not
-    those of the run, KalibError where the run fails.
+    options: overrides and secret as the run had them. Returns lines, of what of kalib, Python and
+    packages is not as it was and of each file of numbers, and whether all numbers are the same.
+    Raises StudyError where the inputs are not those of the run, KalibError where the run fails.
     """
     before = read_run(run)
     if "fingerprint" not in before:
@@ -62,10 +41,14 @@ def rerun(run: Path, study: Path | None, options: Options) -> Repeated:
     again = run.absolute().with_name(f".{run.absolute().name}.again")
     try:
         run_study(file, again, options)
-        found = {name: tuple(differences(run / name, again / name)) for name in COMPARED}
+        found = {name: list(differences(run / name, again / name)) for name in COMPARED}
     finally:
         shutil.rmtree(again, ignore_errors=True)
-    return Repeated(file, tuple(_versions(before, now)), found)
+    lines = list(_versions(before, now))
+    for name, differing in found.items():
+        lines.append(f"{name}: {'differs' if differing else 'the same bytes'}")
+        lines += [f"  {difference}" for difference in differing]
+    return lines, not any(found.values())
 
 
 def find_study(before: Mapping[str, Any], study: Path | None) -> Path:

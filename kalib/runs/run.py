@@ -64,7 +64,9 @@ def run_study(
         import_module("scipy.linalg")  # while there is memory: without, OpenBLAS waits for ever
         with Notebooks(work, clock.step, asked.report.language) as notebooks:
             if key and workbook:
-                options = replace(options, overrides=_nameless(workbook, work / STEPS))
+                # Under a name that says nothing: notebooks show what they were given.
+                copy = work / STEPS / f"overrides{workbook.suffix.lower()}"
+                options = replace(options, overrides=Path(shutil.copy2(workbook, copy)))
             with clock.step("statistics"):
                 from kalib.analysis import analyze
 
@@ -75,18 +77,12 @@ def run_study(
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
-        _write_page(analysis, story, executed, work, clock)
-        _write_outputs(analysis, story, waves, inputs, work, clock)
+        _finish(analysis, story, executed, waves, inputs, work, clock)
         if key:
             from kalib.runs.leaks import refuse_leaks
 
             refuse_leaks(work, clear_names(asked, workbook, key), [asked.file])
     return out
-
-
-def _nameless(workbook: Path, steps: Path) -> Path:
-    """A copy under a name that says nothing: notebooks show what they were given."""
-    return Path(shutil.copy2(workbook, steps / f"overrides{workbook.suffix.lower()}"))
 
 
 def _own_notebooks(study: Study, options: provenance.Options) -> list[Path]:
@@ -135,21 +131,16 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
     return story
 
 
-def _write_page(
-    analysis: Analysis, story: Story, executed: Mapping[str, Any], work: Path, clock: _Clock
-) -> None:
+def _finish(
+    analysis: Analysis, story: Story, executed: Mapping[str, Any], waves: Waves | None,
+    inputs: Mapping[str, Any], work: Path, clock: _Clock,
+) -> None:  # fmt: skip
+    """The page, and what programs read; what the run itself needed goes."""
     with clock.step("page"):
         from kalib.report.page import build_page
 
         page = build_page(analysis, story, executed, work / "figures", __version__)
         (work / "index.html").write_text(page, encoding="utf-8")
-
-
-def _write_outputs(
-    analysis: Analysis, story: Story, waves: Waves | None, inputs: Mapping[str, Any], work: Path,
-    clock: _Clock,
-) -> None:  # fmt: skip
-    """What programs read; what the run itself needed goes."""
     from kalib.analysis import SEED
     from kalib.runs.outputs import write_outputs
 
