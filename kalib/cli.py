@@ -209,8 +209,8 @@ def check(study: str, page: Path | None, force: bool) -> None:
     asked = read_study(study)
     from kalib.report.template import check_look
     from kalib.runs.overview import write_sealed
+    from kalib.tables.client import data_report
     from kalib.tables.copies import find_copies
-    from kalib.tables.described import data_report
     from kalib.tables.tables import read_tables
     from kalib.wallet.known import known_potential
     from kalib.words.catalogue import Words

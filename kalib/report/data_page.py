@@ -17,8 +17,7 @@ from kalib.formula.verdict import BEYOND_MOST
 from kalib.indicators.screening import Screening, build_design, screen
 from kalib.report.page import render
 from kalib.study.settings import Study
-from kalib.tables.client import Tables
-from kalib.tables.described import data_report, noted
+from kalib.tables.client import Tables, data_report, noted
 from kalib.tables.visits import Potential
 from kalib.words.catalogue import Words
 from kalib.words.table import table

@@ -16,7 +16,7 @@ from kalib.analysis import Analysis
 from kalib.plots.theme import accent, cut, font_files, letters_of
 from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
-from kalib.tables.described import data_report
+from kalib.tables.client import data_report
 from kalib.words.table import Table
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"

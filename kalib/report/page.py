@@ -16,7 +16,7 @@ from kalib.plots.theme import ZONE_COLORS, accent, lacks_font
 from kalib.report import tables, wave_tables
 from kalib.report.story import Story, given
 from kalib.study.settings import Study
-from kalib.tables.described import noted
+from kalib.tables.client import noted
 from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -56,9 +56,8 @@ class Options:
 def input_files(study: Study, options: Options) -> dict[str, Path]:
     """What is read of a study, by its name below the study's folder: the study file, its tables,
     its codebook, the client's template and logo, and its notebooks where they are run."""
-    data, look = study.data, (study.report.template, study.report.logo)
-    given = [name for name in (data.accounts, data.survey, data.visits, *look) if name]
-    names = [study.file.name, *given, "codebook.md"]
+    look = [name for name in (study.report.template, study.report.logo) if name]
+    names = [study.file.name, *study.tables.values(), *look, "codebook.md"]
     if options.own_notebooks:
         names += [f"{NOTEBOOKS}/{path.name}" for path in own_notebooks(study.folder)]
     return {name: study.folder / name for name in names if (study.folder / name).is_file()}

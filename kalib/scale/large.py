@@ -82,9 +82,10 @@ def fit_large(
     settings = dict(settings or {})
     study = read_study(study_file, settings)
     file = study_path(study_file)
-    if study.data.visits:
-        raise StudyError("potential from visits is not measured in tables of this size",
-                         file=file.name, remedy="Give a survey, or use kalib run")  # fmt: skip
+    if study.data.visits or study.data.sales:
+        raise StudyError("visits, and sales in a table of their own, are not read at this size",
+                         file=file.name, remedy="Give a survey, and sales among the accounts; "
+                         "or use kalib run")  # fmt: skip
     with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
         survey = _survey(source, study)
         analysis = _sampled(source, survey, study, file, settings, sample)

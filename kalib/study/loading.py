@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from kalib.errors import Problem, StudyError, nearest
-from kalib.study.settings import Study
-from kalib.study.wording import wanted
+from kalib.study.settings import Study, wanted
 
 LARGEST = 1_000_000  # bytes of a study file
 EXAMPLE = "e.g. matrix.share_cut=0.35"
@@ -167,14 +166,9 @@ def _without_potential(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
     """Files that are absent, outside the study's folder, or not described."""
-    data = study.data
-    files: dict[str, object] = {
-        "data.accounts": data.accounts, "data.survey": data.survey, "data.visits": data.visits,
-        "report.template": study.report.template, "report.logo": study.report.logo,
-        "market.total": study.market.total,
-    }  # fmt: skip
-    for key, name in files.items():
-        if not isinstance(name, str):
+    look = {"report.template": study.report.template, "report.logo": study.report.logo}
+    for key, name in {**study.tables, **look}.items():
+        if name is None:
             continue
         target = (study.folder / name).resolve()
         if not target.is_relative_to(study.folder):
@@ -182,5 +176,5 @@ def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
             yield message, "Put the file in the study's folder"
         elif not target.is_file():
             yield f"'{key}': no file {name}", "Check the name"
-    if data.visits and study.visits is None:
+    if study.data.visits and study.visits is None:
         yield "'visits' is missing", "Add the section naming its columns"

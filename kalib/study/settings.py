@@ -5,6 +5,7 @@ The sentence below a key is its description, which `kalib schema` and docs/study
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +14,6 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
-
-from kalib.study.wording import wanted
 
 ZONES = ("attack", "defense", "maintenance", "watch")
 MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
@@ -31,6 +30,12 @@ CUTS: dict[str, pydantic.TypeAdapter[float]] = {
     "pareto": pydantic.TypeAdapter(Inside),
     "top": pydantic.TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
     "value": pydantic.TypeAdapter(Amount),
+}
+BOUNDS = {
+    "exclusiveMinimum": "above",
+    "minimum": "at least",
+    "exclusiveMaximum": "below",
+    "maximum": "at most",
 }
 CUT_SCHEMAS = {kind: adapter.json_schema() for kind, adapter in CUTS.items()}
 
@@ -70,6 +75,8 @@ class Data(_Section):
 
     accounts: str
     """One row per account: id, our own sales, indicators. CSV, XLSX or Parquet, as all tables."""
+    sales: str | None = None
+    """Our own sales, where another table or sheet holds them; an account's rows are added up."""
     survey: str | None = None
     """Observed potential of some accounts, a row each."""
     visits: str | None = None
@@ -91,6 +98,8 @@ class Columns(_Section):
 
     account: Header
     """The account's id: unique, read as text, in every table."""
+    sales_account: str | None = None
+    """The id in the table of own sales, where its column has another name there."""
     survey_account: str | None = None
     """The id in the survey, where its column has another name there."""
     name: str | None = None
@@ -351,6 +360,14 @@ class Study(_Section):
         return self.study.title or self.study.name
 
     @property
+    def tables(self) -> dict[str, str]:
+        """The files of its tables, by the key that names each."""
+        data = self.data.model_dump(include={"accounts", "sales", "survey", "visits"})
+        files = {f"data.{part}": file for part, file in data.items()}
+        total = {"market.total": self.market.total}
+        return {key: name for key, name in (files | total).items() if isinstance(name, str)}
+
+    @property
     def currency(self) -> str:
         """Unit of sales and potential."""
         return self.study.currency
@@ -363,3 +380,36 @@ class Study(_Section):
     def label(self, column: str) -> str:
         """What people read of a candidate: its label, else the column's own name."""
         return self.indicators.labels.get(column, column)
+
+
+def wanted(schema: Mapping[str, Any]) -> str:
+    """What a key takes.
+
+    >>> wanted({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+    'a number above 0 and at most 1'
+    """
+    if "examples" in schema:
+        return f"text such as {_said(schema['examples'][0])}"
+    for key in ("anyOf", "enum"):
+        if key in schema:
+            parts = [p for p in schema[key] if p != {"type": "null"}]
+            said = [wanted(part) if isinstance(part, Mapping) else _said(part) for part in parts]
+            return " or ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
+    if "const" in schema:
+        return _said(schema["const"])
+    kind = schema.get("type", "")
+    if kind in ("number", "integer"):
+        words = "a whole number" if kind == "integer" else "a number"
+        if {"minimum", "maximum"} <= set(schema):
+            return f"{words} from {_said(schema['minimum'])} to {_said(schema['maximum'])}"
+        bounds = [f"{word} {_said(schema[key])}" for key, word in BOUNDS.items() if key in schema]
+        return f"{words} {' and '.join(bounds)}".strip()
+    if kind == "array":
+        return f"a list, each entry {wanted(schema['items'])}"
+    return "text" if kind == "string" else "a table of keys"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, int | float):
+        return f"{value:,.16g}" if abs(value) < 1e9 else f"{value:g}"
+    return json.dumps(value, ensure_ascii=False)

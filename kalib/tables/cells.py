@@ -22,19 +22,17 @@ DATE_PARTS = {
     "%B": "[A-Za-z]{3,9}",
 }  # fmt: skip
 EXCEL_ERROR = r"#(?:REF|VALUE|DIV/0|NAME|NUM|NULL)[!?]"
-# Cells that only one of the two decimal marks explains, the signs and units taken off.
-ONLY_COMMA = (
-    r"[-+]?(?:\d*,\d{1,2}|\d*,\d{4,}|0,\d+|\d{4,},\d{3}|\d{1,3}(?:\.\d{3})+,\d+"
-    r"|\d{1,3}(?:\.\d{3}){2,}|\d*,\d+[eE][-+]?\d+)"
+# Cells without signs and units that only decimal mark D and thousands mark T explain, or may.
+NUMBER = (
+    r"[-+]?(?:\d*D\d{1,2}|\d*D\d{4,}|0D\d+|\d{4,}D\d{3}|\d{1,3}(?:[T ']\d{2,3})*[T ']\d{3}D\d+"
+    r"|\d{1,3}(?:T\d{2,3})+T\d{3}|\d*D\d+[eE][-+]?\d+)",
+    r"[-+]?(?:\d+|\d{1,3}(?:[T ']\d{2,3})*[T ']\d{3})?(?:D\d*)?(?:[eE][-+]?\d+)?",
 )
-ONLY_POINT = (
-    r"[-+]?(?:\d*\.\d{1,2}|\d*\.\d{4,}|0\.\d+|\d{4,}\.\d{3}|\d{1,3}(?:,\d{2,3})*,\d{3}\.\d+"
-    r"|\d{1,3}(?:,\d{2,3})+,\d{3}|\d*\.?\d+[eE][-+]?\d+)"
-)
+ONLY_COMMA, WITH_COMMA = (shape.replace("D", ",").replace("T", r"\.") for shape in NUMBER)
+ONLY_POINT, WITH_POINT = (shape.replace("D", r"\.").replace("T", ",") for shape in NUMBER)
 DIGITS = r"([0-9](?:.*[0-9])?)"
+FEWEST_THOUSANDS = 3  # cells that may be 1,234 or 1.234 before a column tells which
 EITHER = r"[-+]?\d{1,3}[.,]\d{3}"
-WITH_COMMA = r"[-+]?(?:\d+|\d{1,3}(?:[ .']\d{3})+)?(?:,\d+)?(?:[eE][-+]?\d+)?"
-WITH_POINT = r"[-+]?(?:\d+|\d{1,3}(?:[ ,']\d{2,3})*[ ,']\d{3})?(?:\.\d*)?(?:[eE][-+]?\d+)?"
 
 
 class Parsed(NamedTuple):
@@ -87,17 +85,10 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
 
 def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
     """The decimal mark that a table's first rows show: "," or ".", "" where they show none."""
-    columns = (cells[cells.str.contains(r"\d[.,]\d")] for _, cells in frame.head(rows).items())
-    marks = {_decimal_mark(_undressed(told)[0], "")[0] for told in columns if len(told)} - {""}
+    columns = (cells[cells.str.contains(r"\d")] for _, cells in frame.head(rows).items())
+    marked = (told for told in columns if told.str.contains(r"\d[.,]\d").any())
+    marks = {_decimal_mark(_undressed(told)[0], "")[0] for told in marked} - {""}
     return marks.pop() if len(marks) == 1 else ""
-
-
-def to_flags(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Text cells as flags: (values object True/False/None, faults as in `Parsed`)."""
-    values = cells.str.strip().str.lower().map(FLAGS).astype(object)
-    bad = values.isna() & ~is_missing(cells)
-    faults = pd.Series(np.where(bad, "is neither yes nor no", ""), index=cells.index, dtype="str")
-    return values.where(values.notna(), None), faults
 
 
 def to_dates(cells: pd.Series) -> Parsed:
@@ -183,6 +174,12 @@ def _decimal_mark(bare: pd.Series, elsewhere: str) -> tuple[str, str]:
         return ("," if comma else "."), ""
     either = bare[bare.str.fullmatch(EITHER)]
     dotted = either.str.contains(".", regex=False)
+    if not elsewhere and len(either) >= FEWEST_THOUSANDS and dotted.all():
+        # Whole numbers below a thousand beside them, and no others: the point parts thousands.
+        rest = bare[~bare.str.fullmatch(EITHER)]
+        small = rest.str.fullmatch(r"[-+]?\d{1,3}").all() and rest.str.contains("[1-9]").any()
+        if small and not either.str.match("[-+]?0").any():
+            return ",", ""
     if not len(either) or (not dotted.any() and elsewhere != ","):
         return elsewhere, ""
     cell = either[dotted].iloc[0] if dotted.any() else either.iloc[0]
@@ -193,18 +190,11 @@ def _decimal_mark(bare: pd.Series, elsewhere: str) -> tuple[str, str]:
 
 def _parsed(bare: pd.Series, mark: str) -> pd.Series:
     """Numbers of undressed cells, NaN where a cell is none."""
-    with_comma = bare.str.fullmatch(WITH_COMMA) & bare.str.contains(r"\d", regex=True)
-    with_point = bare.str.fullmatch(WITH_POINT) & bare.str.contains(r"\d", regex=True)
-    if mark == "mixed":
-        with_comma &= bare.str.fullmatch(ONLY_COMMA)
-        with_point &= ~with_comma
-    elif mark == ",":
-        with_point &= False
-    else:
-        with_comma &= False
+    pattern = ONLY_COMMA if mark == "mixed" else WITH_COMMA
     commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
-    points = bare.str.replace(r"[ ,']", "", regex=True)
-    return _finite(points.where(with_point, commas.where(with_comma)))
+    commas = commas.where(bare.str.fullmatch(pattern))
+    points = bare.str.replace(r"[ ,']", "", regex=True).where(bare.str.fullmatch(WITH_POINT))
+    return _finite(commas if mark == "," else commas.fillna(points) if mark == "mixed" else points)
 
 
 def _finite(text: pd.Series) -> pd.Series:

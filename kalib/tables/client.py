@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,12 @@ import pandas as pd
 from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Indicators, Study
 from kalib.tables import units
-from kalib.tables.cells import decimal_mark
+from kalib.tables.cells import decimal_mark, to_dates
 from kalib.tables.columns import Columns, Findings
 from kalib.tables.overrides import Overrides, no_overrides
 from kalib.tables.reading import read_text_table
-from kalib.words.catalogue import Message
+from kalib.words.catalogue import MISSING, Message, Words
+from kalib.words.table import Table, table
 
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
 TEXTS = ("name", "region", "segment", "rep", "parent")  # terms that are text
@@ -96,14 +97,17 @@ def _read_accounts(
 ) -> tuple[pd.DataFrame, pd.DataFrame, _Known | None] | tuple[None, None, None]:
     names, dirt = study.columns, study.data
     own_potential = names.potential if not dirt.survey else None
+    own_sales = names.sales if not dirt.sales else None
     wanted = [
-        names.account, names.sales, *(getattr(names, term) for term in TEXTS), names.current_ka,
+        names.account, own_sales, *(getattr(names, term) for term in TEXTS), names.current_ka,
         names.margin, own_potential if not dirt.visits else None, *study.indicators.candidates,
     ]  # fmt: skip
     read = _open(study, dirt.accounts, wanted, [own_potential], found)
     if read is None:
         return None, None, None
-    read.clean(names.account, names.sales, names.name or "")
+    read.clean(names.account, own_sales or "", names.name or "")
+    if dirt.sales and not _with_sales(study, read, found):
+        return None, None, None
     ids = read.identify(names.account)
     frame = pd.DataFrame(index=ids)
     for term in TEXTS:
@@ -112,9 +116,8 @@ def _read_accounts(
     sales = read.amounts(names.sales, "sales").to_numpy()
     frame["sales"], frame["returns"] = np.where(sales < 0, 0.0, sales), sales < 0
     if len(sales) and (sales == 0).all():
-        remedy = "Give what each account buys from us"
-        place = read.table.file, names.sales
-        found.problems.append(Problem("all sales are zero", *place, remedy=remedy))
+        place = read.table.file, names.sales, None, "Give what each account buys from us"
+        found.problems.append(Problem("all sales are zero", *place))
     frame["current_ka"] = read.flags(names.current_ka or "")
     frame["margin"] = read.margins(names.margin or "")
     candidates = {name: read.indicator(name) for name in study.indicators.candidates}
@@ -123,17 +126,31 @@ def _read_accounts(
     return frame, pd.DataFrame(candidates, index=ids), known
 
 
+def _with_sales(study: Study, accounts: Columns, found: Findings) -> bool:
+    """Give the accounts a column of what another table says they buy from us, the sum of all its
+    rows; False where that can't be read."""
+    names, ids = study.columns, accounts.frame[study.columns.account]
+    account = names.sales_account or names.account
+    read = _beside(study, str(study.data.sales), [account, names.sales], ids, found)
+    if read is None:
+        return False
+    own = read.frame[account]
+    read.tell("id blank", account, own == "")
+    values = read.numbers(names.sales, "Write sales as a plain number")
+    if again := own[own.duplicated()].nunique():
+        read.note(Message("n_added", n=again), names.sales)
+    accounts.decimal = decimal_mark(accounts.frame)  # other than that of the column added
+    sums = values.groupby(own).sum(min_count=1).map("{:.4f}".format).replace("nan", "")
+    cells = {names.sales: ids.map(sums).fillna("").astype("str")}
+    accounts.table = replace(accounts.table, frame=accounts.frame.assign(**cells))
+    return True
+
+
 def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known | None:
     names = study.columns
     account, column = names.survey_account or names.account, str(names.potential)
-    read = _open(study, str(study.data.survey), [account, column], [], found)
-    if read is None:
-        return None
-    read.clean(account, column, known=ids)
-    own = read.identify(account)
-    if ids is not None:
-        read.refuse_unknown(account, ids, study.data.accounts)
-    return _known(read, column, own)
+    read = _beside(study, str(study.data.survey), [account, column], ids, found)
+    return _known(read, column, read.identify(account)) if read else None
 
 
 def _known(read: Columns, column: str, ids: pd.Index) -> _Known:
@@ -166,9 +183,8 @@ def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd
     read.refuse_errors()
     amounts, names = read.amounts("total", "potential").to_numpy(), read.frame["region"]
     if regions is not None:
-        message = "is no region of the accounts, or stands twice"
         strange = ~names.isin(set(regions)) | names.duplicated()
-        read.refuse(message, "Give each region of the accounts table once", "region", strange)
+        read.tell("region", "region", strange)
     return pd.Series(amounts, index=names)
 
 
@@ -176,16 +192,14 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     names = study.visits
     if names is None or not study.data.visits:
         return None
-    wanted = [names.account, names.date, names.own, names.total]
-    read = _open(study, study.data.visits, wanted, [VISITOR], found)
+    wanted = [names.account, names.total, names.date, names.own]
+    read = _beside(study, study.data.visits, wanted, ids, found, [VISITOR])
     if read is None:
         return None
-    read.clean(names.account, known=ids)
     read.drop_double(names.account)
-    if ids is not None:
-        read.refuse_unknown(names.account, ids, study.data.accounts)
     read.tell("visit blank", names.account, read.frame[names.account] == "")
-    dates = read.dates(names.date)
+    remedy = "Write all dates as 2026-03-31"
+    dates = read.told(names.date, to_dates(read.frame[names.date]), remedy)
     read.decimal = decimal_mark(read.frame[[names.own, names.total]])  # days have points, too
     frame = pd.DataFrame(
         {
@@ -228,6 +242,20 @@ def _open(
     return None if told else Columns(table, found, study.data)
 
 
+def _beside(
+    study: Study, file: str, wanted: list[str], ids: Collection[str] | None, found: Findings,
+    welcome: Iterable[str] = (),
+) -> Columns | None:  # fmt: skip
+    """As `_open`, a table beside the accounts, cleaned, whose ids (the first wanted column, the
+    second is of figures) are theirs."""
+    read = _open(study, file, wanted, welcome, found)
+    if read:
+        read.clean(wanted[0], wanted[1], known=ids)
+        if ids is not None:
+            read.refuse_unknown(wanted[0], ids, study.data.accounts)
+    return read
+
+
 def _compare(
     study: Study,
     accounts: pd.DataFrame,
@@ -238,7 +266,7 @@ def _compare(
     """What only shows when figures are set against each other: units, and the impossible."""
     terms = {getattr(study.columns, term): term for term in ("region", "segment")}
     groups = {column: accounts[term] for column, term in terms.items() if column}
-    files = {study.columns.sales: study.data.accounts}
+    files = {study.columns.sales: study.data.sales or study.data.accounts}
     figures: dict[str, pd.Series] = {study.columns.sales: accounts["sales"]}
     if known:
         files[known.column] = file = known.read.table.file
@@ -260,3 +288,41 @@ def _compare(
     for column, sentence in units.gaps(figures):
         if column not in {name for name, *_ in mixed}:
             found.notes.append(Problem(sentence, files[column], column, remedy=remedy))
+
+
+def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
+    """What was read: rows, the range and gaps of each number, and what was tolerated."""
+    data, survey = study.data, tables.survey
+    read = [("accounts", data.accounts, len(tables.accounts))]
+    columns = {"sales": tables.accounts["sales"]}
+    if survey is not None:
+        read.append(("survey_answers", data.survey or data.accounts, len(survey)))
+        columns["potential"] = survey
+    if tables.visits is not None:
+        read.append(("visits_2", str(data.visits), len(tables.visits)))
+    columns |= {str(name): tables.candidates[name] for name in tables.candidates}
+    ranges = [_column_range(name, values, words) for name, values in columns.items()]
+    notes = [(noted(words, note),) for note in tables.notes] or [(words.say("none"),)]
+    return [table(words, "read", read), table(words, "columns", ranges),
+            table(words, "notes", notes)]  # fmt: skip
+
+
+def noted(words: Words, note: Problem) -> str:
+    """What was tolerated, in the language."""
+    plain = replace(note, message=words.tell(note.message), file="", column="", row=None, remedy="")
+    column = words.say("column", name=words.label(note.column)) if note.column else ""
+    row = words.say("row", n=note.row) if note.row is not None else ""
+    place = ", ".join(part for part in (note.file, column, row) if part)
+    text = f"{place}: {plain}" if place else str(plain)
+    return f"{text}. {words.tell(note.remedy)}" if note.remedy else text
+
+
+def _column_range(name: str, values: pd.Series, words: Words) -> tuple[Any, ...]:
+    missing = int(values.isna().sum())
+    if pd.api.types.is_numeric_dtype(values):
+        kind = "whole" if float(values.abs().max()) >= 1000 else "figure"
+        return (name, missing, *((kind, v) for v in (values.min(), values.median(), values.max())))
+    counts = values.value_counts()
+    common = f"{counts.index[0]} ({words.whole(counts.iloc[0])})" if len(counts) else MISSING
+    said = (words.say("n_values", n=len(counts)), common, "")
+    return (name, missing, *(("text", text) for text in said))

@@ -12,15 +12,7 @@ import pandas as pd
 
 from kalib.errors import Problem
 from kalib.study.settings import MOST_AMOUNT, Data
-from kalib.tables.cells import (
-    EXCEL_ERROR,
-    Parsed,
-    decimal_mark,
-    is_missing,
-    to_dates,
-    to_flags,
-    to_numbers,
-)  # fmt: skip
+from kalib.tables.cells import EXCEL_ERROR, FLAGS, Parsed, decimal_mark, is_missing, to_numbers
 from kalib.tables.reading import TextTable, listed
 from kalib.tables.words import REFUSED, WORDS
 from kalib.words.catalogue import Message
@@ -32,10 +24,12 @@ SINGLY = 3  # rows told one by one for one fault of one column; more are one lin
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with the tables, and what was tolerated; filled as they are read."""
+    """What is wrong with the tables, what was tolerated, and the decimal marks that they show;
+    filled as they are read."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
 
 class Columns:
@@ -54,39 +48,26 @@ class Columns:
 
     @cached_property
     def decimal(self) -> str:
-        """The mark of columns that don't show theirs: that of the table."""
-        return decimal_mark(self.frame)
+        """The mark of columns that don't show theirs: that of the table, else of the first."""
+        self.found.marks.extend(filter(None, [own := decimal_mark(self.frame)]))
+        return own or "".join(self.found.marks[:1])
 
     def tell(
-        self, key: str, column: str, where: pd.Series | np.ndarray, each: pd.Series | None = None
-    ) -> None:
-        """The fault, or what is noted, of a key in the rows where it is: one by one where they are
-        few, else in one line with count and examples. each: by row, what else makes it plain."""
-        if key in REFUSED:
-            self.refuse(*REFUSED[key], column, where, each)
-        elif np.any(where):
-            said, remedy = WORDS["noted"][key]
-            self._cells(self.found.notes, Message(said), remedy, column, where, each)
-
-    def refuse(
-        self, message: str, remedy: str, column: str, where: pd.Series | np.ndarray,
+        self, what: str | tuple[str, str], column: str, where: pd.Series | np.ndarray,
         each: pd.Series | None = None,
     ) -> None:  # fmt: skip
-        """As `tell`, in other words than a key's."""
-        self._cells(self.found.problems, message, remedy, column, where, each)
+        """A fault, or what is noted, in the rows where it is: one by one where they are few, else
+        in one line with count and examples.
 
-    def note(self, message: str, column: str, example: str = "") -> None:
-        """Something tolerated in a whole column."""
-        self.found.notes.append(Problem(message, self.table.file, column, example=example))
-
-    def _cells(
-        self, to: list[Problem], message: str, remedy: str, column: str,
-        where: pd.Series | np.ndarray, each: pd.Series | None,
-    ) -> None:  # fmt: skip
+        what: its key, or message and remedy of a fault; each: by row, what else makes it plain.
+        """
+        noted = WORDS["noted"].get(what)
+        to = self.found.notes if noted else self.found.problems
+        message, remedy = noted or (REFUSED[what] if isinstance(what, str) else what)
         rows, cells = np.flatnonzero(where), self._of(column)
         for i in rows if len(rows) <= SINGLY else rows[:1]:
             example = "" if each is None else str(each.iloc[i])
-            said = message.format(example) if "{}" in message else message
+            said = Message(message) if noted else message.replace("{}", example)
             example = "" if "{}" in message else example
             if len(rows) > SINGLY:
                 said = listed(said, self.table.rows[rows[1:]])
@@ -95,12 +76,13 @@ class Columns:
             place = self.table.file, column, int(self.table.rows[i])
             to.append(Problem(said, *place, remedy, str(cells.iloc[i]), example))
 
+    def note(self, message: str, column: str, example: str = "") -> None:
+        """Something tolerated in a whole column."""
+        self.found.notes.append(Problem(message, self.table.file, column, example=example))
+
     def _of(self, column: str) -> pd.Series:
         """A column's cells, blank ones of a column that is not there."""
         return self.frame[column] if column else pd.Series("", self.frame.index, dtype="str")
-
-    def _keep(self, where: pd.Series | np.ndarray) -> None:
-        self.table = self.table.keep(np.asarray(where))
 
     def clean(
         self, account: str, figure: str = "", name: str = "", known: Collection[str] | None = None
@@ -120,11 +102,40 @@ class Columns:
             digits = ids.str.fullmatch(r"\d+")
             frame = frame.assign(**{account: ids.mask(digits, ids.str.zfill(dirt.id_width))})
         self.table = replace(self.table, frame=frame)
-        totals, kept = _totals(frame, account, figure, name, known)
+        totals, kept = self._totals(account, figure, name, known)
         self.tell("total", "", totals)
         self.tell("total kept", account, kept)
-        self._keep(~totals)
+        self.table = self.table.keep(~totals)
         self.refuse_errors()
+
+    def _totals(
+        self, account: str, figure: str, name: str, known: Collection[str] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n,) bool of totals or below the table, and accounts that are only called a total.
+
+        A row is one of totals if it is called so and looks like one: it fills fewer cells than
+        accounts do, has no id, sums the rows above, or is not among the accounts that are known.
+        """
+        frame, names = self.frame, WORDS["cells"]["totals"]
+        ids = frame[account].str.lower().str.rstrip(" :：")
+        words = frame[name].str.lower().str.rstrip(" :：") if name else ids
+        called = (ids.isin(names) | ((ids == "") & words.isin(names))).to_numpy()
+        filled = (frame != "").sum(axis=1).to_numpy()
+        sums = called & ((filled < 0.7 * np.median(filled)) | (ids == "").to_numpy())
+        if known is not None and called.any():
+            sums |= called & ~frame[account].isin(list(known)).to_numpy()
+        if figure and called.any():
+            values = to_numbers(frame[figure]).values.fillna(0.0).to_numpy()
+            start = 0
+            for i in np.flatnonzero(called):
+                parts = values[:i][~called[:i]].sum(), values[start:i].sum(), values[~called].sum()
+                sums[i] |= bool(np.isclose(values[i], parts, rtol=1e-4, atol=0).any() and values[i])
+                start = int(i) + 1
+        last, kept = len(sums) - 1, called & ~sums
+        while last > 0 and (sums[last] or (filled[last] == 1 and frame.shape[1] > 2)):
+            sums[last] = True
+            last -= 1
+        return sums, kept
 
     def refuse_errors(self) -> None:
         """Cells that hold an error of Excel's, such as #REF!."""
@@ -143,7 +154,7 @@ class Columns:
         left_out = self.dirt.duplicates == "first"
         self.tell("double left" if left_out else "id double", column, double, first)
         if left_out:
-            self._keep(~double)
+            self.table = self.table.keep(~double.to_numpy())
         self.tell("long", column, self.frame[column].str.len() > LONGEST_TEXT)
         self._tell_alike(column, Message("n_ids_alike"))
         return pd.Index(self.frame[column], name="account", dtype="str")
@@ -152,7 +163,7 @@ class Columns:
         """Rows that stand above already, in every cell, are left out and told."""
         twice = self.frame.duplicated()
         self.tell("visit double", column, twice)
-        self._keep(~twice)
+        self.table = self.table.keep(~twice.to_numpy())
 
     def refuse_unknown(self, column: str, known: Collection[str], file: str) -> None:
         """Ids that the accounts don't list are problems; the remedy names what they may be."""
@@ -170,13 +181,13 @@ class Columns:
         if pairs and all(text.isdigit() and other.isdigit() for text, other in pairs):
             remedy += f"; or set [data] id_width = {max(len(t) for pair in pairs for t in pair)}"
         message = "is not among the accounts as it is written"
-        self.refuse(message, remedy, column, near != "", "'" + near + "' is")
+        self.tell((message, remedy), column, near != "", "'" + near + "' is")
         self.tell("id unknown", column, strange & (near == ""))
 
     def amounts(self, column: str, what: str, *, blank: bool = False) -> pd.Series:
         """A column of sales, units or answers, zero or more, or of potential, above zero."""
         more = ", or name the word in [data] missing" if blank else ""
-        values = self._numbers(column, f"Write {what} as a plain number{more}")
+        values = self.numbers(column, f"Write {what} as a plain number{more}")
         percent = self.frame[column].str.endswith(("%", "％"))
         self.tell("percent", column, percent & values.notna())
         if not blank:
@@ -191,13 +202,14 @@ class Columns:
 
     def flags(self, column: str) -> np.ndarray:
         """True, False or None (N,)."""
-        values, faults = to_flags(self._of(column))
-        self.tell("flag", column, faults)
-        return values.to_numpy(dtype=object)
+        cells = self._of(column)
+        values = cells.str.lower().map(FLAGS).astype(object)
+        self.tell("flag", column, values.isna() & ~is_missing(cells))
+        return values.where(values.notna(), None).to_numpy()
 
     def margins(self, column: str) -> np.ndarray:
         """Fractions (N,), NaN where unknown."""
-        values = self._numbers(column, "Write the margin as a fraction")
+        values = self.numbers(column, "Write the margin as a fraction")
         self.tell("margin", column, (values > 1) | (values < -1))
         return values.to_numpy()
 
@@ -206,10 +218,6 @@ class Columns:
         cells = self._of(column)
         self.tell("long", column, cells.str.len() > LONGEST_TEXT)
         return cells.to_numpy(dtype=object)
-
-    def dates(self, column: str) -> pd.Series:
-        """Days."""
-        return self._told(column, to_dates(self.frame[column]), "Write all dates as 2026-03-31")
 
     def indicator(self, name: str) -> np.ndarray:
         """A candidate (N,): numbers where NUMERIC_SHARE of its cells are, text with None else."""
@@ -225,7 +233,7 @@ class Columns:
         good = filled - int((numbers.faults != "").sum())
         if filled and good / filled >= NUMERIC_SHARE:
             remedy = "Write a number, leave it blank, or name the word in [data] missing"
-            return self._told(name, numbers, remedy).to_numpy()
+            return self.told(name, numbers, remedy).to_numpy()
         if good:
             self.note(Message("n_as_text", n=good, count=filled), name)
         elif filled and cells[~missing].str.match(r"\d{4}-\d\d-\d\d").all():
@@ -233,13 +241,14 @@ class Columns:
         self._tell_alike(name, Message("n_words_alike"))
         return pd.Series(self.texts(name)).where(~missing.to_numpy(), None).to_numpy(object)
 
-    def _numbers(self, column: str, remedy: str) -> pd.Series:
-        return self._told(column, to_numbers(self._of(column), self.decimal), remedy)
+    def numbers(self, column: str, remedy: str) -> pd.Series:
+        """Any numbers, NaN where there is none; remedy: for a cell that is not one."""
+        return self.told(column, to_numbers(self._of(column), self.decimal), remedy)
 
-    def _told(self, column: str, read: Parsed, remedy: str) -> pd.Series:
+    def told(self, column: str, read: Parsed, remedy: str) -> pd.Series:
         """A column as it was read, its faults and what may be read another way told."""
         for fault in read.faults[read.faults != ""].unique():
-            self.refuse(fault, remedy, column, read.faults == fault)
+            self.tell((fault, remedy), column, read.faults == fault)
         if pd.api.types.is_numeric_dtype(read.values):
             self.tell("large", column, read.values.abs() >= MOST_AMOUNT)
         if read.doubt:
@@ -252,36 +261,6 @@ class Columns:
         for _, alike in words.groupby(words.map(_bare), sort=False):
             if len(alike) > 1:
                 self.note(message, column, " and ".join(sorted(alike)))
-
-
-def _totals(
-    frame: pd.DataFrame, account: str, figure: str, name: str, known: Collection[str] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (n,) bool of totals or below the table, and accounts that are only called a total.
-
-    A row is one of totals if it is called so and looks like one: it fills fewer cells than
-    accounts do, has no id, sums the rows above, or is not among the accounts that are known.
-    """
-    names = WORDS["cells"]["totals"]
-    ids = frame[account].str.lower().str.rstrip(" :：")
-    words = frame[name].str.lower().str.rstrip(" :：") if name else ids
-    called = (ids.isin(names) | ((ids == "") & words.isin(names))).to_numpy()
-    filled = (frame != "").sum(axis=1).to_numpy()
-    sums = called & ((filled < 0.7 * np.median(filled)) | (ids == "").to_numpy())
-    if known is not None and called.any():
-        sums |= called & ~frame[account].isin(list(known)).to_numpy()
-    if figure and called.any():
-        values = to_numbers(frame[figure]).values.fillna(0.0).to_numpy()
-        start = 0
-        for i in np.flatnonzero(called):
-            parts = values[:i][~called[:i]].sum(), values[start:i].sum(), values[~called].sum()
-            sums[i] |= bool(np.isclose(values[i], parts, rtol=1e-4, atol=0).any() and values[i])
-            start = int(i) + 1
-    last, kept = len(sums) - 1, called & ~sums
-    while last > 0 and (sums[last] or (filled[last] == 1 and frame.shape[1] > 2)):
-        sums[last] = True
-        last -= 1
-    return sums, kept
 
 
 def _bare(text: str, *, zeros: bool = True) -> str:

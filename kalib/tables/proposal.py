@@ -24,10 +24,12 @@ from kalib.tables.columns import NUMERIC_SHARE
 from kalib.tables.copies import MOSTLY, NAMES, find_copies
 from kalib.tables.reading import TextTable, read_every_table, refusal
 from kalib.tables.visits import measure_potential
-from kalib.tables.words import WORDS
+from kalib.tables.words import NUMBERED, WORDS
 
 RESERVED = ("study.toml", "codebook.md")  # what is written beside the tables
 NEEDED = ("account", "sales", "potential")  # without these there is no study
+FIGURES = {"sales": "sales", "potential": "answers"}  # role -> what its further columns copy
+JOINED = {"sales": "sales", "survey": "potential"}  # table beside the accounts -> what it tells
 ROLES = ("potential", "sales", "name", "region", "segment", "current_ka", "rep", "margin", "parent")
 # Whether a role's cells are numbers: one called area is an indicator, no region.
 NUMBERS = {"sales": True, "potential": True, "margin": True, "name": False, "region": False,
@@ -51,7 +53,7 @@ class Proposal:
 class _Draft:
     """The study as it is drawn up.
 
-    parts: accounts, survey and visits -> the table and the column of every role in it; unsure:
+    parts: accounts, sales, survey, visits -> the table and the column of every role in it; unsure:
     role -> why its column is a guess; left: column of the accounts -> why it is no indicator, ""
     where it is one; data: further line of [data] -> why; currencies: those that the tables name;
     doubts: what the study reads badly.
@@ -67,7 +69,8 @@ class _Draft:
     @property
     def columns(self) -> dict[str, str]:
         """Role -> column, of [columns]."""
-        return self.parts["accounts"][1] | self.parts.get("survey", (None, {}))[1]
+        parts = (self.parts.get(part, (None, {}))[1] for part in ("accounts", *JOINED))
+        return {role: column for roles in parts for role, column in roles.items()}
 
     @property
     def candidates(self) -> list[str]:
@@ -123,8 +126,7 @@ def _refuse_names(name: str, files: Sequence[Path], target: Path, force: bool) -
     """Refuse what would overwrite a table, a study or another folder."""
     problems = []
     if not re.fullmatch(r"[a-z0-9-]+", name):
-        remedy = "Use a-z, 0-9 and hyphens"
-        problems.append(Problem(f"{name!r} is no name for a study", remedy=remedy))
+        problems.append(refusal("no name", "", name))
     elif os.path.lexists(target) and not force:
         problems.append(refusal("there already", str(target)))
     names = [path.name.casefold() for path in files]  # some disks know no capitals
@@ -165,10 +167,11 @@ def _marks(tables: Sequence[TextTable]) -> dict[str, str]:
 
 
 def _without(table: TextTable, marks: Collection[str], dropped: Collection[str]) -> TextTable:
-    """A table with blanks for the marks, and without what is dropped."""
+    """A table with blanks for the marks, without what is dropped, and without footnotes."""
     frame = table.frame.drop(columns=list(dropped), errors="ignore")
     blank = frame.apply(lambda cells: cells.str.casefold().isin(list(marks)))
-    return replace(table, frame=frame.mask(blank, ""))
+    alone = (frame != "").sum(axis=1) == 1 if frame.shape[1] > 2 else pd.Series(False, frame.index)
+    return replace(table, frame=frame.mask(blank, "")).keep(~alone.to_numpy())
 
 
 @lru_cache(maxsize=64)
@@ -190,25 +193,36 @@ def _assign(tables: Sequence[TextTable], given: Mapping[str, str], draft: _Draft
     """Say what each table is, the column of every role, and which others are indicators."""
     visits = {table: columns for table in tables if (columns := _visit_columns(table))}
     others = [table for table in tables if table not in visits] or list(tables)
-    named = [given[role] for role in ("account", "sales", "parent") if role in given]
-    accounts = max(others, key=lambda t: (len(set(named) & set(t.frame)),
-                                          bool(_column(t, "sales")), t.frame.shape[1]))  # fmt: skip
+    named = {given[role] for role in ("account", "parent") if role in given}
+    left = {table: {str(c): _no_indicator(str(c), cells, c in _numeric(table))
+                    for c, cells in table.frame.items()} for table in others}  # fmt: skip
+
+    def fitness(table: TextTable) -> tuple[int, int, int]:
+        sold = (given.get("sales") or _column(table, "sales")) in table.frame
+        tells = not all(left[table].values())
+        return len(named & set(table.frame)), sold + tells, table.frame.shape[1]
+
+    accounts = max(others, key=fitness)
     roles = {role: column for role, column in given.items() if column in accounts.frame}
     if key := roles.get("account") or _account_key(accounts, draft):
         roles = {"account": key, **roles}
     draft.parts["accounts"] = accounts, roles
-    if key and "potential" not in roles:
-        for table in (table for table in others if table is not accounts):
-            if columns := _survey_columns(table, accounts.frame[key], given):
-                draft.parts.setdefault("survey", (table, {"account": key, **columns}))
+    for part, role in JOINED.items():
+        held = role == "sales" and role not in given and _column(accounts, role)
+        for table in others if key and role not in roles and not held else ():
+            found = _joined(table, accounts.frame[key], part, given)
+            if found and table is not accounts:
+                draft.parts.setdefault(part, (table, {"account": str(key), **found}))
     if visits and accounts not in visits:
         draft.parts["visits"] = next(iter(visits.items()))
-    for role in ROLES[len(draft.parts) > 1 :]:
-        if role not in roles and (column := _column(accounts, role, list(roles.values()))):
+    for role in ROLES:
+        known = role in draft.columns or (role == "potential" and "visits" in draft.parts)
+        if not known and (column := _column(accounts, role, list(roles.values()))):
             roles[role] = column
-    for name in accounts.frame.columns.difference(list(roles.values()), sort=False):
-        numeric = name in _numeric(accounts)
-        draft.left[str(name)] = _no_indicator(str(name), accounts.frame[name], numeric)
+    if NUMBERED.search(roles.get("sales", "")):
+        draft.unsure["sales"] = WORDS["lacking"]["numbered"].format(roles["sales"])
+    taken = roles.values()
+    draft.left = {column: why for column, why in left[accounts].items() if column not in taken}
 
 
 def _visit_columns(table: TextTable) -> dict[str, str]:
@@ -233,15 +247,17 @@ def _account_key(table: TextTable, draft: _Draft) -> str | None:
     return key
 
 
-def _survey_columns(table: TextTable, ids: pd.Series, given: Mapping[str, str]) -> dict[str, str]:
-    """Role -> column of a table with the accounts' ids and their potential, none of another."""
+def _joined(
+    table: TextTable, ids: pd.Series, part: str, given: Mapping[str, str]
+) -> dict[str, str]:
+    """Role -> column of a table with the accounts' ids and what the part tells, none of another."""
     same = {str(c): _bare(cells).isin(_bare(ids)).mean() for c, cells in table.frame.items()}
     key = str(ids.name)
     own = key if key in same else max(same, key=lambda c: np.nan_to_num(same[c]))
-    potential = given.get("potential") or _column(table, "potential", [own])
-    if potential not in table.frame or (own != key and not same[own] >= NUMERIC_SHARE):
+    column = given.get(JOINED[part]) or _column(table, JOINED[part], [own])
+    if column not in table.frame or (own != key and not same[own] >= NUMERIC_SHARE):
         return {}
-    return {"potential": str(potential)} | ({"survey_account": own} if own != key else {})
+    return {JOINED[part]: str(column)} | ({f"{part}_account": own} if own != key else {})
 
 
 def _bare(ids: pd.Series) -> pd.Series:
@@ -258,6 +274,9 @@ def _no_indicator(name: str, cells: pd.Series, numeric: bool) -> str:
     for why, pattern in named.items():
         if re.search(pattern, called):
             return f"{why} by its name"
+    for role, kind in FIGURES.items():
+        if numeric and words.role_of([name], role):
+            return f"{WORDS['named'][kind]} by its name"
     if kinds < 2 or numeric:
         return ("the same in all rows" if kinds else "empty") * (kinds < 2)
     if filled.str.contains(r"\d").all() and to_dates(filled).values.notna().mean() >= MOSTLY:
@@ -269,12 +288,12 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
     """The settings of [data] that read the tables' dirt as it is meant, and the currency."""
     if marks:
         draft.data[f"missing = {QUOTED(marks)}"] = "words that stand for what is not known"
-    ids = {part: table.frame[columns.get("survey_account", columns["account"])]
+    ids = {part: table.frame[columns.get(f"{part}_account", columns["account"])]
            for part, (table, columns) in draft.parts.items() if "account" in columns}  # fmt: skip
     own = ids.get("accounts", pd.Series(dtype="str"))
     for part, others in ids.items():
         again = int((others.duplicated() & (others != "")).sum())
-        if again and part != "visits":
+        if again and part in ("accounts", "survey"):
             draft.data['duplicates = "first"'] = f"{again} rows of the {part} repeat an account"
         lost = others[~others.isin(own) & (others != "") & _bare(others).isin(_bare(own))]
         if len(lost) and lost.str.isdigit().all():
@@ -283,12 +302,17 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
     money = {role: table.frame[columns[role]] for role in ("potential", "sales")
              for table, columns in draft.parts.values() if role in columns}  # fmt: skip
     if (sales := money.get("sales")) is not None:
-        if below := int((to_numbers(sales).values < 0).sum()):
+        values = to_numbers(sales).values.groupby(_bare(ids.get("sales", own))).sum(min_count=1)
+        values = values.reindex(_bare(own).unique())
+        if below := int((values < 0).sum()):
             draft.data['negative_sales = "zero"'] = f"{below} sales below zero are returns"
-        if blank := int((is_missing(sales) & (own != "")).sum()):
+        if blank := int(values.isna().sum()):
             draft.data['blank_sales = "zero"'] = f"{blank} blank sales say that nothing is bought"
-    firsts = (f"{cells.name} {next(iter(cells[cells != '']), '')}" for cells in money.values())
-    draft.currencies = sorted({*map(words.currency_of, firsts)} - {""})
+    firsts = [f"{cells.name} {next(iter(cells[cells != '']), '')}" for cells in money.values()]
+    frame = draft.parts["accounts"][0].frame
+    alone = [c.iloc[0] for _, c in frame.items() if len(c) and c.nunique() == 1]  # "EUR" throughout
+    named = ({*map(words.currency_of, said)} - {""} for said in (firsts, alone))
+    draft.currencies = sorted(next(filter(None, named), ()))
 
 
 def _try(folder: Path, draft: _Draft) -> None:
@@ -303,6 +327,7 @@ def _try(folder: Path, draft: _Draft) -> None:
     for table, _ in draft.parts.values():
         if table.sheet and table.sheet not in read:
             draft.doubts.append(f"{table.label}: {WORDS['lacking']['sheet']}")
+    draft.doubts += [str(n) for n in tables.notes if getattr(n.message, "key", "") == "n_two_ways"]
     known = None if tables.survey is None else tables.survey[tables.survey > 0]
     if tables.visits is not None:
         known = measure_potential(tables.visits, tables.accounts["sales"]).frame["potential"]

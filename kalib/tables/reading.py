@@ -7,11 +7,12 @@ import io
 import re
 import unicodedata
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
-from kalib.tables.words import REFUSED
+from kalib.tables.words import NUMBERED, REFUSED
 from kalib.words.catalogue import Message
 
 LARGEST = 1_000_000_000  # bytes; larger tables are scored where they lie, not read here
@@ -144,15 +145,17 @@ def _from_rows(
 ) -> TextTable:
     """A table from rows whose header stands in one of the first."""
     top = list(islice(rows, TOP))
-    start = _header_row(top, wanted)
-    headers = [_plain(cell) for cell in top[start]] if top else []
+    start, headers = _header(top, wanted) if top else (0, [])
     width = max((i + 1 for i, name in enumerate(headers) if name), default=0)
     if width == 0:
         raise StudyError(refusal("empty", file))
     notes = []
-    if start and any(map(_filled, top[:start])):
+    if start and any(map(str.strip, chain(*top[:start]))):
         notes.append(Problem(Message("n_header", n=start + 1), file))
     places = _places(headers, file, names, start + 1)
+    for name in places:
+        if NUMBERED.search(name) and name not in map(_plain, top[start]):
+            notes.append(Problem(Message("n_numbered"), file, name))
     rows = chain(top[start + 1 :], rows)
     parts, numbers, ragged, number, short = [], [], [], start + 1, 0
     while block := list(islice(rows, BLOCK)):
@@ -162,18 +165,18 @@ def _from_rows(
             if len(row) != width:
                 if any(cell.strip() for cell in row[width:]):
                     ragged.append((number, len(row)))
-                short += 0 < len(row) < width and _filled(row)
+                short += 0 < len(row) < width and any(map(str.strip, row))
                 row = row + [""] * (width - len(row))
-            if _filled(row):
+            if any(map(str.strip, row)):
                 kept.append([row[place] for place in places.values()])
                 numbers.append(number)
         if number > MOST_ROWS:
             raise StudyError(refusal("too large", file, f"its more than {MOST_ROWS:,} rows are"))
         parts.append(pd.DataFrame(kept, columns=list(places), dtype="str"))
     if ragged:
-        (row_number, cells), more = ragged[0], [row for row, _ in ragged[1:]]
-        told = refusal("ragged", file, cells, width, row=row_number)
-        message = listed(told.message, more) if more else told.message
+        wrong, cells = zip(*ragged, strict=True)
+        told = refusal("ragged", file, cells[0], width, row=wrong[0])
+        message = listed(told.message, wrong[1:]) if wrong[1:] else told.message
         raise StudyError(replace(told, message=message))
     if short:
         notes.append(Problem(Message("n_short", n=short), file))
@@ -182,38 +185,59 @@ def _from_rows(
     return TextTable(_inert(frame), file, np.array(numbers, dtype=int), given, tuple(notes))
 
 
-def _header_row(top: list[list[str]], wanted: Collection[str]) -> int:
-    """The row of the header: the one with all wanted names, or the first that is no title."""
-    for i, row in enumerate(top):
-        if wanted and _has(row, wanted):
-            return i
-    # A title, alone in its row or merged across it, says one thing.
+def _header(top: list[list[str]], wanted: Collection[str]) -> tuple[int, list[str]]:
+    """The row of the header and the names in it: those with all wanted ones; else the first row
+    that is no title or note, or the one below where names go over two rows."""
+    for i in range(len(top) if wanted else 0):
+        for names in (_named(top, i), _named(top, i, grouped=False)):
+            if set(map(_plain, wanted)) <= set(names):
+                return i, names
+    # A title, alone in its row or merged across it, says one thing; a note says a few.
     said = [len({cell.strip() for cell in row} - {""}) for row in top]
-    usual = max(said, default=0)
-    return next((i for i, count in enumerate(said) if count > min(1, usual - 1)), 0)
+    usual = max(said)
+    figures = [any(map(AMOUNT.fullmatch, row)) for row in top] + [False] * 2
+    some = [i for i, count in enumerate(said) if count > min(1, usual - 1)] or [0]
+    start = next((i for i in some if said[i] >= usual / 2 and not figures[i]), some[0])
+    if figures[start + 2] and not figures[start + 1] and said[start] < said[start + 1]:
+        start += 1
+    return start, _named(top, start)
+
+
+def _named(top: list[list[str]], row: int, *, grouped: bool = True) -> list[str]:
+    """What a row calls the columns. A year alone, and what is said twice, take the name of their
+    group, which stands in the row above; what is still said twice is numbered from the left."""
+    names = [_plain(cell) for cell in top[row]]
+    above = [_plain(cell) for cell in top[row - 1]] if row and grouped else []
+    if len({*above} - {""}) > 1:
+        groups: Iterator[str] = accumulate(above, lambda last, name: name or last)
+        names = [
+            f"{group} {name}" if group not in ("", name) and name
+            and (name.isdigit() or names.count(name) > 1) else name or own
+            for name, group, own in zip(names, groups, above, strict=False)
+        ] + names[len(above) :]  # fmt: skip
+    twice, seen = Counter(names), Counter[str]()
+    for place, name in enumerate(names):
+        if name and twice[name] > 1:
+            seen[name] += 1
+            names[place] = f"{name} ({seen[name]})"
+    return names
 
 
 def _places(headers: list[str], file: str, names: Sequence[str], row: int) -> dict[str, int]:
     """Column -> its place, of the columns named, or of all that have a header."""
     spelling = {_plain(name): name for name in names}
     found = [header for header in headers if header and (not names or header in spelling)]
-    double = sorted({header for header in found if found.count(header) > 1})
+    double = {header for header in found if found.count(header) > 1}
+    double |= {name for name in spelling if name not in headers and f"{name} (1)" in headers}
     if double:
-        raise StudyError([refusal("twice", file, column=name, row=row) for name in double])
+        told = [refusal("twice", file, name, column=name, row=row) for name in sorted(double)]
+        raise StudyError(told)
     return {spelling.get(header, header): headers.index(header) for header in found}
-
-
-def _filled(row: list[str]) -> bool:
-    return any(cell and not cell.isspace() for cell in row)
 
 
 def _plain(name: str) -> str:
     """A header as it is compared: blanks, line breaks and normal forms of it count alike."""
     return unicodedata.normalize("NFC", " ".join(str(name).split()))
-
-
-def _has(row: Sequence[str], wanted: Collection[str]) -> bool:
-    return {_plain(name) for name in wanted} <= {_plain(cell) for cell in row}
 
 
 def _inert(frame: pd.DataFrame) -> pd.DataFrame:
@@ -319,7 +343,8 @@ def _one_sheet(path: Path, wanted: Sequence[str], notes: list[Problem]) -> Itera
         if chosen and not visible:
             break
         rows = read()
-        fits = bool(wanted) and any(_has(row, wanted) for row in rows[:TOP])
+        names = _header(rows[:TOP], wanted)[1] if rows else []
+        fits = bool(wanted) and set(map(_plain, wanted)) <= set(names)
         if rows and (fits or not chosen):
             chosen, best = name, rows
         if fits:
@@ -341,20 +366,9 @@ def _cells(book: Any, name: str, file: str) -> list[list[str]]:
         said = f"the {sheet.total_height:,} rows of its sheet {name} are"
         raise StudyError(refusal("too large", file, said))
     rows = [list(map(_cell_text, row)) for row in sheet.to_python(skip_empty_area=False)]
-    across = set()
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        across |= {top} if top == bottom else set()
         for row in rows[top : bottom + 1]:
             row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
-    # Of a header in two rows the lower one counts, and what it says twice or as a year alone takes
-    # the name of its group, which stands above.
-    first = next((i for i, row in enumerate(rows[:TOP]) if len({*row} - {""}) > 1), 0)
-    below = next(iter(rows[first + 1 : first + 2]), [])
-    if first in across and any(below) and not any(map(AMOUNT.fullmatch, below)):
-        pairs = zip(rows[first], below, strict=True)
-        rows[first + 1] = [f"{group} {name}" if group != name and (name.isdigit() or
-                           below.count(name) > 1) else name for group, name in pairs]  # fmt: skip
-        rows[first] = rows[first][:1]
     return rows
 
 

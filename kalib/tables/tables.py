@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kalib.errors import StudyError
+from kalib.files import file_hash
 from kalib.study.kept import kept_in, kept_result
 from kalib.study.settings import Study
 from kalib.tables.anonymize import anonymize_tables, code, names_of
@@ -45,10 +46,10 @@ def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = No
     >>> len(tables.accounts), len(tables.survey)
     (1200, 220)
     """
-    data, folder = study.data, kept_in()
-    names = (data.accounts, data.survey, data.visits, study.market.total)
-    files = [study.folder / name for name in names if isinstance(name, str)]
-    stamps = [_stamp(file) for file in [*files, *([Path(overrides)] if overrides else [])]]
+    folder = kept_in()
+    files = [study.folder / name for name in study.tables.values()]
+    files += [Path(overrides)] if overrides else []
+    hashes = {str(file): file_hash(file) for file in files if file.is_file()}
     if key and folder:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CODED).touch()
@@ -69,7 +70,7 @@ def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = No
 
     # The key is no part of what is kept: the run codes the names, its notebooks take the codes.
     asked = study.model_dump(exclude=LATER)
-    return kept_result("read_tables", {"study": asked, "files": stamps}, read)
+    return kept_result("read_tables", {"study": asked, "files": hashes}, read)
 
 
 def clear_names(study: Study, overrides: Path | None, key: bytes) -> dict[str, set[str]]:
@@ -88,11 +89,3 @@ def _overrides(workbook: Path, tables: Tables, key: bytes | None) -> Overrides:
     return read_overrides(
         workbook, by_code, lambda name: name if name in by_code.index else code(key, "A", name)
     )
-
-
-def _stamp(file: Path) -> tuple[str, int, int]:
-    """What tells that a file has changed."""
-    if not file.is_file():
-        return str(file), 0, 0  # told where it is read
-    about = file.stat()
-    return str(file.resolve()), about.st_size, about.st_mtime_ns

@@ -26,8 +26,9 @@ def group_mix_ups(
     sentence, group).
     """
     found = []
+    logs = {name: np.log10(values[values > 0].astype(float)) for name, values in figures.items()}
     for column, labels in groups.items():
-        shifts = pd.DataFrame({n: _shifts(_log10(values), labels) for n, values in figures.items()})
+        shifts = pd.DataFrame({name: _shifts(values, labels) for name, values in logs.items()})
         size = shifts.abs().to_numpy()
         for i, j in np.argwhere((size >= SHIFT[0]) & (size <= SHIFT[1])):
             others = np.delete(size[i], j)
@@ -42,7 +43,7 @@ def gaps(figures: Mapping[str, pd.Series]) -> list[tuple[str, str]]:
     """Figures whose values fall into two crowds a thousandfold apart: (figure, sentence)."""
     found = []
     for name, values in figures.items():
-        ordered = np.sort(_log10(values).to_numpy())
+        ordered = np.sort(np.log10(values[values > 0].astype(float)).to_numpy())
         if len(ordered) < 2 * FEWEST:
             continue
         steps = np.diff(ordered)
@@ -62,26 +63,18 @@ def impossible(
 
     potential, sales: currency a year, by account, the surveyed ones.
     """
-    sold = sales > 0
-    below = (potential < sales)[sold]
-    if below.sum() >= FEWEST and below.mean() > MOSTLY:
-        return f"is below our own sales in {below.sum()} of {len(below)} accounts", ""
-    for column, labels in groups.items():
-        by_group = below.groupby(labels.reindex(below.index))
-        for group, wrong in by_group:
+    below = (potential < sales)[sales > 0]
+    for column, labels in {"": pd.Series("all", below.index), **groups}.items():
+        for group, wrong in below.groupby(labels.reindex(below.index)):
             if group and wrong.sum() >= FEWEST and wrong.mean() > MOSTLY:
-                told = f"{wrong.sum()} of {len(wrong)} accounts of one {column}"
-                return f"is below our own sales in {told}", str(group)
+                told = f"is below our own sales in {wrong.sum()} of {len(wrong)} accounts"
+                return (f"{told} of one {column}", str(group)) if column else (told, "")
     return None
 
 
 def _times(shift: float) -> str:
     """A shift of powers of ten in words."""
     return f"about {10 ** round(abs(shift)):,} times {'larger' if shift > 0 else 'smaller'}"
-
-
-def _log10(values: pd.Series) -> pd.Series:
-    return np.log10(values[values > 0].astype(float))
 
 
 def _shifts(logs: pd.Series, labels: pd.Series) -> pd.Series:

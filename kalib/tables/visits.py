@@ -106,7 +106,10 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     suspect = ["account", "date", "visitor", "own", "total", "problem"]
     found = visits.assign(problem=problem).loc[problem != "", suspect].reset_index(drop=True)
     visitors = visits.groupby(["visitor", "account"]).size().rename("visits").reset_index()
-    notes = _coverage_notes(seen, season)
+    names = ", ".join(calendar.month_name[month] for month in seen)
+    note = (f"The visits cover {len(seen)} of 12 months ({names}): no season can be told from "
+            "them, and potential takes these months for typical of the year.")  # fmt: skip
+    notes = (note,) * bool(season is None and seen)
     return Measured(frame, weeks.reset_index(), value, found, visitors, season, notes)
 
 
@@ -190,16 +193,6 @@ def _bridged(year: np.ndarray, seen: list[int]) -> np.ndarray:
     """Months not seen set between their neighbors, around the turn of the year."""
     places = np.array(seen)
     return np.interp(np.arange(1, 13), places, year[places - 1], period=12)
-
-
-def _coverage_notes(seen: list[int], season: Mapping[int, float] | None) -> tuple[str, ...]:
-    if season is not None or not seen:
-        return ()
-    names = ", ".join(calendar.month_name[month] for month in seen)
-    return (
-        f"The visits cover {len(seen)} of 12 months ({names}): no season can be told from them, "
-        "and potential takes these months for typical of the year.",
-    )
 
 
 def _unit_value(own: pd.Series, sales: pd.Series) -> float:

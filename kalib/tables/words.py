@@ -15,6 +15,7 @@ MISSING = set(WORDS["cells"]["missing"])
 CURRENCIES: dict[str, str] = WORDS["currencies"]
 PAST = "|".join(WORDS["unlike"]["past"])
 YEAR = r"(?:\bfy ?)?((?<!\d)(?:19|20)\d\d|(?<=fy)\d\d|(?<=fy )\d\d)(?!\d)年?"
+NUMBERED = re.compile(r" \((\d+)\)$")  # a header that stands more than once
 SHORTEST = 4  # letters of a word that is looked for among others
 
 
@@ -32,7 +33,8 @@ def words_of_header(header: str) -> str:
 
 
 def role_of(columns: Iterable[str], role: str, taken: Collection[str] = ()) -> str | None:
-    """The column that fits a role best, or None; of several years the latest."""
+    """The column that fits a role best, or None; of several years, and of several columns of one
+    name, the latest."""
     unlike = "|".join(WORDS["unlike"].get(role, ())) or "(?!)"
     free = {str(c): words_of_header(c) for c in columns
             if c not in taken and not re.search(unlike, plain(c))}  # fmt: skip
@@ -40,7 +42,9 @@ def role_of(columns: Iterable[str], role: str, taken: Collection[str] = ()) -> s
     exact = ([c for c in free if re.sub(YEAR, "", free[c]).strip() == word] for word in wanted)
     among = ([c for c in free if re.search(_pattern(word), free[c])] for word in wanted)
     fitting = next(filter(None, (*exact, *among)), [])
-    return min(fitting, key=lambda c: (bool(re.search(PAST, plain(c))), -year_of(c)), default=None)
+    return min(fitting, default=None, key=lambda c: (
+        bool(re.search(PAST, plain(c))), -year_of(c), [-int(n) for n in NUMBERED.findall(c)]
+    ))  # fmt: skip
 
 
 def year_of(column: str) -> int:
@@ -49,7 +53,10 @@ def year_of(column: str) -> int:
 
 
 def _pattern(word: str) -> str:
-    """A word among others: short ones only where a header ends with them."""
+    """A word among others: short ones only where a header ends with them, and begins where a
+    blank follows."""
+    if word.endswith(" "):
+        return "^" + word
     end = r"\b" if len(word) >= SHORTEST else "$"
     return rf"\b{re.escape(word)}{end}" if word.isascii() else word
 
@@ -67,7 +74,7 @@ def unit_of(column: str) -> str:
     """The unit that a header names, "" where it names none."""
     said = _said_of_unit(column)
     named = (WORDS["units"].get(word) or CURRENCIES.get(word) for word in said)
-    return next(filter(None, named), said[0] if len(said) > 1 else "")
+    return next(filter(None, named), said[0] if len(said) > 1 and not said[0].isdigit() else "")
 
 
 def currency_of(column: str) -> str:

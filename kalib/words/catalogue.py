@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -76,12 +76,8 @@ class Message(str):
         said.key, said.figures = key, figures
         return said
 
-    def __reduce__(self) -> tuple[Any, tuple[str, dict[str, Any]]]:
-        return (_message, (self.key, self.figures))
-
-
-def _message(key: str, figures: Mapping[str, Any]) -> Message:
-    return Message(key, **figures)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (partial(Message, self.key, **self.figures), ())
 
 
 @dataclass(frozen=True)

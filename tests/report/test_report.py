@@ -25,7 +25,7 @@ from kalib.report.page import build_page, read_chapter
 from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import COLUMNS, write_workbook
 from kalib.study.settings import ZONES, Study
-from kalib.tables.described import data_report
+from kalib.tables.client import data_report
 from kalib.words.catalogue import Words, phrases
 from kalib.words.table import Table
 from kalib.words.table import table as written_table

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from kalib.study.settings import Study
-from kalib.study.wording import wanted
+from kalib.study.settings import Study, wanted
 
 HEAD = """# The study file
 

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -304,8 +305,126 @@ def test_a_sheet_name_stays_a_comment(tmp_path: Path) -> None:
     assert study.name == "name"
 
 
+def test_sales_may_stand_in_another_sheet(tmp_path: Path) -> None:
+    table = base(17)
+    sold = table[["id", "sales"]].rename(columns={"id": "outlet", "sales": "Revenue 2025"})
+    rows = sold.iloc[::-1].assign(**{"Revenue 2025": sold["Revenue 2025"] / 2}).iloc[:-4]
+    file = workbook(
+        tmp_path / "c.xlsx",
+        Stores=table.drop(columns=["sales", "potential"]),
+        Survey=table[["id", "potential"]].head(30),
+        Sales=pd.concat([rows, rows]),
+    )
+    proposal = propose_study("three", [file], tmp_path / "data")
+    study = read_study(proposal.folder)
+    assert study.data.sales == study.data.accounts == study.data.survey == "c.xlsx"
+    assert study.columns.sales == "Revenue 2025" and study.columns.sales_account == "outlet"
+    assert study.data.blank_sales == "zero" and study.data.duplicates == "refuse"
+    assert set(study.indicators.candidates) == {"area", "staff", "kind"}
+    tables = read_tables(study)
+    expected = table.set_index("id")["sales"].where(np.arange(N) >= 4, 0.0)
+    assert np.allclose(tables.accounts["sales"], expected)
+    assert any("46 accounts have several rows, which are added up" in str(n) for n in tables.notes)
+
+
+def test_headers_of_one_name_are_numbered(tmp_path: Path) -> None:
+    table = base(18)
+    table.insert(2, "before", (table["sales"] * 1.2).round())
+    twice = table.rename(columns={"before": "Revenue", "sales": "Revenue"})
+    twice.to_csv(tmp_path / "a.csv", index=False)
+    proposal = propose_study("twice", [tmp_path / "a.csv"], tmp_path / "data")
+    study = read_study(proposal.folder)
+    assert study.columns.sales == "Revenue (2)"
+    assert (
+        "'Revenue (2)', the last of several columns of one name, is taken as sales"
+        in (proposal.doubts[0])
+    )
+    role = proposal.columns.set_index("column")["role"]
+    assert role["Revenue (1)"] == "left out: our own sales by its name"
+    tables = read_tables(study)
+    assert (tables.accounts["sales"].to_numpy() == table["sales"].to_numpy()).all()
+    assert any("of that name are numbered from the left" in str(note) for note in tables.notes)
+    with pytest.raises(StudyError, match=r"stands twice. Write 'Revenue' and a number, from the"):
+        read_tables(read_study(proposal.folder, {"columns.sales": "Revenue"}))
+
+
+@pytest.mark.parametrize("group", ["Facturación (€)", ""])
+def test_names_over_two_rows_are_joined(group: str, tmp_path: Path) -> None:
+    table = base(19).astype(str)
+    table.insert(2, "before", table["sales"])
+    upper = ["Cliente", "", group, "", "Encuesta", "Tamaño", "", ""]
+    lower = [
+        "Código",
+        "Nombre",
+        "2024",
+        "2025",
+        "Compras totales",
+        "Superficie",
+        "Empleados",
+        "Tipo",
+    ]
+    rows = [upper, lower, *table.to_numpy().tolist()]
+    (tmp_path / "a.csv").write_text("\n".join(";".join(row) for row in rows), encoding="utf-8")
+    given = {} if group else {"sales": "Cliente 2025"}
+    proposal = propose_study("dos", [tmp_path / "a.csv"], tmp_path / "data", given)
+    study = read_study(proposal.folder)
+    assert study.columns.account == "Código" and study.columns.potential == "Compras totales"
+    assert study.columns.sales == f"{group or 'Cliente'} 2025"
+    assert set(study.indicators.candidates) == {"Superficie", "Empleados", "Tipo"}
+    assert len(read_tables(study).accounts) == N
+
+
+def test_notes_above_the_header_and_below_the_table_are_none_of_it(tmp_path: Path) -> None:
+    table = base(20)
+    book = tmp_path / "farms.xlsx"
+    table.to_excel(book, index=False, startrow=4)
+    sheet = openpyxl.load_workbook(book)
+    page = sheet.active
+    page["A1"], page["A2"], page["B2"], page["C2"] = "Customers", "Created", "2026-01-15", "by us"
+    page.append(["", "Total général", "", "", "", "", ""])
+    page.append(["Source: our CRM, unaudited"])
+    sheet.save(book)
+    study = read_study(propose_study("notes", [book], tmp_path / "data").folder)
+    assert study.columns.account == "id" and study.data.blank_sales == "refuse"
+    assert set(study.indicators.candidates) == {"area", "staff", "kind"}
+    assert len(read_tables(study).accounts) == N
+
+
+def test_a_french_export_tells_its_sales_and_leaks_none(tmp_path: Path) -> None:
+    table = base(21)
+    table["before"], table["cp"] = table["sales"] * 1.3, 10000 + np.arange(N)
+    french = "{:,.2f}".format
+    for name in ("sales", "before", "potential"):
+        table[name] = table[name].map(french).str.translate(str.maketrans(",.", " ,"))
+    table["currency"] = "EUR"
+    headers = {"id": "N° client", "name": "Raison sociale", "sales": "CA net N", "before": "CA net N-1",
+               "cp": "CP", "potential": "Besoin annuel", "area": "Surface", "staff": "Effectif",
+               "kind": "Grpe clients", "currency": "Devise"}  # fmt: skip
+    table.rename(columns=headers).to_csv(
+        tmp_path / "a.csv", sep=";", index=False, encoding="cp1252"
+    )
+    proposal = propose_study("sap", [tmp_path / "a.csv"], tmp_path / "data")
+    study = read_study(proposal.folder)
+    assert study.columns.sales == "CA net N" and study.columns.potential == "Besoin annuel"
+    assert study.currency == "EUR"
+    assert set(study.indicators.candidates) == {"Surface", "Effectif", "Grpe clients"}
+    assert read_tables(study).accounts["sales"].sum() == base(21)["sales"].sum()
+
+
+def test_visits_are_told_by_ours_and_all(tmp_path: Path) -> None:
+    base(22).drop(columns="potential").to_csv(tmp_path / "a.csv", index=False)
+    days = pd.date_range("2025-03-01", periods=20).strftime("%d/%m/%Y")
+    rows = [(f"A{i:03d}", day, 2, 5) for i in range(20) for day in days]
+    names = ["id", "Visited on", "Our phones sold", "All phones sold"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "v.csv", index=False)
+    files = [tmp_path / "a.csv", tmp_path / "v.csv"]
+    study = read_study(propose_study("v", files, tmp_path / "data").folder)
+    assert study.visits is not None and study.columns.potential is None
+    assert (study.visits.date, study.visits.own, study.visits.total) == tuple(names[1:])
+
+
 def test_a_workbook_without_a_table_is_refused(tmp_path: Path) -> None:
-    twice = pd.DataFrame([["id", "id", "x"], ["1", "2", "3"]])
+    twice = pd.DataFrame([["id", "id", "id (1)"], ["1", "2", "3"]])
     with pd.ExcelWriter(tmp_path / "c.xlsx") as book:
         twice.to_excel(book, sheet_name="A", index=False, header=False)
     with pytest.raises(StudyError, match="the header stands twice"):

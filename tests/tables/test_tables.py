@@ -11,6 +11,7 @@ import pytest
 
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
+from kalib.tables.cells import to_numbers
 from kalib.tables.client import Tables
 from kalib.tables.tables import read_tables
 from kalib.tables.units import group_mix_ups
@@ -32,6 +33,35 @@ def change(folder: Path, file: str, row: int, column: str, value: str) -> None:
     table = pd.read_csv(folder / file, dtype=str, keep_default_na=False)
     table.loc[row - 2, column] = value
     table.to_csv(folder / file, index=False)
+
+
+SPANISH = ["1.177", "983", "12.400", "0", "5.712"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (SPANISH, 1177.0),  # 983 among them: the point parts thousands
+        ([cell.replace(".", ",") for cell in SPANISH], 1177.0),
+        (["1.177", "0.983", "12.400", "0", "5.712"], 1.177),
+        (["1.177", "98", "12.4", "0", "5.712"], 1.177),
+        (["41 564,91", "1 200,5", "7,25"], 41564.91),
+        (["41'564.91", "1'200.5", "7.25"], 41564.91),
+    ],
+)
+def test_the_mark_of_thousands_is_told_by_the_column(cells: list[str], first: float) -> None:
+    assert to_numbers(pd.Series(cells)).values.iloc[0] == first
+
+
+def test_a_table_without_a_mark_is_read_as_the_first_is(small_study: Path) -> None:
+    accounts = pd.read_csv(small_study / "accounts.csv", dtype=str)
+    accounts["sales"], accounts["area"] = "1.234,5", accounts["area"].str.replace(".", ",")
+    accounts.to_csv(small_study / "accounts.csv", index=False, sep=";")
+    survey = pd.read_csv(small_study / "survey.csv", dtype=str).assign(potential="900.765")
+    survey.to_csv(small_study / "survey.csv", index=False, sep=";")
+    tables = read(small_study)
+    assert tables.survey is not None and set(tables.survey) == {900765.0}
+    assert any("two ways (900.765 was read as 900765)" in str(note) for note in tables.notes)
 
 
 def test_ids_stay_text(small_study: Path) -> None:
