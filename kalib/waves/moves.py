@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kalib.matrix.matrix import cut_of_draws
-from kalib.study.settings import Cut
+from kalib.study.settings import MatrixSettings
 
 ROUNDS = 500
 DRAWS = 2000
@@ -15,29 +16,11 @@ BLOCK_CELLS = 2_000_000  # draws x accounts held at once: bounds memory to some 
 FEWEST_TWICE = 20  # accounts known in both waves before the persistence of errors is learned
 MOST_PERSISTENT = 0.98  # a correlation of 1 would leave the later error no freedom at all
 SEED = 29
+SHARED = "shared "  # before the number of a common factor of the errors
 
 
-@dataclass(frozen=True)
-class Knowledge:
-    """What one wave knows of n accounts.
-
-    prior_mean, prior_sd: log potential by the formula alone; mean, sd: with measurement and own
-    sales; error: standardized error of the formula out of fold, NaN where not surveyed; observed:
-    potential known, currency a year, or NaN; all (n,). shared: (n, k) loadings of the error that
-    accounts share, the coefficients', 0 where measured; sales: (n,) currency a year; cut: the
-    study's potential cut; share: its share cut, None for market share.
-    """
-
-    prior_mean: np.ndarray
-    prior_sd: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
-    error: np.ndarray
-    observed: np.ndarray
-    shared: np.ndarray
-    sales: np.ndarray
-    cut: Cut
-    share: float | None
+Two = tuple[pd.DataFrame, pd.DataFrame]  # of the waves before and after
+Settings = tuple[MatrixSettings, MatrixSettings]
 
 
 def persistence(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -57,9 +40,10 @@ def persistence(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(np.clip(2 * np.sin(np.pi * rank / 6), 0.0, MOST_PERSISTENT))
 
 
-def move_probability(before: Knowledge, after: Knowledge, rho: float) -> np.ndarray:
+def move_probability(known: Two, settings: Settings, rho: float) -> np.ndarray:
     """Probability (n,) that an account's true zone differs between the waves.
 
+    known: what each wave knows of the n accounts, `Wave.learned` with their sales.
     The errors of the formula in the two waves are a pair of normal variables with correlation
     rho; what measurement and own sales add in each wave is a likelihood on its own error. The
     posterior of the pair is normal. Shares of wallet stay with an account too, so the growth of
@@ -69,70 +53,72 @@ def move_probability(before: Knowledge, after: Knowledge, rho: float) -> np.ndar
     anew, as in `kalib.matrix.matrix`: a border that moves takes accounts with it.
     """
     rng = np.random.Generator(np.random.SFC64(SEED))
-    waves = (before, after)
-    n = len(before.sales)
+    n = len(known[0])
     precision = np.tile(np.array([[1.0, -rho], [-rho, 1.0]]) / (1 - rho**2), (n, 1, 1))
     pull = np.empty((n, 2))
-    for k, wave in enumerate(waves):
+    for k, wave in enumerate(known):
         weight, center = _likelihood(wave)
         precision[:, k, k] += weight
         pull[:, k] = weight * center
-    told, center, gradient = _sales_growth(before, after)
+    told, center, gradient = _sales_growth(*known)
     precision += told[:, None, None] * gradient[:, :, None] * gradient[:, None, :]
     pull += (told * center)[:, None] * gradient
     cov = np.linalg.inv(precision)
     middle = np.einsum("nij,nj->ni", cov, pull)
     root = np.linalg.cholesky(cov)
-    alone = [np.sqrt(np.clip(1 - (wave.shared**2).sum(axis=1), 0, None)) for wave in waves]
+    shared = [wave.filter(regex=f"^{SHARED}").to_numpy(float) for wave in known]
+    alone = [np.sqrt(np.clip(1 - (part**2).sum(axis=1), 0, None)) for part in shared]
+    told_of = [wave[["prior_mean", "prior_sd", "sd"]].to_numpy(float).T for wave in known]
+    sales = [wave["sales"].to_numpy(float) for wave in known]
     moved = np.zeros(n)
     block = max(1, min(DRAWS, BLOCK_CELLS // max(n, 1)))
     for start in range(0, DRAWS, block):
         size = min(block, DRAWS - start)
         scores = rng.standard_normal((2, size, n))
         zones = []
-        for k, wave in enumerate(waves):
+        for k, (prior_mean, prior_sd, sd) in enumerate(told_of):
             own = root[:, k, 0] * scores[0] + root[:, k, 1] * scores[1]
-            together = rng.standard_normal((size, wave.shared.shape[1])) @ wave.shared.T
+            together = rng.standard_normal((size, shared[k].shape[1])) @ shared[k].T
             error = middle[:, k] + alone[k] * own
-            logs = wave.prior_mean + wave.prior_sd * error + wave.sd * together
-            potential = np.exp(logs)
-            zones.append(_zone_codes(potential, wave))
+            logs = prior_mean + prior_sd * error + sd * together
+            zones.append(_zone_codes(np.exp(logs), sales[k], settings[k]))
         moved += (zones[0] != zones[1]).sum(axis=0)
     return moved / DRAWS
 
 
-def _likelihood(wave: Knowledge) -> tuple[np.ndarray, np.ndarray]:
+def _likelihood(wave: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """What a wave adds to the formula's word on the standardized error: precision and center."""
     # A measurement is never exact to a thousandth of the formula's error.
-    sd = np.maximum(wave.sd / wave.prior_sd, 1e-3)
-    weight = np.maximum(1 / sd**2 - 1, 0.0)
-    center = (wave.mean - wave.prior_mean) / wave.prior_sd
+    sd = (wave["sd"] / wave["prior_sd"]).clip(lower=1e-3)
+    weight = (1 / sd**2 - 1).clip(lower=0.0)
+    center = (wave["mean"] - wave["prior_mean"]) / wave["prior_sd"]
     # The posterior's mean is the likelihood's center times weight / (weight + 1).
-    return weight, center * (weight + 1) / np.maximum(weight, 1e-9)
+    return weight, center * (weight + 1) / weight.clip(lower=1e-9)
 
 
-def _sales_growth(before: Knowledge, after: Knowledge) -> tuple[np.ndarray, ...]:
+def _sales_growth(before: pd.DataFrame, after: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """What sales of both waves say of the two errors: precision (n,), value (n,) and gradient
     (n, 2) of the growth of potential in logs, learned from accounts known in both waves."""
-    n = len(before.sales)
-    gradient = np.column_stack([-before.prior_sd, after.prior_sd])
-    buys = (before.sales > 0) & (after.sales > 0)
+    n = len(before)
+    gradient = np.column_stack([-before["prior_sd"], after["prior_sd"]])
+    buys = (before["sales"] > 0) & (after["sales"] > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        growth = np.log(after.sales / before.sales)
-        change = growth - np.log(after.observed / before.observed)
+        growth = np.log(after["sales"] / before["sales"])
+        change = growth - np.log(after["observed"] / before["observed"])
     known = buys & np.isfinite(change)
     if known.sum() < FEWEST_TWICE:
         return np.zeros(n), np.zeros(n), gradient
     spread = max(float(np.std(change[known])), 0.01)
-    expected = growth - float(np.mean(change[known])) - (after.prior_mean - before.prior_mean)
+    expected = growth - change[known].mean() - (after["prior_mean"] - before["prior_mean"])
     return np.where(buys, spread**-2, 0.0), np.where(buys, expected, 0.0), gradient
 
 
-def _zone_codes(potential: np.ndarray, wave: Knowledge) -> np.ndarray:
+def _zone_codes(potential: np.ndarray, sales: np.ndarray, settings: MatrixSettings) -> np.ndarray:
     """0 to 3 for draws (D, n) of potential: high potential counts 2, high share 1."""
-    cut = cut_of_draws(potential, wave.cut)[:, None]
-    share = wave.sales.sum() / potential.sum(axis=1) if wave.share is None else wave.share
-    loyal = wave.sales >= np.reshape(share, (-1, 1)) * potential
+    cut = cut_of_draws(potential, settings.potential_cut)[:, None]
+    share: Any = settings.share_cut
+    share = sales.sum() / potential.sum(axis=1) if share == "market" else share
+    loyal = sales >= np.reshape(share, (-1, 1)) * potential
     codes: np.ndarray = 2 * (potential >= cut).astype(np.int8) + loyal
     return codes
 

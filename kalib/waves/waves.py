@@ -19,13 +19,12 @@ from kalib.plan.proof import Reading, read_proof
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Cut, MatrixSettings
 from kalib.waves.drift import NO_DRIFT, Drift, log_mean, measure_drift, split_share_change
-from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
+from kalib.waves.moves import SHARED, estimate_transitions, move_probability, persistence
 
 REAL = 0.9  # probability from which a move between zones is called real
 MOST_GROWTH = 3.0  # of the middle account in a wave; beyond it the unit is another
 CHANCES = [f"p_{zone}" for zone in ZONES]
 LEARNED = "learning.parquet"  # in a run's folder: what the formula was learned from
-SHARED = "shared "  # before the number of a common factor of the errors
 INDICATOR = "indicator "  # before the client's column, which may have any name
 
 
@@ -87,17 +86,9 @@ class Wave:
         frame = self.learned.loc[accounts, names]
         return frame.rename(columns=lambda name: name.removeprefix(INDICATOR))
 
-    def knowledge(self, accounts: pd.Index) -> Knowledge:
-        """What the wave knows of some accounts."""
-        part = self.learned.loc[accounts]
-        names = ("prior_mean", "prior_sd", "mean", "sd", "error", "observed")
-        return Knowledge(
-            **{name: part[name].to_numpy(float) for name in names},
-            shared=part.filter(regex=f"^{SHARED}").to_numpy(float),
-            sales=self.accounts.loc[accounts, "sales"].to_numpy(float),
-            cut=self.settings.potential_cut,
-            share=None if self.settings.share_cut == "market" else float(self.settings.share_cut),
-        )
+    def known(self, accounts: pd.Index) -> pd.DataFrame:
+        """What the wave knows of some accounts, their sales among it."""
+        return self.learned.loc[accounts].assign(sales=self.accounts.loc[accounts, "sales"])
 
 
 @dataclass(frozen=True)
@@ -303,7 +294,8 @@ def _refuse_other_units(
 
 def _probabilities(before: Wave, after: Wave, placed: pd.Index, rho: float | None) -> np.ndarray:
     if rho is not None:
-        return move_probability(before.knowledge(placed), after.knowledge(placed), rho)
+        known = before.known(placed), after.known(placed)
+        return move_probability(known, (before.settings, after.settings), rho)
     chances = [wave.accounts.loc[placed, CHANCES].to_numpy(float) for wave in (before, after)]
     _, posterior = estimate_transitions(*chances)
     stayed: np.ndarray = np.einsum("nzz->n", posterior)

@@ -28,9 +28,9 @@ from kalib.runs.batch import Job, in_order
 from kalib.runs.execution import notebooks_of_run
 from kalib.runs.outputs import write_outputs
 from kalib.runs.provenance import Options, earlier_report, inputs_of
-from kalib.study.settings import Cut
+from kalib.study.settings import Cut, MatrixSettings
 from kalib.waves.drift import measure_drift
-from kalib.waves.moves import Knowledge, estimate_transitions, move_probability, persistence
+from kalib.waves.moves import SHARED, estimate_transitions, move_probability, persistence
 from kalib.waves.waves import REAL, Wave, Waves, compare_waves, read_wave
 
 pytestmark = pytest.mark.slow
@@ -87,19 +87,22 @@ def test_known_moves_are_certain_and_noise_is_not() -> None:
     logs = rng.standard_normal(n)
     later = np.where(np.arange(n) < 20, logs + 4, logs)
 
-    def knowledge(mean: np.ndarray, sd: float) -> Knowledge:
-        return Knowledge(
-            prior_mean=np.zeros(n), prior_sd=np.ones(n), mean=mean, sd=np.full(n, sd),
-            error=mean, observed=np.full(n, np.nan), shared=np.zeros((n, 1)),
-            sales=np.zeros(n), cut=Cut(kind="value", value=float(np.exp(2.5))), share=0.5,
-        )  # fmt: skip
+    def probability(first: np.ndarray, second: np.ndarray, sd: float, rho: float) -> np.ndarray:
+        frames = [
+            pd.DataFrame({"prior_mean": 0.0, "prior_sd": 1.0, "mean": mean, "sd": sd, "error": mean,
+                          "observed": np.nan, f"{SHARED}0": 0.0, "sales": 0.0})
+            for mean in (first, second)
+        ]  # fmt: skip
+        cut = Cut(kind="value", value=float(np.exp(2.5)))
+        settings = MatrixSettings(potential_cut=cut, share_cut=0.5)
+        return move_probability((frames[0], frames[1]), (settings, settings), rho)
 
-    sure = move_probability(knowledge(logs, 1e-3), knowledge(later, 1e-3), 0.5)
+    sure = probability(logs, later, 1e-3, 0.5)
     crossed = (logs >= 2.5) != (later >= 2.5)
     np.testing.assert_allclose(sure, crossed, atol=0.05)
     # Nothing known of either wave but the formula: what stays with the account keeps it in place.
-    apart = move_probability(knowledge(np.zeros(n), 1.0), knowledge(np.zeros(n), 1.0), 0.0)
-    together = move_probability(knowledge(np.zeros(n), 1.0), knowledge(np.zeros(n), 1.0), 0.95)
+    apart = probability(np.zeros(n), np.zeros(n), 1.0, 0.0)
+    together = probability(np.zeros(n), np.zeros(n), 1.0, 0.95)
     chance = 0.00621  # of a standard normal beyond 2.5
     assert apart.mean() == pytest.approx(2 * chance * (1 - chance), rel=0.1)
     assert together.mean() < 0.5 * apart.mean()
