@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,40 +33,35 @@ class Kalib(click.Group):
     """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; tell an error in one message."""
-        with _stoppable() as stopped:
-            try:
-                return super().invoke(ctx)
-            except (click.ClickException, click.Abort, click.exceptions.Exit):
+        """Run the command; tell an error in one message. SIGTERM stops it as the key does, so that
+        what it began is cleared."""
+        came: list[int] = []
+
+        def stop(number: int, _: FrameType | None) -> None:
+            came.append(number)
+            raise KeyboardInterrupt
+
+        usual = (signal.SIG_DFL, signal.default_int_handler)  # not where it is ignored
+        kinds = [
+            sign for sign in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(sign) in usual
+        ]
+        before = {kind: signal.signal(kind, stop) for kind in kinds}
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, Exception) as error:
+            # An engine may turn what the signal raises into an error of its own.
+            if came or isinstance(error, KeyboardInterrupt):
+                click.echo("stopped; earlier reports are as they were", err=True)
+                sys.exit(1)
+            if ctx.params.get("debug"):
                 raise
-            except (KeyboardInterrupt, Exception) as error:
-                if stopped() or isinstance(error, KeyboardInterrupt):
-                    click.echo("stopped; earlier reports are as they were", err=True)
-                    sys.exit(1)
-                if ctx.params.get("debug"):
-                    raise
-                click.echo(message_of(error), err=True)
-                sys.exit(2 if isinstance(error, StudyError) else 1)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """SIGTERM stops the block as the key does, so that what it began is cleared. Gives a function
-    that says whether it was stopped: an engine may turn what the signal raises into an error."""
-    came: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    usual = (signal.SIG_DFL, signal.default_int_handler)  # not where it is ignored
-    kinds = [kind for kind in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(kind) in usual]
-    before = {kind: signal.signal(kind, stop) for kind in kinds}
-    try:
-        yield lambda: bool(came)
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+            click.echo(message_of(error), err=True)
+            sys.exit(2 if isinstance(error, StudyError) else 1)
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
 
 
 @click.group(cls=Kalib)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 from importlib.util import find_spec
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+from IPython.core.pylabtools import print_figure
 
 from kalib import plots
 from kalib.analysis import WhatIf, replan
@@ -91,12 +90,10 @@ def _sliders(matrix: Matrix, study: Study) -> dict[str, FloatSlider]:
 
 def _picture(matrix: Matrix) -> bytes:
     """The quadrant as PNG."""
-    figure = plots.matrix(matrix).get_figure()
-    assert isinstance(figure, Figure)
-    picture = BytesIO()
-    figure.savefig(picture, format="png", dpi=80)
-    plt.close(figure)
-    return picture.getvalue()
+    figure = plots.matrix(matrix).figure
+    picture: bytes = print_figure(figure, dpi=80, bbox_inches=None)  # type: ignore[no-untyped-call]
+    plt.close()
+    return picture
 
 
 def _shown(found: WhatIf) -> str:
