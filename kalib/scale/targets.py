@@ -96,20 +96,25 @@ def _no_formulas(expression: Any) -> Any:
 
 
 def _write_file(connection: Any, expression: Any, part: Path, suffix: str) -> None:
-    if connection.name == "duckdb":
-        query, form = connection.compiler.to_sqlglot(expression), "CSV, HEADER"
-        if suffix == ".parquet":
-            # Trying dictionaries on columns of reals costs a tenth of the time and saves nothing.
-            form = f"PARQUET, DICTIONARY_SIZE_LIMIT 100, KV_METADATA {{{MARK.decode()}: 'scores'}}"
-            query = _with_enums(query)
-        text, place = query.sql("duckdb"), str(part).replace("'", "''")
-        connection.raw_sql(f"COPY ({text}) TO '{place}' (FORMAT {form})")
-    elif connection.name == "pyspark":
+    if connection.name == "pyspark":
         frame = connection._session.sql(connection.compile(expression))
         writer = frame.write.mode("overwrite").option("header", True)
         (writer.parquet if suffix == ".parquet" else writer.csv)(str(part.absolute()))
-    else:
-        _write_batches(expression, part, suffix)
+        return
+    form, place = "CSV, HEADER", str(part).replace("'", "''")
+    if suffix == ".parquet":
+        # Trying dictionaries on columns of reals costs a tenth of the time and saves nothing.
+        form = f"PARQUET, DICTIONARY_SIZE_LIMIT 100, KV_METADATA {{{MARK.decode()}: 'scores'}}"
+    if connection.name == "duckdb":
+        query = connection.compiler.to_sqlglot(expression)
+        query = _with_enums(query) if suffix == ".parquet" else query
+        connection.raw_sql(f"COPY ({query.sql('duckdb')}) TO '{place}' (FORMAT {form})")
+    else:  # rows of a database, a batch at a time
+        import duckdb
+
+        with duckdb.connect() as engine, expression.to_pyarrow_batches() as rows:
+            engine.register("rows", rows)
+            engine.execute(f"COPY rows TO '{place}' (FORMAT {form})")
 
 
 def _with_enums(query: Any) -> Any:
@@ -126,17 +131,3 @@ def _with_enums(query: Any) -> Any:
         for word in words:
             word.replace(exp.Cast(this=word.copy(), to=kind.copy()))
     return query
-
-
-def _write_batches(expression: Any, part: Path, suffix: str) -> None:
-    """Rows of a database, a batch at a time."""
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    writers = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
-    with (
-        expression.to_pyarrow_batches() as reader,
-        writers[suffix](part, reader.schema.with_metadata({MARK: b"scores"})) as writer,
-    ):
-        for batch in reader:
-            writer.write_batch(batch)
