@@ -60,13 +60,10 @@ def _reached(amounts: np.ndarray, goal: float) -> tuple[int, float]:
     return k, float(totals[k] - amounts[k])
 
 
-def compute_cuts(staged: Any, decisive: Any, recipe: Recipe, file: str) -> Cuts:
-    """The cuts of rows staged for scoring.
-
-    decisive: the same rows without what is only shown, which may be held where all can't; file:
-    what messages call the table. Raises StudyError where no row has a potential.
-    """
-    known = decisive.filter(decisive.kalib_potential.notnull())
+def compute_cuts(staged: Any, recipe: Recipe, file: str) -> Cuts:
+    """The cuts of rows staged for scoring; file: what messages call the table. Raises StudyError
+    where no row has a potential."""
+    known = staged.filter(staged.kalib_potential.notnull())
     potential, sales = known.kalib_potential, known.kalib_sales
     order = Order(known, potential, potential.ln(), sales)
     if not order.rows:

@@ -91,18 +91,14 @@ def stage(table: Any, recipe: Recipe, columns: Sequence[str], fenced: bool = Fal
     formula hundreds of times a row (PostgreSQL).
     """
     t = with_potential(table, recipe)
-    kept = {name: t[name] for name in (*columns, *decisive_columns(recipe)) if name not in OUTPUT}
+    decisive = ["kalib_sales", "kalib_potential"]  # of the cuts
+    decisive += ["kalib_line"] if recipe.form == "linear" else []
+    decisive += [] if recipe.even else ["kalib_ratio", "kalib_smearing"]
+    kept = {name: t[name] for name in (*columns, *decisive) if name not in OUTPUT}
     kept["kalib_account"] = t["kalib_id"]
     if "extrapolated" in columns:
         kept["kalib_outside"] = _outside(t, recipe)
     return _settled(t.select(**kept), fenced)
-
-
-def decisive_columns(recipe: Recipe) -> tuple[str, ...]:
-    """What the cuts are computed from."""
-    line = ["kalib_line"] if recipe.form == "linear" else []
-    errors = [] if recipe.even else ["kalib_ratio", "kalib_smearing"]
-    return ("kalib_sales", "kalib_potential", *line, *errors)
 
 
 def _settled(table: Any, fenced: bool) -> Any:

@@ -10,14 +10,10 @@ from typing import Any
 from kalib.errors import Problem, StudyError
 from kalib.scale.columns import typed
 from kalib.scale.cuts import compute_cuts, run_cuts
-from kalib.scale.expression import OUTPUT, OWN, USUAL, decisive_columns, score, stage
+from kalib.scale.expression import OUTPUT, OWN, USUAL, score, stage
 from kalib.scale.recipe import Recipe, read_recipe
 from kalib.scale.sources import MEMORY, Source, open_source
 from kalib.scale.targets import check_target, write_table
-
-# Of the memory, what rows may take that are held between the cuts and the scores.
-HELD_SHARE = 0.75
-NUMBER_BYTES, TEXT_BYTES = 8, 24
 
 
 @dataclass(frozen=True)
@@ -78,25 +74,20 @@ def score_table(
         if asked.cuts == "run" and recipe.run_cuts:
             found = run_cuts(recipe, recipe.run_cuts)
         else:
-            held = decisive = _held(source, staged, rows)
-            if held is staged:  # there may be room for what the cuts are made of
-                decisive = _held(source, staged.select(*decisive_columns(recipe)), rows)
-            staged, found = held, compute_cuts(held, decisive, recipe, source.name)
+            staged = _held(source, staged)
+            found = compute_cuts(staged, recipe, source.name)
         write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
     return Scored(rows, found.potential, found.sow)
 
 
-def _held(source: Source, staged: Any, rows: int) -> Any:
-    """The rows computed once, where the engine can hold them; else as they are."""
+def _held(source: Source, staged: Any) -> Any:
+    """The rows computed once, on disk beyond the memory; those of a database as they are, since it
+    may be closed to writing."""
     if source.connection.name == "pyspark":
-        return staged.cache()  # in memory, and on disk beyond it
-    width = sum(
-        TEXT_BYTES if kind.is_string() else 1 if kind.is_boolean() else NUMBER_BYTES
-        for kind in staged.schema().values()
-    )
-    if source.connection.name != "duckdb" or rows * width > HELD_SHARE * source.memory:
-        return staged
-    return source.connection.create_table("kalib_held", obj=staged, temp=True)
+        return staged.cache()
+    if source.connection.name == "duckdb":
+        return source.connection.create_table("kalib_held", obj=staged, temp=True)
+    return staged
 
 
 def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> None:

@@ -24,7 +24,6 @@ from kalib.scale.export import export_formula
 from kalib.scale.expression import OUTPUT, USUAL
 from kalib.scale.recipe import CDF_ERROR
 from kalib.scale.score import Scoring, score_table
-from kalib.scale.sources import MEMORY, read_memory
 from kalib.scale.targets import _with_enums
 from kalib.study.settings import ZONES
 
@@ -217,19 +216,16 @@ def test_every_kind_of_cut_equals_python(small_study: Path, tmp_path: Path, cut:
 def test_rows_that_are_held_give_what_rows_computed_again_give(
     case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All is held, or what the cuts are made of, or nothing."""
     _, run, table = case
     table.to_parquet(tmp_path / "a.parquet", index=False)
-    cut = 16 * len(table) / read_memory(MEMORY)  # sales and potential, but no more
     frames, found = [], []
-    for share in (0.75, cut, 0.0):
-        monkeypatch.setattr("kalib.scale.score.HELD_SHARE", share)
+    for _ in range(2):
         to = tmp_path / "s.parquet"
         found.append(score_table(run, tmp_path / "a.parquet", to, Scoring(columns=OUTPUT)))
         frames.append(pd.read_parquet(to))
-    for other in (1, 2):
-        assert found[0] == found[other]
-        pd.testing.assert_frame_equal(frames[0], frames[other])
+        monkeypatch.setattr("kalib.scale.score._held", lambda _, staged: staged)
+    assert found[0] == found[1]
+    pd.testing.assert_frame_equal(*frames)
 
 
 def test_only_zones_and_teams_become_enums() -> None:
