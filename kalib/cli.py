@@ -15,7 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small fits lose time to th
 import click
 
 from kalib import __version__
-from kalib.errors import Problem, StudyError, message_of
+from kalib.errors import StudyError, message_of
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 PATH = click.Path(path_type=Path)
@@ -254,9 +254,6 @@ def new(
 
     from kalib.tables.proposal import propose_study
 
-    absent = [path for path in (*files, *more) if not path.is_file()]
-    if absent:
-        raise StudyError([Problem("no such table", file=str(path)) for path in absent])
     proposal = propose_study(name, [*files, *more], data, given, drop, force=force)
     shown = Table("", "column", "taken as", "values", box=None, pad_edge=False)
     for table, columns in proposal.columns.groupby("table", sort=False):

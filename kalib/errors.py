@@ -127,9 +127,8 @@ def message_of(error: Exception) -> str:
                 first, more = replace(first, message=said), []
             lines += [f"  {problem}" for problem in (first, *more)]
         rest = [f"  and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
-        return "\n".join(
-            ["1 problem:" if count == 1 else f"{count} problems:", *lines[:SHOWN], *rest]
-        )
+        head = "1 problem:" if count == 1 else f"{count} problems:"
+        return "\n".join([head, *lines[:SHOWN], *rest])
     if isinstance(error, KalibError):
         return f"error: {error}"
     if isinstance(error, MemoryError) or NO_ROOM in str(error):

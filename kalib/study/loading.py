@@ -45,7 +45,7 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     file = study_path(path)
     if not file.is_file():
         near = nearest(file.name, (each.name for each in file.parent.glob("*")))
-        remedy = near or "Give a study.toml or its folder; `kalib new` makes one of tables"
+        remedy = near or "Give a study.toml or its folder; `kalib new` makes one from your tables"
         raise StudyError("no study file here", str(path), remedy=remedy)
     if file.stat().st_size > LARGEST:
         raise StudyError("is too long for a study file", file.name)
@@ -54,8 +54,12 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
     except OSError as error:
         raise StudyError(f"can't be read: {error.strerror}", file.name) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        remedy = "Mend the line named; of a table, `kalib new` makes a study file"
-        raise StudyError(f"not valid TOML: {error}", file.name, remedy=remedy) from error
+        remedy = "Write text in quotes, decimals with a point, paths with /, each section once"
+        said, line, place = str(error).partition(" (at line ")
+        row = int(place.partition(",")[0]) if line else None
+        text = file.read_text(encoding="utf-8-sig").splitlines()[row - 1].strip() if row else ""
+        problem = Problem(f"is not valid TOML: {said}", file.name, "", row, remedy, text)
+        raise StudyError(problem) from error
     for key, value in (settings or {}).items():
         _lay_over(content, key, value)
     if "folder" in content:
@@ -92,12 +96,15 @@ def problems_of(error: ValidationError, model: type[BaseModel], file: str = "") 
             remedy = ". ".join(filter(None, [f"Add it: {wanted(key)}", key.get("description")]))
             problem = Problem(f"{where!r} is missing", file, remedy=remedy.removesuffix("."))
         elif item["type"] == "value_error":
-            said = str(item["msg"]).removeprefix("Value error, ")
-            problem = Problem(f"{where!r}: {said}", file, remedy=f"It is {item['input']!r}"[:200])
+            said, _, remedy = str(item["msg"]).removeprefix("Value error, ").partition(". ")
+            remedy = remedy or f"It is {item['input']!r}"[:200]
+            problem = Problem(f"{where!r}: {said}", file, remedy=remedy)
         else:
             value = item["input"]
             given = str(value).lower() if isinstance(value, bool) else repr(value)
-            problem = Problem(f"{where!r} is {given}"[:200], file, remedy=f"Give {wanted(key)}")
+            about = key.get("description", "").partition(". ")[0] if "pattern" in key else ""
+            remedy = ". ".join(filter(None, [f"Give {wanted(key)}", about.removesuffix(".")]))
+            problem = Problem(f"{where!r} is {given}"[:200], file, remedy=remedy)
         found.setdefault(where, problem)
     return list(found.values())
 
@@ -175,6 +182,7 @@ def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
             message = f"'{key}' leaves the study's folder: {name}"
             yield message, "Put the file in the study's folder"
         elif not target.is_file():
-            yield f"'{key}': no file {name}", "Check the name"
+            near = nearest(name, (path.name for path in study.folder.glob("*")))
+            yield f"'{key}': no file {name}", near or "Put it into the study's folder"
     if study.data.visits and study.visits is None:
-        yield "'visits' is missing", "Add the section naming its columns"
+        yield "'visits' is missing", "Add [visits] with its columns account, date, own, total"

@@ -15,6 +15,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from kalib.errors import nearest
+
 ZONES = ("attack", "defense", "maintenance", "watch")
 MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so much
 Number = Annotated[float, pydantic.Strict(), pydantic.AllowInfNan(False)]
@@ -125,7 +127,7 @@ class Columns(_Section):
     def _figures_apart(self) -> Columns:
         for one, other in (("sales", "potential"), ("account", "sales"), ("account", "potential")):
             if getattr(self, one) == getattr(self, other):
-                raise ValueError(f"{one} and {other} are the same column")
+                raise ValueError(f"{one} and {other} are the same column. Name two")
         return self
 
 
@@ -147,13 +149,15 @@ class Indicators(_Section):
 
     @pydantic.model_validator(mode="after")
     def _named_are_candidates(self) -> Indicators:
-        for name in (*self.expected_sign, *self.required, *self.allow, *self.labels):
-            if name not in self.candidates:
-                raise ValueError(f"{name!r} is not among the candidates")
+        for key in ("expected_sign", "required", "allow", "labels"):
+            for name in sorted(set(getattr(self, key)) - set(self.candidates)):
+                remedy = nearest(name, self.candidates) or "Add it to them, or take it out"
+                said = f"{name!r} is not among the candidates, though {key} names it"
+                raise ValueError(f"{said}. {remedy}")
         if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError("a candidate is listed twice")
+            raise ValueError("a candidate is listed twice. List it once")
         if len(self.required) > self.max:
-            raise ValueError("more indicators are required than max allows")
+            raise ValueError("more indicators are required than max allows. Raise max")
         return self
 
     @property
@@ -177,7 +181,7 @@ class VisitColumns(_Section):
     @pydantic.model_validator(mode="after")
     def _apart(self) -> VisitColumns:
         if len({self.account, self.date, self.own, self.total}) < 4:
-            raise ValueError("two of account, date, own, total are the same column")
+            raise ValueError("two of account, date, own, total are the same column. Name four")
         return self
 
 

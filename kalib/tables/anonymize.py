@@ -170,10 +170,8 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
     entries = tables.overrides.entries
     coded_by = pd.Series(_codes(entries["by"], key, "R"), entries.index, dtype="str")
     entries = entries.assign(by=coded_by, reason="–").astype({"reason": "str"})
-    notes, of_experts = (
-        tuple(note.without_value() for note in notes)
-        for notes in (tables.notes, tables.overrides.notes)
-    )
+    notes = tuple(note.without_value() for note in tables.notes)
+    of_experts = tuple(note.without_value() for note in tables.overrides.notes)
     return replace(
         tables, accounts=accounts.set_axis(ids),
         candidates=tables.candidates.assign(**coded(words)).set_axis(ids), survey=survey,

@@ -121,8 +121,7 @@ def _read_accounts(
     frame["current_ka"] = read.flags(names.current_ka or "")
     frame["margin"] = read.margins(names.margin or "")
     candidates = {name: read.indicator(name) for name in study.indicators.candidates}
-    there = own_potential and own_potential in read.frame
-    known = _known(read, own_potential, ids) if own_potential and there else None
+    known = _known(read, str(own_potential), ids) if own_potential in read.frame else None
     return frame, pd.DataFrame(candidates, index=ids), known
 
 
@@ -324,5 +323,5 @@ def _column_range(name: str, values: pd.Series, words: Words) -> tuple[Any, ...]
         return (name, missing, *((kind, v) for v in (values.min(), values.median(), values.max())))
     counts = values.value_counts()
     common = f"{counts.index[0]} ({words.whole(counts.iloc[0])})" if len(counts) else MISSING
-    said = (words.say("n_values", n=len(counts)), common, "")
-    return (name, missing, *(("text", text) for text in said))
+    said = words.say("n_values", n=len(counts))
+    return name, missing, ("text", said), ("text", common), ("text", "")

@@ -174,9 +174,8 @@ class Columns:
         alike = {_bare(account, zeros=False): account for account in reversed(list(known))}
         near = ids[strange].map(lambda text: alike.get(_bare(text, zeros=False), ""))
         near = near[near != ""].reindex(ids.index, fill_value="")
-        remedy = (
-            f"Write ids alike in {file} and {self.table.file}; as text, so that no zero is lost"
-        )
+        both = f"{file} and {self.table.file}"
+        remedy = f"Write ids alike in {both}; as text, so that no zero is lost"
         pairs = [(text, near[i]) for i, text in ids[near != ""].items()]
         if pairs and all(text.isdigit() and other.isdigit() for text, other in pairs):
             remedy += f"; or set [data] id_width = {max(len(t) for pair in pairs for t in pair)}"
@@ -186,8 +185,8 @@ class Columns:
 
     def amounts(self, column: str, what: str, *, blank: bool = False) -> pd.Series:
         """A column of sales, units or answers, zero or more, or of potential, above zero."""
-        more = ", or name the word in [data] missing" if blank else ""
-        values = self.numbers(column, f"Write {what} as a plain number{more}")
+        remedy = f"Write {what} as a plain number, or name the word in [data] missing"
+        values = self.numbers(column, remedy)
         percent = self.frame[column].str.endswith(("%", "％"))
         self.tell("percent", column, percent & values.notna())
         if not blank:
@@ -247,8 +246,9 @@ class Columns:
 
     def told(self, column: str, read: Parsed, remedy: str) -> pd.Series:
         """A column as it was read, its faults and what may be read another way told."""
-        for fault in read.faults[read.faults != ""].unique():
-            self.tell((fault, remedy), column, read.faults == fault)
+        faults = read.faults.mask(self._of(column).str.fullmatch(EXCEL_ERROR), "")  # told already
+        for fault in faults[faults != ""].unique():
+            self.tell((fault, remedy), column, faults == fault)
         if pd.api.types.is_numeric_dtype(read.values):
             self.tell("large", column, read.values.abs() >= MOST_AMOUNT)
         if read.doubt:

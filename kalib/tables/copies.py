@@ -108,10 +108,8 @@ def _one_to_one(one: pd.Series, other: pd.Series) -> bool:
     """Whether each word of one stands with one word of the other, and three or more do."""
     pairs = pd.DataFrame({"one": one, "other": other}).dropna()
     pairs = pairs[pairs["other"] != ""]
-    kinds = len(pairs.drop_duplicates())
-    return len(pairs) >= FEWEST and kinds >= 3 and kinds == pairs["one"].nunique() == (
-        pairs["other"].nunique()
-    )  # fmt: skip
+    kinds, (ones, others) = len(pairs.drop_duplicates()), pairs.nunique()
+    return len(pairs) >= FEWEST and kinds >= 3 and kinds == ones == others
 
 
 def _of_codes(values: pd.Series, tables: Tables, named: set[str]) -> Message | None:

@@ -58,9 +58,9 @@ class ExpertBias:
 
 def no_overrides() -> Overrides:
     """None given."""
-    blank = {"potential": pd.Series(dtype=float), "by": pd.Series(dtype="str"),
-             "reason": pd.Series(dtype="str")}  # fmt: skip
-    return Overrides(pd.DataFrame(blank, index=pd.Index([], dtype="str", name="account")))
+    kinds = {"potential": float, "by": "str", "reason": "str"}
+    blank = pd.DataFrame(columns=list(kinds), index=pd.Index([], dtype="str", name="account"))
+    return Overrides(blank.astype(kinds))
 
 
 def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = str) -> Overrides:

@@ -123,7 +123,7 @@ def propose_study(
 
 
 def _refuse_names(name: str, files: Sequence[Path], target: Path, force: bool) -> None:
-    """Refuse what would overwrite a table, a study or another folder."""
+    """Refuse what is not there, or would overwrite a table, a study or another folder."""
     problems = []
     if not re.fullmatch(r"[a-z0-9-]+", name):
         problems.append(refusal("no name", "", name))
@@ -131,6 +131,9 @@ def _refuse_names(name: str, files: Sequence[Path], target: Path, force: bool) -
         problems.append(refusal("there already", str(target)))
     names = [path.name.casefold() for path in files]  # some disks know no capitals
     for path, low in zip(files, names, strict=True):
+        if not path.is_file():
+            near = nearest(path.name, (each.name for each in path.parent.glob("*")))
+            problems.append(Problem("no such table", str(path), remedy=near or "Check its folder"))
         if low in RESERVED or names.count(low) > 1:
             problems.append(refusal("name kept" if low in RESERVED else "name taken", str(path)))
     if problems:
@@ -221,8 +224,7 @@ def _assign(tables: Sequence[TextTable], given: Mapping[str, str], draft: _Draft
             roles[role] = column
     if NUMBERED.search(roles.get("sales", "")):
         draft.unsure["sales"] = WORDS["lacking"]["numbered"].format(roles["sales"])
-    taken = roles.values()
-    draft.left = {column: why for column, why in left[accounts].items() if column not in taken}
+    draft.left = {c: why for c, why in left[accounts].items() if c not in roles.values()}
 
 
 def _visit_columns(table: TextTable) -> dict[str, str]:
@@ -324,9 +326,8 @@ def _try(folder: Path, draft: _Draft) -> None:
         draft.doubts += [f"kalib check will refuse: {problem}" for problem in error.problems[:3]]
         return
     read = {getattr(note.message, "figures", {}).get("sheet") for note in tables.notes}
-    for table, _ in draft.parts.values():
-        if table.sheet and table.sheet not in read:
-            draft.doubts.append(f"{table.label}: {WORDS['lacking']['sheet']}")
+    unread = (table for table, _ in draft.parts.values() if table.sheet not in {"", *read})
+    draft.doubts += [f"{table.label}: {WORDS['lacking']['sheet']}" for table in unread]
     draft.doubts += [str(n) for n in tables.notes if getattr(n.message, "key", "") == "n_two_ways"]
     known = None if tables.survey is None else tables.survey[tables.survey > 0]
     if tables.visits is not None:

@@ -168,7 +168,7 @@ def _rhythm(visits: pd.DataFrame, seen: list[int]) -> tuple[np.ndarray, dict[int
     store = pd.factorize(visits["account"])[0]
     day = visits["date"].dt.day_of_week.to_numpy()
     month = visits["date"].dt.month.to_numpy() - 1
-    seasonal = len(seen) >= SEASON_MONTHS
+    seasonal, places = len(seen) >= SEASON_MONTHS, np.array(seen, dtype=int) - 1
     week, year = np.ones(7), np.ones(12)
     for _ in range(ROUNDS if len(visits) else 0):
         level = _ratio(total, week[day] * year[month], store, store.max() + 1)
@@ -176,7 +176,9 @@ def _rhythm(visits: pd.DataFrame, seen: list[int]) -> tuple[np.ndarray, dict[int
         week = np.maximum(week / week.mean(), 0.05)
         if seasonal:
             year = _ratio(total, level[store] * week[day], month, 12)
-            year = np.maximum(_bridged(year, seen), 0.05)
+            # Months not seen are set between their neighbors, around the turn of the year.
+            year = np.interp(np.arange(12), places, year[places], period=12)
+            year = np.maximum(year, 0.05)
             year /= np.average(year, weights=MONTH_DAYS)
     season = {k + 1: float(value) for k, value in enumerate(year)} if seasonal else None
     return week[day] * year[month], season
@@ -187,12 +189,6 @@ def _ratio(total: np.ndarray, expected: np.ndarray, group: np.ndarray, size: int
     sold = np.bincount(group, total, size)
     hoped = np.bincount(group, expected, size)
     return np.where(hoped > 0, sold / np.where(hoped > 0, hoped, 1.0), 1.0)
-
-
-def _bridged(year: np.ndarray, seen: list[int]) -> np.ndarray:
-    """Months not seen set between their neighbors, around the turn of the year."""
-    places = np.array(seen)
-    return np.interp(np.arange(1, 13), places, year[places - 1], period=12)
 
 
 def _unit_value(own: pd.Series, sales: pd.Series) -> float:
