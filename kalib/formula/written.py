@@ -1,4 +1,4 @@
-"""The formula as an expression that programs compute."""
+"""The formula as an expression that programs compute: SQL, Excel, Python."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def as_sql(record: Mapping[str, Any]) -> str:
             parts.append(f"{number} * LN({clamped})")
         elif term["transform"] == "identity":
             parts.append(f"{number} * {name}")
-    for name, own, other in by_level(record, "coefficient", 0.0):
+    for name, own, other in _by_level(record, "coefficient", 0.0):
         unknown = f"WHEN {_quoted(name)} IS NULL THEN NULL"
         parts.append(f"CASE {unknown} {_branches(name, own, other)} END")
     line = " + ".join(parts)
@@ -34,14 +34,82 @@ def as_sql(record: Mapping[str, Any]) -> str:
         floor = _real(record["floor"])
         return f"CASE WHEN {line} < {floor} THEN {floor} ELSE {line} END"
     factors, smearing = [], record["smearing"]
-    for name, own, other in by_level(record, "smearing", 1.0):
+    for name, own, other in _by_level(record, "smearing", 1.0):
         whole = {level: number * smearing for level, number in own.items()}
         factors.append(f"CASE {_branches(name, whole, other * smearing)} END")
         smearing = 1.0  # of several factors the first carries it
     return f"EXP({line}) * {' * '.join(factors) or _real(smearing)}"
 
 
-def by_level(
+def as_excel(record: Mapping[str, Any]) -> str:
+    """A formula for a new column of an Excel table; blank where an indicator is blank."""
+
+    def cell(name: str) -> str:
+        return "[@[" + "".join(f"'{c}" if c in "[]#'@" else c for c in name) + "]]"
+
+    def number(value: float) -> str:
+        return repr(float(value)).upper()
+
+    def where(name: str, level: str, own: float, other: float) -> str:
+        text = '"' + level.replace('"', '""') + '"'  # Excel's own = takes "Mall" for "mall"
+        return f"IF(EXACT({cell(name)},{text}),{number(own)},{number(other)})"
+
+    line = [f"({number(record['intercept'])})"]
+    for term in record["terms"]:
+        inside = cell(term["indicator"])
+        if term["transform"] == "log":
+            inside = f"LN(MAX({inside}+{number(term['shift'])},{number(LEAST_LOGGED)}))"
+        if term["transform"] != "level":
+            line.append(f"({number(term['coefficient'])})*{inside}")
+    # One IF a level, side by side: Excel nests 64 at most.
+    for name, numbers, other in _by_level(record, "coefficient", 0.0):
+        line.append(f"({number(other)})")
+        line += [where(name, level, own - other, 0.0) for level, own in numbers.items()]
+    factor = [number(record["smearing"])]
+    for name, numbers, other in _by_level(record, "smearing", 1.0):
+        factor.append(number(other))
+        factor += [where(name, level, own / other, 1.0) for level, own in numbers.items()]
+    value = "+".join(line)
+    value = (
+        f"MAX({value},{number(record['floor'])})"
+        if record["form"] == "linear"
+        else f"EXP({value})*{'*'.join(factor)}"
+    )
+    names = dict.fromkeys(term["indicator"] for term in record["terms"])
+    blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
+    return f'=IF(OR({blank}),"",{value})'
+
+
+def as_python(record: Mapping[str, Any]) -> str:
+    """A function of one row, a mapping of column to value."""
+
+    def of_level(name: str, numbers: Own, other: float) -> str:
+        return f"{numbers!r}.get(row[{name!r}], {other!r})"
+
+    line = [repr(record["intercept"])]
+    for term in record["terms"]:
+        inside = f"row[{term['indicator']!r}]"
+        if term["transform"] == "log":
+            inside = f"math.log(max({inside} + {term['shift']!r}, {LEAST_LOGGED!r}))"
+        if term["transform"] != "level":
+            line.append(f"{term['coefficient']!r} * {inside}")
+    line += [of_level(*of) for of in _by_level(record, "coefficient", 0.0)]
+    factor = [repr(record["smearing"])]
+    factor += [of_level(*of) for of in _by_level(record, "smearing", 1.0)]
+    result = (
+        f"max(line, {record['floor']!r})"
+        if record["form"] == "linear"
+        else f"math.exp(line) * {' * '.join(factor)}"
+    )
+    body = "\n        + ".join(line)
+    return (
+        "import math\n\n\ndef potential(row):\n"
+        '    """Potential of an account; row: its indicators by column."""\n'
+        f"    line = (\n        {body}\n    )\n    return {result}"
+    )
+
+
+def _by_level(
     record: Mapping[str, Any], name: str, plain: float
 ) -> Iterator[tuple[str, Own, float]]:
     """Of each text indicator that changes a number: its name, the levels', and any other's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ class Order:
     def __init__(self, table: Any, value: Any, scale: Any, along: Any) -> None:
         """value: what is ordered; scale: an expression in the same order, cut into buckets."""
         bucket = (scale * BUCKETS).floor().cast("int64")
-        self.table = table.select(value=value, bucket=bucket, along=along)
-        self.buckets = self._by("bucket", self.table)
+        rows = table.select(value=value, bucket=bucket, along=along)
+        self.buckets = _by("bucket", rows)
+        self.inside = cache(lambda bucket: _by("value", rows.filter(rows.bucket == bucket)))
         self.rows, self.sum = int(self.buckets["n"].sum()), float(self.buckets["sum"].sum())
         self.along = float(np.nansum(self.buckets["along"]))
 
@@ -41,16 +43,16 @@ class Order:
     def _where(self, name: str, goal: float) -> tuple[float, float, float]:
         """The value at which a running total reaches a goal, the total before it, and its own."""
         k, before = _reached(self.buckets[name], goal)
-        table = self.table.filter(self.table.bucket == int(self.buckets["bucket"][k]))
-        inside = self._by("value", table)
+        inside = self.inside(int(self.buckets["bucket"][k]))
         i, within = _reached(inside[name], goal - before)
         return float(inside["value"][i]), before + within, float(inside[name][i])
 
-    def _by(self, key: str, table: Any) -> dict[str, np.ndarray]:
-        """Count and sums by a column (n,), from its largest down."""
-        sums = {"n": table.count(), "sum": table.value.sum(), "along": table.along.sum()}
-        rows = sorted(fetched(table.group_by(key).aggregate(**sums)), key=lambda row: -row[key])
-        return {name: np.array([row[name] for row in rows], float) for name in (key, *sums)}
+
+def _by(key: str, table: Any) -> dict[str, np.ndarray]:
+    """Count and sums by a column (n,), from its largest down."""
+    sums = {"n": table.count(), "sum": table.value.sum(), "along": table.along.sum()}
+    rows = sorted(fetched(table.group_by(key).aggregate(**sums)), key=lambda row: -row[key])
+    return {name: np.array([row[name] for row in rows], float) for name in (key, *sums)}
 
 
 def _reached(amounts: np.ndarray, goal: float) -> tuple[int, float]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from kalib.errors import StudyError, need
-from kalib.formula.written import by_level
-from kalib.indicators.terms import LEAST_LOGGED
+from kalib.formula.written import as_excel, as_python
 from kalib.scale.cuts import run_cuts
 from kalib.scale.expression import score, stage
 from kalib.scale.recipe import Recipe, RunCuts, read_recipe, read_record
@@ -60,71 +57,3 @@ def as_select(recipe: Recipe, dialect: str) -> str:
         return f"{ibis.to_sql(query, name)};"
     text = str(ibis.to_sql(query, "postgres"))
     return sqlglot.transpile(text, read="postgres", write=dialect, pretty=True)[0] + ";"
-
-
-def as_excel(record: Mapping[str, Any]) -> str:
-    """A formula for a new column of an Excel table; blank where an indicator is blank."""
-
-    def cell(name: str) -> str:
-        return "[@[" + "".join(f"'{c}" if c in "[]#'@" else c for c in name) + "]]"
-
-    def number(value: float) -> str:
-        return repr(float(value)).upper()
-
-    def where(name: str, level: str, own: float, other: float) -> str:
-        text = '"' + level.replace('"', '""') + '"'  # Excel's own = takes "Mall" for "mall"
-        return f"IF(EXACT({cell(name)},{text}),{number(own)},{number(other)})"
-
-    line = [f"({number(record['intercept'])})"]
-    for term in record["terms"]:
-        inside = cell(term["indicator"])
-        if term["transform"] == "log":
-            inside = f"LN(MAX({inside}+{number(term['shift'])},{number(LEAST_LOGGED)}))"
-        if term["transform"] != "level":
-            line.append(f"({number(term['coefficient'])})*{inside}")
-    # One IF a level, side by side: Excel nests 64 at most.
-    for name, numbers, other in by_level(record, "coefficient", 0.0):
-        line.append(f"({number(other)})")
-        line += [where(name, level, own - other, 0.0) for level, own in numbers.items()]
-    factor = [number(record["smearing"])]
-    for name, numbers, other in by_level(record, "smearing", 1.0):
-        factor.append(number(other))
-        factor += [where(name, level, own / other, 1.0) for level, own in numbers.items()]
-    value = "+".join(line)
-    value = (
-        f"MAX({value},{number(record['floor'])})"
-        if record["form"] == "linear"
-        else f"EXP({value})*{'*'.join(factor)}"
-    )
-    names = dict.fromkeys(term["indicator"] for term in record["terms"])
-    blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
-    return f'=IF(OR({blank}),"",{value})'
-
-
-def as_python(record: Mapping[str, Any]) -> str:
-    """A function of one row, a mapping of column to value."""
-
-    def of_level(name: str, numbers: Mapping[str, float], other: float) -> str:
-        return f"{numbers!r}.get(row[{name!r}], {other!r})"
-
-    line = [repr(record["intercept"])]
-    for term in record["terms"]:
-        inside = f"row[{term['indicator']!r}]"
-        if term["transform"] == "log":
-            inside = f"math.log(max({inside} + {term['shift']!r}, {LEAST_LOGGED!r}))"
-        if term["transform"] != "level":
-            line.append(f"{term['coefficient']!r} * {inside}")
-    line += [of_level(*of) for of in by_level(record, "coefficient", 0.0)]
-    factor = [repr(record["smearing"])]
-    factor += [of_level(*of) for of in by_level(record, "smearing", 1.0)]
-    result = (
-        f"max(line, {record['floor']!r})"
-        if record["form"] == "linear"
-        else f"math.exp(line) * {' * '.join(factor)}"
-    )
-    body = "\n        + ".join(line)
-    return (
-        "import math\n\n\ndef potential(row):\n"
-        '    """Potential of an account; row: its indicators by column."""\n'
-        f"    line = (\n        {body}\n    )\n    return {result}"
-    )
