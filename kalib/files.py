@@ -239,10 +239,9 @@ def locked(target: Path) -> Iterator[None]:
 
 def _names(folder: Path) -> Iterator[str]:
     """Files below a folder and links to folders, by their names in it."""
-    for place, folders, files in os.walk(folder):
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
-        for name in sorted([*files, *links]):
-            yield (Path(place) / name).relative_to(folder).as_posix()
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(folder).as_posix()
 
 
 def _clutter(name: str) -> bool:

@@ -164,17 +164,16 @@ def _spark(memory: int, spill: str) -> Any:
     import ibis
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.appName("kalib").config("spark.ui.enabled", "false")
     options = {
+        "spark.ui.enabled": "false",
         "spark.driver.memory": f"{max(memory // 2**20, 512)}m",
         "spark.local.dir": spill,
         "spark.sql.warehouse.dir": spill,
         "spark.sql.shuffle.partitions": "8",
         "spark.log.level": "ERROR",
     }
-    for key, value in options.items():
-        builder = builder.config(key, value)
     try:
+        builder = SparkSession.builder.appName("kalib").config(map=options)
         return ibis.pyspark.connect(builder.master("local[*]").getOrCreate())
     except Exception as error:
         raise StudyError(f"Spark can't start: {reason_of(error)}",
