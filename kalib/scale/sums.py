@@ -9,6 +9,7 @@ Grigori, Hoemmen & Langou 2012), which keeps the digits of an orthogonal decompo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +96,14 @@ def sum_columns(
     rows = table.select(**kept)
     rows = rows.filter([rows[name].notnull() for name in kept])
     rows = rows if weight is None else rows.filter(rows.weight > 0)
-    center, scale = np.zeros(len(columns)), np.ones(len(columns))
-    n, first = _products(rows.limit(BATCH), center, scale)
+    center = np.zeros(len(columns))
+    n, first = _products(rows.limit(BATCH), center)
     if not n:
         raise KalibError("no row has all columns of the formula")
     center, scale = _moments(first.sum(axis=0))
-    n, grams = _products(rows, center, scale)
+    n, grams = _products(rows, center)
+    unit = np.append(1.0, scale)
+    grams /= np.outer(unit, unit)
     total = grams.sum(axis=0)
     mean, spread = _moments(total)
     values = np.linalg.eigvalsh(_about(total, mean) / np.outer(spread, spread))
@@ -109,39 +112,44 @@ def sum_columns(
         return Sums(n, center, scale, grams, np.linalg.cholesky(total).T)
     center, scale = center + scale * mean, scale * spread
     roots = np.zeros_like(grams)
-    for fold, part in _parts(rows, center, scale):
+    for fold, part in _parts(rows, center):
         roots[fold] = np.linalg.qr(np.vstack([roots[fold], part.T]), mode="r")
+    roots /= np.append(1.0, scale)
     root = np.asarray(np.linalg.qr(roots.reshape(-1, len(total)), mode="r"))
     return Sums(n, center, scale, roots.transpose(0, 2, 1) @ roots, root)
 
 
-def _products(rows: Any, center: np.ndarray, scale: np.ndarray) -> tuple[int, np.ndarray]:
+def _products(rows: Any, center: np.ndarray) -> tuple[int, np.ndarray]:
     """Rows, and by fold the cross products of their `_parts`."""
     n, grams = 0, np.zeros((FOLDS, len(center) + 1, len(center) + 1))
-    for fold, part in _parts(rows, center, scale):
+    for fold, part in _parts(rows, center):
         n += part.shape[1]
         grams[fold] += part @ part.T
     return n, grams
 
 
-def _parts(rows: Any, center: np.ndarray, scale: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """By batch and fold, (p + 2, n) of 1, the centered and scaled columns and the response, times
-    the weight's root; in the rows' order, so that sums are the same each time."""
+def _parts(rows: Any, center: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """By batch and fold, (p + 2, n) of 1, the centered columns and the response, times the
+    weight's root; in the rows' order, so that sums are the same each time."""
     import pyarrow as pa
 
     backend = rows.get_backend()
     reader = pa.RecordBatchReader.from_stream(backend.con.sql(backend.compile(rows)))
-    for batch in (whole.slice(k, BATCH) for whole in reader for k in range(0, len(whole), BATCH)):
-        # Not to_numpy(), which imports pandas.
-        found = dict(zip(batch.schema.names, map(np.from_dlpack, batch.columns), strict=True))
-        part = np.stack([np.ones(len(batch)), *(found[f"c{j}"] for j in range(len(center)))])
-        part[1:] = (part[1:] - center[:, None]) / scale[:, None]
-        if "weight" in found:
-            part *= np.sqrt(found["weight"])
-        if "fold" not in found:
-            yield 0, part
-        else:
-            yield from ((k, part[:, found["fold"] == k]) for k in range(FOLDS))
+    batches = (whole.slice(k, BATCH) for whole in reader for k in range(0, len(whole), BATCH))
+    with ThreadPoolExecutor(1) as pool:  # the engine reads one while sums are made of another
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            # Not to_numpy(), which imports pandas.
+            found = dict(zip(batch.schema.names, map(np.from_dlpack, batch.columns), strict=True))
+            columns = (found[f"c{j}"] - middle for j, middle in enumerate(center))
+            part = np.stack([np.ones(len(batch)), *columns])
+            if "weight" in found:
+                part *= np.sqrt(found["weight"])
+            if "fold" not in found:
+                yield 0, part
+            else:
+                yield from ((k, part[:, found["fold"] == k]) for k in range(FOLDS))
 
 
 def _about(gram: np.ndarray, mean: np.ndarray) -> np.ndarray:
