@@ -54,9 +54,6 @@ class Job:
         return 2 if isinstance(self.error, StudyError) else 1
 
 
-Chains = Sequence[Sequence[Job]]
-
-
 def run_batch(
     studies: Sequence[str],
     out: Path | None = None,
@@ -99,7 +96,7 @@ def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
     return Job(study, target, current, loaded.name, loaded.period)
 
 
-def in_order(planned: Sequence[Job]) -> Chains:
+def in_order(planned: Sequence[Job]) -> list[list[Job]]:
     """The jobs that must run, in chains: waves of one study one after the other, the earliest
     first, since each is compared with the one before; a wave after one that runs runs too."""
     chains: dict[Path, list[Job]] = {}
@@ -110,7 +107,7 @@ def in_order(planned: Sequence[Job]) -> Chains:
     return [chain for chain in found if chain]
 
 
-def _in_processes(chains: Chains, options: Options, jobs: int, debug: bool) -> list[Job]:
+def _in_processes(chains: list[list[Job]], options: Options, jobs: int, debug: bool) -> list[Job]:
     """Run every chain of jobs, so many at a time, in processes of their own; an error is part of
     the outcome. A process that dies takes its study with it and no other, and there is somebody
     left to say so: where memory ends, libzmq aborts."""

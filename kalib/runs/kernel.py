@@ -32,7 +32,10 @@ def begin(folder: str) -> None:
     global _first
     if _first is None:
         plt.switch_backend(BACKEND)
-        _first = _settings()
+        _first = {
+            "charts": dict(plt.rcParams), "environment": dict(os.environ),
+            "path": list(sys.path), "warnings": list(warnings.filters),
+        }  # fmt: skip
     _put_back(copy.deepcopy(_first))
     os.chdir(folder)
     shell = get_ipython()
@@ -48,19 +51,7 @@ def warm() -> None:
             import_module(name)
 
 
-def _settings() -> dict[str, Any]:
-    import matplotlib
-
-    return {
-        "charts": dict(matplotlib.rcParams),
-        "environment": dict(os.environ),
-        "path": list(sys.path),
-        "warnings": list(warnings.filters),
-    }
-
-
 def _put_back(first: dict[str, Any]) -> None:
-    import matplotlib
     import matplotlib.pyplot as plt
     import numpy as np
     import pandas as pd
@@ -68,7 +59,7 @@ def _put_back(first: dict[str, Any]) -> None:
     plt.close("all")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # options that are to be removed say so when touched
-        matplotlib.rcParams.update(first["charts"])
+        plt.rcParams.update(first["charts"])
         pd.reset_option("all")
     os.environ.clear()
     os.environ.update(first["environment"])

@@ -111,10 +111,9 @@ def known_text(column: Any, missing: tuple[str, ...] = ()) -> Any:
 def _check_there(source: Source, asked: Asked) -> None:
     """Refuse columns that are not there, or that hold what can't be read as numbers."""
     schema, problems = source.table.schema(), []
-    has = list(source.table.columns)
     for name in dict.fromkeys([asked.account, *asked.numbers, *asked.textual]):
-        if name not in has:
-            remedy = f"The table has {', '.join(has[:12])}"
+        if name not in schema:
+            remedy = f"The table has {', '.join(schema.names[:12])}"
             problems.append(Problem("there is no such column", source.name, name, remedy=remedy))
         elif name in asked.numbers:
             kind = schema[name]
