@@ -286,8 +286,9 @@ def compare(before: Path, after: Path, force: bool) -> None:
     The earlier period comes first, however the two are given; waves.json goes into the later's
     report.
     """
+    from kalib import plots
     from kalib.files import add_to_report
-    from kalib.report import wave_tables
+    from kalib.report import tables
     from kalib.runs.outputs import to_json
     from kalib.waves.waves import compare_waves, read_in_order
     from kalib.words.catalogue import Words
@@ -298,8 +299,9 @@ def compare(before: Path, after: Path, force: bool) -> None:
     waves = compare_waves(earlier, later)
     add_to_report(report, "waves.json", to_json(waves.to_json()), force=force)
     words = Words("en", "")
-    click.echo(f"{wave_tables.summary(waves, words)}\n")
-    for table in wave_tables.all_tables(waves, words):
+    click.echo(f"{words.say('w_change', **tables.changed(waves))}\n")
+    click.echo(words.say("what_moved_market_share"))
+    for table in (plots.table(waves.share_points), *tables.of_waves(waves, words)):
         click.echo(f"{table!r}\n")
     click.echo(f"{report / 'waves.json'}")
 

@@ -14,7 +14,7 @@ from kalib.formula import predictive
 from kalib.formula.checks import run_checks
 from kalib.formula.linear import least_squares
 from kalib.formula.survey import survey_bias
-from kalib.report import wave_tables
+from kalib.report import tables
 from kalib.tables.overrides import expert_bias
 from kalib.wallet.visit_list import below_beyond_noise
 from kalib.waves.drift import TERMS, TESTS, Drift
@@ -56,7 +56,7 @@ def test_waves_that_can_not_be_compared_are_said_to_be_so() -> None:
                           ["slopes", nan, 1, 30, nan, 0.1, 0.1]], columns=TESTS)  # fmt: skip
     drift = Drift(tests, pd.DataFrame(columns=TERMS))
     for language, said in (("en", "These surveys can't tell."), ("zh", "这两次调查无法判断。")):
-        table = wave_tables.chow(SimpleNamespace(drift=drift), Words(language, ""))  # type: ignore[arg-type]
+        table = tables.chow(SimpleNamespace(drift=drift), Words(language, ""))  # type: ignore[arg-type]
         assert repr(table).count(said) == 2
 
 

@@ -4,6 +4,7 @@ from .accounts import (
     intervals,
     key_accounts,
     matrix,
+    share_change,
     sow,
     targets,
     zones,
@@ -28,6 +29,6 @@ from .theme import set_theme
 __all__ = [
     "bridge", "correlation", "coverage", "effects", "gain", "influence", "intervals",
     "key_accounts", "leave_one_out", "matrix", "observed_predicted", "pairs", "partial_effects",
-    "partial_residuals", "path", "residuals", "set_theme", "sow", "stability", "table",
-    "targets", "zones",
+    "partial_residuals", "path", "residuals", "set_theme", "share_change", "sow", "stability",
+    "table", "targets", "zones",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
@@ -28,9 +29,12 @@ from kalib.plots.theme import (
 )
 from kalib.study.settings import ZONES
 from kalib.wallet.wallet import Wallet
+from kalib.waves.waves import Waves
+from kalib.words.catalogue import Words
 
 LABELLED = 8  # accounts named in the matrix
 MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
+SLIVER = 0.4  # of the first amount: where changes are smaller, the axis is cut
 TOP = 1.15  # a share of wallet above it is drawn there
 CORNERS = {"attack": (0.99, 0.015), "defense": (0.99, 0.985), "maintenance": (0.01, 0.985),
            "watch": (0.01, 0.015)}  # fmt: skip
@@ -137,23 +141,81 @@ def targets(plan: Plan, ax: Axes | None = None) -> Axes:
     return _growth(plan.reps, "rep", [ZONE_COLORS["attack"]] * len(plan.reps), ax)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """A waterfall: the first amount, what changes it, and the last; each with its name and how it
+    is written; axis: what amounts are."""
+
+    names: list[str]
+    amounts: np.ndarray
+    said: list[str]
+    axis: str
+
+    @property
+    def colors(self) -> list[str]:
+        """Of the theme; what takes away is gray."""
+        blue, changes = theme().accent, self.amounts[1:-1]
+        return [blue, *[ZONE_COLORS["attack"] if one >= 0 else GRAY for one in changes], blue]
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each bar begins."""
+        return np.array([0.0, *np.cumsum(self.amounts[:-2]), 0.0])
+
+    @property
+    def floor(self) -> float:
+        """Where the axis begins: at zero, unless changes would be slivers then."""
+        levels = np.cumsum(self.amounts[:-1])
+        span = float(np.ptp(levels))
+        if not 0 < span < SLIVER * levels[0]:
+            return 0.0
+        unit = 10.0 ** np.floor(np.log10(span))
+        return max(float(np.floor(levels.min() / unit - 1.5 * span / unit) * unit), 0.0)
+
+
+def sales_steps(plan: Plan, words: Words) -> Steps:
+    """From today's sales to the target: what each group of accounts adds."""
+    amounts = plan.bridge["amount"].to_numpy()
+    names = [*map(words.say, plan.bridge["step"]), words.say("target")]
+    said = [f"{'+' if k else ''}{words.money(amount)}" for k, amount in enumerate(amounts)]
+    amounts = np.append(amounts, amounts.sum())
+    axis = words.say("ax_sales", unit=words.yearly())
+    return Steps(names, amounts, [*said, words.money(amounts[-1])], axis)
+
+
+def share_steps(waves: Waves, words: Words) -> Steps:
+    """From market share in the wave before to today's: what moved it, in percentage points."""
+    amounts, steps = waves.share_points["points"].to_numpy(), waves.share_points["step"][1:-1]
+    ends = [words.say("market_share_in", period=period) for period in waves.periods]
+    names = [ends[0], *map(words.column, steps), ends[1]]
+    said = [words.share(amounts[0]), *map(words.points, amounts[1:-1]), words.share(amounts[-1])]
+    return Steps(names, amounts, said, words.say("market_share"))
+
+
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
     """From today's sales to the target, a bar a step: what each adds, and where it ends."""
-    ax, words = axes_for(ax), theme().words
-    names = [*map(words.say, plan.bridge["step"]), words.say("target")]
-    amounts = plan.bridge["amount"].to_numpy()
-    ends = np.cumsum(amounts)
-    colors = [theme().accent, *[ZONE_COLORS["attack"]] * (len(amounts) - 1), theme().accent]
-    heights, starts = [*amounts, ends[-1]], [0.0, *ends[:-1], 0.0]
-    bars = ax.bar([fill(name, LETTERS) for name in names], heights, bottom=starts, color=colors,
-                  width=0.6)  # fmt: skip
-    said = [f"{'+' if start else ''}{words.money(height)}"
-            for start, height in zip(starts, heights, strict=True)]  # fmt: skip
-    ax.bar_label(bars, said, padding=4)
-    ax.margins(y=0.15)
+    ax = _waterfall(sales_steps(plan, theme().words), ax)
     money_axis(ax.yaxis)
+    return ax
+
+
+def share_change(waves: Waves, ax: Axes | None = None) -> Axes:
+    """What moved market share between two waves, a bar a step; what lowered it is gray."""
+    ax = _waterfall(share_steps(waves, theme().words), ax)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    return ax
+
+
+def _waterfall(steps: Steps, ax: Axes | None) -> Axes:
+    ax = axes_for(ax)
+    narrow = LETTERS if len(steps.names) < 6 else LETTERS // 2
+    bars = ax.bar([fill(name, narrow) for name in steps.names], steps.amounts,
+                  bottom=steps.starts, color=steps.colors, width=0.6)  # fmt: skip
+    ax.bar_label(bars, steps.said, padding=4)
+    top = float(max(steps.starts + steps.amounts))
+    ax.set_ylim(steps.floor, top + 0.15 * (top - steps.floor) or 1.0)
     ax.grid(axis="x", visible=False)
-    ax.set_ylabel(words.say("ax_sales", unit=words.yearly()))
+    ax.set_ylabel(theme().words.say("ax_cut", axis=steps.axis) if steps.floor else steps.axis)
     return ax
 
 

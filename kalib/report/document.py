@@ -14,7 +14,7 @@ from typing import Any
 
 from kalib.analysis import Analysis
 from kalib.plots.theme import accent, cut, font_files, letters_of
-from kalib.report import tables, wave_tables
+from kalib.report import tables
 from kalib.report.story import Story, given
 from kalib.tables.client import data_report
 from kalib.words.table import Table
@@ -85,11 +85,11 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     if kind in ("heading", "text"):
         return [{"kind": kind, "text": words.say(what)}]
     if kind == "tiles":
-        tiles = [{"figure": figure, "what": told} for figure, told in story.tiles]
-        return [{"kind": kind, "items": tiles}]
+        return [{"kind": kind, "items": story.tiles()}]
     if kind == "figure":
         alt = story.say(story.charts[what])
-        return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"]}]
+        return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"],
+                 "source": story.source}]  # fmt: skip
     if kind == "claims":
         said = [line for part in what for line in story.said(getattr(story, part))]
         return [{"kind": "sentences", "texts": said}]
@@ -98,7 +98,7 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     if kind == "table":
         shown = [tables.build(what, analysis, words, about.get("rows", 0))]
     elif kind == "waves":
-        shown = wave_tables.main_tables(story.waves, words) if story.waves else []
+        shown = tables.of_waves(story.waves, words) if story.waves else []
     else:
         shown = data_report(analysis.study, analysis.tables, words)
     return [_table(one) for one in shown if len(one.frame)]
@@ -107,17 +107,11 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
 def _table(table: Table) -> Item:
     """A table as the template sets it, each head wrapped to the width of its cells."""
     rows = [[_broken(cell) for cell in row] for row in table.rows()]
-    columns = []
-    for cells, head, number in zip(
-        zip(*rows, strict=True), table.heads, table.numbers, strict=True
-    ):
-        letters = max(HEAD_CELL, *map(letters_of, cells))
-        columns.append(
-            {
-                "name": "\n".join(wrap(_broken(head), letters, break_long_words=False)),
-                "number": number,
-            }
-        )
+    widths = [max(HEAD_CELL, *map(letters_of, cells)) for cells in zip(*rows, strict=True)]
+    columns = [
+        {"name": "\n".join(wrap(_broken(head), wide, break_long_words=False)), "number": number}
+        for wide, head, number in zip(widths, table.heads, table.numbers, strict=True)
+    ]
     return {"kind": "table", "title": table.title, "rule": table.rule, "columns": columns,
             "rows": rows, "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
 

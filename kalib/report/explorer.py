@@ -18,11 +18,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from kalib.analysis import Analysis
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
+from kalib.plots.accounts import TOP
 from kalib.report.tables import accounts_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
-TOP = 1.15  # a share of wallet above it is drawn there, as in the static figure
 WIDTH, HEIGHT = 1000, 480  # of the chart's picture
 PAGE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 LABELS = (*PAGE["labels"], *ZONES, *ACTIONS, *TEAM_OF_ZONE.values())

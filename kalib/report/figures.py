@@ -30,7 +30,11 @@ def draw_figures(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write every chart of the documents as PNG and SVG."""
     set_theme(analysis.study, story.words)
     titles = {name: story.say(claim) for name, claim in story.charts.items()}
-    save_figures(charts(analysis), titles, folder)
+    drawn = charts(analysis)
+    if story.waves and story.holds("share_after"):
+        drawn["share-change"] = partial(plots.share_change, story.waves)
+        titles["share-change"] = story.words.say("what_moved_market_share")  # below its claim
+    save_figures(drawn, titles, folder)
 
 
 def charts(analysis: Analysis) -> dict[str, Callable[[], Axes]]:

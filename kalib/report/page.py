@@ -7,13 +7,15 @@ import hashlib
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kalib.analysis import Analysis
+from kalib.plots.accounts import TOP
 from kalib.plots.theme import ZONE_COLORS, accent, lacks_font
-from kalib.report import tables, wave_tables
+from kalib.report import tables
 from kalib.report.story import Story, given
 from kalib.study.settings import Study
 from kalib.tables.client import noted
@@ -21,15 +23,6 @@ from kalib.words.catalogue import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """An executed notebook as HTML, its code left out."""
-
-    anchor: str
-    title: str
-    body: str
 
 
 def build_page(
@@ -62,15 +55,47 @@ def build_page(
         client=given(analysis.study.report.client),
         verdict=analysis.verdict,
         placed=placed,
-        bridge=_static_figure(figures / "bridge.svg") if story.holds("target_growth") else "",
+        bridge=_static_figure(figures / "bridge.svg") if story.holds("grows") else "",
+        change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
         lists=shown("go_now", "measure_first", "defend_list", "no_sales", "parents"),
-        plans=shown("scenarios", "zones", "teams", "reps", "phases"),
-        waves=wave_tables.main_tables(story.waves, words) if story.waves else [],
+        zones=shown("zones"),
+        plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
+        waves=tables.of_waves(story.waves, words) if story.waves else [],
         chapters=[read_chapter(name, notebook) for name, notebook in notebooks.items()],
         codebook=_markdown(analysis.codebook),
         notes=_notes(analysis, words),
         version=version,
     )
+
+
+def visit_page(analysis: Analysis, story: Story) -> str:
+    """The page as text: one sheet for each rep, or each region where the study names no reps.
+
+    Listed are the accounts to visit now or to measure first, and others below market share beyond
+    noise of which growth is asked, largest expected gain first; beside each its share of wallet,
+    what the gap costs, what measuring is to tell, and boxes for what to check: display, promotion
+    and sales staff where visits count units in stores, else offer, promotion and contact.
+    """
+    return render(
+        "visits.html",
+        story=story,
+        study=analysis.study,
+        words=story.words,
+        sheets=visit_sheets(analysis),
+        checked="store" if analysis.measured is not None else "other",
+    )
+
+
+def visit_sheets(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
+    """Listed accounts by rep or region, the sheet with most to win first."""
+    accounts = tables.accounts_of(analysis)
+    below = accounts["below_market"] & (accounts["target_growth"] > 0)
+    listed = accounts[below | accounts["action"].isin(["go now", "measure first"])]
+    listed = listed.sort_values("expected_gain", ascending=False, kind="stable")
+    named = (accounts["rep_before"] != "").any()
+    keys = listed["rep"].where(listed["rep"] != "", listed["region"]) if named else listed["region"]
+    order = listed["expected_gain"].groupby(keys).sum().sort_values(ascending=False, kind="stable")
+    return [(str(name), listed[keys == name]) for name in order.index]
 
 
 def render(template: str, **content: Any) -> str:
@@ -119,14 +144,14 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
         "sampled": len(data["columns"]["account"]) < len(analysis.plan.accounts),
         "colors": ZONE_COLORS,
         "counts": analysis.matrix.counts,
-        "top": explorer.TOP,
-        "clipped": bool((analysis.plan.accounts["sow"] > explorer.TOP).any()),
+        "top": TOP,
+        "clipped": bool((analysis.plan.accounts["sow"] > TOP).any()),
     }
 
 
-def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
-    """An executed notebook as a chapter: prose and outputs; no code, and no links to the documents
-    of which the page is one."""
+def read_chapter(name: str, notebook: Mapping[str, Any]) -> dict[str, str]:
+    """An executed notebook as a chapter (anchor, title, body): prose and outputs; no code, and no
+    links to the documents of which the page is one."""
     parts: list[str] = []
     title = topic = name
     for cell in notebook["cells"]:
@@ -143,7 +168,7 @@ def read_chapter(name: str, notebook: Mapping[str, Any]) -> Chapter:
         elif cell["cell_type"] == "code":
             parts += [_output(output, topic) for output in cell["outputs"]]
     body = "\n".join(part for part in parts if part)
-    return Chapter(re.sub(r"[^a-z0-9-]", "", name.lower()), title, body)
+    return {"anchor": re.sub(r"[^a-z0-9-]", "", name.lower()), "title": title, "body": body}
 
 
 def _output(output: Mapping[str, Any], topic: str) -> str:

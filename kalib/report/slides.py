@@ -9,17 +9,21 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 
 from kalib.plots.theme import cut, letters_of
-from kalib.report.story import Claim, Story, given
+from kalib.report.story import Story, given
 from kalib.report.template import TITLES, bodies, open_deck, placeholder
 from kalib.words.table import Table
 
 INCH, POINT = 914400, 12700  # in the file's units
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
-TITLE_SIZES = (28, 24, 20, 18, 16)
-CAPTION = int(0.6 * INCH)  # height of the lines below a table
+TITLE_SIZES = (24, 20, 18, 16)
+CAPTION = int(0.35 * INCH)  # height of the line above a table, and of each of two below it
+ROW = int(0.5 * INCH)  # of a table, at most
+FOOT = int(0.75 * INCH)  # for the source and the number of a slide
+TILE, GAP = int(0.8 * INCH), int(0.15 * INCH)  # call-outs, room between
 ROW_LETTERS, NAME_LETTERS = 130, 30  # of a table's row that can be read; of a name in it
 LINE = 1.25  # height of a line over its letters' size
 LETTER = 0.54  # mean width of a letter over its size
@@ -39,13 +43,16 @@ class Slides:
         titled = [layout for layout in layouts if placeholder(layout, TITLES)] or layouts
         self._cover = next((x for x in titled if placeholder(x, ("SUBTITLE",))), titled[0])
         single = [x for x in titled if len(bodies(x)) == 1 and not placeholder(x, ("SUBTITLE",))]
-        self._text_layout = single[0] if single else titled[-1]
+        self.written = single[0] if single else titled[-1]
         others = [layout for layout in titled if layout is not self._cover] or titled
-        self._plain = min(others, key=lambda layout: len(bodies(layout)))
+        self.plain = min(others, key=lambda layout: len(bodies(layout)))
         self.box = self._content_box()
+        self._titles: list[tuple[Any, int]] = []  # each paragraph, and the size that fits it
 
     def save(self, path: Path) -> None:
-        """Write the file."""
+        """Write the file, all titles in one size: the largest that each of them fits."""
+        for paragraph, _ in self._titles:
+            paragraph.font.size = min(size for _, size in self._titles) * POINT
         properties = self.deck.core_properties
         properties.title = self.study.title
         properties.author = given(self.study.report.author)
@@ -54,24 +61,24 @@ class Slides:
 
     def cover(self, lines: Sequence[str], notes: str) -> None:
         """The first slide: the study's title, and lines below it."""
-        slide = self._add(self._cover, self.study.title, notes)
+        slide = self.add(self._cover, self.study.title, notes)
         subtitle = placeholder(slide, ("SUBTITLE", "BODY", "OBJECT"))
         if subtitle is None:
             left, top, width, height = self.box
             subtitle = slide.shapes.add_textbox(left, top + height // 2, width, height // 4)
         subtitle.text_frame.text = "\n".join(lines)
         subtitle.text_frame.paragraphs[0].font.bold = True
-        self._finish(slide, 0.9)
+        self._titles.clear()
+        self.finish(slide, 0.9)
 
-    def bullets(self, claim: Claim, said: Sequence[Claim], notes: str, share: float = 1.0) -> Any:
-        """A slide of sentences in the upper share of the content's box; returns it."""
-        slide = self._add(self._text_layout, self.story.say(claim), notes)
-        lines = self.story.said(tuple(said))
+    def bullets(self, slide: Any, lines: Sequence[str], top: float, share: float) -> None:
+        """Sentences below the share top of the content's box, over a share of its height."""
         body = placeholder(slide, ("BODY", "OBJECT"))
-        left, top, width, height = self.box
+        left, start, width, height = self.box
         if body is None:
-            body = slide.shapes.add_textbox(left, top, width, height)
-        body.left, body.top, body.width, body.height = left, top, width, int(height * share)
+            body = slide.shapes.add_textbox(*self.box)
+        body.left, body.width, body.height = left, width, int(height * share)
+        body.top = start + int(height * top)
         frame = body.text_frame
         frame.word_wrap = True
         size = _fitting(lines, width, body.height, TEXT_SIZES, gap=0.45)
@@ -79,61 +86,73 @@ class Slides:
         for paragraph in frame.paragraphs:
             paragraph.font.size = size * POINT
             paragraph.space_after = int(0.4 * size * POINT)
-        self._finish(slide)
-        return slide
 
-    def titled(self, claim: Claim, notes: str) -> Any:
-        """A slide with a title and room below it."""
-        slide = self._add(self._plain, self.story.say(claim), notes)
-        self._finish(slide)
-        return slide
+    def tiles(self, slide: Any, tiles: Sequence[tuple[str, str]]) -> None:
+        """Call-outs along the top of the content's box, each a figure and what it is."""
+        left, top, width, _ = self.box
+        wide = (width + GAP) // max(len(tiles), 1) - GAP
+        for k, (figure, told) in enumerate(tiles):
+            shape = slide.shapes.add_textbox(left + k * (wide + GAP), top, wide, TILE)
+            shape.fill.solid()
+            shape.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_1
+            shape.fill.fore_color.brightness = 0.9
+            shape.text_frame.text, shape.text_frame.word_wrap = f"{figure}\n{told}", True
+            first, second = (paragraph.font for paragraph in shape.text_frame.paragraphs)
+            first.size, first.bold, second.size = 22 * POINT, True, 12 * POINT
+            first.color.theme_color = MSO_THEME_COLOR.ACCENT_1
 
-    def table(self, slide: Any, table: Table, top: float = 0.0) -> None:
-        """A native table below the share top of the content's box, each row on one line, its
-        title and unit below it."""
+    def tables(self, slide: Any, shown: Sequence[Table], top: float = 0.0) -> None:
+        """Native tables side by side below the share top of the content's box, all in letters of
+        one size, each below its title; the rule of one that has the slide below it."""
         left, start, width, height = self.box
-        cells = [list(table.heads), *table.rows()]
-        row_height = int((height * (1 - top) - CAPTION) / (len(cells) + 1.2))
-        row_height = min(int(0.5 * INCH), row_height)
-        letters = _letters_of_columns(cells, table.numbers)
-        size = int(min(row_height / POINT / 1.75, width / POINT / LETTER / sum(letters), 16))
-        size = max(size, 9)
-        place = (left, start + int(height * top), width, row_height * len(cells))
-        grid = slide.shapes.add_table(len(cells), len(letters), *place).table
-        lines = 1
-        for j, number in enumerate(table.numbers):
-            grid.columns[j].width = int(width * letters[j] / sum(letters))
-            fitting = max(int(grid.columns[j].width / POINT / size / LETTER) - 2, 4)
-            lines = max(lines, len(wrap(cells[0][j], fitting)))
-            for i, row in enumerate(cells):
-                cell = grid.cell(i, j)
-                cell.text = cut(row[j], fitting) if i else row[j]
-                cell.vertical_anchor = MSO_ANCHOR.MIDDLE
-                cell.margin_top = cell.margin_bottom = int(0.02 * INCH)
-                paragraph = cell.text_frame.paragraphs[0]
-                paragraph.font.size = size * POINT
-                if number:
-                    paragraph.alignment = PP_ALIGN.RIGHT
-        for row in grid.rows:
-            row.height = row_height
-        grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
-        under = place[1] + sum(row.height for row in grid.rows)
-        told = ". ".join(part for part in (table.title, table.rule) if part)
-        roomy = under + 2 * CAPTION < start + height
-        self.text(slide, (left, under, width, CAPTION), told, 14 if roomy else 11)
+        wide, begin = (width + GAP) // len(shown) - GAP, start + int(height * top)
+        every = [[list(table.heads), *table.rows()] for table in shown]
+        alone = len(shown) == 1 and not top
+        room = int(height * (1 - top)) - (3 if alone else 1) * CAPTION
+        row_height = min(int(room / (max(map(len, every)) + 1.2)), ROW)
+        rows = int(ROW_LETTERS * wide / width)
+        letters = [_letters_of_columns(cells, table.numbers, rows)
+                   for cells, table in zip(every, shown, strict=True)]  # fmt: skip
+        most = max(map(sum, letters))
+        size = max(int(min(row_height / POINT / 1.75, wide / POINT / LETTER / most, 16)), 9)
+        for k, (table, cells) in enumerate(zip(shown, every, strict=True)):
+            x, y, high = left + k * (wide + GAP), begin + CAPTION, row_height * len(cells)
+            title = cut(table.title, int(wide / POINT / 11 / 0.5))
+            self.text(slide, (x, begin, wide, CAPTION), title, 11).bold = True
+            grid = slide.shapes.add_table(len(cells), len(letters[k]), x, y, wide, high).table
+            lines = 1
+            for j, number in enumerate(table.numbers):
+                grid.columns[j].width = int(wide * letters[k][j] / sum(letters[k]))
+                fitting = max(int(grid.columns[j].width / POINT / size / LETTER) - 2, 4)
+                lines = max(lines, len(wrap(cells[0][j], fitting)))
+                for i, row in enumerate(cells):
+                    cell = grid.cell(i, j)
+                    cell.text = cut(row[j], fitting) if i else row[j]
+                    cell.vertical_anchor = MSO_ANCHOR.MIDDLE
+                    cell.margin_top = cell.margin_bottom = int(0.02 * INCH)
+                    paragraph = cell.text_frame.paragraphs[0]
+                    paragraph.font.size = size * POINT
+                    paragraph.alignment = PP_ALIGN.RIGHT if number else PP_ALIGN.LEFT
+            for row in grid.rows:
+                row.height = row_height
+            grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
+            if table.rule and alone:
+                under = y + sum(row.height for row in grid.rows)
+                left_over = max(start + height - under, CAPTION)
+                self.text(slide, (left, under, width, left_over), table.rule, 11)
 
     def _content_box(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of the room below the title."""
         wide, high = self.deck.slide_width, self.deck.slide_height
-        for body in (body for x in (self._text_layout, self._plain) for body in bodies(x)):
+        for body in (body for x in (self.written, self.plain) for body in bodies(x)):
             if body.width and body.width > 0.5 * wide and body.height > 0.4 * high:
-                return body.left, body.top, body.width, body.height
-        title = placeholder(self._plain, TITLES)
+                return body.left, body.top, body.width, min(body.height, high - FOOT - body.top)
+        title = placeholder(self.plain, TITLES)
         top = title.top + title.height if title is not None and title.top is not None else 0
         top = max(min(top, int(0.4 * high)), int(0.18 * high))
-        return int(0.05 * wide), top, int(0.9 * wide), int(0.92 * high) - top
+        return int(0.05 * wide), top, int(0.9 * wide), high - FOOT - top
 
-    def _add(self, layout: Any, title: str, notes: str) -> Any:
+    def add(self, layout: Any, title: str, notes: str) -> Any:
         """A slide with its title, and what its speaker says of the method (a key)."""
         slide = self.deck.slides.add_slide(layout)
         slide.notes_slide.notes_text_frame.text = self.words.say(notes)
@@ -145,47 +164,55 @@ class Slides:
         shape.text_frame.text = title[:1].upper() + title[1:]
         # Titles are bold, which is wider.
         size = _fitting([title], int(0.9 * shape.width), shape.height, TITLE_SIZES, gap=0.1)
-        if size < TITLE_SIZES[0]:  # else the template's own size stands
-            shape.text_frame.paragraphs[0].font.size = size * POINT
+        self._titles.append((shape.text_frame.paragraphs[0], size))
         return slide
 
-    def _finish(self, slide: Any, logo_inches: float = 0.34) -> None:
-        """Slide number, the client's logo at the lower right, the mark of a draft; placeholders
-        left empty go, which would ask the reader to click on them."""
+    def finish(self, slide: Any, logo_inches: float = 0.34) -> None:
+        """Source, slide number, the client's logo at the lower right, the mark of a draft;
+        placeholders left empty go, which would ask the reader to click on them."""
         for shape in list(slide.placeholders):
             if not (shape.has_text_frame and shape.text_frame.text):
                 shape._element.getparent().remove(shape._element)
         number = placeholder(slide.slide_layout, ("SLIDE_NUMBER",))
-        if number is not None and slide.slide_layout is not self._cover:
-            slide.shapes._spTree.append(copy.deepcopy(number._element))
         wide, high = self.deck.slide_width, self.deck.slide_height
+        if slide.slide_layout is not self._cover:
+            if number is not None:
+                slide.shapes._spTree.append(copy.deepcopy(number._element))
+            place = (self.box[0], high - int(0.42 * INCH), int(0.7 * self.box[2]), CAPTION)
+            color = self.text(slide, place, self.story.source, 10).color
+            color.theme_color, color.brightness = MSO_THEME_COLOR.TEXT_1, 0.35
         if self.study.report.logo is not None:
             file = self.study.folder / self.study.report.logo
             logo = slide.shapes.add_picture(str(file), 0, 0, height=int(logo_inches * INCH))
             logo.left = wide - logo.width - int(0.3 * INCH)
             logo.top = high - logo.height - int(0.15 * INCH)
-        if self.story.draft:
-            place = (wide - int(1.3 * INCH), int(0.06 * INCH), int(1.1 * INCH), int(0.3 * INCH))
-            self.text(slide, place, self.story.draft, 12).bold = True
 
-    def text(self, slide: Any, place: Sequence[int], text: str, size: int) -> Any:
-        """A text box; returns its font."""
+    def text(
+        self, slide: Any, place: Sequence[int], text: str, size: int, right: bool = False
+    ) -> Any:
+        """A text box, flush left or right; returns its font."""
         frame = slide.shapes.add_textbox(*place).text_frame
         frame.word_wrap = True
         frame.text = text
+        frame.paragraphs[0].alignment = PP_ALIGN.RIGHT if right else PP_ALIGN.LEFT
         font = frame.paragraphs[0].font
         font.size = size * POINT
         return font
 
 
-def _letters_of_columns(cells: Sequence[Sequence[str]], numbers: Sequence[bool]) -> list[int]:
-    """Letters that each column is wide; in a long row names give way, numbers do not."""
+def _letters_of_columns(
+    cells: Sequence[Sequence[str]], numbers: Sequence[bool], room: int
+) -> list[int]:
+    """Letters that each column is wide; in a row longer than there is room for names give way,
+    numbers do not, and the longest takes what is left."""
     columns = list(zip(*cells, strict=True))
-    longest = [max(map(letters_of, [*head.split(), *rest])) + 4 for head, *rest in columns]
-    if sum(longest) <= ROW_LETTERS:
+    longest = [max(map(letters_of, [*head.split(), *rest])) + 3 for head, *rest in columns]
+    if sum(longest) <= room:
         return longest
-    return [most if number else min(most, NAME_LETTERS)
-            for most, number in zip(longest, numbers, strict=True)]  # fmt: skip
+    letters = [most if number else min(most, NAME_LETTERS)
+               for most, number in zip(longest, numbers, strict=True)]  # fmt: skip
+    letters[longest.index(max(longest))] += max(room - sum(letters), 0)
+    return letters
 
 
 def _fitting(

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from kalib.analysis import Analysis
+from kalib.formula.verdict import R2_MODERATE
 from kalib.plan.plan import Plan
 from kalib.report.summary import NEXT_NAMED, summarize
-from kalib.report.wave_tables import summary as wave_summary
+from kalib.report.tables import changed
 from kalib.study.settings import ZONES, Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
@@ -84,15 +85,18 @@ class Story:
         """Whether a fact holds, or the story has the part, that a chapter or slide is made for."""
         return bool(getattr(self, what)) if hasattr(self, what) else _holds(what, self.facts)
 
+    def tiles(self, part: str = "summary") -> list[tuple[str, str]]:
+        """The few figures a reader looks for first: (figure, what it is); none where there is no
+        plan."""
+        say, f = self.words.say, self.facts
+        tiles = CLAIMS["tiles"][part] if f["planned"] else {}
+        return [(getattr(self.words, how)(f[of]), say(key)) for key, (how, of) in tiles.items()]
+
     @property
-    def tiles(self) -> list[tuple[str, str]]:
-        """The few figures a reader looks for first: (figure, what it is); none of a formula that
-        says nothing."""
-        words, f = self.words, self.figures
-        if not f["ka_new"] or f["basis"] == "none":
-            return []
-        return [(getattr(words, how)(f[name]), words.say(label))
-                for label, (how, name) in CLAIMS["tiles"].items()]  # fmt: skip
+    def source(self) -> str:
+        """What exhibits rest on, the period, and the mark of a draft."""
+        said = (self.draft, self.words.say("d_source", **self.facts), self.period)
+        return " · ".join(filter(None, said))
 
     @property
     def byline(self) -> str:
@@ -134,9 +138,16 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     """What a study's documents tell."""
     figures, words = summarize(analysis), words_of(analysis)
     facts = _facts(analysis, figures, waves)
-    findings = [*_odd(analysis), *_told("findings", facts), *_copies(analysis)]
+    odd = [why for why in analysis.wallet.basis.reasons
+           if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
+    copies = analysis.fit.screening.copies.items()
+    findings = [
+        *(Claim(why.key, why.figures) for why in odd),  # to be checked first
+        *_told("findings", facts),
+        *(Claim("f_copy", {"name": name, "reason": why}) for name, why in copies),
+    ]
     if waves:
-        findings.append(Claim("told", {"text": wave_summary(waves, words)}))
+        findings.append(Claim("w_change", changed(waves)))
         findings[2:2] = _promise(waves, analysis.plan)  # on the first page
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes]
     return Story(
@@ -148,8 +159,8 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
-        move=_move(analysis),
-        risks=(*_told("risks", facts), *notes),
+        move=_move(analysis) if facts["planned"] else (),
+        risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
         unknown=tuple(_told("unknown", facts)),
         steps=tuple(_told("steps", facts)),
         charts={
@@ -214,14 +225,13 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "visited_lost": float(visited["sales_lost"].sum()),
         "contacted": len(contacted),
         "contacted_lost": float(contacted["sales_lost"].sum()),
-        "period": waves.periods[0] if waves else "",
+        **changed(waves),
         "go": int(action.get("go now", 0)),
         "measured_first": int(action.get("measure first", 0)),
         "now_n": len(now),
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
         "at_risk": float(accounts.loc[accounts["action"] == "defend", "at_risk"].sum()),
-        "moved_sales": float(plan.handover["sales"].sum()),
         "parents": len(plan.parents),
         "called_first": len(called),
         "call_on": tuple(called["name"]),
@@ -242,7 +252,6 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
     if bad:
         suspects = suspects[suspects["entry"] != "potential"]
     return {
-        "failed": sum(not check.passed for check in verdict.checks),
         "reasons": tuple(verdict.reasons),
         "basis_reasons": tuple(rests.reasons),
         "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
@@ -258,6 +267,9 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
         "caution": f["verdict"] == "caution",
         "by_sales": basis == "sales",
         "estimated": basis != "none",
+        "ranked": basis != "none" and rests.r2 < R2_MODERATE,
+        "planned": basis != "none" and f["ka_new"] > 0,
+        "grows": basis != "none" and f["target_growth"] > 0,
         "heard": basis != "formula",
         # A ranking of all accounts can't be compared with a matrix of the measured ones only.
         "compared": f["accounts_placed"] == f["accounts"],
@@ -297,21 +309,8 @@ def _promise(waves: Waves, plan: Plan) -> list[Claim]:
 
 def _proved(waves: Waves) -> list[Claim]:
     """What the accounts that the wave before held out say of attacking."""
-    if (found := waves.proof) is None:
-        return []
-    return [Claim("w_proof" if found.claimed else "w_proof_none", vars(found))]
-
-
-def _odd(analysis: Analysis) -> list[Claim]:
-    """Sales that no formula expects, to be checked first."""
-    return [Claim(why.key, why.figures) for why in analysis.wallet.basis.reasons
-            if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
-
-
-def _copies(analysis: Analysis) -> list[Claim]:
-    """Candidates set aside as copies of something."""
-    copies = analysis.fit.screening.copies
-    return [Claim("f_copy", {"name": n, "reason": why}) for n, why in copies.items()]
+    proofs = [found for found in (waves.proof,) if found]
+    return [Claim("w_proof" if one.claimed else "w_proof_none", vars(one)) for one in proofs]
 
 
 def _move(analysis: Analysis) -> tuple[Claim, ...]:

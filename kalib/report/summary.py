@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from kalib.analysis import Analysis
 from kalib.study.settings import ZONES
 
+ACCURACY = ("r2_predicted", "error_median", "boosted_r2_predicted", "boosted_error_median")
 NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
 
@@ -22,10 +22,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         **_potentials(analysis),
         **_placed(analysis),
         **_planned(analysis),
-        "r2_predicted": _number(verdict.r2_predicted),
-        "error_median": _number(verdict.error_median),
-        "boosted_r2_predicted": _number(verdict.boosted_r2_predicted),
-        "boosted_error_median": _number(verdict.boosted_error_median),
+        **{name: _number(getattr(verdict, name)) for name in ACCURACY},
         "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
         "suspects": len(analysis.fit.suspects),
         "overrides": {
@@ -85,8 +82,10 @@ def _placed(analysis: Analysis) -> dict[str, Any]:
         "ka_potential": _amount(key["potential"].sum()),
         "missed_by_sales": int(ranking["missed"]),
         "missed_by_sales_potential": _amount(ranking["missed_potential"]),
-        "missed_by_sales_high": _interval(ranking, "missed_high"),
-        "wrongly_ka_by_sales_high": _interval(ranking, "wrong_high"),
+        **{
+            f"{key}_by_sales_high": [round(ranking[of + end], 1) for end in ("", "_low", "_high")]
+            for key, of in (("missed", "missed_high"), ("wrongly_ka", "wrong_high"))
+        },
         "wrongly_ka_by_sales": int(ranking["wrong"]),
         "wrongly_ka_by_sales_potential": _amount(ranking["wrong_potential"]),
         **{name: int(change.get(name, 0)) for name in ("promoted", "demoted", "kept")},
@@ -102,22 +101,10 @@ def _planned(analysis: Analysis) -> dict[str, Any]:
         "hunters": int(people["hunter"]),
         "farmers": int(people["farmer"]),
         "owner_changes": plan.owner_changes,
-        "targets": {zone: _sums(targets.loc[zone]) for zone in ZONES},
+        "targets": targets.loc[list(ZONES)].round(2).to_dict("index"),
         "target_sales": _amount(targets["target_sales"].sum()),
         "target_growth": _amount(targets["target_growth"].sum()),
     }
-
-
-def _sums(zone: Mapping[str, Any]) -> dict[str, Any]:
-    """A zone's accounts, and its amounts."""
-    return {
-        name: int(value) if name == "accounts" else _amount(value) for name, value in zone.items()
-    }
-
-
-def _interval(figures: Mapping[str, float], name: str) -> list[float]:
-    """An expected count, and the ends of its interval."""
-    return [round(figures[name + end], 1) for end in ("", "_low", "_high")]
 
 
 def _amount(value: Any) -> float | None:

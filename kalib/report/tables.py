@@ -16,10 +16,17 @@ from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
 from kalib.study.settings import ZONES
+from kalib.waves.waves import Waves
 from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, Table, table
 
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
+LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
+# Test -> what it means where the formula holds, where it changed.
+MEANINGS = {
+    "whole formula": ("the_same_formula_holds_in_both", "the_formula_has_changed_between_the"),
+    "slopes": ("the_indicators_weigh_what_they_weighed", "the_weights_of_the_indicators_have"),
+}
 
 
 def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
@@ -32,8 +39,8 @@ def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
         cells = [(k, (how, attrgetter(of)(analysis))) for k, how, of in about["figures"]]
         return table(words, name, cells)
     if "of" in about:
-        whole = build(about["of"], analysis, words)
-        kept = whole.frame.query(about.get("rows", "index >= 0"))
+        whole = build(about["of"], analysis, words, rows)
+        kept = whole.frame.query(about["rows"]) if "rows" in about else whole.frame
         return replace(whole, frame=kept).part(len(kept), *about["columns"])
     made: Table = globals()[name](analysis, words, *([rows] if rows else []))
     return made
@@ -58,7 +65,8 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
-    """Accounts with what lists show beside their own columns: account, range, gap (sales lost
+    """Accounts with what lists show beside their own columns: account, called (its name, or
+    itself where it has none), range, gap (sales lost
     against market share), growth_part (growth asked over sales), border_at (the potential that
     decides its zone), benefit (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
@@ -66,6 +74,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=accounts["name"].where(accounts["name"] != accounts.index, ""),
+        called=accounts["name"].where(accounts["name"] != "", accounts.index),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
         growth_part=_part_of_sales(accounts),
@@ -115,29 +124,7 @@ def handover(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
     return table(words, "handover", frame.head(rows), len(frame))
 
 
-def phases(analysis: Analysis, words: Words) -> Table:
-    """The move in phases: which hand-overs come first, and the sales at risk in each."""
-    groups = analysis.plan.handover.assign(accounts=1).groupby("phase")
-    sums = groups[["accounts", "sales", "expected_gain"]].sum().reset_index()
-    return table(words, "phases", sums.assign(which=[f"phase_{n}" for n in sums["phase"]]))
-
-
 # Sums
-
-
-def market(analysis: Analysis, words: Words) -> Table:
-    """Total potential, our sales, market share with its interval."""
-    wallet = analysis.wallet
-    known = wallet.accounts[wallet.accounts["potential"].notna()]
-    low, high = words.share(wallet.market_share_low), words.share(wallet.market_share_high)
-    likely = [("likely_share", ("text", words.say("between", low=low, high=high)))]
-    return table(words, "market", [
-        ("accounts_with_a_potential", ("whole", len(known))),
-        ("their_potential", ("money", known["potential"].sum())),
-        ("our_sales_to_them", ("money", known["sales"].sum())),
-        ("market_share", ("share", wallet.market_share)),
-        *(likely if low != high else []),
-    ])  # fmt: skip
 
 
 def zones(analysis: Analysis, words: Words) -> Table:
@@ -262,3 +249,51 @@ def candidates(analysis: Analysis, words: Words) -> Table:
     kept = [words.say("kept_yes" if kept else "kept_no", why=why)
             for kept, why in zip(frame["kept"], frame["reason"], strict=True)]  # fmt: skip
     return table(words, "candidates", frame.assign(kept=kept))
+
+
+# What changed since the wave before
+
+
+def of_waves(waves: Waves, words: Words) -> list[Table]:
+    """The tables of a comparison that have something to say."""
+    found = (build(waves, words) for build in (real_moves, promises, chow))
+    return [one for one in found if len(one.frame)]
+
+
+def real_moves(waves: Waves, words: Words, rows: int = LISTED) -> Table:
+    """The moves between zones that are more than noise, the surest first."""
+    found = waves.real
+    shown = found.head(rows).rename(columns={"before": "before_2"})
+    # Cut, not rounded: no move is as good as certain.
+    certain = np.floor(100 * shown["probability"]) / 100
+    return table(words, "real_moves", shown.assign(account=shown.index, probability=certain),
+                 shown=len(shown), real=len(found), moved=len(waves.moves))  # fmt: skip
+
+
+def chow(waves: Waves, words: Words) -> Table:
+    """Chow's tests that one formula holds in both waves, in words."""
+    rows = []
+    for row in waves.drift.tests.itertuples():
+        freedom = f"{row.df:.0f}, {row.df_residual:.0f}"
+        unsaid = row.p_value is None or np.isnan(row.p_value)
+        means = "these_surveys_cant_tell" if unsaid else MEANINGS[row.test][row.p_value < LEVEL]
+        rows.append((row.test, row.f, freedom, row.p_value, means))
+    return table(words, "chow", rows)
+
+
+def promises(waves: Waves, words: Words) -> Table:
+    """Growth asked of each group of accounts by the wave before, and what came of it."""
+    before, after = waves.periods
+    frame = waves.ledger[waves.ledger["group"] != ""].rename(columns={"group": "group_asked"})
+    frame["came_of_asked"] = frame["came"] / frame["asked"]
+    return table(words, "promises", frame, before=before, after=after)
+
+
+def changed(waves: Waves | None) -> dict[str, Any]:
+    """What sentences on the change between the waves are filled with."""
+    if waves is None:
+        return {"share_after": None, "wave_before": ""}
+    shares = {f"share_{end}": waves.share.get(end) for end in ("before", "after")}
+    shares |= {f"key_{name}": count for name, count in waves.turnover.items()}
+    return shares | {"wave_before": waves.periods[0], "moves_shown": len(waves.moves),
+                     "moves_real": len(waves.real)}  # fmt: skip

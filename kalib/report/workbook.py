@@ -34,7 +34,7 @@ HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
 LARGE = 20_000  # accounts from which on rows go to the file as they come
 # A sentence of the summary runs over these columns, which hold so many letters a line.
-SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 110
+SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 120
 MOST_REPS = 60  # reps with a sheet of their own
 BOOK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 NOT_BY_ACCOUNT = ("scenarios", "terms", "checks", "suspects")  # tables; others have a row each
@@ -54,11 +54,12 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         for name, of in BOOK["sheets"].items():
             most = 0 if of in NOT_BY_ACCOUNT else len(accounts)
             table = tables.build(of, analysis, words, most)
-            if len(table.frame):
+            if len(table.frame) and (story.holds("planned") or name not in BOOK["planned"]):
                 sheets.table(words.say(name), table)
         if analysis.codebook:
             sheets.markdown(words.say("codebook_2"), analysis.codebook)
-        for rep, table in tables.rep_lists(analysis, words, MOST_REPS).items():
+        sheets_of_reps = MOST_REPS if story.holds("planned") else 0
+        for rep, table in tables.rep_lists(analysis, words, sheets_of_reps).items():
             sheets.table(words.rep(rep), table)
 
 
@@ -80,12 +81,12 @@ class _Sheets:
 
     def __init__(self, book: Any, words: Words, draft: str) -> None:
         self.book, self.words, self.draft = book, words, draft
-        self.head = self.style(
-            bold=True, bg_color="#E6EDF3", bottom=1, text_wrap=True, valign="top"
-        )
+        self.head = self.style(**BOOK["head"])
+        self.head_number = self.style(**BOOK["head"], align="right")
         self.title = self.style(bold=True, font_size=14)
         self.bold = self.style(bold=True)
         self.wrap = self.style(text_wrap=True, valign="top", indent=1)
+        self.side = self.style(indent=1)
         self.alarm = self.style(bg_color="#F8C9C9")
         self.zones = {zone: self.style(bg_color=color) for zone, color in ZONE_FILLS.items()}
         typed = {"bg_color": "#FFF8DC", "border": 1, "border_color": "#E2D9B0"}
@@ -105,9 +106,9 @@ class _Sheets:
             self._numbers[code] = self.style(num_format=code)
         return self._numbers[code]
 
-    def add(self, name: str) -> Any:
-        """A new sheet that prints across one landscape page, its header on each; a name that
-        Excel does not take is cut and told apart."""
+    def add(self, name: str, head: int = 0) -> Any:
+        """A new sheet that prints across one landscape page, its row of heads on each, its name
+        and page below; a name that Excel does not take is cut and told apart."""
         plain = re.sub(r"[\[\]:*?/\\]", " ", name).strip(" '")[:28] or "–"
         shown, n = plain, 2
         while shown.lower() in self._names:
@@ -119,15 +120,17 @@ class _Sheets:
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
         sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(0)
+        sheet.set_margins(0.4, 0.4, 0.6, 0.6)
+        sheet.repeat_rows(head)
         if self.draft:
             sheet.set_header(f"&R{self.draft}")
+        sheet.set_footer("&L&A&R&P / &N")
         return sheet
 
     def table(self, name: str, table: Table) -> None:
         """A sheet of one table below its title and rule, numbers as numbers; amounts are summed
         over what a filter leaves."""
-        table, sheet = _ends_apart(table), self.add(name)
+        table, sheet = _ends_apart(table), self.add(name, HEADS)
         title = f"{table.title} · {self.draft}" if self.draft else table.title
         sheet.write_string(0, 0, title, self.title)
         widths = []
@@ -153,8 +156,8 @@ class _Sheets:
         # Marks of the filter cover the end of a line.
         lines = map(len, map(wrap, table.heads, [width - 2 for width in widths]))
         sheet.set_row(HEADS, LINE * max(lines))
-        for j, head in enumerate(table.heads):
-            sheet.write_string(HEADS, j, head, self.head)
+        for j, (head, number) in enumerate(zip(table.heads, table.numbers, strict=True)):
+            sheet.write_string(HEADS, j, head, self.head_number if number else self.head)
         self.fill(sheet, HEADS + 1, table)
         if rows:
             sheet.autofilter(HEADS, 0, HEADS + rows, len(table.kinds) - 1)
@@ -218,6 +221,8 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     sheet = sheets.add(name)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, SENTENCE_COLUMNS, 17)
+    sheet.set_portrait()
+    sheet.fit_to_pages(1, 1)
     sheet.write_string(0, 0, study.title, sheets.title)
     about = (story.draft, story.period, story.byline,
              words.say("verdict_is", verdict=analysis.verdict.verdict))  # fmt: skip
@@ -233,7 +238,7 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     sheet.write_string(7, 0, words.say("amounts_in", unit=words.yearly()))
     zones = tables.zones(analysis, words)
     for j, head in enumerate(zones.heads):
-        sheet.write_string(8, j, head, sheets.head)
+        sheet.write_string(8, j, head, sheets.head_number if j else sheets.head)
     sheets.fill(sheet, 9, zones)
     row = 15
     for key, lines in (
@@ -255,9 +260,15 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
     """One row an account, in the order of the client's table."""
     words, accounts = sheets.words, analysis.plan.accounts
     sheet, last = sheets.add(words.say("accounts_2")), max(len(accounts), 1)
-    for j, column in enumerate(COLUMNS):
-        sheet.set_column(j, j, BOOK["widths"].get(column, 13), sheets.typed.get(column))
-        sheet.write_string(0, j, words.say(column), sheets.head)
+    heads = list(map(words.say, COLUMNS))
+    numbers = [kind not in TEXT and name != "zone" for name, kind in COLUMNS.items()]
+    for j, (column, number) in enumerate(zip(COLUMNS, numbers, strict=True)):
+        style = sheets.typed.get(column) or (None if number else sheets.side)
+        sheet.set_column(j, j, BOOK["widths"].get(column, 11), style)
+        sheet.write_string(0, j, heads[j], sheets.head_number if number else sheets.head)
+    sheet.set_row(0, 2 * LINE)
+    sheet.fit_to_pages(2, 0)  # on the second page beside the name again
+    sheet.repeat_columns(0, 1)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
     source, overridden = accounts["estimate_source"], accounts["override_reason"] != ""
@@ -272,7 +283,6 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
         override_potential=accounts["potential"].where(overridden),
         **{name: _live(name, values, words) for name, values in results.items()},
     )  # fmt: skip
-    heads = list(map(words.say, COLUMNS))
     sheets.fill(sheet, 1, Table("", COLUMNS, frame, words, heads))
     _guide(sheets, sheet, last)
 

@@ -78,7 +78,7 @@ class Table:
     def part(self, rows: int, *columns: str) -> Table:
         """The first rows of some columns."""
         heads = [h for h, name in zip(self.heads, self.kinds, strict=True) if name in columns]
-        kinds = {name: self.kinds[name] for name in columns}
+        kinds = {name: self.kinds[name] for name in columns if name in self.kinds}
         return replace(self, kinds=kinds, heads=heads, frame=self.frame.head(rows))
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from kalib import plots
 from kalib.analysis import Analysis
 from kalib.plots import theme
+from kalib.plots.accounts import Steps, _waterfall
 from kalib.report.figures import charts
 from kalib.report.story import tell_story
 
@@ -88,6 +89,18 @@ def test_bars_hold_potential_and_sales(stores: Analysis) -> None:
     names = ("kept", "promoted", "demoted")
     sums = accounts.groupby("change")[["potential", "sales"]].sum()
     assert shown == pytest.approx([sums.at[n, c] for c in ("potential", "sales") for n in names])
+
+
+def test_an_axis_is_cut_only_where_changes_would_be_slivers_and_says_so() -> None:
+    for amounts, cut in (([100.0, 3.0, -1.0, 102.0], True), ([100.0, 60.0, 160.0], False)):
+        names = ["a"] * len(amounts)
+        steps = Steps(names, np.array(amounts), names, "sales")
+        drawn = _waterfall(steps, None)
+        assert (steps.floor > 0) is cut and ("axis cut" in drawn.get_ylabel()) is cut
+        assert drawn.get_ylim()[0] == steps.floor
+        levels = np.cumsum(amounts[:-1])
+        assert steps.floor < levels.min() and steps.starts[-1] == 0
+        assert steps.starts[1:-1] + np.array(amounts[1:-1]) == pytest.approx(levels[1:])
 
 
 def test_the_bridge_adds_up(stores: Analysis) -> None:

@@ -11,10 +11,9 @@ import pytest
 from conftest import ROOT
 
 from kalib.analysis import Analysis, analyze
-from kalib.report.page import build_page
+from kalib.report.page import build_page, visit_page
 from kalib.report.story import tell_story, words_of
 from kalib.report.tables import accounts_of
-from kalib.report.visit_page import visit_page
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from conftest import ROOT
 from PIL import Image
 from pptx import Presentation
 from pypdf import PdfReader
@@ -21,7 +22,7 @@ from test_words import in_chinese
 
 from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
-from kalib.report.deck import LAYOUT, write_deck
+from kalib.report.deck import LAYOUT, NAMED, PLOT, write_deck
 from kalib.report.document import _broken, write_document
 from kalib.report.explorer import shown
 from kalib.report.figures import draw_figures
@@ -29,6 +30,7 @@ from kalib.report.story import tell_story, words_of
 from kalib.report.template import check_look
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import write_json
+from kalib.waves.waves import Wave, compare_waves, read_wave
 
 pytestmark = pytest.mark.slow
 
@@ -254,7 +256,7 @@ def test_the_matrix_of_the_deck_is_native_and_crosses_at_the_cuts(stores: Analys
     at = [float(axis.find("c:crossesAt", axis.nsmap).get("val"))
           for axis in chart._chartSpace.iter(f"{{{series._element.nsmap['c']}}}valAx")]  # fmt: skip
     assert at == pytest.approx([matrix.sow_cut, words.in_units(matrix.potential_cut)])
-    attack = drawn.query("zone == 'attack'").nlargest(4, "potential")["name"]
+    attack = drawn.query("zone == 'attack'").nlargest(NAMED, "potential")["name"]
     labels = [t.text for t in series._element.iterfind(".//c:dLbl//a:t", {
         **series._element.nsmap, "a": "http://schemas.openxmlformats.org/drawingml/2006/main"})]  # fmt: skip
     assert set(labels) == set(attack)
@@ -278,6 +280,86 @@ def test_the_cover_holds_its_longest_lines(stores: Analysis, tmp_path: Path) -> 
     assert needed * 25 * 12700 < lines.height and lines.top + lines.height < 6858000
     style = cover.slide_layout.placeholders[1]._element.find(".//{*}lvl1pPr/{*}defRPr")
     assert style.get("sz") == "2000"
+
+
+def test_slides_have_titles_of_one_size_and_name_their_source(stores: Analysis, deck) -> None:
+    slides = list(deck.slides)[1:]
+    sizes = {slide.shapes.title.text_frame.paragraphs[0].font.size for slide in slides}
+    assert len(sizes) == 1 and sizes.pop().pt >= 16
+    for slide in slides:
+        texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
+        assert tell_story(stores).source in texts
+
+
+def test_zones_are_named_inside_the_matrix(deck) -> None:
+    """Not on the title of the axis below it."""
+    slide = next(x for x in deck.slides for shape in x.shapes if shape.has_chart)
+    (chart,) = (shape for shape in slide.shapes if shape.has_chart)
+    low = chart.top + (PLOT[1] + PLOT[3]) * chart.height
+    names = [
+        s for s in slide.shapes if s.has_text_frame and re.search(r": \d+$", s.text_frame.text)
+    ]
+    assert len(names) == 4
+    assert all(chart.top <= s.top and s.top + s.height <= low for s in names)
+
+
+def test_no_two_shapes_of_a_slide_cover_each_other(deck) -> None:
+    for slide in list(deck.slides)[1:]:
+        charts = any(shape.has_chart for shape in slide.shapes)
+        boxes = [(s.left, s.top, s.left + s.width, s.top + s.height) for s in slide.shapes
+                 if s.width and not (charts and s.has_text_frame)]  # fmt: skip
+        for i, a in enumerate(boxes):
+            for b in boxes[i + 1 :]:
+                across = min(a[2], b[2]) - max(a[0], b[0])
+                down = min(a[3], b[3]) - max(a[1], b[1])
+                assert across <= 0 or down <= 30000, slide.shapes.title.text_frame.text
+
+
+def test_deck_of_a_second_wave_shows_what_moved_market_share(
+    stores: Analysis, tmp_path: Path
+) -> None:
+    waves = compare_waves(read_wave(ROOT / "data/fmcg-supermarkets-2025"), Wave.of(stores))
+    story = tell_story(stores, waves)
+    write_deck(stores, story, tmp_path / "d.pptx")
+    deck = Presentation(str(tmp_path / "d.pptx"))
+    title = story.say(story.charts["share-change"])
+    (slide,) = (x for x in deck.slides if x.shapes.title.text_frame.text == title)
+    (chart,) = (shape.chart for shape in slide.shapes if shape.has_chart)
+    _, whole, change = (list(series.values) for series in chart.plots[0].series)
+    points = waves.share_points["points"]
+    assert whole[0] == pytest.approx(waves.share["before"])
+    assert whole[-1] == pytest.approx(waves.share["after"])
+    assert change[1:-1] == pytest.approx(points[1:-1].abs().tolist())
+    assert points[:-1].sum() == pytest.approx(points.iloc[-1])
+    assert f"{len(waves.real)} of {len(waves.moves)}" in title
+
+
+def test_a_workbook_prints_its_heads_on_each_page(written: Written) -> None:
+    book = openpyxl.load_workbook(written.folder / "a.xlsx")
+    summary, accounts, *lists = book.worksheets
+    assert summary.page_setup.orientation == "portrait" and summary.page_setup.fitToHeight != 0
+    assert (accounts.print_title_rows, accounts.print_title_cols) == ("$1:$1", "$A:$B")
+    assert accounts.page_setup.fitToWidth == 2
+    for sheet in (sheet for sheet in lists if sheet.freeze_panes):
+        assert sheet.print_title_rows == "$4:$4" and sheet.page_setup.orientation == "landscape"
+        first = [sheet.cell(5, j + 1).data_type for j in range(sheet.max_column)]
+        sides = [sheet.cell(4, j + 1).alignment.horizontal for j in range(sheet.max_column)]
+        assert {side for kind, side in zip(first, sides, strict=True) if kind == "s"} <= {None}
+
+
+def test_no_document_of_a_refused_formula_divides_the_team(
+    nothing: Analysis, figures: Path, tmp_path: Path
+) -> None:
+    story = tell_story(nothing)
+    write_deck(nothing, story, tmp_path / "d.pptx")
+    write_workbook(nothing, story, tmp_path / "a.xlsx")
+    sheets = openpyxl.load_workbook(tmp_path / "a.xlsx").sheetnames
+    assert "Go now" in sheets and not {"Reps", "Scenarios", "Hand-over"} & set(sheets)
+    assert not [sheet for sheet in sheets if "hunter" in sheet]
+    titles = [x.shapes.title.text_frame.text for x in Presentation(str(tmp_path / "d.pptx")).slides]
+    pdf = pdf_of(nothing, figures, tmp_path / "r.pdf")
+    for text in (*titles, pdf):
+        assert not re.search("asked ?for|hunters?and|Scenarios|aretobecome", squeezed(text))
 
 
 def shapes_on_slide(deck) -> bool:

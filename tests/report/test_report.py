@@ -94,8 +94,9 @@ def test_the_bridge_leads_from_sales_to_the_target(
 
 def test_an_interval_without_width_is_not_listed(nothing: Analysis, stores: Analysis) -> None:
     for analysis, told in ((nothing, False), (stores, True)):
-        rows = tables.market(analysis, words_of(analysis)).frame["figure"]
-        assert ("likely_share" in set(rows)) is told
+        story = tell_story(analysis)
+        said = story.words.say("f_share", **story.facts)
+        assert ("(" in said) is told
 
 
 def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
@@ -104,6 +105,23 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
     assert found[0].startswith("The indicators do not say what accounts can buy")
     assert do[0].startswith("Survey more accounts")
     assert story.say(story.headline).startswith("The indicators do not say")
+    # What was measured is acted on; nothing is divided or budgeted.
+    assert do[1].startswith("Act on what was measured") and story.said(story.steps)[0]
+    said = " ".join([*found, *do, *story.said((*story.steps, *story.risks))])
+    assert not re.search("hunter|farmer|key account is built|nothing is built", said)
+    assert not (story.holds("planned") or story.holds("grows") or story.tiles() or story.move)
+
+
+def test_estimates_that_only_rank_ask_for_no_budget(stores: Analysis) -> None:
+    """Where half of the differences stay open, all parts of the story call amounts a frame."""
+    basis = replace(stores.wallet.basis, r2=0.4)
+    found = tell_story(replace(stores, wallet=replace(stores.wallet, basis=basis)))
+    parts = (found.said([found.headline]), found.said(found.actions), found.said(found.steps))
+    for part, word in zip(parts, ("no budget", "as the frame", "Before targets"), strict=True):
+        assert word in " ".join(part)
+    assert all(word not in " ".join(map(" ".join, parts)) for word in ("to bring", "and ask"))
+    sure = tell_story(stores)
+    assert "frame" not in " ".join(sure.said((sure.headline, *sure.actions, *sure.steps)))
 
 
 def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> None:
@@ -200,7 +218,8 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
     words = words_of(analysis)
     names = (
         "candidates", "suspects", "terms", "formula", "accuracy", "checks", "failed_checks",
-        "market", "zones", "teams", "reps", "handover", "phases", "next_survey", "scenarios",
+        "zones", "teams", "reps", "handover", "next_survey", "scenarios", "checks_short",
+        "go_short", "measure_short", "defend_short", "next_short",
         "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
         "below_market",
     )  # fmt: skip
@@ -341,10 +360,10 @@ def test_chapter_shows_no_code_and_no_plain_text() -> None:
         ]
     }  # fmt: skip
     chapter = read_chapter("01-x", notebook)
-    assert chapter.title == "Title" and "&lt;b&gt;raw" in chapter.body
+    assert chapter["title"] == "Title" and "&lt;b&gt;raw" in chapter["body"]
     for hidden in ("secret", "FutureWarning", "[1, 2]"):
-        assert hidden not in chapter.body
-    assert "<table>" in chapter.body and 'alt="Title"' in chapter.body
+        assert hidden not in chapter["body"]
+    assert "<table>" in chapter["body"] and 'alt="Title"' in chapter["body"]
 
 
 def test_page_holds_each_sentence_and_loads_nothing(stores: Analysis, picture: Path) -> None:
@@ -491,7 +510,7 @@ def test_only_parts_of_a_whole_are_summed(book: Path) -> None:
         sheet = workbook[name]
         sums = {head.value: total.value for head, total in zip(sheet[4], sheet[3], strict=True)}
         assert sums["account"] == "total" and "SUBTOTAL" in sums["potential"], name
-        assert not {sums.get(head) for head in ("low", "high", "border")} - {None}, name
+        assert not {sums.get(head) for head in ("low", "high", "deciding potential")} - {None}, name
 
 
 def test_client_text_stays_text_in_the_workbook(small_study: Path, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from lxml import html
 from test_words import in_chinese
 
 from kalib.analysis import Analysis
+from kalib.report.page import visit_page, visit_sheets
 from kalib.report.story import tell_story
-from kalib.report.visit_page import visit_page, visit_sheets
 
 
 def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: Analysis) -> None:

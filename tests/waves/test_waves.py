@@ -270,7 +270,7 @@ def test_documents_tell_of_the_wave_before(
     draw_figures(stores, story, tmp_path)
     write_document(stores, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
-    assert "What moved market share" in text and "Has the formula changed?" in text
+    assert "Market share went from" in text and "Has the formula changed?" in text
 
 
 def test_ledger_holds_what_was_asked_and_what_came(shipped: Waves) -> None:

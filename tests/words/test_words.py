@@ -19,9 +19,9 @@ from test_report import all_tables_of
 
 from kalib.analysis import Analysis
 from kalib.plots import set_theme
-from kalib.report import wave_tables
 from kalib.report.figures import charts
 from kalib.report.story import tell_story
+from kalib.report.tables import of_waves
 from kalib.runs.execution import notebooks_of_run
 from kalib.waves.waves import Wave, compare_waves, read_wave
 from kalib.words.catalogue import Message, Words, _file, in_language
@@ -60,7 +60,7 @@ def read_by_the_client(analysis: Analysis) -> Iterator[str]:
     claims = (story.headline, *story.findings, *story.more, *story.actions, *story.risks,
               *story.unknown, *story.steps, *story.charts.values())  # fmt: skip
     yield from map(story.say, claims)
-    yield from (story.byline, story.period, story.draft, *(what for _, what in story.tiles))
+    yield from (story.byline, story.period, story.draft, *(what for _, what in story.tiles()))
     set_theme(analysis.study, story.words)
     for draw in charts(analysis).values():
         yield from (text.get_text() for text in draw().figure.findobj(Text))
@@ -191,11 +191,11 @@ def test_chinese_prose_keeps_marks_links_and_code() -> None:
 def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     before = read_wave(ROOT / "data/fmcg-supermarkets-2025")
     waves = compare_waves(before, Wave.of(stores))
-    tables = wave_tables.all_tables(waves, CHINESE)
+    tables = of_waves(waves, CHINESE)
     texts = {text for table in tables for text in (table.title, *table.heads)}
     texts |= {cell for table in tables for row in table.rows()
               for head, cell in zip(table.heads, row, strict=True)
               if head not in ("名称", "项")}  # fmt: skip
-    assert len(tables) == 8
+    assert len(tables) == 3
     texts -= set(before.accounts["rep"])  # the client's
     assert sorted(text for text in texts if ENGLISH.search(text)) == []
