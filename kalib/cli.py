@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import click
 from kalib import __version__
 from kalib.errors import StudyError, message_of
 
+gc.set_threshold(50_000)  # what a command imports is many objects and no garbage
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 PATH = click.Path(path_type=Path)
 RUN = click.argument("run", type=PATH)

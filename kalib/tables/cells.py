@@ -126,7 +126,10 @@ def _days(words: pd.Series, form: str) -> pd.Series:
     else:
         # Two digits of a year would also be taken from four, and one of a day from none.
         shape = "".join(DATE_PARTS.get(part, re.escape(part)) for part in re.split(r"(%.)", form))
-        days = pd.to_datetime(words.where(words.str.fullmatch(shape)), format=form, errors="coerce")
+        fits = words.str.fullmatch(shape)
+        if not fits.any():
+            return pd.Series(pd.NaT, words.index, dtype="datetime64[us]")
+        days = pd.to_datetime(words.where(fits), format=form, errors="coerce")
     return days.where((days >= FIRST_DAY) & (days < LAST_DAY)).astype("datetime64[us]")
 
 

@@ -162,7 +162,8 @@ def _marks(tables: Sequence[TextTable]) -> dict[str, str]:
     for cells in (cells for table in tables for _, cells in table.frame.items()):
         filled = cells[~is_missing(cells)]
         said = filled[~filled.str.contains(r"\d")]
-        if len(said) and to_numbers(filled).values.notna().sum() >= len(said):
+        few = 0 < len(said) <= len(filled) / 2  # else no number is as common
+        if few and to_numbers(filled).values.notna().sum() >= len(said):
             for word, count in said.str.casefold().value_counts().items():
                 if word not in known["totals"] and (count > 1 or word in known["unknown"]):
                     found[str(word)] = str(said[said.str.casefold() == word].iloc[0])
@@ -311,9 +312,8 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
         if blank := int(values.isna().sum()):
             draft.data['blank_sales = "zero"'] = f"{blank} blank sales say that nothing is bought"
     firsts = [f"{cells.name} {next(iter(cells[cells != '']), '')}" for cells in money.values()]
-    frame = draft.parts["accounts"][0].frame
-    alone = [c.iloc[0] for _, c in frame.items() if len(c) and c.nunique() == 1]  # "EUR" throughout
-    named = ({*map(words.currency_of, said)} - {""} for said in (firsts, alone))
+    every = [c.iloc[0] for _, c in draft.parts["accounts"][0].frame.items() if c.nunique() == 1]
+    named = ({*map(words.currency_of, said)} - {""} for said in (firsts, every))
     draft.currencies = sorted(next(filter(None, named), ()))
 
 

@@ -75,7 +75,8 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
         visits["visitor"] = ""
     problem = _implausible(visits)
     good = visits[~problem.isin(NOT_BELIEVED)]
-    seen = _months_seen(good)
+    monthly = good.groupby(good["date"].dt.month)["account"].nunique()
+    seen = [int(month) for month in monthly.index[monthly >= MONTH_STORES * monthly.max()]]
     factor, season = _rhythm(good, seen)
     good = good.assign(factor=factor, daily=good["total"] / factor)
     stores = good.groupby("account", sort=False)
@@ -149,12 +150,6 @@ def _implausible(visits: pd.DataFrame) -> pd.Series:
 def _root_shift(total: pd.Series, middle: pd.Series) -> pd.Series:
     """Distance of counts from their store's middle in Poisson standard deviations."""
     return 2 * (np.sqrt(total + 0.375) - np.sqrt(middle + 0.375))
-
-
-def _months_seen(visits: pd.DataFrame) -> list[int]:
-    """Months of the year in which a fair share of the stores were visited."""
-    stores = visits.groupby(visits["date"].dt.month)["account"].nunique()
-    return [int(month) for month in stores.index[stores >= MONTH_STORES * stores.max()]]
 
 
 def _rhythm(visits: pd.DataFrame, seen: list[int]) -> tuple[np.ndarray, dict[int, float] | None]:
