@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from functools import cache
@@ -141,13 +141,16 @@ def foreign(report: Path) -> list[str]:
     return found
 
 
-def set_aside(path: Path, beside: Path | None = None) -> Path:
-    """Move a file or a folder, whole, into a dated folder beside it (or beside another place), say
-    so, and return where it is now."""
-    target = _dated_folder(beside or path) / path.name.removeprefix(".").removesuffix(".old")
-    path.rename(target)
-    _say(target)
-    return target
+def set_aside(path: Path, names: Sequence[str] = ("",)) -> None:
+    """Move a file or a folder, whole or the names in it, into a dated folder beside it, and say
+    so."""
+    place = _dated_folder(path) / path.name.removeprefix(".").removesuffix(".old")
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).rename(place / name)
+    here = Path.cwd()
+    shown = place.relative_to(here) if place.is_relative_to(here) else place
+    say(f"what kalib did not write is now in {shown}")
 
 
 def _dated_folder(beside: Path) -> Path:
@@ -171,7 +174,7 @@ def add_to_report(report: Path, name: str, text: str, *, force: bool = False) ->
             if not force:
                 said = "was not written by kalib, or was changed since"
                 raise StudyError(said, name, remedy=MOVE)
-            set_aside(report / name, report)
+            set_aside(report, [name])
         with whole(report / name) as part:
             part.write_text(text, encoding="utf-8")
         if _intact(run):
@@ -299,25 +302,14 @@ def _retire(old: Path) -> None:
     aside. A kill at any moment leaves what the next call goes on with."""
     if not old.exists():
         return
-    theirs = foreign(old)
-    if theirs and not _intact(read_run(old)):
-        set_aside(old)
-        return
-    if theirs:
-        place = _dated_folder(old) / old.name.removeprefix(".").removesuffix(".old")
-        for name in theirs:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (old / name).rename(place / name)
-        _say(place)
+    if theirs := foreign(old):
+        if not _intact(read_run(old)):
+            set_aside(old)
+            return
+        set_aside(old, theirs)
     for name in [*(name for name in _names(old) if name != MARK), MARK]:
         (old / name).unlink(missing_ok=True)
     shutil.rmtree(old)  # folders without a file
-
-
-def _say(place: Path) -> None:
-    here = Path.cwd()
-    shown = place.relative_to(here) if place.is_relative_to(here) else place
-    say(f"what kalib did not write is now in {shown}")
 
 
 def _place(path: Path) -> Path:

@@ -292,7 +292,7 @@ def test_a_file_added_to_a_report_is_listed(report: Path) -> None:
     assert (report / "waves.json").read_text() == "mine"
     add_to_report(report, "waves.json", "{}", force=True)
     assert (report / "waves.json").read_text() == "{}"
-    assert moved(report) == {"waves.json": "mine"}
+    assert moved(report) == {"2026/waves.json": "mine"}
     write_report(report, "second")
 
 
