@@ -201,10 +201,12 @@ def _assign(tables: Sequence[TextTable], given: Mapping[str, str], draft: _Draft
     left = {table: {str(c): _no_indicator(str(c), cells, c in _numeric(table))
                     for c, cells in table.frame.items()} for table in others}  # fmt: skip
 
-    def fitness(table: TextTable) -> tuple[int, int, int]:
+    def fitness(table: TextTable) -> tuple[int, bool, int, int]:
+        key = words.role_of(table.frame, "account")  # again and again: invoices
+        once = not key or bool(table.frame[key].duplicated().mean() <= 0.5)
         sold = (given.get("sales") or _column(table, "sales")) in table.frame
         tells = not all(left[table].values())
-        return len(named & set(table.frame)), sold + tells, table.frame.shape[1]
+        return len(named & set(table.frame)), once, sold + tells, table.frame.shape[1]
 
     accounts = max(others, key=fitness)
     roles = {role: column for role, column in given.items() if column in accounts.frame}

@@ -9,7 +9,7 @@ import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, chain, islice
@@ -313,11 +313,9 @@ def encoding_of(raw: bytes, file: str) -> str:
     chinese = paired >= 0.5 * sum(map(len, high))
     order = ["gb18030", "cp1252"] if chinese else ["cp1252", "gb18030"]
     for coding in ("utf-8-sig", *order):
-        try:
+        with suppress(UnicodeDecodeError):
             raw.decode(coding)
             return coding
-        except UnicodeDecodeError:
-            continue
     return "latin-1"
 
 

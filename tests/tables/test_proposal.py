@@ -327,6 +327,39 @@ def test_sales_may_stand_in_another_sheet(tmp_path: Path) -> None:
     assert any("46 accounts have several rows, which are added up" in str(n) for n in tables.notes)
 
 
+def test_invoices_are_sales_and_no_accounts(tmp_path: Path) -> None:
+    table = base(23)
+    table.drop(columns=["sales", "potential"]).to_csv(tmp_path / "k.csv", index=False)
+    half = pd.DataFrame({"Beleg": "", "Debitor": table["id"], "Belegdatum": "24.07.2025", "Menge": 3,
+                         "Nettobetrag (EUR)": table["sales"] / 2})  # fmt: skip
+    rows = pd.concat([half] * 3, ignore_index=True)
+    rows.loc[2 * N :, "Nettobetrag (EUR)"] = -1.0  # a credit note each
+    rows["Beleg"] = [f"R{i}" for i in range(len(rows))]
+    rows.to_csv(tmp_path / "r.csv", index=False, sep=";", decimal=",")
+    table[["id", "potential"]].head(30).to_csv(tmp_path / "s.csv", index=False)
+    files = [tmp_path / f"{name}.csv" for name in "krs"]
+    study = read_study(propose_study("inv", files, tmp_path / "data").folder)
+    assert (study.data.accounts, study.data.sales, study.data.survey) == ("k.csv", "r.csv", "s.csv")
+    assert study.columns.sales_account == "Debitor" and study.data.negative_sales == "refuse"
+    sales = read_tables(study).accounts["sales"]
+    assert np.allclose(sales, table["sales"] - 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [("ABC", "a class by our sales"), ("Last year (£)", "our own sales"), ("Credit limit", "a condition of ours"),
+     ("Customer tier", "a class by our sales"), ("Net revenue", "our own sales")],
+)  # fmt: skip
+def test_what_follows_from_our_selling_is_no_indicator(
+    header: str, why: str, tmp_path: Path
+) -> None:
+    table = base(24)
+    table[header] = np.arange(N) % 7 + 1
+    table.to_csv(tmp_path / "a.csv", index=False)
+    role = propose_study("x", [tmp_path / "a.csv"], tmp_path / "data").columns.set_index("column")
+    assert role["role"][header] == f"left out: {why} by its name"
+
+
 def test_headers_of_one_name_are_numbered(tmp_path: Path) -> None:
     table = base(18)
     table.insert(2, "before", (table["sales"] * 1.2).round())
