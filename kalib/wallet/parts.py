@@ -6,18 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kalib.formula.distribution import LEVELS, Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.predictive import weighted_quantiles
 from kalib.indicators.screening import build_design
-from kalib.wallet.regression import fit_regression
+from kalib.wallet.regression import REACH, fit_regression
 from kalib.wallet.share import FEWEST, fit_share
 from kalib.wallet.stack import Answered
+from kalib.wallet.surface import Ground, Surface, fit_surface
 
 FORMULA, SHARE = "formula", "share"
-LOGGED, PLAIN = "sales_logged", "sales_plain"
+LOGGED, PLAIN, SURFACE = "sales_logged", "sales_plain", "surface"
 ALONE, MEAN = "sales", "mean"
+# A surface is laid through so many answers; of more, through a sample of them.
+MOST_ANSWERS, SAMPLE_SEED = 300, 20260701
+MOST_MOVED = 24  # combinations of the answers' errors that move a surface
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,10 @@ def sales_parts(
     surveyed[fit.working_rows] = True
     own = _sales_columns(sales, known.sales)
     found: dict[str, Part] = {}
-    if formula and (part := _share_part(formula, sales, known)):
-        found[SHARE] = part
+    priors = {SHARE: formula, SURFACE: _surface_part(fit, surveyed, known)}
+    for name, prior in priors.items():
+        if prior and (part := _share_part(prior, sales, known)):
+            found[name] = part
     for name, logged in ((LOGGED, True), (PLAIN, False)):
         design = build_design(fit.screening, surveyed, logged=logged).matrix
         columns = np.column_stack([design, own])
@@ -78,12 +85,14 @@ def _sales_columns(sales: np.ndarray, surveyed: np.ndarray) -> np.ndarray:
 
 def _share_part(prior: Part, sales: np.ndarray, known: Answered) -> Part | None:
     """The formula's distribution as prior, SOW given potential as likelihood."""
-    model = fit_share(known.sales, known.potential, known.weights)
+    expected = prior.unseen.quantile(0.5)
+    model = fit_share(known.sales, known.potential, known.weights, expected)
     if model is None:
         return None
 
     def by_fold(test: np.ndarray) -> np.ndarray:
-        without = fit_share(known.sales, known.potential, known.weights * ~test) or model
+        mass = known.weights * ~test
+        without = fit_share(known.sales, known.potential, mass, expected) or model
         return without.posterior(prior.unseen[test], known.sales[test]).table
 
     unseen = _out_of_fold(known, prior.unseen.table.shape[1], by_fold)
@@ -115,10 +124,66 @@ def regression_part(columns: np.ndarray, rows: np.ndarray, known: Answered, free
     effective = known.weights.sum() ** 2 / (known.weights**2).sum()
     shape = weighted_quantiles(miss[use] / np.sqrt(square), mass[use], LEVELS, effective)
     every, unseen = (
-        Distribution(LEVELS, np.exp(np.clip(m[:, None] + s[:, None] * shape, -700, 700)))
-        for m, s in ((line.predict(columns), spread), (middle, spread[rows]))
+        _about(line.predict(columns), spread, shape),
+        _about(middle, spread[rows], shape),
     )
     return Part(every, unseen, size * shared / spread[:, None], basis.T)
+
+
+def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | None:
+    """Log potential as a smooth surface over the indicators, laid anew for each fold: its lengths
+    are chosen on answers, too. None where no indicator can be used."""
+    ground, rows, response = (
+        _ground(fit, surveyed, known),
+        fit.working_rows,
+        np.log(known.potential),
+    )
+    if not (ground.numbers.size or ground.levels.size):
+        return None
+    at, chosen = ground[rows], np.flatnonzero(known.weights > 0)
+    if len(chosen) > MOST_ANSWERS:
+        rng = np.random.default_rng(SAMPLE_SEED)
+        chosen = np.sort(rng.choice(chosen, MOST_ANSWERS, replace=False))
+
+    def through(answers: np.ndarray) -> Surface:
+        return fit_surface(at[answers], response[answers], known.variance[answers])
+
+    def by_fold(test: np.ndarray) -> np.ndarray:
+        return np.column_stack(through(chosen[~test[chosen]]).predict(at[test]))
+
+    middle, variance = _out_of_fold(known, 2, by_fold).T
+    miss = (response - middle) / np.sqrt(variance + known.variance)
+    mass, use, surface = known.weights / known.weights.sum(), known.weights > 0, through(chosen)
+    size = float(np.sqrt(mass @ miss**2))
+    effective = known.weights.sum() ** 2 / (known.weights**2).sum()
+    shape = weighted_quantiles(miss[use] / size, mass[use], LEVELS, effective)
+    expected, spread = surface.predict(ground)
+    spread = size * np.sqrt(spread)
+    moved, along = surface.moved_by(ground, MOST_MOVED)
+    basis = np.zeros((len(along), len(rows)))
+    basis[:, chosen] = along
+    loadings = np.sqrt(surface.rest) * moved / spread[:, None]
+    every, unseen = _about(expected, spread, shape), _about(middle, size * np.sqrt(variance), shape)
+    return Part(every, unseen, loadings, basis)
+
+
+def _ground(fit: Fit, surveyed: np.ndarray, known: Answered) -> Ground:
+    """The indicators of all N accounts, numbers in logs and held to where they were surveyed."""
+    design = build_design(fit.screening, surveyed, logged=True)
+    numbers = design.matrix[:, [column.transform != "level" for column in design.columns]]
+    believed = numbers[fit.working_rows[known.weights > 0]]
+    low, high, unit = believed.min(axis=0), believed.max(axis=0), believed.std(axis=0)
+    reach, used = REACH * (high - low), unit > 0
+    held = (np.clip(numbers, low - reach, high + reach) - believed.mean(axis=0))[:, used]
+    texts = fit.screening.values.select_dtypes(exclude="number")
+    levels = [pd.factorize(texts[name].astype(str))[0] for name in texts]
+    return Ground(held / unit[used], np.array(levels, dtype=int).reshape(len(levels), len(texts)).T)
+
+
+def _about(middle: np.ndarray, spread: np.ndarray, shape: np.ndarray) -> Distribution:
+    """Potential of N accounts whose logs lie about middle (N,), errors of one shape (Q,)."""
+    logs = np.clip(middle[:, None] + spread[:, None] * shape, -700, 700)
+    return Distribution(LEVELS, np.exp(logs))
 
 
 def _out_of_fold(

@@ -9,20 +9,22 @@ import numpy as np
 from kalib.formula.distribution import Distribution
 
 FEWEST = 15  # surveyed buyers needed before a distribution of SOW is learned
-# Prior standard deviation of both slopes, in logits a standard deviation of log potential: half a
-# logit moves a share of 30 % to 41 %. It draws the model toward a constant share.
+# Prior standard deviation of all slopes, in logits a standard deviation: half a logit moves a share
+# of 30 % to 41 %. It draws the model toward a constant share.
 SLOPE_SD = 0.5
+MOST_BEYOND = 4.0  # standard deviations beyond what was expected that count
 LOG_SIZE, LOG_SIZE_SD = 2.0, 2.0  # prior of the log of the beta's a + b: wide
 LEAST_SHARE = 1e-4  # shares nearer to 0 or 1 than this are taken to lie there
 
 
 @dataclass(frozen=True)
 class ShareModel:
-    """A hurdle of no purchase and a beta distribution of SOW, both with a slope on log potential.
+    """A hurdle of no purchase and a beta distribution of SOW, with slopes on log potential.
 
-    With x = (log potential - center) / unit, an account of potential P buys nothing with chance
-    logistic(zero + zero_slope x), and else has SOW of a beta distribution of mean
-    logistic(level + slope x) and a + b = size. zero is -inf where every account buys.
+    With x = (log potential - center) / unit and e = (log potential - what was expected of it) /
+    scatter, an account of potential P buys nothing with chance logistic(zero + zero_slope x), and
+    else has SOW of a beta distribution of mean logistic(level + slope x + beyond e) and a + b =
+    size. zero is -inf where every account buys.
     """
 
     center: float
@@ -32,17 +34,23 @@ class ShareModel:
     size: float
     zero: float
     zero_slope: float
+    beyond: float = 0.0
+    scatter: float = 1.0
 
-    def log_likelihood(self, logs: np.ndarray, sales: np.ndarray) -> np.ndarray:
-        """Log density (m, G) of log sales at log potentials (m, G); -inf below sales (m,)."""
+    def log_likelihood(
+        self, logs: np.ndarray, sales: np.ndarray, expected: np.ndarray
+    ) -> np.ndarray:
+        """Log density (m, G) of log sales at log potentials (m, G), where logs (m,) were expected;
+        -inf below sales (m,)."""
         from scipy.special import betaln, expit
 
         x, sales = (logs - self.center) / self.unit, sales[:, None]
+        more = self.beyond * _held((logs - expected[:, None]) / self.scatter)
         buys = sales > 0
         chance = self.zero + self.zero_slope * x
         share = np.log(np.where(buys, sales, 1.0)) - logs
         inside = share < 0
-        mean = np.clip(expit(self.level + self.slope * x), 1e-5, 1 - 1e-5)
+        mean = np.clip(expit(self.level + self.slope * x + more), 1e-5, 1 - 1e-5)
         a, b = mean * self.size, (1 - mean) * self.size
         rest = np.log(-np.expm1(np.where(inside, share, -1.0)))
         density = np.where(inside, a * share + (b - 1) * rest - betaln(a, b), -np.inf)
@@ -52,17 +60,22 @@ class ShareModel:
     def posterior(self, prior: Distribution, sales: np.ndarray) -> Distribution:
         """Potential given sales (N,), by Bayes' rule on a grid; at its sales where these lie above
         all that the prior allows."""
-        found = prior.reweighted(lambda logs, rows: self.log_likelihood(logs, sales[rows]))
+        expected = np.log(prior.quantile(0.5))
+        found = prior.reweighted(
+            lambda logs, rows: self.log_likelihood(logs, sales[rows], expected[rows])
+        )
         lost = ~np.isfinite(found.table[:, 0])
         above = prior[lost].truncate(sales[lost])
         return found.replaced(lost, above) if lost.any() else found
 
 
-def fit_share(sales: np.ndarray, potential: np.ndarray, weights: np.ndarray) -> ShareModel | None:
+def fit_share(
+    sales: np.ndarray, potential: np.ndarray, weights: np.ndarray, expected: np.ndarray
+) -> ShareModel | None:
     """The mode of the posterior of all parameters; None with fewer than FEWEST buyers.
 
     sales, potential: (n,) of surveyed accounts, currency a year; weights: (n,), 0 where the
-    potential is not believed.
+    potential is not believed; expected: (n,) potential expected of each without its own answer.
     """
     use = (weights > 0) & (potential > 0)
     sales, logs, weights = sales[use], np.log(potential[use]), weights[use] / weights[use].mean()
@@ -70,32 +83,38 @@ def fit_share(sales: np.ndarray, potential: np.ndarray, weights: np.ndarray) -> 
     if buys.sum() < FEWEST:
         return None
     center, unit = float(np.average(logs, weights=weights)), float(np.std(logs)) or 1.0
-    x = (logs - center) / unit
+    miss = logs - np.log(expected[use])
+    scatter, x = float(np.std(miss)) or 1.0, (logs - center) / unit
     share = np.clip(sales[buys] / np.exp(logs[buys]), LEAST_SHARE, 1 - LEAST_SHARE)
-    level, slope, size = _fit_beta(share, x[buys], weights[buys])
+    columns = np.column_stack([np.ones(len(x)), x, _held(miss / scatter)])
+    level, slope, beyond, size = _fit_beta(share, columns[buys], weights[buys])
     zero, zero_slope = fit_chance(~buys, x, weights)
-    return ShareModel(center, unit, level, slope, size, zero, zero_slope)
+    return ShareModel(center, unit, level, slope, size, zero, zero_slope, beyond, scatter)
 
 
-def _fit_beta(share: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
-    """Level and slope of the logit of the mean, and a + b."""
+def _held(beyond: np.ndarray) -> np.ndarray:
+    return np.clip(beyond, -MOST_BEYOND, MOST_BEYOND)
+
+
+def _fit_beta(share: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> list[float]:
+    """Level and slopes of the logit of the mean on columns (n, 3), and a + b."""
     from scipy.optimize import minimize
     from scipy.special import betaln, expit
 
     left, right = np.log(share), np.log1p(-share)
 
     def loss(point: np.ndarray) -> float:
-        mean = np.clip(expit(point[0] + point[1] * x), 1e-5, 1 - 1e-5)
-        size = np.exp(np.clip(point[2], -3, 9))
+        mean = np.clip(expit(columns @ point[:3]), 1e-5, 1 - 1e-5)
+        size = np.exp(np.clip(point[3], -3, 9))
         a, b = mean * size, (1 - mean) * size
         fit = weights @ (betaln(a, b) - (a - 1) * left - (b - 1) * right)
-        prior = (point[1] / SLOPE_SD) ** 2 + ((point[2] - LOG_SIZE) / LOG_SIZE_SD) ** 2
-        return float(fit + prior / 2)
+        drawn = ((point[1:3] / SLOPE_SD) ** 2).sum() + ((point[3] - LOG_SIZE) / LOG_SIZE_SD) ** 2
+        return float(fit + drawn / 2)
 
     middle = float(np.average(share, weights=weights))
-    start = np.array([np.log(middle / (1 - middle)), 0.0, LOG_SIZE])
-    level, slope, size = minimize(loss, start, method="BFGS").x
-    return float(level), float(slope), float(np.exp(np.clip(size, -3, 9)))
+    start = np.array([np.log(middle / (1 - middle)), 0.0, 0.0, LOG_SIZE])
+    *line, size = minimize(loss, start, method="BFGS").x.tolist()
+    return [*line, float(np.exp(np.clip(size, -3, 9)))]
 
 
 def fit_chance(

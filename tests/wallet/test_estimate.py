@@ -17,6 +17,7 @@ from kalib.wallet.estimate import _accuracy, _reaching, sales_p_value
 from kalib.wallet.parts import regression_part
 from kalib.wallet.regression import PENALTIES, fit_regression
 from kalib.wallet.share import ShareModel, fit_share
+from kalib.wallet.surface import MEAN_VARIANCE, Ground, fit_surface
 from kalib.wallet.stack import Answered, Stack, fit_stack, log_scores
 
 
@@ -41,12 +42,13 @@ def guesses(known: Answered, errors: tuple[float, ...], seed: int = 1) -> list[D
 
 
 def test_posterior_equals_the_density_on_a_fine_grid() -> None:
-    model = ShareModel(4.0, 0.5, -0.6, 0.4, 6.0, -2.0, -0.5)
+    model = ShareModel(4.0, 0.5, -0.6, 0.4, 6.0, -2.0, -0.5, beyond=-0.3, scatter=0.4)
     prior = Distribution.lognormal(np.array([4.0, 4.0]), np.array([0.5, 0.5]))
     found = model.posterior(prior, np.array([30.0, 0.0])).table
     logs = np.linspace(1.0, 8.0, 400_001)
     x = (logs - 4.0) / 0.5
-    mean, none = expit(-0.6 + 0.4 * x), expit(-2.0 - 0.5 * x)
+    beyond = np.clip((logs - 4.0) / 0.4, -4, 4)
+    mean, none = expit(-0.6 + 0.4 * x - 0.3 * beyond), expit(-2.0 - 0.5 * x)
     share = np.minimum(30 / np.exp(logs), 1.0)
     bought = (1 - none) * beta.pdf(share, 6 * mean, 6 * (1 - mean)) * share
     for row, likelihood in zip(found, (np.where(share < 1, bought, 0.0), none), strict=True):
@@ -58,17 +60,20 @@ def test_posterior_equals_the_density_on_a_fine_grid() -> None:
 
 def test_share_model_is_recovered_and_drawn_to_a_constant_share() -> None:
     rng = np.random.default_rng(0)
-    logs = rng.normal(10, 1, 4000)
-    mean = expit(-0.5 - 0.8 * (logs - 10))
+    expected = rng.normal(10, 0.8, 4000)
+    logs = expected + rng.normal(0, 0.6, 4000)
+    mean = expit(-0.5 - 0.8 * (logs - 10) + 0.6 * (logs - expected) / 0.6)
     sales = np.exp(logs) * rng.beta(8 * mean, 8 * (1 - mean))
     sales[rng.random(4000) < expit(-1.5 - 0.6 * (logs - 10))] = 0
-    many = fit_share(sales, np.exp(logs), np.ones(4000))
+    many = fit_share(sales, np.exp(logs), np.ones(4000), np.exp(expected))
     assert many is not None
-    found = (many.level, many.slope, many.size, many.zero, many.zero_slope)
-    np.testing.assert_allclose(found, (-0.5, -0.8, 8, -1.5, -0.6), atol=0.4)
-    assert fit_share(sales[:16] * 0, np.exp(logs[:16]), np.ones(16)) is None
-    silent = fit_share(np.exp(logs[:40]) * 0.3, np.exp(logs[:40]), np.ones(40))
-    assert silent is not None and silent.zero == -np.inf and abs(silent.slope) < 1e-3
+    found = (many.level, many.slope, many.beyond, many.size, many.zero, many.zero_slope)
+    np.testing.assert_allclose(found, (-0.5, -0.8, 0.6, 8, -1.5, -0.6), atol=0.4)
+    few, ones = slice(40), np.ones(40)
+    assert fit_share(sales[few] * 0, np.exp(logs[few]), ones, np.exp(expected[few])) is None
+    silent = fit_share(np.exp(logs[few]) * 0.3, np.exp(logs[few]), ones, np.exp(expected[few]))
+    assert silent is not None and silent.zero == -np.inf
+    assert max(abs(silent.slope), abs(silent.beyond)) < 1e-3
 
 
 def test_regression_is_the_ridge_with_the_least_leave_one_out_error() -> None:
@@ -94,6 +99,66 @@ def test_regression_is_the_ridge_with_the_least_leave_one_out_error() -> None:
     far = matrix[:1] + 100.0
     held = found.predict(np.where(np.arange(6) < 4, found.high, far))
     np.testing.assert_allclose(found.predict(far), held)
+
+
+def hills(count: int, seed: int) -> tuple[Ground, np.ndarray]:
+    """Places of three numbers and a text of five levels, and a surface that bends over the first."""
+    rng = np.random.default_rng(seed)
+    ground = Ground(rng.standard_normal((count, 3)), rng.integers(0, 5, (count, 1)))
+    height = 9 + np.sin(2.5 * ground.numbers[:, 0]) + 0.5 * ground.numbers[:, 1]
+    return ground, height + 0.3 * ground.levels[:, 0]
+
+
+def test_surface_is_the_gaussian_process_of_its_variances() -> None:
+    """Against scikit-learn's, its covariance written down from the same variances and lengths."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
+
+    ground, height = hills(60, 1)
+    response = height + np.random.default_rng(2).normal(0, 0.2, 60)
+    noise = np.linspace(0.0, 0.05, 60)
+    found, (new, _) = fit_surface(ground, response, noise), hills(9, 3)
+    line, bent, rest, level = found.variances
+    lengths = np.append(found.closeness**-0.5, np.full(5, 1e6))
+    kernel = ConstantKernel(bent) * RBF(lengths)
+    kernel += ConstantKernel(MEAN_VARIANCE * found.scale)
+    kernel += ConstantKernel(1.0) * DotProduct(1e-8)
+
+    def columns(where: Ground) -> np.ndarray:
+        """Lines in the numbers, and one-hot levels whose products are their covariance."""
+        marks = np.eye(5)[where.levels[:, 0]] * np.sqrt(level)
+        return np.column_stack([where.numbers * np.sqrt(line / 3), marks])
+
+    scale = np.append(np.full(3, np.sqrt(line / 3)), np.ones(5))
+    kernel.k1.k1.k2.length_scale = lengths * scale
+    theirs = GaussianProcessRegressor(kernel, alpha=rest + noise, optimizer=None)
+    theirs.fit(columns(ground), response - response.mean())
+    middle, sd = theirs.predict(columns(new), return_std=True)
+    expected, variance = found.predict(new)
+    np.testing.assert_allclose(expected, middle + response.mean(), rtol=1e-6)
+    np.testing.assert_allclose(variance, sd**2 + rest, rtol=1e-5)
+
+
+def test_surface_finds_what_bends_and_how_errors_move_it() -> None:
+    ground, height = hills(150, 5)
+    response = height + np.random.default_rng(6).normal(0, 0.2, 150)
+    found, (new, truth) = fit_surface(ground, response, np.zeros(150)), hills(400, 7)
+    expected, variance = found.predict(new)
+    assert np.corrcoef(truth, expected)[0, 1] > 0.97
+    assert np.sqrt(found.rest) == pytest.approx(0.2, abs=0.05)
+    assert found.closeness[0] > 20 * found.closeness[1:].max()
+    inside = np.abs(truth - expected) < 1.645 * np.sqrt(variance - found.rest)
+    assert 0.85 < inside.mean() < 0.97
+    moved, along = found.moved_by(new, 150)
+    error = np.random.default_rng(8).normal(0, 0.1, 150)
+    again = found.covariance(new) @ found.inverse @ (response + error - response.mean())
+    np.testing.assert_allclose(moved @ along @ error, again + found.mean - expected, atol=1e-8)
+
+
+def test_surface_changes_with_the_unit_of_money_as_logs_do() -> None:
+    ground, height = hills(60, 9)
+    first, second = (fit_surface(ground, height + by, np.zeros(60)) for by in (0.0, 7.0))
+    np.testing.assert_allclose(first.predict(ground)[0] + 7, second.predict(ground)[0], rtol=1e-6)
 
 
 def test_gradient_of_the_score_is_its_derivative() -> None:

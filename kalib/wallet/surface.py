@@ -1,0 +1,148 @@
+"""Log potential as a smooth surface over the indicators: a Gaussian process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Prior: variances of the surface and of levels are exponential about that of log potential, inverse
+# squares of lengths about one; the mean has ten times the variance of log potential.
+MEAN_VARIANCE = 10.0
+STEPS = 25  # of the search for the mode
+BLOCK = 4000  # accounts at a time: bounds memory to about 50 MB
+# Starts and bounds, in logs of the variance of log potential: of the line, the surface, the rest,
+# and a text's levels; then of a column's inverse squared length.
+START, BOUNDS = (-0.7, -2.3, -1.2), ((-7.0, 3.0), (-9.0, 3.0), (-7.0, 1.0))
+LEVEL_START, LEVEL_BOUNDS = -3.0, (-9.0, 2.0)
+LENGTH_START, LENGTH_BOUNDS = -2.3, (-7.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a surface lies over: numbers (m, p), each in units of its scatter among the surveyed
+    accounts; levels (m, t): codes of the levels of text indicators."""
+
+    numbers: np.ndarray
+    levels: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray | slice) -> Ground:
+        return Ground(self.numbers[rows], self.levels[rows])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def width(self) -> int:
+        """Columns of numbers that a line is drawn over, at least one."""
+        return max(self.numbers.shape[1], 1)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A Gaussian process through m answers (Rasmussen & Williams 2006, chapters 2 and 5).
+
+    at: where the answers are; mean: of their log potential; scale: its variance; variances
+    (3 + t,): of the line, the surface, the rest, and each text's levels; closeness (p,): inverse
+    squared lengths, near zero in columns that bend nothing; inverse (m, m): of the answers'
+    covariance; pull (m,): its product with the answers.
+    """
+
+    at: Ground
+    mean: float
+    scale: float
+    variances: np.ndarray
+    closeness: np.ndarray
+    inverse: np.ndarray
+    pull: np.ndarray
+
+    @property
+    def rest(self) -> float:
+        """Variance of log potential about the surface."""
+        return float(self.variances[2])
+
+    def covariance(self, ground: Ground) -> np.ndarray:
+        """Of N accounts with the m answers (N, m)."""
+        unit = np.sqrt(self.closeness)
+        here, there = ground.numbers * unit, self.at.numbers * unit
+        apart = (here**2).sum(axis=1)[:, None] + (there**2).sum(axis=1) - 2 * here @ there.T
+        found = self.variances[1] * np.exp(-0.5 * np.maximum(apart, 0.0))
+        found += self.variances[0] * ground.numbers @ self.at.numbers.T / ground.width
+        found += MEAN_VARIANCE * self.scale
+        for variance, mine, theirs in zip(
+            self.variances[3:], ground.levels.T, self.at.levels.T, strict=True
+        ):
+            found += variance * (mine[:, None] == theirs)
+        return np.asarray(found)
+
+    def predict(self, ground: Ground) -> tuple[np.ndarray, np.ndarray]:
+        """Expected log potential (N,), and the variance of the truth about it (N,)."""
+        middle, variance = np.empty(len(ground)), np.empty(len(ground))
+        own = self.variances[0] * (ground.numbers**2).sum(axis=1) / ground.width
+        own += self.variances[1] + self.variances[3:].sum() + MEAN_VARIANCE * self.scale
+        for start in range(0, len(ground), BLOCK):
+            rows = slice(start, start + BLOCK)
+            shared = self.covariance(ground[rows])
+            middle[rows] = self.mean + shared @ self.pull
+            variance[rows] = own[rows] - ((shared @ self.inverse) * shared).sum(axis=1)
+        return middle, np.maximum(variance, 0.0) + self.rest
+
+    def moved_by(self, ground: Ground, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """How errors of the answers move accounts: (N, k), and the k combinations (k, m) of errors,
+        at most so many, of those along which accounts differ most."""
+        size, along = np.linalg.eigh(self.inverse)  # the answers' largest variances come first
+        size, along = size[:most], along[:, :most]
+        starts = range(0, len(ground), BLOCK)
+        rows = [self.covariance(ground[slice(b, b + BLOCK)]) @ along * size for b in starts]
+        return np.vstack(rows), along.T
+
+
+def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surface:
+    """The surface at the mode of its variances and lengths.
+
+    ground: of m answers; response: (m,) log potential; noise: (m,) variance of the error of
+    measuring.
+    """
+    from scipy.linalg.lapack import dpotrf, dpotri
+    from scipy.optimize import minimize
+
+    count, texts = len(response), ground.levels.shape[1]
+    scale, aim = float(response.var()) or 1.0, response - response.mean()
+    apart = np.array([(x[:, None] - x).ravel() ** 2 for x in ground.numbers.T])
+    apart = apart.reshape(-1, count * count)
+    line = ground.numbers @ ground.numbers.T / ground.width
+    same = (ground.levels.T[:, :, None] == ground.levels.T[:, None, :]).astype(float)
+
+    def covariance(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the answers (m, m), and their nearness (m, m)."""
+        near = np.exp(-0.5 * (np.exp(point[3 + texts :]) @ apart)).reshape(count, count)
+        parts = scale * np.exp(point[: 3 + texts])
+        found = parts[0] * line + parts[1] * near + MEAN_VARIANCE * scale
+        found += np.tensordot(parts[3:], same, 1) + np.diag(parts[2] + noise)
+        return found, near
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Negative log posterior and its gradient."""
+        found, near = covariance(point)
+        lower, _ = dpotrf(found, lower=1)
+        inverse = np.tril(dpotri(lower, lower=1)[0])
+        inverse += np.tril(inverse, -1).T
+        pull = inverse @ aim
+        by = 0.5 * (np.outer(pull, pull) - inverse)
+        parts, closeness = np.exp(point[: 3 + texts]), np.exp(point[3 + texts :])
+        drawn = parts * np.array([0.0, 1.0, 0.0, *np.ones(texts)])
+        score = -0.5 * aim @ pull - np.log(np.diag(lower)).sum() - drawn.sum() - closeness.sum()
+        levels = np.tensordot(same, by, 2)
+        slopes = np.array([(by * line).sum(), (by * near).sum(), np.trace(by), *levels])
+        bends = -0.5 * parts[1] * scale * (apart @ (by * near).ravel())
+        gradient = np.concatenate([scale * parts * slopes - drawn, closeness * (bends - 1)])
+        return -float(score), -gradient
+
+    start = [*START, *[LEVEL_START] * texts, *[LENGTH_START] * len(apart)]
+    bounds = [*BOUNDS, *[LEVEL_BOUNDS] * texts, *[LENGTH_BOUNDS] * len(apart)]
+    steps = {"maxiter": STEPS}
+    point = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=steps).x
+    inverse = np.linalg.inv(covariance(point)[0])
+    variances, closeness = scale * np.exp(point[: 3 + texts]), np.exp(point[3 + texts :])
+    mean = float(response.mean())
+    return Surface(ground, mean, scale, variances, closeness, inverse, inverse @ aim)
