@@ -123,24 +123,18 @@ def regression_part(columns: np.ndarray, rows: np.ndarray, known: Answered, free
     spread = size * np.sqrt(np.maximum(1 - float(mass @ moved[rows]), 0.25) + moved)
     effective = known.weights.sum() ** 2 / (known.weights**2).sum()
     shape = weighted_quantiles(miss[use] / np.sqrt(square), mass[use], LEVELS, effective)
-    every, unseen = (
-        _about(line.predict(columns), spread, shape),
-        _about(middle, spread[rows], shape),
-    )
-    return Part(every, unseen, size * shared / spread[:, None], basis.T)
+    every, unseen = line.predict(columns), _about(middle, spread[rows], shape)
+    loadings = size * shared / spread[:, None]
+    return Part(_about(every, spread, shape), unseen, loadings, basis.T)
 
 
 def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | None:
     """Log potential as a smooth surface over the indicators, laid anew for each fold: its lengths
     are chosen on answers, too. None where no indicator can be used."""
-    ground, rows, response = (
-        _ground(fit, surveyed, known),
-        fit.working_rows,
-        np.log(known.potential),
-    )
+    ground, rows = _ground(fit, surveyed, known), fit.working_rows
     if not (ground.numbers.size or ground.levels.size):
         return None
-    at, chosen = ground[rows], np.flatnonzero(known.weights > 0)
+    at, response, chosen = ground[rows], np.log(known.potential), np.flatnonzero(known.weights)
     if len(chosen) > MOST_ANSWERS:
         rng = np.random.default_rng(SAMPLE_SEED)
         chosen = np.sort(rng.choice(chosen, MOST_ANSWERS, replace=False))
@@ -154,7 +148,7 @@ def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | Non
     middle, variance = _out_of_fold(known, 2, by_fold).T
     miss = (response - middle) / np.sqrt(variance + known.variance)
     mass, use, surface = known.weights / known.weights.sum(), known.weights > 0, through(chosen)
-    size = float(np.sqrt(mass @ miss**2))
+    size = max(float(np.sqrt(mass @ miss**2)), 1e-6)
     effective = known.weights.sum() ** 2 / (known.weights**2).sum()
     shape = weighted_quantiles(miss[use] / size, mass[use], LEVELS, effective)
     expected, spread = surface.predict(ground)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PENALTIES = np.geomspace(1e-3, 1e3, 25)  # over the variance of a column at unit scale
+UNSHRUNK = 1e4  # larger than others, so that no penalty counts, is a column that is not shrunk
 # How far beyond what was surveyed a column counts, in its surveyed range.
 REACH = 0.25
 
@@ -51,11 +52,12 @@ def fit_regression(
     reach[len(reach) - free :] = np.inf
     unit = np.sqrt(mass @ (matrix - center) ** 2)
     used = unit > 1e-9 * np.maximum(np.abs(center), 1e-9)
+    unit[len(unit) - free :] /= UNSHRUNK
     root = np.sqrt(mass)
     rows = (matrix - center)[:, used] / unit[used] * root[:, None]
-    shrunk = np.arange(matrix.shape[1])[used] < matrix.shape[1] - free
     aim = (response - mass @ response) * root
-    slopes, influence = _shrink(rows, aim, shrunk, mass)
+    influence = _shrink(rows, aim, mass)
+    slopes = influence @ aim
     full, moves = np.zeros(matrix.shape[1]), np.zeros((matrix.shape[1] + 1, len(response)))
     full[used] = slopes / unit[used]
     moves[0] = mass
@@ -63,30 +65,14 @@ def fit_regression(
     return Regression(center, float(mass @ response), full, moves, low - reach, high + reach)
 
 
-def _shrink(
-    rows: np.ndarray, aim: np.ndarray, shrunk: np.ndarray, mass: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes (q,) and influence (q, n) of aim (n,) on rows (n, q) under the best penalty.
-
-    What the free columns explain is taken out of the others first, which leaves a plain ridge in
-    the singular values of the rest.
-    """
-    fixed = np.linalg.pinv(rows[:, ~shrunk], rcond=1e-8)
-    explained = rows[:, ~shrunk] @ fixed
-    rest = rows[:, shrunk] - explained @ rows[:, shrunk]
-    left, size, right = np.linalg.svd(rest, full_matrices=False)
-    along, base = left.T @ aim, aim - explained @ aim
-    outer = mass + np.einsum("ij,ji->i", rows[:, ~shrunk], fixed)
-    best, chosen = np.inf, PENALTIES[-1]
+def _shrink(rows: np.ndarray, aim: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Influence (q, n) of aim (n,) on the slopes of rows (n, q) under the best penalty."""
+    left, size, right = np.linalg.svd(rows, full_matrices=False)
+    along, best, chosen = left.T @ aim, np.inf, PENALTIES[-1]
     for penalty in PENALTIES:
         kept = size**2 / (size**2 + penalty)
-        leverage = outer + left**2 @ kept
-        left_out = (base - left @ (kept * along)) / np.maximum(1 - leverage, 0.05)
+        leverage = mass + left**2 @ kept
+        left_out = (aim - left @ (kept * along)) / np.maximum(1 - leverage, 0.05)
         if left_out @ left_out < best:
             best, chosen = float(left_out @ left_out), penalty
-    influence = np.zeros((rows.shape[1], len(aim)))
-    gain = size / (size**2 + chosen)
-    inner = (right.T * gain) @ left.T
-    influence[shrunk] = inner
-    influence[~shrunk] = fixed - fixed @ rows[:, shrunk] @ inner
-    return influence @ aim, influence
+    return np.asarray((right.T * (size / (size**2 + chosen))) @ left.T)

@@ -12,7 +12,7 @@ FEWEST = 15  # surveyed buyers needed before a distribution of SOW is learned
 # Prior standard deviation of all slopes, in logits a standard deviation: half a logit moves a share
 # of 30 % to 41 %. It draws the model toward a constant share.
 SLOPE_SD = 0.5
-MOST_BEYOND = 4.0  # standard deviations beyond what was expected that count
+BEYOND = -4.0, 4.0  # standard deviations beyond what was expected that count
 LOG_SIZE, LOG_SIZE_SD = 2.0, 2.0  # prior of the log of the beta's a + b: wide
 LEAST_SHARE = 1e-4  # shares nearer to 0 or 1 than this are taken to lie there
 
@@ -45,7 +45,7 @@ class ShareModel:
         from scipy.special import betaln, expit
 
         x, sales = (logs - self.center) / self.unit, sales[:, None]
-        more = self.beyond * _held((logs - expected[:, None]) / self.scatter)
+        more = self.beyond * np.clip((logs - expected[:, None]) / self.scatter, *BEYOND)
         buys = sales > 0
         chance = self.zero + self.zero_slope * x
         share = np.log(np.where(buys, sales, 1.0)) - logs
@@ -86,14 +86,10 @@ def fit_share(
     miss = logs - np.log(expected[use])
     scatter, x = float(np.std(miss)) or 1.0, (logs - center) / unit
     share = np.clip(sales[buys] / np.exp(logs[buys]), LEAST_SHARE, 1 - LEAST_SHARE)
-    columns = np.column_stack([np.ones(len(x)), x, _held(miss / scatter)])
+    columns = np.column_stack([np.ones(len(x)), x, np.clip(miss / scatter, *BEYOND)])
     level, slope, beyond, size = _fit_beta(share, columns[buys], weights[buys])
     zero, zero_slope = fit_chance(~buys, x, weights)
     return ShareModel(center, unit, level, slope, size, zero, zero_slope, beyond, scatter)
-
-
-def _held(beyond: np.ndarray) -> np.ndarray:
-    return np.clip(beyond, -MOST_BEYOND, MOST_BEYOND)
 
 
 def _fit_beta(share: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> list[float]:

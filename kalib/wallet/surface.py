@@ -29,9 +29,6 @@ class Ground:
     def __getitem__(self, rows: np.ndarray | slice) -> Ground:
         return Ground(self.numbers[rows], self.levels[rows])
 
-    def __len__(self) -> int:
-        return len(self.numbers)
-
     @property
     def width(self) -> int:
         """Columns of numbers that a line is drawn over, at least one."""
@@ -42,45 +39,40 @@ class Ground:
 class Surface:
     """A Gaussian process through m answers (Rasmussen & Williams 2006, chapters 2 and 5).
 
-    at: where the answers are; mean: of their log potential; scale: its variance; variances
-    (3 + t,): of the line, the surface, the rest, and each text's levels; closeness (p,): inverse
-    squared lengths, near zero in columns that bend nothing; inverse (m, m): of the answers'
-    covariance; pull (m,): its product with the answers.
+    at: where the answers are; mean: of their log potential; free: variance of the mean; line,
+    bent, rest: variances of the line, of what bends and of the rest; levels (t,): of each text's
+    levels; closeness (p,): inverse squared lengths, near zero in columns that bend nothing; inverse
+    (m, m): of the answers' covariance; pull (m,): its product with the answers.
     """
 
     at: Ground
     mean: float
-    scale: float
-    variances: np.ndarray
+    free: float
+    line: float
+    bent: float
+    rest: float
+    levels: np.ndarray
     closeness: np.ndarray
     inverse: np.ndarray
     pull: np.ndarray
-
-    @property
-    def rest(self) -> float:
-        """Variance of log potential about the surface."""
-        return float(self.variances[2])
 
     def covariance(self, ground: Ground) -> np.ndarray:
         """Of N accounts with the m answers (N, m)."""
         unit = np.sqrt(self.closeness)
         here, there = ground.numbers * unit, self.at.numbers * unit
         apart = (here**2).sum(axis=1)[:, None] + (there**2).sum(axis=1) - 2 * here @ there.T
-        found = self.variances[1] * np.exp(-0.5 * np.maximum(apart, 0.0))
-        found += self.variances[0] * ground.numbers @ self.at.numbers.T / ground.width
-        found += MEAN_VARIANCE * self.scale
-        for variance, mine, theirs in zip(
-            self.variances[3:], ground.levels.T, self.at.levels.T, strict=True
-        ):
-            found += variance * (mine[:, None] == theirs)
+        found = self.bent * np.exp(-0.5 * np.maximum(apart, 0.0)) + self.free
+        found += self.line * ground.numbers @ self.at.numbers.T / ground.width
+        for text, variance in enumerate(self.levels):
+            found += variance * (ground.levels[:, text, None] == self.at.levels[:, text])
         return np.asarray(found)
 
     def predict(self, ground: Ground) -> tuple[np.ndarray, np.ndarray]:
         """Expected log potential (N,), and the variance of the truth about it (N,)."""
-        middle, variance = np.empty(len(ground)), np.empty(len(ground))
-        own = self.variances[0] * (ground.numbers**2).sum(axis=1) / ground.width
-        own += self.variances[1] + self.variances[3:].sum() + MEAN_VARIANCE * self.scale
-        for start in range(0, len(ground), BLOCK):
+        middle, variance = np.empty(len(ground.numbers)), np.empty(len(ground.numbers))
+        own = self.line * (ground.numbers**2).sum(axis=1) / ground.width
+        own += self.bent + self.levels.sum() + self.free
+        for start in range(0, len(ground.numbers), BLOCK):
             rows = slice(start, start + BLOCK)
             shared = self.covariance(ground[rows])
             middle[rows] = self.mean + shared @ self.pull
@@ -92,7 +84,7 @@ class Surface:
         at most so many, of those along which accounts differ most."""
         size, along = np.linalg.eigh(self.inverse)  # the answers' largest variances come first
         size, along = size[:most], along[:, :most]
-        starts = range(0, len(ground), BLOCK)
+        starts = range(0, len(ground.numbers), BLOCK)
         rows = [self.covariance(ground[slice(b, b + BLOCK)]) @ along * size for b in starts]
         return np.vstack(rows), along.T
 
@@ -110,14 +102,14 @@ def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surf
     scale, aim = float(response.var()) or 1.0, response - response.mean()
     apart = np.array([(x[:, None] - x).ravel() ** 2 for x in ground.numbers.T])
     apart = apart.reshape(-1, count * count)
-    line = ground.numbers @ ground.numbers.T / ground.width
+    along = ground.numbers @ ground.numbers.T / ground.width
     same = (ground.levels.T[:, :, None] == ground.levels.T[:, None, :]).astype(float)
 
     def covariance(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of the answers (m, m), and their nearness (m, m)."""
         near = np.exp(-0.5 * (np.exp(point[3 + texts :]) @ apart)).reshape(count, count)
         parts = scale * np.exp(point[: 3 + texts])
-        found = parts[0] * line + parts[1] * near + MEAN_VARIANCE * scale
+        found = parts[0] * along + parts[1] * near + MEAN_VARIANCE * scale
         found += np.tensordot(parts[3:], same, 1) + np.diag(parts[2] + noise)
         return found, near
 
@@ -133,7 +125,7 @@ def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surf
         drawn = parts * np.array([0.0, 1.0, 0.0, *np.ones(texts)])
         score = -0.5 * aim @ pull - np.log(np.diag(lower)).sum() - drawn.sum() - closeness.sum()
         levels = np.tensordot(same, by, 2)
-        slopes = np.array([(by * line).sum(), (by * near).sum(), np.trace(by), *levels])
+        slopes = np.array([(by * along).sum(), (by * near).sum(), np.trace(by), *levels])
         bends = -0.5 * parts[1] * scale * (apart @ (by * near).ravel())
         gradient = np.concatenate([scale * parts * slopes - drawn, closeness * (bends - 1)])
         return -float(score), -gradient
@@ -143,6 +135,7 @@ def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surf
     steps = {"maxiter": STEPS}
     point = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=steps).x
     inverse = np.linalg.inv(covariance(point)[0])
-    variances, closeness = scale * np.exp(point[: 3 + texts]), np.exp(point[3 + texts :])
-    mean = float(response.mean())
-    return Surface(ground, mean, scale, variances, closeness, inverse, inverse @ aim)
+    line, bent, rest, *levels = scale * np.exp(point[: 3 + texts])
+    mean, free = float(response.mean()), MEAN_VARIANCE * scale
+    return Surface(ground, mean, free, line, bent, rest, np.array(levels),
+                   np.exp(point[3 + texts :]), inverse, inverse @ aim)  # fmt: skip
