@@ -135,9 +135,7 @@ def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | Non
     if not (ground.numbers.size or ground.levels.size):
         return None
     at, response, chosen = ground[rows], np.log(known.potential), np.flatnonzero(known.weights)
-    if len(chosen) > MOST_ANSWERS:
-        rng = np.random.default_rng(SAMPLE_SEED)
-        chosen = np.sort(rng.choice(chosen, MOST_ANSWERS, replace=False))
+    chosen = np.sort(np.random.default_rng(SAMPLE_SEED).permutation(chosen)[:MOST_ANSWERS])
 
     def through(answers: np.ndarray) -> Surface:
         return fit_surface(at[answers], response[answers], known.variance[answers])

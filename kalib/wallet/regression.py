@@ -57,9 +57,8 @@ def fit_regression(
     rows = (matrix - center)[:, used] / unit[used] * root[:, None]
     aim = (response - mass @ response) * root
     influence = _shrink(rows, aim, mass)
-    slopes = influence @ aim
     full, moves = np.zeros(matrix.shape[1]), np.zeros((matrix.shape[1] + 1, len(response)))
-    full[used] = slopes / unit[used]
+    full[used] = influence @ aim / unit[used]
     moves[0] = mass
     moves[1:][used] = influence / unit[used][:, None] * root
     return Regression(center, float(mass @ response), full, moves, low - reach, high + reach)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,24 +70,22 @@ class Surface:
 
     def predict(self, ground: Ground) -> tuple[np.ndarray, np.ndarray]:
         """Expected log potential (N,), and the variance of the truth about it (N,)."""
-        middle, variance = np.empty(len(ground.numbers)), np.empty(len(ground.numbers))
         own = self.line * (ground.numbers**2).sum(axis=1) / ground.width
         own += self.bent + self.levels.sum() + self.free
-        for start in range(0, len(ground.numbers), BLOCK):
-            rows = slice(start, start + BLOCK)
-            shared = self.covariance(ground[rows])
-            middle[rows] = self.mean + shared @ self.pull
-            variance[rows] = own[rows] - ((shared @ self.inverse) * shared).sum(axis=1)
-        return middle, np.maximum(variance, 0.0) + self.rest
+        both = [(c @ self.pull, ((c @ self.inverse) * c).sum(axis=1)) for c in self._blocks(ground)]
+        middle, told = map(np.concatenate, zip(*both, strict=True))
+        return self.mean + middle, np.maximum(own - told, 0.0) + self.rest
 
     def moved_by(self, ground: Ground, most: int) -> tuple[np.ndarray, np.ndarray]:
         """How errors of the answers move accounts: (N, k), and the k combinations (k, m) of errors,
         at most so many, of those along which accounts differ most."""
         size, along = np.linalg.eigh(self.inverse)  # the answers' largest variances come first
         size, along = size[:most], along[:, :most]
-        starts = range(0, len(ground.numbers), BLOCK)
-        rows = [self.covariance(ground[slice(b, b + BLOCK)]) @ along * size for b in starts]
-        return np.vstack(rows), along.T
+        return np.vstack([c @ along * size for c in self._blocks(ground)]), along.T
+
+    def _blocks(self, ground: Ground) -> Iterator[np.ndarray]:
+        for start in range(0, len(ground.numbers), BLOCK):
+            yield self.covariance(ground[slice(start, start + BLOCK)])
 
 
 def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surface:
