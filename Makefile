@@ -11,7 +11,7 @@ ifeq ($(shell uname -m),x86_64)
 export OPENBLAS_CORETYPE := Haswell
 endif
 
-.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links gallery pictures studies benchmark requirements lowest clean
+.PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links gallery pictures studies benchmark benchmark-quick requirements lowest clean
 
 study: $(VENV)/run.stamp
 	@$(BIN)/kalib run $(STUDY)
@@ -69,23 +69,32 @@ gallery: $(VENV)/test.stamp
 pictures: $(VENV)/test.stamp
 	$(BIN)/python docs/pictures.py
 
-# Ratios against named peers; the tables in docs are what this prints.
+# Ratios against named peers; the tables in docs are what this prints, with more seeds.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/real --quick
-	$(BIN)/python benchmarks/dangers.py 4
-	$(BIN)/python benchmarks/worlds.py
-	$(BIN)/python benchmarks/next_survey.py 3
+	$(BIN)/python benchmarks/dangers.py 2
+	$(BIN)/python benchmarks/worlds.py 1
+	$(BIN)/python benchmarks/next_survey.py 1
 	$(BIN)/python benchmarks/waves.py
 	$(BIN)/python benchmarks/visit_list.py
-	$(BIN)/python benchmarks/attack_list.py 4
+	$(BIN)/python benchmarks/attack_list.py 2
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/documents.py
-	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/scale.py 1 10
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/sizes.py
+
+# The same in little: a change that costs much shows here.
+benchmark-quick: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/real --quick --only juice
+	$(BIN)/python benchmarks/dangers.py 1 sound spatial "one region"
+	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/scale.py 1
+	$(BIN)/python benchmarks/steps.py
 
 # Write the shipped studies' tables anew from their seeded generators.
 studies: $(VENV)/test.stamp
