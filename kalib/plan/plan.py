@@ -41,7 +41,7 @@ class Plan:
     and the sums of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over
     the team's mean less 1, taken_over: accounts that had another owner, sales_taken: their sales).
     targets: DataFrame by zone (accounts, growth_rate and sums). handover: DataFrame (phase,
-    account, name, zone, from, to, sales: at risk in the change, expected_gain), in the order of the
+    account, name, zone, from, to, sales: in other hands then, expected_gain), in the order of the
     move. bridge: DataFrame (step, amount) from today's sales to the target.
     attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of what
     the attack zone brings, currency a year. proof: the test that a holdout makes, None without

@@ -314,9 +314,9 @@ def _proved(waves: Waves) -> list[Claim]:
 
 
 def _move(analysis: Analysis) -> tuple[Claim, ...]:
-    """The phases of the move that have hand-overs, each with what is at risk in it."""
-    groups = analysis.plan.handover.groupby("phase")
-    return tuple(
-        Claim(f"m_phase_{phase}", {"n": len(part), "sales": float(part["sales"].sum())})
-        for phase, part in groups
-    )
+    """The phases of the move that have hand-overs, each with the sales that change hands, and what
+    of these is at risk."""
+    plan = analysis.plan
+    moved = plan.handover.join(plan.accounts["at_risk"].rename("risked"), on="account")
+    sums = moved.assign(n=1).groupby("phase")[["n", "sales", "risked"]].sum()
+    return tuple(Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples())

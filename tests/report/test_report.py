@@ -137,6 +137,19 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
     assert said.startswith("No formula holds")
 
 
+def test_the_move_tells_what_changes_hands_and_what_of_it_is_at_risk(stores: Analysis) -> None:
+    """Not all sales of the defense accounts are at risk, nor are all accounts handed over."""
+    told, accounts = tell_story(stores), stores.plan.accounts
+    for claim, action in zip(told.move, ("go now", "measure first", "defend"), strict=True):
+        chosen = accounts[accounts["action"] == action]
+        moved = chosen[(chosen["rep_before"] != "") & (chosen["rep"] != chosen["rep_before"])]
+        said = told.say(claim)
+        assert f"{len(moved):,} of the {len(chosen):,} " in said
+        assert told.words.money(moved["sales"].sum()) in said
+        risked = f"{told.words.money(moved['at_risk'].sum())} of them at risk"
+        assert (risked in said) == (action == "defend")
+
+
 def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores: Analysis) -> None:
     told = tell_story(stores)
     first = stores.plan.accounts.loc[stores.next_survey.index[:5], "name"]
