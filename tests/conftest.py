@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,12 @@ def write_small_study(folder: Path) -> Path:
 def readable(tree: HtmlElement) -> str:
     """What a page says to its reader: its text without scripts and styles."""
     return " ".join(tree.xpath("//body//text()[not(ancestor::script or ancestor::style)]"))
+
+
+def likely_to_bring(analysis: Analysis, amount: float) -> Analysis:
+    """A study whose attack accounts are expected to bring an amount together."""
+    accounts = analysis.plan.accounts
+    gain = accounts["expected_gain"]
+    part = amount / gain[accounts["team"] == "hunter"].sum()
+    plan = replace(analysis.plan, accounts=accounts.assign(expected_gain=part * gain))
+    return replace(analysis, plan=plan)

@@ -195,6 +195,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     visited, contacted = below[below["target_growth"] > 0], below[below["action"] == "contact"]
     largest = accounts["potential"].nlargest(LARGEST)
     asked = {zone: f["targets"][zone]["target_growth"] for zone in ("attack", "defense")}
+    likely = float(accounts.loc[accounts["team"] == "hunter", "expected_gain"].sum())
     missed = ("missed_high", "missed_low", "missed_most")
     return {
         **f,
@@ -205,14 +206,13 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "rest": f["accounts"] - f["accounts_placed"],
         "key_part": f["ka_new"] / max(f["accounts_placed"], 1),
         "key_held": (f["ka_potential"] or 0.0) / total,
-        "attack_sales": float(attack["sales"]),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
-        "likely": plan.growth_points[0.5],
-        "doubtful": plan.growth_points[0.5] < LIKELY * asked["attack"],
+        "likely": likely,  # what the lists add up to; its range is growth_points
+        "doubtful": likely < LIKELY * asked["attack"],
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,
-        "defense_sales": float(zones.at["defense", "sales"]),
+        **{f"{zone}_sales": float(zones.at[zone, "sales"]) for zone in asked},
         **{f"{zone}_growth": growth for zone, growth in asked.items()},
         **{f"{zone}_part": growth / zones.at[zone, "sales"] if zones.at[zone, "sales"] else np.nan
            for zone, growth in asked.items()},

@@ -14,7 +14,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from conftest import ROOT
+from conftest import ROOT, likely_to_bring
 from PIL import Image
 from pptx import Presentation
 from pypdf import PdfReader
@@ -269,8 +269,7 @@ def test_the_matrix_of_the_deck_is_native_and_crosses_at_the_cuts(stores: Analys
 def test_the_cover_holds_its_longest_lines(stores: Analysis, tmp_path: Path) -> None:
     """A headline of three lines pushes nothing off the slide: of 20 points, 1.25 a line."""
     asked = stores.plan.targets.at["attack", "target_growth"]
-    points = dict.fromkeys((0.1, 0.5, 0.9), 0.1 * asked)
-    analysis = replace(stores, plan=replace(stores.plan, growth_points=points))
+    analysis = likely_to_bring(stores, 0.1 * asked)
     write_deck(analysis, tell_story(analysis), tmp_path / "d.pptx")
     cover = Presentation(str(tmp_path / "d.pptx")).slides[0]
     (_, lines) = cover.placeholders

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import openpyxl
 import pytest
-from conftest import readable
+from conftest import likely_to_bring, readable
 from lxml import html
 
 from kalib.analysis import Analysis, analyze
@@ -21,7 +21,7 @@ from kalib.plan.parents import plan_parents
 from kalib.plan.proof import Reading
 from kalib.report import story, tables
 from kalib.report.explorer import embedded_json, explorer_data
-from kalib.report.page import build_page, read_chapter
+from kalib.report.page import build_page, read_chapter, visit_sheets
 from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import COLUMNS, write_workbook
 from kalib.study.settings import ZONES, Study
@@ -124,12 +124,20 @@ def test_estimates_that_only_rank_ask_for_no_budget(stores: Analysis) -> None:
     assert "frame" not in " ".join(sure.said((sure.headline, *sure.actions, *sure.steps)))
 
 
+def test_the_visit_sheets_add_up_to_what_is_likely(stores: Analysis, phones: Analysis) -> None:
+    for analysis in (stores, phones):
+        told = tell_story(analysis)
+        listed = sum(sheet["expected_gain"].sum() for _, sheet in visit_sheets(analysis))
+        assert told.facts["likely"] == pytest.approx(listed)
+        low, _, high = analysis.plan.growth_points.values()
+        assert low < told.facts["likely"] < high
+
+
 def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> None:
     """Growth that experience does not bear out, and a plan without a formula, are no bare target."""
     asked = stores.plan.targets.at["attack", "target_growth"]
     for part, told in ((0.9, False), (0.1, True)):
-        points = dict.fromkeys((0.1, 0.5, 0.9), part * asked)
-        found = tell_story(replace(stores, plan=replace(stores.plan, growth_points=points)))
+        found = tell_story(likely_to_bring(stores, part * asked))
         likely = found.words.money(part * asked)
         assert (likely in found.say(found.headline)) == told
     by_sales = {**tell_story(stores).facts, "by_sales": True}
