@@ -164,8 +164,8 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         unknown=tuple(_told("unknown", facts)),
         steps=tuple(_told("steps", facts)),
         charts={
-            name: Claim(key if _holds(need, facts) else f"{key}_none")
-            for name, (key, need) in CLAIMS["charts"].items()
+            name: Claim(key if all(_holds(need, facts) for need in needs) else f"{key}_none")
+            for name, (key, *needs) in CLAIMS["charts"].items()
         },
         waves=waves,
     )
@@ -209,6 +209,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "likely": likely,  # what the lists add up to; its range is growth_points
         "doubtful": likely < LIKELY * asked["attack"],
+        "short": asked["attack"] - likely,
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,

@@ -140,6 +140,11 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
         found = tell_story(likely_to_bring(stores, part * asked))
         likely = found.words.money(part * asked)
         assert (likely in found.say(found.headline)) == told
+        # The deck asks to decide the same.
+        title = found.say(found.claim({"title": "decide"}))
+        assert ("budget about " + likely in title) == told
+        assert any("budget about " + likely in step for step in found.said(found.steps)) == told
+        assert (found.words.money((1 - part) * asked) in title) == told
     by_sales = {**tell_story(stores).facts, "by_sales": True}
     said = words_of(stores).say(story._told("headline", by_sales)[0].key, **by_sales)
     assert said.startswith("No formula holds")
