@@ -16,10 +16,9 @@ import numpy as np
 
 from kalib.analysis import Analysis
 from kalib.formula.verdict import R2_MODERATE
-from kalib.plan.plan import Plan
 from kalib.report.summary import NEXT_NAMED, summarize
 from kalib.report.tables import changed
-from kalib.study.settings import ZONES, Study
+from kalib.study.settings import Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
@@ -148,7 +147,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     ]
     if waves:
         findings.append(Claim("w_change", changed(waves)))
-        findings[2:2] = _promise(waves, analysis.plan)  # on the first page
+        findings[2:2] = _promise(waves)  # on the first page
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes]
     return Story(
         words=words,
@@ -187,12 +186,11 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     """What sentences are filled with: the figures of summary.json, parts of them, and names."""
     plan = analysis.plan
     accounts, total = plan.accounts, f["total_potential"] or 1.0
-    zones = accounts.groupby("zone")[["potential", "sales"]].sum().reindex(ZONES).fillna(0.0)
-    attack = zones.loc["attack"]
+    attack = accounts.loc[accounts["zone"] == "attack", ["potential", "sales"]].sum()
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, action = now.head(NAMED), accounts["action"].value_counts()
     below = accounts[accounts["below_market"]]
-    visited, contacted = below[below["target_growth"] > 0], below[below["action"] == "contact"]
+    ways = {"visited": below["target_growth"] > 0, "contacted": below["action"] == "contact"}
     largest = accounts["potential"].nlargest(LARGEST)
     asked = {zone: f["targets"][zone]["target_growth"] for zone in ("attack", "defense")}
     likely = float(accounts.loc[accounts["team"] == "hunter", "expected_gain"].sum())
@@ -209,23 +207,21 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "likely": likely,  # what the lists add up to; its range is growth_points
         "doubtful": likely < LIKELY * asked["attack"],
+        "attained": plan.attainment.mean,
         "short": asked["attack"] - likely,
         "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
         "largest_share": float(largest.sum()) / total,
-        **{f"{zone}_sales": float(zones.at[zone, "sales"]) for zone in asked},
+        **{f"{zone}_sales": float(plan.targets.at[zone, "sales"]) for zone in asked},
         **{f"{zone}_growth": growth for zone, growth in asked.items()},
-        **{f"{zone}_part": growth / zones.at[zone, "sales"] if zones.at[zone, "sales"] else np.nan
-           for zone, growth in asked.items()},
+        **{f"{zone}_part": float(plan.targets.at[zone, "growth_rate"]) for zone in asked},
         "attack_of_all": asked["attack"] / f["total_sales"] if f["total_sales"] else np.nan,
         "growth_of_all": f["target_growth"] / f["total_sales"] if f["total_sales"] else np.nan,
         "bridge_target": f["total_sales"] + f["target_growth"],  # also of accounts not placed
         "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
         "lost": float(below["sales_lost"].sum()),
-        "visited": len(visited),
-        "visited_lost": float(visited["sales_lost"].sum()),
-        "contacted": len(contacted),
-        "contacted_lost": float(contacted["sales_lost"].sum()),
+        **{way: int(rows.sum()) for way, rows in ways.items()},
+        **{f"{way}_lost": float(below["sales_lost"][rows].sum()) for way, rows in ways.items()},
         **changed(waves),
         "go": int(action.get("go now", 0)),
         "measured_first": int(action.get("measure first", 0)),
@@ -293,17 +289,15 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _promise(waves: Waves, plan: Plan) -> list[Claim]:
-    """What the wave before asked of its attack accounts, what came, and what this says of now."""
+def _promise(waves: Waves) -> list[Claim]:
+    """What the wave before asked of its attack accounts, what came of those that are accounts
+    still, and what this says of now."""
     asked = waves.ledger.query("grouping == 'zone' and group == 'attack' and sales > 0")
-    counted_on = {
-        "attained": plan.attainment.mean,
-        "now": plan.targets.at["attack", "target_growth"],
-    }
+    then, promised = waves.promised
     return [
-        Claim("w_promise", counted_on | {
-            "period": waves.periods[0], "n": row.accounts, "asked": row.asked, "came": row.came,
-            "part": row.asked / row.sales})
+        Claim("w_promise" if row.accounts == then else "w_promise_left", {
+            "n": row.accounts, "asked": row.asked, "came": row.came, "then": then,
+            "promised": promised, "part": row.asked / row.sales, "came_part": row.came / row.asked})
         for row in asked.itertuples()
     ] + _proved(waves)  # fmt: skip
 

@@ -103,9 +103,10 @@ class Waves:
     targets: DataFrame by zone (accounts, target_sales, sales, attained). ledger: DataFrame
     (grouping, group, accounts, sales: of the wave before, asked, came: growth, currency a year),
     what the accounts that were asked for growth brought, by zone, by action and by the rep of the
-    wave before. proof: what the holdout of the wave before says, None without one. persistence:
-    correlation of the formula's errors from wave to wave, None where too few accounts were surveyed
-    twice.
+    wave before. promised: how many attack accounts that wave asked for growth, those gone since
+    among them, and for how much. proof: what the holdout of the wave before says, None without one.
+    persistence: correlation of the formula's errors from wave to wave, None where too few accounts
+    were surveyed twice.
     """
 
     periods: tuple[str, str]
@@ -116,6 +117,7 @@ class Waves:
     turnover: Mapping[str, int]
     targets: pd.DataFrame
     ledger: pd.DataFrame
+    promised: tuple[int, float]
     proof: Reading | None
     persistence: float | None
 
@@ -253,6 +255,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     counts = pd.crosstab(moves["before"], moves["after"])
     moves = moves[moves["before"] != moves["after"]]
     drift = _drift(before, after)
+    asked = before.accounts.query("zone == 'attack' and target_growth > 0")["target_growth"]
     old, new = (set(w.accounts.index[w.accounts["key_account"]]) for w in (before, after))
     return Waves(
         periods=(before.period, after.period),
@@ -266,6 +269,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
         turnover={"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)},
         targets=_targets_met(first, second),
         ledger=_ledger(first, second),
+        promised=(len(asked), float(asked.sum())),
         proof=read_proof(first, second["sales"], before.holdout) if before.holdout else None,
         persistence=rho,
     )  # fmt: skip

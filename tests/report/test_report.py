@@ -163,6 +163,18 @@ def test_the_move_tells_what_changes_hands_and_what_of_it_is_at_risk(stores: Ana
         assert (risked in said) == (action == "defend")
 
 
+def test_a_list_of_today_is_named_only_where_there_is_one(
+    stores: Analysis, universities: Analysis
+) -> None:
+    for analysis, named in ((stores, True), (universities, False)):
+        told = tell_story(analysis)
+        assert analysis.plan.accounts["current_ka"].notna().any() == named
+        said = [*told.said((*told.findings, *told.more, told.charts["key-accounts"]))]
+        assert any("today's list" in one for one in said) == named
+        assert ("Against a sales ranking" in said[-1]) != named
+        assert "today" not in tables.build("missed", analysis, told.words).rule
+
+
 def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores: Analysis) -> None:
     told = tell_story(stores)
     first = stores.plan.accounts.loc[stores.next_survey.index[:5], "name"]

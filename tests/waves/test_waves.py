@@ -267,6 +267,8 @@ def test_documents_tell_of_the_wave_before(
     story = tell_story(stores, shipped)
     told = story.say(story.more[-1])
     assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in told
+    assert "Against our plan of 2025" in told
+    assert "Against today's list of key accounts" in " ".join(story.said(story.more))
     draw_figures(stores, story, tmp_path)
     write_document(stores, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
@@ -279,6 +281,24 @@ def test_ledger_holds_what_was_asked_and_what_came(shipped: Waves) -> None:
     assert set(sums.index) == {"zone", "action", "rep"}
     assert np.ptp(sums.to_numpy(), axis=0) == pytest.approx([0, 0, 0], abs=0.05)
     assert 0 < sums["came"].iloc[0] < 0.2 * sums["asked"].iloc[0]
+
+
+def test_what_was_promised_counts_accounts_that_are_gone(
+    stores: Analysis, pair: tuple[Wave, Wave], shipped: Waves
+) -> None:
+    """As many accounts and as much growth as the report of the wave before asked for."""
+    accounts = pair[0].accounts
+    asked = accounts[(accounts["zone"] == "attack") & (accounts["target_growth"] > 0)]
+    assert shipped.promised == (len(asked), pytest.approx(asked["target_growth"].sum()))
+    story = tell_story(stores, shipped)
+    (said,) = (story.say(one) for one in story.findings if one.key == "w_promise_left")
+    still = asked.index.intersection(pair[1].accounts.index)
+    assert f"{len(asked)} attack accounts" in said and f"{len(still)} are accounts still" in said
+    # What came of what was asked, and what the plan counts on, are said apart.
+    came, counted_on = said.split("The new plan")
+    assert "gaps" in counted_on and "gaps" not in came
+    kept = replace(shipped, promised=(len(still), 1.0))
+    assert "w_promise" in {one.key for one in tell_story(stores, kept).findings}
 
 
 def test_holdout_of_the_wave_before_is_read(pair: tuple[Wave, Wave]) -> None:
