@@ -155,7 +155,7 @@ def analyze(
         judged = judge_study(study, overrides or "", key)
         wallet = estimate_wallets(judged.tables, judged.potential, judged.fit, judged.verdict)
         matrix = place(wallet, study.matrix)
-        next_survey = rank_next_survey(wallet, matrix, judged.potential.visits_each)
+        next_survey = rank_next_survey(wallet, matrix)
         attainment = attainment_since(before, wallet.accounts, study)
         plan = plan_sales(matrix, study, attainment)
     return Analysis(

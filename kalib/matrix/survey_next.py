@@ -15,7 +15,7 @@ REACH = 4.0
 
 
 @kept
-def rank_next_survey(wallet: Wallet, matrix: Matrix, visits: float = 1.0) -> pd.DataFrame:
+def rank_next_survey(wallet: Wallet, matrix: Matrix) -> pd.DataFrame:
     """Accounts whose potential is estimated, by what measuring each would put right.
 
     Parameters
@@ -24,14 +24,12 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix, visits: float = 1.0) -> pd.
         Of `estimate_wallets`.
     matrix : Matrix
         Of `place`.
-    visits : float
-        That it takes to measure one account.
 
     Returns
     -------
     DataFrame
         By account, best first: own, learned (potential expected no longer to lie in the wrong zone,
-        currency a year), benefit (both, per visit), rank (1 is best). Empty where nothing is built
+        currency a year), benefit (both), rank (1 is best). Empty where nothing is built
         on a formula.
 
     Notes
@@ -58,7 +56,7 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix, visits: float = 1.0) -> pd.
             scores = _border_scores(wallet, border)[told]
             learned += _learned(wallet.loadings[told], scores, potential[told])
     frame = pd.DataFrame({"own": own, "learned": learned}, index=index)
-    frame["benefit"] = (frame["own"] + frame["learned"]) / visits
+    frame["benefit"] = frame["own"] + frame["learned"]
     frame = frame.sort_values("benefit", ascending=False, kind="stable")
     frame["rank"] = np.arange(1, len(frame) + 1)
     return frame

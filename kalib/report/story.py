@@ -256,6 +256,7 @@ def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
         "answers": fit.formula.n,
         "r2": max(verdict.r2_predicted, 0.0),
         "claimed": max(verdict.r2_predicted + verdict.optimism, 0.0),
+        "claims_more": round(verdict.optimism, 2) > 0.01,
         "boosted_r2": max(verdict.boosted_r2_predicted, 0.0),
         "mover": next(iter(fit.effects.index), ""),
         "chosen": len(fit.formula.indicators),

@@ -23,7 +23,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         **_placed(analysis),
         **_planned(analysis),
         **{name: _number(getattr(verdict, name)) for name in ACCURACY},
-        "next_survey_benefit": _amount(analysis.next_survey["own"].head(NEXT_NAMED).sum()),
+        "next_survey_benefit": _amount(analysis.next_survey["benefit"].head(NEXT_NAMED).sum()),
         "suspects": len(analysis.fit.suspects),
         "overrides": {
             "count": bias.count,

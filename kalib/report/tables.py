@@ -158,8 +158,8 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
     if not others:
         return table(words, "scenarios", [])
     plans: list[Any] = [others["cautious"], analysis, others["ambitious"]]
-    kinds = ("money", "share", *["whole"] * 7, "money", "signed", "text")
-    columns = [_scenario(one.matrix, one.plan, words) for one in plans]
+    kinds = ("money", "share", *["whole"] * 7, "money", "signed", "money", "money")
+    columns = [_scenario(one.matrix, one.plan) for one in plans]
     rows = [
         (row[0][0], *((kind, value) for _, value in row))
         for kind, row in zip(kinds, zip(*columns, strict=True), strict=True)
@@ -167,11 +167,10 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
     return table(words, "scenarios", rows)
 
 
-def _scenario(matrix: Matrix, plan: Plan, words: Words) -> list[tuple[str, Any]]:
+def _scenario(matrix: Matrix, plan: Plan) -> list[tuple[str, Any]]:
     """Figures of a plan, by what each is called."""
     growth, sales = plan.accounts[["target_growth", "sales"]].sum()
     people = plan.teams.set_index("team")["people"]
-    low, high = (words.money(plan.growth_points[point]) for point in (0.1, 0.9))
     return [
         ("potential_cut", matrix.potential_cut),
         ("sow_cut", matrix.sow_cut),
@@ -182,7 +181,8 @@ def _scenario(matrix: Matrix, plan: Plan, words: Words) -> list[tuple[str, Any]]
         ("owner_changes", plan.owner_changes),
         ("target_growth", growth),
         ("growth_part", growth / sales),
-        ("likely_to_come", words.say("between", low=low, high=high)),
+        ("likely_low", plan.growth_points[0.1]),
+        ("likely_high", plan.growth_points[0.9]),
     ]
 
 

@@ -56,11 +56,6 @@ class Potential:
     frame: pd.DataFrame
     visits: Measured | None = None
 
-    @property
-    def visits_each(self) -> float:
-        """Visits that measuring one account takes: the median store's days, 1 for a survey."""
-        return float(self.visits.frame["days"].median()) if self.visits else 1.0
-
 
 def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     """Annual potential of each visited store.

@@ -13,6 +13,7 @@ from generators.simulate import simulate_world, write_study
 from kalib.analysis import Analysis, analyze
 from kalib.matrix.matrix import assign_zones
 from kalib.matrix.survey_next import _learned, _put_right
+from kalib.report.summary import NEXT_NAMED, summarize
 
 
 def test_what_a_visit_puts_right_elsewhere_equals_the_bivariate_normal() -> None:
@@ -34,7 +35,7 @@ def test_learning_counts_others_only() -> None:
     np.testing.assert_allclose(found, [2 * once, once, 0.0], atol=1e-9)
 
 
-def test_ranking_is_of_estimated_accounts_and_per_visit(phones: Analysis) -> None:
+def test_ranking_is_of_estimated_accounts_and_of_what_the_summary_adds_up(phones: Analysis) -> None:
     ranked, accounts = phones.next_survey, phones.matrix.accounts
     told = accounts["potential_source"].str.startswith("formula")
     assert set(ranked.index) == set(accounts.index[told])
@@ -42,8 +43,9 @@ def test_ranking_is_of_estimated_accounts_and_per_visit(phones: Analysis) -> Non
     assert ranked["benefit"].is_monotonic_decreasing and (ranked[["own", "learned"]] >= 0).all(
         axis=None
     )
-    days = phones.measured.frame["days"].median()
-    np.testing.assert_allclose(ranked["benefit"], (ranked["own"] + ranked["learned"]) / days)
+    np.testing.assert_allclose(ranked["benefit"], ranked["own"] + ranked["learned"])
+    said = summarize(phones)["next_survey_benefit"]
+    assert said == pytest.approx(ranked["benefit"].head(NEXT_NAMED).sum(), rel=1e-6)
     wrong = (1 - accounts["zone_probability"]) * accounts["potential"]
     np.testing.assert_allclose(ranked["own"], wrong.reindex(ranked.index))
 

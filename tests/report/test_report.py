@@ -113,11 +113,13 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
 
 
 def test_estimates_that_only_rank_ask_for_no_budget(stores: Analysis) -> None:
-    """Where half of the differences stay open, all parts of the story call amounts a frame."""
+    """Where half of the differences stay open, all parts of the story ask to confirm before amounts are set."""
     basis = replace(stores.wallet.basis, r2=0.4)
     found = tell_story(replace(stores, wallet=replace(stores.wallet, basis=basis)))
     parts = (found.said([found.headline]), found.said(found.actions), found.said(found.steps))
-    for part, word in zip(parts, ("no budget", "as the frame", "Before targets"), strict=True):
+    for part, word in zip(
+        parts, ("no account's target until", "as the team's aim", "Before targets"), strict=True
+    ):
         assert word in " ".join(part)
     assert all(word not in " ".join(map(" ".join, parts)) for word in ("to bring", "and ask"))
     sure = tell_story(stores)
