@@ -210,7 +210,7 @@ def scoring(folder: Path, rows: int) -> None:
             f"SELECT count(*) FROM read_parquet('{folder / 'score_all.parquet'}') a "
             f"JOIN read_parquet('{files}') b USING (account) WHERE a.zone <> b.zone"
         ).fetchall()[0][0]
-        print(f"\nzones that differ from {other}: {differing}")
+        print(f"\nzones that differ from {other}, which places by the point: {differing}")
 
 
 def fitting(folder: Path, rows: int) -> None:
