@@ -23,6 +23,7 @@ from pptx import Presentation
 
 from kalib.analysis import analyze
 from kalib.errors import StudyError
+from kalib.runs.outputs import formula_record
 from kalib.tables import reading
 
 TEXTS = (
@@ -279,10 +280,14 @@ def test_formula_in_sql_quotes_what_the_client_named(small_study: Path) -> None:
     table.to_csv(small_study / "accounts.csv", index=False)
     file = small_study / "study.toml"
     file.write_text(file.read_text().replace('"area"', '"' + name.replace('"', '\\"') + '"'))
-    formula = analyze(small_study).fit.formula
+    analysis = analyze(small_study)
+    formula, record = (
+        analysis.fit.formula,
+        formula_record(analysis.fit, analysis.screening, analysis.study),
+    )
     assert name in formula.indicators
     values = pd.DataFrame({name: [100.0, 200.0], "staff": [1.0, 2.0], "format": ["big", "small"]})
     with duckdb.connect() as connection:
         connection.register("t", values)
-        found = [row[0] for row in connection.execute(f"SELECT {formula.sql} FROM t").fetchall()]
+        found = [row[0] for row in connection.execute(f"SELECT {record['sql']} FROM t").fetchall()]
     assert found == pytest.approx(formula.potential(values).tolist())
