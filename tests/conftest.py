@@ -45,8 +45,8 @@ _start_kernel = nbval.kernel.start_new_kernel
 
 
 def _start_kernel_twice(*args: Any, **kwargs: Any) -> Any:
-    """A kernel that never answers, one in some hundred on a loaded machine, is started once more:
-    nothing of ours runs in it yet."""
+    """A kernel that never answers, which was seen once, is started once more: nothing of ours runs
+    in it yet."""
     try:
         return _start_kernel(*args, **kwargs)
     except RuntimeError:

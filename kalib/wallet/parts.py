@@ -11,7 +11,7 @@ import pandas as pd
 from kalib.formula.distribution import LEVELS, Distribution
 from kalib.formula.fitting import Fit
 from kalib.formula.predictive import weighted_quantiles
-from kalib.indicators.screening import build_design
+from kalib.indicators.screening import Design, build_design
 from kalib.wallet.regression import REACH, fit_regression
 from kalib.wallet.share import FEWEST, fit_share
 from kalib.wallet.stack import Answered
@@ -64,13 +64,13 @@ def sales_parts(
     surveyed[fit.working_rows] = True
     own = _sales_columns(sales, known.sales)
     found: dict[str, Part] = {}
-    priors = {SHARE: formula, SURFACE: _surface_part(fit, surveyed, known)}
+    logged, plain = (build_design(fit.screening, surveyed, logged=how) for how in (True, False))
+    priors = {SHARE: formula, SURFACE: _surface_part(fit, logged, known)}
     for name, prior in priors.items():
         if prior and (part := _share_part(prior, sales, known)):
             found[name] = part
-    for name, logged in ((LOGGED, True), (PLAIN, False)):
-        design = build_design(fit.screening, surveyed, logged=logged).matrix
-        columns = np.column_stack([design, own])
+    for name, design in ((LOGGED, logged), (PLAIN, plain)):
+        columns = np.column_stack([design.matrix, own])
         found[name] = regression_part(columns, fit.working_rows, known, own.shape[1])
     found[ALONE] = regression_part(own, fit.working_rows, known, own.shape[1])
     return found
@@ -112,26 +112,24 @@ def regression_part(columns: np.ndarray, rows: np.ndarray, known: Answered, free
 
     middle = _out_of_fold(known, 1, by_fold)[:, 0]
     line, miss = fit_regression(matrix, response, known.weights, free), response - middle
-    mass, use = known.weights / known.weights.sum(), known.weights > 0
-    square = float(mass @ miss**2)
-    size = np.sqrt(max(square - float(mass @ known.variance), square / 4, 1e-12))
+    square = float(known.mass @ miss**2)
+    size = np.sqrt(max(square - float(known.mass @ known.variance), square / 4, 1e-12))
     # The answers' influence in as many columns as there are coefficients.
     basis, upper = np.linalg.qr(line.influence.T)
     shared = line.with_intercept(columns) @ upper.T
     moved = (shared**2).sum(axis=1)
     # Errors out of fold hold what accounts like the surveyed ones share already.
-    spread = size * np.sqrt(np.maximum(1 - float(mass @ moved[rows]), 0.25) + moved)
-    effective = known.weights.sum() ** 2 / (known.weights**2).sum()
-    shape = weighted_quantiles(miss[use] / np.sqrt(square), mass[use], LEVELS, effective)
+    spread = size * np.sqrt(np.maximum(1 - float(known.mass @ moved[rows]), 0.25) + moved)
+    shape = _shape(miss / np.sqrt(square), known)
     every, unseen = line.predict(columns), _about(middle, spread[rows], shape)
     loadings = size * shared / spread[:, None]
     return Part(_about(every, spread, shape), unseen, loadings, basis.T)
 
 
-def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | None:
+def _surface_part(fit: Fit, design: Design, known: Answered) -> Part | None:
     """Log potential as a smooth surface over the indicators, laid anew for each fold: its lengths
     are chosen on answers, too. None where no indicator can be used."""
-    ground, rows = _ground(fit, surveyed, known), fit.working_rows
+    ground, rows = _ground(fit, design, known), fit.working_rows
     if not (ground.numbers.size or ground.levels.size):
         return None
     at, response, chosen = ground[rows], np.log(known.potential), np.flatnonzero(known.weights)
@@ -145,10 +143,8 @@ def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | Non
 
     middle, variance = _out_of_fold(known, 2, by_fold).T
     miss = (response - middle) / np.sqrt(variance + known.variance)
-    mass, use, surface = known.weights / known.weights.sum(), known.weights > 0, through(chosen)
-    size = max(float(np.sqrt(mass @ miss**2)), 1e-6)
-    effective = known.weights.sum() ** 2 / (known.weights**2).sum()
-    shape = weighted_quantiles(miss[use] / size, mass[use], LEVELS, effective)
+    size = max(float(np.sqrt(known.mass @ miss**2)), 1e-6)
+    surface, shape = through(chosen), _shape(miss / size, known)
     expected, spread = surface.predict(ground)
     spread = size * np.sqrt(spread)
     moved, along = surface.moved_by(ground, MOST_MOVED)
@@ -159,9 +155,8 @@ def _surface_part(fit: Fit, surveyed: np.ndarray, known: Answered) -> Part | Non
     return Part(every, unseen, loadings, basis)
 
 
-def _ground(fit: Fit, surveyed: np.ndarray, known: Answered) -> Ground:
+def _ground(fit: Fit, design: Design, known: Answered) -> Ground:
     """The indicators of all N accounts, numbers in logs and held to where they were surveyed."""
-    design = build_design(fit.screening, surveyed, logged=True)
     numbers = design.matrix[:, [column.transform != "level" for column in design.columns]]
     believed = numbers[fit.working_rows[known.weights > 0]]
     low, high, unit = believed.min(axis=0), believed.max(axis=0), believed.std(axis=0)
@@ -170,6 +165,12 @@ def _ground(fit: Fit, surveyed: np.ndarray, known: Answered) -> Ground:
     texts = fit.screening.values.select_dtypes(exclude="number")
     levels = [pd.factorize(texts[name].astype(str))[0] for name in texts]
     return Ground(held / unit[used], np.array(levels, dtype=int).reshape(len(levels), len(texts)).T)
+
+
+def _shape(standard: np.ndarray, known: Answered) -> np.ndarray:
+    """Quantiles (Q,) of standardized errors (n,), those of answers that are believed."""
+    use, effective = known.weights > 0, 1 / float(known.mass @ known.mass)
+    return weighted_quantiles(standard[use], known.mass[use], LEVELS, effective)
 
 
 def _about(middle: np.ndarray, spread: np.ndarray, shape: np.ndarray) -> Distribution:

@@ -47,6 +47,11 @@ class Answered:
         return Answered(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     @property
+    def mass(self) -> np.ndarray:
+        """Weights (n,) that add up to one."""
+        return np.asarray(self.weights / self.weights.sum())
+
+    @property
     def full(self) -> bool:
         """Whether enough accounts buy all from us to make that an answer of its own."""
         return (
@@ -96,7 +101,8 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
     from scipy.optimize import minimize
 
     middles, widths = _middles(parts)
-    count, mass = len(parts), known.weights / known.weights.sum()
+    count, mass = len(parts), known.mass
+    effective = 1 / float(mass @ mass)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
         stack = Stack(_softmax(point[:-2]), float(np.exp(point[-2])), float(point[-1]))
@@ -109,7 +115,6 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
         return lost, -np.array([*(weights * (slope - weights @ slope)), along, aside])
 
     back = (0.0, 0.0) if known.full else (-MOST_SHIFT, 0.0)
-    effective = 1 / float(mass @ mass)
     starts = [np.zeros(count + 2), *(3.0 * row for row in np.eye(count, count + 2))]
     bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH), back]
     sure = {"ftol": 0.0, "gtol": 1e-10}  # the same weights in whatever unit of money
