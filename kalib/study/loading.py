@@ -96,8 +96,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], file: str = "") 
             remedy = ". ".join(filter(None, [f"Add it: {wanted(key)}", key.get("description")]))
             problem = Problem(f"{where!r} is missing", file, remedy=remedy.removesuffix("."))
         elif item["type"] == "value_error":
-            said, _, remedy = str(item["msg"]).removeprefix("Value error, ").partition(". ")
-            remedy = remedy or f"It is {item['input']!r}"[:200]
+            said, *cure = item["ctx"]["error"].args
+            remedy = cure[0] if cure else f"It is {item['input']!r}"[:200]
             problem = Problem(f"{where!r}: {said}", file, remedy=remedy)
         else:
             value = item["input"]

@@ -127,7 +127,7 @@ class Columns(_Section):
     def _figures_apart(self) -> Columns:
         for one, other in (("sales", "potential"), ("account", "sales"), ("account", "potential")):
             if getattr(self, one) == getattr(self, other):
-                raise ValueError(f"{one} and {other} are the same column. Name two")
+                raise ValueError(f"{one} and {other} are the same column", "Name two")
         return self
 
 
@@ -153,11 +153,11 @@ class Indicators(_Section):
             for name in sorted(set(getattr(self, key)) - set(self.candidates)):
                 remedy = nearest(name, self.candidates) or "Add it to them, or take it out"
                 said = f"{name!r} is not among the candidates, though {key} names it"
-                raise ValueError(f"{said}. {remedy}")
+                raise ValueError(said, remedy)
         if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError("a candidate is listed twice. List it once")
+            raise ValueError("a candidate is listed twice", "List it once")
         if len(self.required) > self.max:
-            raise ValueError("more indicators are required than max allows. Raise max")
+            raise ValueError("more indicators are required than max allows", "Raise max")
         return self
 
     @property
@@ -181,7 +181,7 @@ class VisitColumns(_Section):
     @pydantic.model_validator(mode="after")
     def _apart(self) -> VisitColumns:
         if len({self.account, self.date, self.own, self.total}) < 4:
-            raise ValueError("two of account, date, own, total are the same column. Name four")
+            raise ValueError("two of account, date, own, total are the same column", "Name four")
         return self
 
 

@@ -30,6 +30,14 @@ def test_refusals_name_the_cure(old: str, small_study: Path) -> None:
     assert said in str(caught.value) and "{'" not in str(caught.value)
 
 
+def test_a_name_with_a_point_is_named_whole(small_study: Path) -> None:
+    file = small_study / "study.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + '\n[indicators.labels]\n"Fl. area" = "x"\n', encoding="utf-8")
+    with pytest.raises(StudyError, match=r"'Fl\. area' is not among the candidates, though labels"):
+        read_study(small_study)
+
+
 def test_a_missing_table_is_named_with_its_near_spelling(tmp_path: Path) -> None:
     from kalib.tables.proposal import propose_study
 
