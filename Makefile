@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STUDY ?= data/phones-retail
 JOBS ?= 2
 export OPENBLAS_NUM_THREADS := 1
+# Where a machine forbids it, each of hundreds of processes would compile all libraries anew.
+export PYTHONDONTWRITEBYTECODE :=
 # The last digit of a sum depends on the processor: tests and committed notebooks use the kernels
 # that every x86 processor of the last ten years has.
 ifeq ($(shell uname -m),x86_64)
