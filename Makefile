@@ -11,6 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # that every x86 processor of the last ten years has.
 ifeq ($(shell uname -m),x86_64)
 export OPENBLAS_CORETYPE := Haswell
+export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
 endif
 
 .PHONY: study test fuzz coverage mutation lab lint notebooks docs docs-links gallery pictures studies benchmark benchmark-quick requirements lowest clean

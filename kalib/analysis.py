@@ -203,7 +203,8 @@ def replan(matrix: Matrix, plan: Plan, study: Study, settings: Mapping[str, Any]
     changed = _changed(study, settings)
     same = changed.matrix == study.matrix
     other = matrix if same else place(matrix.wallet, changed.matrix)
-    planned = plan_sales(other, changed, plan.attainment if plan.attainment.learned else None)
+    learned = plan.attainment if plan.attainment.learned else None
+    planned = plan if changed == study else plan_sales(other, changed, learned)
     comparison = pd.DataFrame(
         {"today": _figures(matrix, plan), "what_if": _figures(other, planned)}
     )

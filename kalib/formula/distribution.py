@@ -85,8 +85,14 @@ class Distribution:
 
     def below(self, limit: np.ndarray) -> np.ndarray:
         """Probability (N,) of less than limits (N,); 0 and 1 outside the table."""
-        rows = zip(limit, self.table, strict=True)
-        return np.array([np.interp(x, row, self.levels, left=0.0, right=1.0) for x, row in rows])
+        last = len(self.levels) - 1
+        place = (self.table <= limit[:, None]).sum(axis=1) - 1
+        rows, left = np.arange(len(place)), np.clip(place, 0, last - 1)
+        low, high = self.table[rows, left], self.table[rows, left + 1]
+        part = np.divide(limit - low, high - low, out=np.zeros(len(place)), where=high > low)
+        inside = self.levels[left] + part * (self.levels[left + 1] - self.levels[left])
+        inside = np.where((place == last) & (high == low), self.levels[last], inside)
+        return np.where(place < 0, 0.0 * limit, np.where(limit > self.table[:, last], 1.0, inside))
 
     def scale(self, factor: np.ndarray | float) -> Distribution:
         """Every quantity times its factor (N,)."""

@@ -23,11 +23,7 @@ from kalib.formula.survey import (
     survey_groups,
     survey_reach,
 )
-from kalib.formula.suspicion import (
-    Answers,
-    all_suspects,
-    suspect_answers,
-)
+from kalib.formula.suspicion import Answers, all_suspects, suspect_answers
 from kalib.formula.validation import (
     Validation,
     best_of_each_size,

@@ -8,12 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kalib.formula.subsets.search import (
-    best_subsets,
-    gram_matrix,
-    select_subsets,
-    validated_sizes,
-)
+from kalib.formula.subsets.search import best_subsets, gram_matrix, select_subsets, validated_sizes
 from kalib.formula.survey import FOLDS, Folds, Groups, group_folds
 from kalib.formula.suspicion import Answers, suspect_answers
 from kalib.formula.working import Rules, fit_working, log_score, search_space

@@ -336,9 +336,7 @@ def _changes(accounts: pd.DataFrame) -> pd.Series:
     now = accounts["key_account"]
     known = accounts["zone"] != ""
     change = np.select(
-        [now & before, now & ~before, ~now & before & known],
-        ["kept", "promoted", "demoted"],
-        "",
+        [now & before, now & ~before, ~now & before & known], ["kept", "promoted", "demoted"], ""
     )
     return pd.Series(change, index=accounts.index, dtype="str")
 

@@ -9,7 +9,8 @@ from kalib.matrix.matrix import Matrix
 from kalib.study.kept import kept
 from kalib.wallet.wallet import Wallet
 
-CHUNK = 500  # accounts whose effect on all others is computed at once
+CHUNK = 500  # accounts whose effect on others is computed at once
+OTHERS = 500  # others on whom an effect is computed; of more, a sample stands for all, 2 % off
 # Beyond this many standard deviations of what a visit can move, a border is not crossed.
 REACH = 4.0
 
@@ -81,8 +82,17 @@ def _learned(loadings: np.ndarray, scores: np.ndarray, potential: np.ndarray) ->
     score t; to first order the probability put right is 2 phi(0) c (phi(u) - u Phi(-u)), u = t / c.
     """
     lengths = np.sqrt((loadings**2).sum(axis=1))
-    near = np.isfinite(scores) & (np.abs(scores) < REACH * lengths * lengths.max())
-    others, distance, weight = loadings[near], np.abs(scores[near]), potential[near]
+    near = np.flatnonzero(np.isfinite(scores) & (np.abs(scores) < REACH * lengths * lengths.max()))
+    weight = potential[near]
+    if len(near) > OTHERS:
+        # As many as their effect is large, each standing for as much of it (Hansen & Hurwitz 1943).
+        effect = _put_right(lengths[near] * lengths.max(), np.abs(scores[near])) * weight
+        steps = np.cumsum(effect) / effect.sum() * OTHERS
+        times = np.diff(np.floor(steps), prepend=0.0)
+        drawn = times > 0
+        weight = (weight * times * effect.sum() / (OTHERS * effect))[drawn]
+        near = near[drawn]
+    others, distance = loadings[near], np.abs(scores[near])
     total = np.zeros(len(loadings))
     for start in range(0, len(loadings), CHUNK):
         part = slice(start, start + CHUNK)

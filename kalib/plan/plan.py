@@ -10,13 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.matrix.matrix import UNDECIDED, Matrix
-from kalib.plan.gain import (
-    SURE_TO_WIN,
-    Attainment,
-    expect_gains,
-    gain_points,
-    prior_attainment,
-)
+from kalib.plan.gain import SURE_TO_WIN, Attainment, expect_gains, gain_points, prior_attainment
 from kalib.plan.parents import SUMMED, plan_parents
 from kalib.plan.proof import Design, design_of, hold_out
 from kalib.plan.territories import assign_reps
@@ -322,16 +316,15 @@ def _round_to_total(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
 def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
     """Work and targets by rep, hunters first."""
     key = accounts[accounts["team"] != ""]
-    rows = []
+    rows, mean = [], key.groupby("team")["rep"].agg(lambda reps: len(reps) / reps.nunique())
     for (team, rep), own in key.groupby(["team", "rep"]):
-        part = key[key["team"] == team]
         taken = own[(own["rep_before"] != "") & (own["rep_before"] != rep)]
         rows.append({
             "team": team,
             "rep": rep,
             "region": home.get(str(rep), ""),
             "visits": float(own["visits_per_year"].sum()),
-            "off_mean": len(own) / (len(part) / part["rep"].nunique()) - 1,
+            "off_mean": len(own) / mean[team] - 1,
             "taken_over": len(taken),
             "sales_taken": round(float(taken["sales"].sum()), 2),
             **_sums(own),

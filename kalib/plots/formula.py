@@ -15,16 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFor
 
 from kalib.formula.fitting import Fit
 from kalib.formula.linear import partial_residuals as residuals_by_column
-from kalib.plots.theme import (
-    GRAY,
-    INK,
-    MARK,
-    axes_for,
-    money_axis,
-    short_name,
-    theme,
-    tint,
-)
+from kalib.plots.theme import GRAY, INK, MARK, axes_for, money_axis, short_name, theme, tint
 
 POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
 DASHED: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": "--"}

@@ -26,8 +26,8 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
     """The first rows of a data frame, written for a reader.
 
     Headers are in the study's language and carry its labels; fractions are percentages, other
-    numbers have three significant digits, or none behind the point. percent: columns that are
-    fractions though their names don't say it.
+    numbers have three to six significant digits, none behind the point where three stand before
+    it. percent: columns that are fractions though their names don't say it.
     """
     frame = (
         frame.rename(frame.name or "value").to_frame() if isinstance(frame, pd.Series) else frame
@@ -90,4 +90,4 @@ def _cell(value: Any, kind: str) -> str:
     if kind == "p_value":
         return words.figure(max(value, 1e-300))
     rounded = round(value, 9)
-    return words.whole(rounded) if rounded.is_integer() else words.figure(rounded)
+    return words.whole(rounded) if rounded.is_integer() else words.figure(float(f"{rounded:.6g}"))

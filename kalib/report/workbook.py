@@ -22,6 +22,7 @@ from xlsxwriter.utility import xl_col_to_name
 from kalib.analysis import Analysis
 from kalib.plots.theme import letters_of
 from kalib.report import tables
+from kalib.report.explorer import MOST, SAMPLE, shown
 from kalib.report.story import Story, given
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
@@ -32,7 +33,6 @@ ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), stric
 LINE = 15  # points, of a row's height
 HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
-LARGE = 20_000  # accounts from which on rows go to the file as they come
 # A sentence of the summary runs over these columns, which hold so many letters a line.
 SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 120
 MOST_REPS = 60  # reps with a sheet of their own
@@ -46,13 +46,13 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
     words = replace(story.words, scale=1.0)
     accounts, study = analysis.plan.accounts, analysis.study
-    with _workbook(path, constant_memory=len(accounts) > LARGE) as book:
+    with _workbook(path, constant_memory=len(accounts) > MOST) as book:
         book.set_properties({"title": study.title, "author": given(study.report.author)})
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
         _write_accounts(sheets, analysis)
         for name, of in BOOK["sheets"].items():
-            most = 0 if of in NOT_BY_ACCOUNT else len(accounts)
+            most = 0 if of in NOT_BY_ACCOUNT else min(len(accounts), SAMPLE)
             table = tables.build(of, analysis, words, most)
             if len(table.frame) and (story.holds("planned") or name not in BOOK["planned"]):
                 sheets.table(words.say(name), table)
@@ -240,11 +240,11 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     for j, head in enumerate(zones.heads):
         sheet.write_string(8, j, head, sheets.head_number if j else sheets.head)
     sheets.fill(sheet, 9, zones)
-    row = 15
+    row, use = 15, ["workbook_use", *["sampled"] * (len(analysis.plan.accounts) > MOST)]
     for key, lines in (
         ("found", story.said(story.findings + story.more)), ("do", story.said(story.actions)),
         ("steps", story.said(story.steps)), ("risks", story.said(story.risks)),
-        ("unknown", story.said(story.unknown)), ("how_to", [words.say("workbook_use")]),
+        ("unknown", story.said(story.unknown)), ("how_to", [words.say(key) for key in use]),
     ):  # fmt: skip
         if not lines:
             continue
@@ -257,8 +257,8 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
 
 
 def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
-    """One row an account, in the order of the client's table."""
-    words, accounts = sheets.words, analysis.plan.accounts
+    """One row an account that is shown, in the order of the client's table."""
+    words, accounts = sheets.words, analysis.plan.accounts.loc[shown(analysis).index]
     sheet, last = sheets.add(words.say("accounts_2")), max(len(accounts), 1)
     heads = list(map(words.say, COLUMNS))
     numbers = [kind not in TEXT and name != "zone" for name, kind in COLUMNS.items()]

@@ -106,11 +106,7 @@ def _settled(table: Any, fenced: bool) -> Any:
 
 
 def score(
-    staged: Any,
-    recipe: Recipe,
-    cuts: Cuts,
-    columns: Sequence[str] = USUAL,
-    fenced: bool = False,
+    staged: Any, recipe: Recipe, cuts: Cuts, columns: Sequence[str] = USUAL, fenced: bool = False
 ) -> Any:
     """Every row with its potential, SOW, zone and their probabilities.
 

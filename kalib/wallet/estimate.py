@@ -13,23 +13,9 @@ from kalib.formula.fitting import Fit
 from kalib.formula.levels import unseen_variance
 from kalib.formula.validation import r_squared
 from kalib.wallet.effects import Effects, find_effects
-from kalib.wallet.parts import (
-    FORMULA,
-    MEAN,
-    Part,
-    formula_part,
-    regression_part,
-    sales_parts,
-)
+from kalib.wallet.parts import FORMULA, MEAN, Part, formula_part, regression_part, sales_parts
 from kalib.wallet.share import FEWEST
-from kalib.wallet.stack import (
-    Answered,
-    Stack,
-    error_of_total,
-    fit_stack,
-    log_scores,
-    with_tail,
-)
+from kalib.wallet.stack import Answered, Stack, error_of_total, fit_stack, log_scores, with_tail
 
 MOST_COMMON = 0.9  # of what is an account's own of its error that all accounts may share
 

@@ -331,11 +331,7 @@ def _growth(before: Wave, after: Wave, placed: pd.Index, level: float) -> dict[s
     if after.formula.form == "linear":
         level = float(level / np.exp(new).mean())  # currency a year as a share of potential
     market = np.full(len(placed), level)
-    return {
-        "account_growth": old[1] - old[0],
-        "market": market,
-        "formula": new - old[1] - market,
-    }
+    return {"account_growth": old[1] - old[0], "market": market, "formula": new - old[1] - market}
 
 
 def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:

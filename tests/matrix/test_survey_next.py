@@ -35,6 +35,17 @@ def test_learning_counts_others_only() -> None:
     np.testing.assert_allclose(found, [2 * once, once, 0.0], atol=1e-9)
 
 
+def test_of_many_others_a_sample_stands_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    loadings, scores = 0.1 * rng.standard_normal((3000, 6)), 0.05 * rng.standard_normal(3000)
+    potential = np.exp(rng.standard_normal(3000))
+    sampled = _learned(loadings, scores, potential)
+    monkeypatch.setattr("kalib.matrix.survey_next.OTHERS", 3000)
+    every = _learned(loadings, scores, potential)
+    assert sampled.sum() == pytest.approx(every.sum(), rel=0.05)
+    assert np.corrcoef(sampled, every)[0, 1] > 0.99
+
+
 def test_ranking_is_of_estimated_accounts_and_of_what_the_summary_adds_up(phones: Analysis) -> None:
     ranked, accounts = phones.next_survey, phones.matrix.accounts
     told = accounts["potential_source"].str.startswith("formula")
