@@ -17,14 +17,15 @@ from kalib.plots.theme import accent, cut, font_files, letters_of
 from kalib.report import tables
 from kalib.report.story import Story, given
 from kalib.tables.client import data_report
+from kalib.words.catalogue import Words
 from kalib.words.table import Table
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+TEMPLATES = Path(__file__).parent / "templates"
 LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-8"))["chapters"]
 HEAD_CELL = 9  # letters of a head on one line, however short its cells are
 HEAD_LETTERS = 80  # of the title at the head of each page
 LONG_WORD = 24  # letters of a word that may be broken: an address or an id fills no column
-WHOLE_ROWS = 24  # a table of at most so many rows stays on one page
+OF_PLANS = ("rep", "team", "expected_gain", "target_growth", "growth_part")  # columns
 Item = dict[str, Any]
 
 
@@ -32,8 +33,6 @@ def write_document(
     analysis: Analysis, story: Story, figures: Path, version: str, path: Path
 ) -> None:
     """Write the PDF. figures: folder of the SVG files."""
-    import typst
-
     study, words = analysis.study, story.words
     content = {
         "language": words.language,
@@ -48,19 +47,31 @@ def write_document(
         "draft": story.draft,
         "headline": story.say(story.headline),
         "verdict": words.say("verdict_is", verdict=analysis.verdict.verdict),
-        "colophon": f"kalib {version} · {study.name} · {study.period}",
+        "source": story.source,
         "logo": None,
+        "colophon": f"kalib {version} · {study.name} · {study.period}",
         "parts": _chapters(analysis, story),
     }
+    shown = {file.name: file for file in figures.glob("*.svg")}
+    if study.report.logo:
+        logo = study.folder / study.report.logo
+        content["logo"] = f"/logo{logo.suffix.lower()}"
+        shown[f"logo{logo.suffix.lower()}"] = logo
+    write_pdf("report.typ", content, path, shown)
+
+
+def write_pdf(
+    template: str, content: Mapping[str, Any], path: Path, shown: Mapping[str, Path]
+) -> None:
+    """Write the PDF of a template. shown: pictures by the names that content calls them."""
+    import typst
+
     with tempfile.TemporaryDirectory(dir=path.parent) as root:
-        for file in figures.glob("*.svg"):
-            shutil.copy(file, root)
-        if study.report.logo:
-            logo = study.folder / study.report.logo
-            content["logo"] = f"/logo{logo.suffix.lower()}"
-            shutil.copy(logo, Path(root) / f"logo{logo.suffix.lower()}")
+        own = {name: TEMPLATES / name for name in (template, "common.typ")}
+        for name, file in {**own, **shown}.items():
+            shutil.copy(file, Path(root) / name)
         pdf: bytes = typst.compile(  # type: ignore[misc]
-            TEMPLATE.read_bytes(), root=root,
+            Path(root) / template, root=root,
             font_paths=sorted({str(file.parent) for file in font_files()}),
             sys_inputs={"report": json.dumps(content, ensure_ascii=False)},
         )  # fmt: skip
@@ -81,30 +92,36 @@ def _chapters(analysis: Analysis, story: Story) -> list[Item]:
 def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[Item]:
     """One entry of document.toml as the template's items."""
     kind, what = next(iter(about.items()))
-    words = story.words
+    words, facts = story.words, story.facts
+    said = words.join(words.say(key, **facts) for key in about.get("say", ()))
     if kind in ("heading", "text"):
-        return [{"kind": kind, "text": words.say(what)}]
+        return [{"kind": kind, "text": words.say(what, **facts)}]
     if kind == "tiles":
         return [{"kind": kind, "items": story.tiles()}]
     if kind == "figure":
         alt = story.say(story.charts[what])
         return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"],
-                 "source": story.source}]  # fmt: skip
+                 "said": said}]  # fmt: skip
     if kind == "claims":
-        said = [line for part in what for line in story.said(getattr(story, part))]
-        return [{"kind": "sentences", "texts": said}]
-    if kind == "sentences":
-        return [{"kind": "sentences", "texts": [words.say(key) for key in what]}]
+        texts = [line for part in what for line in story.said(getattr(story, part))]
+        return [{"kind": kind, "texts": texts}]
     if kind == "table":
-        shown = [tables.build(what, analysis, words, about.get("rows", 0))]
+        shown = [listing(what, analysis, story, about.get("rows", 0))]
     elif kind == "waves":
         shown = tables.of_waves(story.waves, words) if story.waves else []
     else:
         shown = data_report(analysis.study, analysis.tables, words)
-    return [_table(one) for one in shown if len(one.frame)]
+    return [_table(one, said, words) for one in shown if len(one.frame)]
 
 
-def _table(table: Table) -> Item:
+def listing(name: str, analysis: Analysis, story: Story, rows: int = 0) -> Table:
+    """A table of tables.toml, without what only a plan says where there is none."""
+    found = tables.build(name, analysis, story.words, rows)
+    left = [c for c in found.kinds if story.holds("planned") or c not in OF_PLANS]
+    return found.part(len(found.frame), *left)
+
+
+def _table(table: Table, said: str, words: Words) -> Item:
     """A table as the template sets it, each head wrapped to the width of its cells."""
     rows = [[_broken(cell) for cell in row] for row in table.rows()]
     widths = [max(HEAD_CELL, *map(letters_of, cells)) for cells in zip(*rows, strict=True)]
@@ -112,8 +129,8 @@ def _table(table: Table) -> Item:
         {"name": "\n".join(wrap(_broken(head), wide, break_long_words=False)), "number": number}
         for wide, head, number in zip(widths, table.heads, table.numbers, strict=True)
     ]
-    return {"kind": "table", "title": table.title, "rule": table.rule, "columns": columns,
-            "rows": rows, "whole": len(rows) <= WHOLE_ROWS}  # fmt: skip
+    rule = words.join(filter(None, (table.rule, said)))
+    return {"kind": "table", "title": table.title, "rule": rule, "columns": columns, "rows": rows}
 
 
 def _broken(text: str) -> str:

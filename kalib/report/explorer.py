@@ -1,4 +1,4 @@
-"""The page's interactive part: the accounts as data, and where its chart draws them."""
+"""The page's interactive part: the accounts as data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jinja2.utils import htmlsafe_json_dumps
-from matplotlib.ticker import LogLocator, MaxNLocator
 from sklearn.neighbors import NearestNeighbors
 
 from kalib.analysis import Analysis
@@ -23,7 +22,6 @@ from kalib.report.tables import accounts_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
-WIDTH, HEIGHT = 1000, 480  # of the chart's picture
 PAGE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 LABELS = (*PAGE["labels"], *ZONES, *ACTIONS, *TEAM_OF_ZONE.values())
 ALIKE = 5  # accounts like it on an account's card
@@ -37,7 +35,7 @@ def embedded_json(content: object) -> str:
     return str(htmlsafe_json_dumps(content, dumps))
 
 
-def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
+def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dict[str, Any]:
     """What the page's script shows: accounts by column, the formula's indicators, cuts, words.
 
     Amounts in the study's currency a year, shares as fractions, null where unknown.
@@ -45,10 +43,11 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
     matrix, accounts = analysis.matrix, shown(analysis)
     names = accounts["name"].astype(str)
     cuts = {name: getattr(matrix, name) for name in ("potential_cut", "sow_cut", "market_share")}
-    listed = accounts.assign(rep=accounts["rep"].map(words.rep), **_reasons(accounts))
+    listed = accounts.assign(rep=accounts["rep"].map(words.rep))
     return {
         "words": {**words.page(), **{key: words.say(key) for key in LABELS}},
         "language": words.language,
+        "planned": planned,
         "missing": MISSING,
         "scale": words.scale / words.unit()[0],
         "counted": words.counted(),
@@ -61,13 +60,14 @@ def explorer_data(analysis: Analysis, words: Words) -> dict[str, Any]:
             **{name: _levels(listed[name]) for name in PAGE["listed"]},
             **{name: _numbers(accounts[name].round(2)) for name in PAGE["amounts"]},
             **{name: _numbers(listed[name].round(6)) for name in PAGE["shares"]},
+            "ranked": accounts["key_account_by_sales"].astype(int).tolist(),
         },
         "indicators": [
             {"name": words.label(name),
-             **_indicator(analysis.screening.values.loc[accounts.index, name])}
+             **indicator_of(analysis.screening.values.loc[accounts.index, name])}
             for name in analysis.fit.formula.indicators
         ],
-        **_explained(analysis, accounts),
+        **explained(analysis, accounts),
     }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     return accounts[accounts.index.isin(key.union(rest[spread]))]
 
 
-def _explained(analysis: Analysis, accounts: pd.DataFrame) -> dict[str, Any]:
+def explained(analysis: Analysis, accounts: pd.DataFrame) -> dict[str, Any]:
     """Each account's way from a typical one to its potential, currency a year: what every
     indicator adds, last what else is known of it; and alike, the places of the accounts nearest
     to it by what their indicators add. Nothing where potential rests on no formula."""
@@ -107,51 +107,6 @@ def _explained(analysis: Analysis, accounts: pd.DataFrame) -> dict[str, Any]:
             "typical": float(path["typical"].iloc[0])}  # fmt: skip
 
 
-def _reasons(accounts: pd.DataFrame) -> dict[str, Any]:
-    """Keys of the sentences that say why each account (N,) lies in its zone, and what a sales
-    ranking says; the next likeliest zone and its probability."""
-    zone, flags = accounts["zone"], accounts["flags"]
-    why = zone.where(~flags.str.contains("border"), "border").where(zone != "", "unplaced")
-    key, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
-    ranked = np.select([key & ~by_sales, by_sales & ~key & (zone != "")], ["missed", "wrong"], "")
-    chances = accounts[[f"p_{name}" for name in ZONES]].fillna(0.0).to_numpy(float, copy=True)
-    chances[zone.to_numpy()[:, None] == np.array(ZONES)] = -1.0  # its own
-    after = np.where(zone != "", np.array(ZONES)[chances.argmax(axis=1)], "")
-    likely = pd.Series(chances.max(axis=1), index=accounts.index)
-    return {"why": why, "ranked": pd.Series(ranked, index=accounts.index), "next_zone":
-            pd.Series(after, index=accounts.index), "next_probability": likely}  # fmt: skip
-
-
-def quadrant(analysis: Analysis, words: Words) -> dict[str, Any]:
-    """Where the page draws accounts (x, y: of those shown), cuts and ticks, in a picture of WIDTH
-    by HEIGHT: potential on a logarithmic scale, SOW up to TOP."""
-    accounts, matrix = shown(analysis), analysis.matrix
-    placed = (accounts["zone"] != "") & (accounts["potential"] > 0)
-    potential, sow = accounts["potential"].where(placed), accounts["sow"].clip(upper=TOP)
-    room = max(potential.max() / potential.min(), 1.5) ** 0.06
-    low, high = potential.min() / room, potential.max() * room
-    top = 1.25 * max(float(sow[placed].max()), 0.2)
-
-    def across(value: Any) -> Any:
-        return np.round(WIDTH * np.log(value / low) / np.log(high / low), 1)
-
-    def down(value: Any) -> Any:
-        return np.round(HEIGHT * (1 - value / top), 1)
-
-    wide = np.log10(high / low) > 2.5
-    amounts = LogLocator(subs=(1,) if wide else (1, 2, 5)).tick_values(low, high)
-    shares = MaxNLocator(6).tick_values(0.0, top)
-    cut = float(matrix.potential_cut)
-    return {
-        "size": (WIDTH, HEIGHT),
-        "x": _numbers(across(potential)),
-        "y": _numbers(down(sow.where(placed))),
-        "cuts": (across(cut), down(matrix.sow_cut)) if low < cut < high else None,
-        "across": [(across(v), words.tick(v)) for v in amounts if low < v < high],
-        "down": [(down(v), words.percent(v)) for v in shares if 0 <= v < top],
-    }
-
-
 def library_script() -> str:
     """DataTables as itables ships it, a module that here leaves its constructor in the window
     instead of exporting it."""
@@ -160,17 +115,11 @@ def library_script() -> str:
     end = bundle.index("}", start)
     exported = dict(part.split(" as ")[::-1] for part in bundle[start + 7 : end].split(","))
     table = f"{bundle[:start]}window.DataTable={exported['default']}{bundle[end + 1 :]}"
-    return _script_text(table)
+    # HTML's parser reads it to its end: in strings and patterns the backslashes change nothing.
+    return table.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _script_text(script: str) -> str:
-    """A script that HTML's parser reads to its end: in strings and patterns the backslashes
-    change nothing."""
-    text = script.replace("\r\n", "\n").replace("</script", "<\\/script")
-    return text.replace("<!--", "<\\!--")
-
-
-def _indicator(column: pd.Series) -> dict[str, Any]:
+def indicator_of(column: pd.Series) -> dict[str, Any]:
     """A typical value of an indicator, and the value of each account."""
     if not pd.api.types.is_numeric_dtype(column):
         return {"typical": str(column.mode().iloc[0]), "values": _levels(column)}

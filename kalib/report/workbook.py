@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -22,19 +23,18 @@ from xlsxwriter.utility import xl_col_to_name
 from kalib.analysis import Analysis
 from kalib.plots.theme import letters_of
 from kalib.report import tables
+from kalib.report.document import listing
 from kalib.report.explorer import MOST, SAMPLE, shown
 from kalib.report.story import Story, given
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, TEXT, Table
 
-MONEY, SHARE = "#,##0", "0.0%"
-ZONE_FILLS = dict(zip(ZONES, ("#F9D9C3", "#CFE3F2", "#E4E4E4", "#F4EDCB"), strict=True))
+MONEY = "#,##0"
 LINE = 15  # points, of a row's height
 HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
-# A sentence of the summary runs over these columns, which hold so many letters a line.
-SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 120
+SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 120  # of the summary: a sentence's columns, their letters
 MOST_REPS = 60  # reps with a sheet of their own
 BOOK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 NOT_BY_ACCOUNT = ("scenarios", "terms", "checks", "suspects")  # tables; others have a row each
@@ -45,15 +45,16 @@ LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each 
 def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
     words = replace(story.words, scale=1.0)
+    full = replace(story, words=words)
     accounts, study = analysis.plan.accounts, analysis.study
     with _workbook(path, constant_memory=len(accounts) > MOST) as book:
         book.set_properties({"title": study.title, "author": given(study.report.author)})
         sheets = _Sheets(book, words, story.draft)
         _summary(sheets, analysis, story)
-        _write_accounts(sheets, analysis)
+        _write_accounts(sheets, analysis, story.holds("planned"))
         for name, of in BOOK["sheets"].items():
             most = 0 if of in NOT_BY_ACCOUNT else min(len(accounts), SAMPLE)
-            table = tables.build(of, analysis, words, most)
+            table = listing(of, analysis, full, most)
             if len(table.frame) and (story.holds("planned") or name not in BOOK["planned"]):
                 sheets.table(words.say(name), table)
         if analysis.codebook:
@@ -65,8 +66,7 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
 
 @contextmanager
 def _workbook(path: Path, **options: Any) -> Iterator[xlsxwriter.Workbook]:
-    """A workbook that is written when the block ends. What the system refuses is raised as the
-    OSError that it is: the library wraps it, and the user would read a name of the library's."""
+    """A workbook that is written when the block ends; what the system refuses stays its OSError."""
     options |= {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
     options["in_memory"] = True  # nothing of the client's lies elsewhere where a run is killed
     try:
@@ -81,30 +81,18 @@ class _Sheets:
 
     def __init__(self, book: Any, words: Words, draft: str) -> None:
         self.book, self.words, self.draft = book, words, draft
-        self.head = self.style(**BOOK["head"])
-        self.head_number = self.style(**BOOK["head"], align="right")
-        self.title = self.style(bold=True, font_size=14)
-        self.bold = self.style(bold=True)
-        self.wrap = self.style(text_wrap=True, valign="top", indent=1)
-        self.side = self.style(indent=1)
-        self.alarm = self.style(bg_color="#F8C9C9")
-        self.zones = {zone: self.style(bg_color=color) for zone, color in ZONE_FILLS.items()}
-        typed = {"bg_color": "#FFF8DC", "border": 1, "border_color": "#E2D9B0"}
-        self.typed = {
-            name: self.style(num_format=code, **typed) for name, code in BOOK["typed"].items()
-        }
-        self._numbers: dict[str, Any] = {"": None}
+        self.look = {name: self.style(**how) for name, how in BOOK["looks"].items()}
+        self.zones = {zone: self.style(bg_color=color) for zone, color in BOOK["zones"].items()}
+        self.typed = {name: self.style(num_format=code, **BOOK["yellow"])
+                      for name, code in BOOK["typed"].items()}  # fmt: skip
+        self.number = cache(
+            lambda code: self.style(num_format=code, valign="top") if code else None
+        )
         self._names: set[str] = set()
 
     def style(self, **how: Any) -> Any:
         """A new format."""
         return self.book.add_format(how)
-
-    def number(self, code: str) -> Any:
-        """The format of numbers of a code; None for text."""
-        if code not in self._numbers:
-            self._numbers[code] = self.style(num_format=code)
-        return self._numbers[code]
 
     def add(self, name: str, head: int = 0) -> Any:
         """A new sheet that prints across one landscape page, its row of heads on each, its name
@@ -132,17 +120,17 @@ class _Sheets:
         over what a filter leaves."""
         table, sheet = _ends_apart(table), self.add(name, HEADS)
         title = f"{table.title} · {self.draft}" if self.draft else table.title
-        sheet.write_string(0, 0, title, self.title)
+        sheet.write_string(0, 0, title, self.look["title"])
         widths = []
         for head, (column, kind) in zip(table.heads, table.kinds.items(), strict=True):
             text = kind in TEXT
             cells = [table.written(c, kind) for c in table.frame[column]] if text else []
             widths.append(min(max(8, *map(letters_of, [*head.split(), *cells])) + 2, WIDEST))
             sheet.set_column(len(widths) - 1, len(widths) - 1, widths[-1],
-                             self.wrap if cells else None)  # fmt: skip
+                             self.look["wrap"] if cells else None)  # fmt: skip
         if table.rule:
             sheet.set_row(1, LINE * (1 + letters_of(table.rule) // sum(widths)))
-            sheet.merge_range(1, 0, 1, len(widths) - 1, table.rule, self.wrap)
+            sheet.merge_range(1, 0, 1, len(widths) - 1, table.rule, self.look["wrap"])
         rows = len(table.frame)
         last = HEADS + 1 + rows
         for j, (column, kind) in enumerate(table.kinds.items()):
@@ -152,18 +140,18 @@ class _Sheets:
                 summed = f"=SUBTOTAL(109,{letter}{HEADS + 2}:{letter}{last})"
                 total = float(table.frame[column].astype(float).sum())
                 sheet.write_formula(HEADS - 1, j, summed, self.number(MONEY), total)
-                sheet.write_string(HEADS - 1, 0, self.words.say("total"), self.bold)
+                sheet.write_string(HEADS - 1, 0, self.words.say("total"), self.look["bold"])
         # Marks of the filter cover the end of a line.
         lines = map(len, map(wrap, table.heads, [width - 2 for width in widths]))
         sheet.set_row(HEADS, LINE * max(lines))
         for j, (head, number) in enumerate(zip(table.heads, table.numbers, strict=True)):
-            sheet.write_string(HEADS, j, head, self.head_number if number else self.head)
-        self.fill(sheet, HEADS + 1, table)
+            sheet.write_string(HEADS, j, head, self.look["head_number" if number else "head"])
+        self.fill(sheet, HEADS + 1, table, widths)
         if rows:
             sheet.autofilter(HEADS, 0, HEADS + rows, len(table.kinds) - 1)
         sheet.freeze_panes(HEADS + 1, 1)
 
-    def fill(self, sheet: Any, top: int, table: Table) -> None:
+    def fill(self, sheet: Any, top: int, table: Table, widths: Sequence[int] = ()) -> None:
         """The rows of a table from row top on, one at a time: what the file takes without holding
         the sheet in memory. "live" cells are pairs of formula and result."""
         kinds = list(table.kinds.items())
@@ -171,7 +159,11 @@ class _Sheets:
                   for name, _ in kinds]  # fmt: skip
         columns = [table.frame[name] for name, _ in kinds]
         for i, row in enumerate(zip(*columns, strict=True), start=top):
-            for j, (cell, (_, kind)) in enumerate(zip(row, kinds, strict=True)):
+            long = [letters_of(str(cell)) for cell, width in zip(row, widths, strict=False)
+                    if width == WIDEST]  # fmt: skip
+            if max(long, default=0) > WIDEST - 2:
+                sheet.set_row(i, LINE * (1 + max(long) // (WIDEST - 2)))
+            for j, (cell, (name, kind)) in enumerate(zip(row, kinds, strict=True)):
                 if kind == "mixed":
                     kind, cell = cell
                 if kind == "live":
@@ -180,25 +172,29 @@ class _Sheets:
                     if text := table.written(cell, kind):
                         sheet.write_string(i, j, text, styles[j])
                 elif cell is not None and not pd.isna(cell):
-                    code = BOOK["formats"].get(kind, "0.000" if abs(float(cell)) < 100 else MONEY)
+                    size = abs(float(cell))
+                    code = "0.000" if size < 1 else "0.0" if size < 100 else MONEY
+                    code = BOOK["formats"].get(name, BOOK["formats"].get(kind, code))
                     sheet.write_number(i, j, float(cell), styles[j] or self.number(code))
 
     def markdown(self, name: str, text: str) -> None:
         """A sheet of a Markdown text: headings bold, tables as cells."""
         sheet = self.add(name)
-        sheet.set_column(0, 0, 34, self.wrap)
-        sheet.set_column(1, 6, 40, self.wrap)
-        lines = [line.strip() for line in text.splitlines()]
+        sheet.set_column(0, 0, 34, self.look["wrap"])
+        sheet.set_column(1, 6, 40, self.look["wrap"])
+        plain = re.sub(r"\*\*(.+?)\*\*|`(.+?)`", r"\1\2", text)
+        lines = [line.strip() for line in plain.splitlines()]
         rules = {i for i, line in enumerate(lines) if line and set(line) <= set("|-: ")}
         for i, line in enumerate(lines):
             if line.startswith("|") and i not in rules:
-                for j, cell in enumerate(line.strip("|").split("|")):
-                    style = self.head if i + 1 in rules else self.wrap
-                    sheet.write_string(i, j, cell.strip().strip("`"), style)
+                cells = [cell.strip() for cell in line.strip("|").split("|")]
+                look = self.look["head" if i + 1 in rules else "wrap"]
+                sheet.write_row(i, 0, cells, look)
+                sheet.set_row(i, LINE * max(1 + letters_of(cell) // 40 for cell in cells))
             elif line.startswith("#"):
-                sheet.write_string(i, 0, line.lstrip("# "), self.bold)
+                sheet.write_string(i, 0, line.lstrip("# "), self.look["bold"])
             elif line and i not in rules:
-                sheet.merge_range(i, 0, i, 3, line, self.wrap)
+                sheet.merge_range(i, 0, i, 3, line, self.look["wrap"])
                 sheet.set_row(i, LINE * (1 + letters_of(line) // 140))
 
 
@@ -223,62 +219,60 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     sheet.set_column(1, SENTENCE_COLUMNS, 17)
     sheet.set_portrait()
     sheet.fit_to_pages(1, 1)
-    sheet.write_string(0, 0, study.title, sheets.title)
+    sheet.write_string(0, 0, study.title, sheets.look["title"])
     about = (story.draft, story.period, story.byline,
              words.say("verdict_is", verdict=analysis.verdict.verdict))  # fmt: skip
     sheet.write_string(1, 0, " · ".join(part for part in about if part))
-    sheet.write_string(2, 0, story.say(story.headline), sheets.bold)
-    cuts = (("potential_cut", matrix.potential_cut, MONEY), ("sow_cut", matrix.sow_cut, SHARE),
-            ("market_share", matrix.market_share, SHARE))  # fmt: skip
-    for row, (term, value, code) in enumerate(cuts, start=4):
+    sheet.write_string(2, 0, story.say(story.headline), sheets.look["bold"])
+    for row, (term, code) in enumerate(BOOK["cuts"].items(), start=4):
         sheet.write_string(row, 0, words.say(term))
-        if pd.notna(value):
+        if pd.notna(value := getattr(matrix, term)):
             sheet.write_number(row, 1, value, sheets.number(code))
         sheets.book.define_name(term, f"='{name}'!$B${row + 1}")
     sheet.write_string(7, 0, words.say("amounts_in", unit=words.yearly()))
-    zones = tables.zones(analysis, words)
+    zones = listing("zones", analysis, replace(story, words=words))
     for j, head in enumerate(zones.heads):
-        sheet.write_string(8, j, head, sheets.head_number if j else sheets.head)
+        sheet.write_string(8, j, head, sheets.look["head_number" if j else "head"])
     sheets.fill(sheet, 9, zones)
     row, use = 15, ["workbook_use", *["sampled"] * (len(analysis.plan.accounts) > MOST)]
-    for key, lines in (
-        ("found", story.said(story.findings + story.more)), ("do", story.said(story.actions)),
-        ("steps", story.said(story.steps)), ("risks", story.said(story.risks)),
-        ("unknown", story.said(story.unknown)), ("how_to", [words.say(key) for key in use]),
-    ):  # fmt: skip
+    for key, parts in BOOK["summary"].items():
+        told = [claim for part in parts for claim in getattr(story, part)]
+        lines = story.said(told) if parts else [*map(words.say, use)]
         if not lines:
             continue
-        sheet.write_string(row, 0, words.say(key), sheets.bold)
+        sheet.write_string(row, 0, words.say(key), sheets.look["bold"])
         for line in lines:
             row += 1
             sheet.set_row(row, LINE * (1 + letters_of(line) // SENTENCE_LETTERS))
-            sheet.merge_range(row, 0, row, SENTENCE_COLUMNS - 1, line, sheets.wrap)
+            sheet.merge_range(row, 0, row, SENTENCE_COLUMNS - 1, line, sheets.look["wrap"])
         row += 2
 
 
-def _write_accounts(sheets: _Sheets, analysis: Analysis) -> None:
+def _write_accounts(sheets: _Sheets, analysis: Analysis, planned: bool) -> None:
     """One row an account that is shown, in the order of the client's table."""
-    words, accounts = sheets.words, analysis.plan.accounts.loc[shown(analysis).index]
+    words, accounts = sheets.words, shown(analysis)
     sheet, last = sheets.add(words.say("accounts_2")), max(len(accounts), 1)
     heads = list(map(words.say, COLUMNS))
     numbers = [kind not in TEXT and name != "zone" for name, kind in COLUMNS.items()]
     for j, (column, number) in enumerate(zip(COLUMNS, numbers, strict=True)):
-        style = sheets.typed.get(column) or (None if number else sheets.side)
+        style = sheets.typed.get(column) or (None if number else sheets.look["side"])
         sheet.set_column(j, j, BOOK["widths"].get(column, 11), style)
-        sheet.write_string(0, j, heads[j], sheets.head_number if number else sheets.head)
+        sheet.write_string(0, j, heads[j], sheets.look["head_number" if number else "head"])
     sheet.set_row(0, 2 * LINE)
     sheet.fit_to_pages(2, 0)  # on the second page beside the name again
     sheet.repeat_columns(0, 1)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
     source, overridden = accounts["estimate_source"], accounts["override_reason"] != ""
-    gap = accounts["potential"] * analysis.matrix.market_share - accounts["sales"]
     results = {"potential": accounts["potential"], "sow_2": accounts["sow"],
-               "zone": accounts["zone"].map(words.word), "gap": gap.clip(lower=0)}  # fmt: skip
+               "zone": accounts["zone"].map(words.word), "gap": accounts["gap"]}  # fmt: skip
+    accounts = accounts if planned else accounts.assign(**BOOK["unplanned"])
+    said = {code: words.say(f"flagged_{code}") for code in BOOK["flags"]}
     frame = accounts.rename(columns={
         "estimate": "estimated_potential", "potential_low": "low", "potential_high": "high"
     }).assign(
-        account=accounts.index,
+        flags=["; ".join(said.get(code, code) for code in codes.split(";"))
+               for codes in accounts["flags"]],
         source_2=("source_" + source).where(source != "", ""),
         override_potential=accounts["potential"].where(overridden),
         **{name: _live(name, values, words) for name, values in results.items()},
@@ -306,19 +300,11 @@ def _guide(sheets: _Sheets, sheet: Any, last: int) -> None:
     def rows(column: str) -> str:
         return f"{LETTER[column]}2:{LETTER[column]}{last + 1}"
 
-    sheet.data_validation(rows("override_potential"), {
-        "validate": "decimal", "criteria": ">", "value": 0, "ignore_blank": True,
-        "input_title": words.say("override_potential"),
-        "input_message": words.say("what_the_account_can_buy_a"),
-        "error_title": words.say("potential"),
-        "error_message": words.say("potential_is_above_zero"),
-    })  # fmt: skip
-    alarms = {
-        "override_reason": '=AND(${override_potential}2<>"",${override_reason}2="")',
-        "sow_2": "=AND(ISNUMBER(${sow_2}2),${sow_2}2>1)",
-    }
-    for column, formula in alarms.items():
-        alarm = {"type": "formula", "format": sheets.alarm, "criteria": formula.format(**LETTER)}
+    asked = {how: words.say(key) for how, key in BOOK["asked"].items()}
+    sheet.data_validation(rows("override_potential"), BOOK["validation"] | asked)
+    for column, formula in BOOK["alarms"].items():
+        holds = formula.format(**LETTER)
+        alarm = {"type": "formula", "format": sheets.look["alarm"], "criteria": holds}
         sheet.conditional_format(rows(column), alarm)
     for zone, style in sheets.zones.items():
         said = {"type": "cell", "criteria": "==", "value": f'"{words.say(zone)}"', "format": style}

@@ -121,14 +121,12 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
 
         draw_figures(analysis, story, work / "figures")
     with clock.step("documents"):
-        from kalib.report import deck, document, workbook
-        from kalib.report.page import visit_page
+        from kalib.report import deck, document, visits, workbook
 
         workbook.write_workbook(analysis, story, work / "accounts.xlsx")
         document.write_document(analysis, story, work / "figures", __version__, work / "report.pdf")
         deck.write_deck(analysis, story, work / "deck.pptx")
-        page = visit_page(analysis, story)
-        (work / "visit-list.html").write_text(page, encoding="utf-8")
+        visits.write_visits(analysis, story, work)
     return story
 
 

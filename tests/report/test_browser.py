@@ -11,10 +11,12 @@ import pytest
 from conftest import ROOT
 
 from kalib.analysis import Analysis, analyze
-from kalib.report.page import build_page, visit_page
+from kalib.report.page import build_page
 from kalib.report.story import tell_story, words_of
 from kalib.report.tables import accounts_of
+from kalib.report.visits import write_visits
 from kalib.study.settings import ZONES
+from kalib.tables.overrides import read_overrides
 from kalib.words.catalogue import Words
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -177,12 +179,78 @@ def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
 def test_the_visit_list_fits_a_narrow_window(
     phones: Analysis, browser: playwright.Browser, tmp_path: Path, width: int
 ) -> None:
-    file = tmp_path / "visits.html"
-    file.write_text(visit_page(phones, tell_story(phones)), encoding="utf-8")
+    write_visits(phones, tell_story(phones), tmp_path)
+    file = tmp_path / "visit-list.html"
     opened = Reader(browser, file, ready=False, viewport={"width": width, "height": 900})
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     boxes = [cell.bounding_box() for cell in opened.page.locator("td:visible").all()[:24]]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+
+
+def test_answers_come_back_as_overrides(
+    phones: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    story = tell_story(phones)
+    write_visits(phones, story, tmp_path)
+    opened = Reader(browser, tmp_path / "visit-list.html", ready=False, accept_downloads=True)
+    sheet = opened.page.locator("section").first
+    row = sheet.locator("[data-account]").first
+    account = row.get_attribute("data-account")
+    row.locator("[name=potential]").fill("2500.5")
+    row.locator("input").nth(1).fill('two rivals, one "cheap"')
+    with opened.page.expect_download() as saved:
+        sheet.locator("button").click()
+    saved.value.save_as(tmp_path / "answers.csv")
+    given = read_overrides(tmp_path / "answers.csv", phones.plan.accounts["sales"])
+    assert list(given.entries.index) == [account] and opened.complaints == []
+    entry = given.entries.loc[account]
+    assert entry["potential"] == pytest.approx(2500.5 * story.words.scale)
+    assert entry["reason"] == 'two rivals, one "cheap"'
+    assert entry["by"] == phones.plan.accounts.at[account, "rep"]
+
+
+def test_the_first_screen_decides(
+    stores: Analysis, phones: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    """Headline, bridge, matrix and three lists, without scrolling."""
+    for analysis in (stores, phones):
+        opened = Reader(browser, write_page(analysis, tmp_path))
+        for part in ("#summary h2", "figure.bridge", "figure.mini", ".brief >> nth=2"):
+            box = opened.page.locator(part).bounding_box()
+            assert box["y"] + box["height"] <= 900, part
+        ends = [b["x"] + b["width"] for b in
+                (bar.bounding_box() for bar in opened.page.locator(".bridge i").all())]  # fmt: skip
+        assert ends[-1] == pytest.approx(ends[-2], abs=1)  # the last step ends at the target
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_nothing_is_cut_on_a_phone(
+    stores: Analysis, nothing: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    for analysis in (stores, nothing):
+        placed = bool(tell_story(analysis).figures["ka_new"])
+        file = write_page(analysis, tmp_path)
+        opened = Reader(browser, file, ready=placed, viewport={"width": 390, "height": 844})
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        cut = "[...document.querySelectorAll('.exhibit, .brief, #accounts')]"
+        wide = f"{cut}.map((table) => table.scrollWidth - table.parentElement.clientWidth)"
+        assert max(opened.page.evaluate(wide), default=0) <= 0
+        if analysis is stores:
+            heads = opened.page.locator("#accounts th:visible").all_inner_texts()
+            said = [head.split("\n")[0] for head in heads]
+            assert {"potential", "sales"} <= set(said) and len(said) < 7
+
+
+def test_a_refused_study_says_first_what_is_missing_and_what_to_do(
+    nothing: Analysis, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    placed = bool(tell_story(nothing).figures["ka_new"])
+    opened = Reader(browser, write_page(nothing, tmp_path), ready=placed)
+    box = opened.page.locator(".alarm").bounding_box()
+    assert box["y"] + box["height"] < 600
+    said = opened.page.inner_text(".alarm")
+    assert said.index("What is missing") < said.index("What to do")
+    assert "growth asked" not in opened.page.inner_text("main")
 
 
 def test_numbers_are_written_as_the_other_documents_write_them(stores: Analysis, reader: Reader) -> None:  # fmt: skip

@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, likely_to_bring
 from PIL import Image
 from pptx import Presentation
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from test_words import in_chinese
 
 from kalib.analysis import Analysis, analyze
@@ -177,6 +177,29 @@ def test_document_is_of_a_size_to_hand_over_and_holds_its_fonts(written: Written
     )
     names = {part["/BaseFont"].split("+")[1] for part in inner}
     assert all(name.startswith(("SourceSansPro", "NotoSansSC")) for name in names)
+
+
+def test_no_page_of_the_document_is_half_empty(written: Written) -> None:
+    """The last ones of the document aside; and its statistics take two pages at most."""
+    words = tell_story(written.analysis).words
+    reader = PdfReader(written.folder / "r.pdf")
+    texts = [squeezed(page.extract_text()) for page in reader.pages]
+    (first,) = [k for k, text in enumerate(texts) if squeezed(words.say("statistics")) in text]
+    (last,) = [k for k, text in enumerate(texts) if squeezed(words.say("p_limits")) in text]
+    assert last - first <= 2
+    for page in reader.pages[1:-1]:
+        lowest = min(
+            at[5] for text, at in lines_of(page) if text.strip() and at[5] > 70
+        )  # above the footer
+        assert lowest < page.mediabox.height / 2
+
+
+def lines_of(page: PageObject) -> list[tuple[str, list[float]]]:
+    """Texts of a page, each with where it stands."""
+    found: list[tuple[str, list[float]]] = []
+    page.extract_text(visitor_text=lambda text, cm, tm, *_: found.append(
+        (text, [*tm[:4], tm[4] + cm[4], cm[5] + cm[3] * tm[5]])))  # fmt: skip
+    return found
 
 
 def test_document_is_the_same_when_written_again(
@@ -343,7 +366,10 @@ def test_a_workbook_prints_its_heads_on_each_page(written: Written) -> None:
         assert sheet.print_title_rows == "$4:$4" and sheet.page_setup.orientation == "landscape"
         first = [sheet.cell(5, j + 1).data_type for j in range(sheet.max_column)]
         sides = [sheet.cell(4, j + 1).alignment.horizontal for j in range(sheet.max_column)]
-        assert {side for kind, side in zip(first, sides, strict=True) if kind == "s"} <= {None}
+        assert {side for kind, side in zip(first, sides, strict=True) if kind == "s"} <= {
+            None,
+            "left",
+        }
 
 
 def test_no_document_of_a_refused_formula_divides_the_team(

@@ -1,45 +1,93 @@
-"""The visit list to print: every listed account on one sheet, in both languages."""
+"""The sheets of calls: every key account with something to do on one sheet, told apart, in both languages."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
+import pytest
 from lxml import html
+from pypdf import PdfReader
 from test_words import in_chinese
 
 from kalib.analysis import Analysis
-from kalib.report.page import visit_page, visit_sheets
 from kalib.report.story import tell_story
+from kalib.report.visits import VISITS, visit_content, visit_page, visit_sheets, write_visits
+
+
+def page_of(analysis: Analysis) -> str:
+    told = tell_story(analysis)
+    return visit_page(analysis, told, visit_content(analysis, told))
+
+
+@pytest.fixture(scope="module")
+def sheets(phones: Analysis) -> dict[str, list[dict[str, str]]]:
+    """The calls of each rep of the phones study."""
+    content = visit_content(phones, tell_story(phones))
+    return {sheet["rep"]: sheet["calls"] for sheet in content["sheets"]}
 
 
 def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: Analysis) -> None:
     for analysis in (phones, universities):
         accounts = analysis.plan.accounts
-        sheets = visit_sheets(analysis)
-        found = pd.Index([account for _, part in sheets for account in part.index])
-        visited = accounts["below_market"] & (accounts["target_growth"] > 0)
-        visited |= accounts["action"].isin(["go now", "measure first"])  # on no rep's sheet else
-        assert found.is_unique and set(found) == set(accounts.index[visited])
-        tree = html.fromstring(visit_page(analysis, tell_story(analysis)))
-        assert len(tree.findall(".//section")) == len(sheets)
-        assert len(tree.xpath("//tbody/tr")) == len(found)
-        assert len(tree.xpath("//td[@class='box']")) == 3 * len(found)
-        asked = tree.xpath("//td[@class='action']/span/text()")
-        assert len(asked) == (accounts["action"] == "measure first").sum()
-        assert all("in all?" in text for text in asked)
-        regions = accounts["region"].ne("").any() or accounts["segment"].ne("").any()
-        assert bool(tree.xpath("//th[text()='region']")) == regions  # no column of blanks
+        found = visit_sheets(analysis, tell_story(analysis))
+        index = pd.Index([account for _, part in found for account in part.index])
+        called = accounts["action"].isin(["go now", "measure first", "defend"])
+        assert index.is_unique and set(index) == set(accounts.index[called])
+        for rep, part in found:
+            assert set(part["rep"]) == {rep}
+            a_week = part["week"].value_counts()
+            assert part["week"].is_monotonic_increasing
+            assert a_week.max() - 1 < part["visits_per_year"].sum() / 52 <= a_week.max()
+        tree = html.fromstring(page_of(analysis))
+        assert len(tree.findall(".//section")) == len(found)
+        shown = sum(min(len(part), VISITS["most"]) for _, part in found)
+        assert len(tree.xpath("//tbody/tr")) == shown
+        later = " ".join(tree.xpath("//p[@class='later']/text()"))
+        assert all(name in later for _, part in found for name in part["called"][VISITS["most"] :])
+
+
+def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
+    accounts, words = phones.plan.accounts, tell_story(phones).words
+    for rep, calls in sheets.items():
+        assert len({" ".join(call["why"]) for call in calls}) == len(calls)
+        for call in calls:
+            row = accounts.loc[call["account"]]
+            amount = row["at_risk"] if row["action"] == "defend" else row["target_growth"]
+            assert call["money"][0].startswith(words.amount(amount) + " ")
+            assert words.percent(row["zone_probability"]) in call["sure"] and call["ask"]
+            before = row["rep_before"]
+            assert (f"Until now with {before}" in " ".join(call["say"])) == (before != rep)
+            if row["action"] == "measure first":
+                assert "Offer nothing yet" in " ".join(call["say"])
+
+
+def test_a_sheet_is_one_page_of_paper(stores: Analysis, phones: Analysis, tmp_path: Path) -> None:
+    for analysis in (stores, phones):
+        told = tell_story(analysis)
+        write_visits(analysis, told, tmp_path)
+        pages = PdfReader(tmp_path / "visit-list.pdf").pages
+        names = [told.words.rep(rep) for rep, _ in visit_sheets(analysis, told)]
+        assert len(pages) == len(names)
+        for page, name in zip(pages, names, strict=True):
+            assert name in page.extract_text()
+
+
+def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
+    text = page_of(nothing)
+    assert "growth asked" not in text and "Territory" not in text and "The aim" not in text
 
 
 def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:
     chinese = in_chinese(phones)
-    text = visit_page(chinese, tell_story(chinese))
-    assert "走访名单" in text and "Visit list" not in text
-    assert "陈列" in text and "报价" not in text  # visits count units in stores
+    text = page_of(chinese)
+    assert "每周拜访" in text and "Calls by week" not in text and "目标增长" in text
+    assert "陈列" in text and "报价：我方" not in text  # visits count units in stores
     analysis = in_chinese(phones)
     plan = analysis.plan
     accounts = plan.accounts.assign(name="<script>x</script>")
     object.__setattr__(plan, "accounts", accounts)
     try:
-        assert "<script>x" not in visit_page(analysis, tell_story(analysis))
+        assert "<script>x" not in page_of(analysis)
     finally:
         accounts["name"] = phones.tables.accounts["name"]

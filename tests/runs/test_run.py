@@ -30,6 +30,7 @@ FILES = (
     "index.html", "accounts.xlsx", "accounts.csv", "accounts.parquet", "formula.json",
     "verdict.json", "summary.json", "run.json", "report.pdf", "deck.pptx", "learning.parquet",
     "visit-list.html",
+    "visit-list.pdf",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ const column = Object.fromEntries(Object.entries(study.columns).map(([name, c]) 
 const indicators = study.indicators.map((one) => ({ ...one, values: decoded(one.values) }));
 const everyone = column.account.map((_, i) => i);
 const { sow } = column;
+const zones = ["attack", "defense", "maintenance", "watch"];
 const word = (key) => words[key] ?? key;
 const zoneWord = (zone) => (zone ? words[zone] : words.unplaced);
 const sought = everyone.map((i) => `${column.account[i]}\n${column.name[i]}`.toLowerCase());
@@ -62,7 +63,7 @@ function openCard(i) {
     ),
     node("h4", {}, words.why),
     node("ul", {}, ...reasons(i).map((text) => node("li", {}, text))),
-    ...(zone ? [node("h4", {}, words.plan), pairs(
+    ...(zone && study.planned ? [node("h4", {}, words.plan), pairs(
       [words.target_sales, growth >= 0.005 ? fill("target", asked) : fill("hold", asked)],
       [words.team, word(at("team"))], [words.rep, at("rep")], [words.change, word(at("change"))],
     )] : []),
@@ -73,14 +74,17 @@ function openCard(i) {
   element("card").scrollTop = 0;
 }
 
+// Why an account lies in its zone, and what a sales ranking says.
 function reasons(i) {
   const figures = { potential: money(column.potential[i]), sow: percent(sow[i]), cut: money(study.potential_cut), sow_cut: percent(study.sow_cut) };
-  const flags = column.flags[i].split(";").filter(Boolean);
-  const said = [fill(`why_${column.why[i]}`, figures)];
-  if (column.zone[i]) {
-    const chances = { p: percent(column.zone_probability[i]), next: words[column.next_zone[i]], q: percent(column.next_probability[i]), border: money(column.border_at[i]) };
-    said.push(fill(column.next_probability[i] >= 0.005 ? "why_sure" : "why_certain", chances));
-    if (column.ranked[i]) said.push(words[`why_${column.ranked[i]}`]);
+  const [zone, flags] = [column.zone[i], column.flags[i].split(";").filter(Boolean)];
+  const said = [fill(`why_${!zone ? "unplaced" : flags.includes("border") ? "border" : zone}`, figures)];
+  if (zone) {
+    const [chance, next] = zones.filter((other) => other !== zone).map((other) => [column[`p_${other}`][i] ?? 0, other]).sort(([a], [b]) => b - a)[0];
+    const chances = { p: percent(column.zone_probability[i]), next: words[next], q: percent(chance), border: money(column.border_at[i]) };
+    said.push(fill(chance >= 0.005 ? "why_sure" : "why_certain", chances));
+    const key = zone === "attack" || zone === "defense";
+    if (key !== Boolean(column.ranked[i])) said.push(words[key ? "why_missed" : "why_wrong"]);
   }
   const expert = { by: column.override_by[i] || study.missing, reason: column.override_reason[i] };
   const more = flags.filter((flag) => flag !== "border"); // said above
@@ -140,21 +144,21 @@ const opener = (i) => {
 };
 const signed = (v) => (known(v) ? `${v > 0 ? "+" : ""}${whole(v)}` : study.missing);
 const told = (name) => column[name].some(Boolean);
+const asked = column.target_growth.some((v) => v > 0) && study.planned;
+const far = (one) => ({ ...one, className: `${one.className} far` }); // not on a phone
 const columns = [
   { title: words.account, render: (_, type, i) => (type === "display" ? opener(i) : column.account[i]) },
   ...["name"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]), className: "text name" })),
   { title: words.zone, render: (_, type, i) => (type === "display" ? withMark(column.zone[i]) : column.zone[i]) },
   { title: words.potential, ...numeric(column.potential, short) },
   { title: words.sales, ...numeric(column.sales, short) },
-  { title: words.sow, ...numeric(sow, percent) },
-  { title: words.growth_asked, ...numeric(column.target_growth, short) },
-  { title: words.growth_part, ...numeric(column.growth_rate, signed) },
-  { title: words.expected_gain, ...numeric(column.expected_gain, short) },
-  ...(told("action") ? [{ title: words.action, ...textual(column.action.map(word)) }] : []),
-  { title: words.zone_probability, ...numeric(column.zone_probability, percent) },
-  { title: words.target_sales, ...numeric(column.target_sales, short) },
-  ...(told("team") ? [{ title: words.team, ...textual(column.team.map(word)) }] : []),
-  ...["rep", "region", "segment"].filter(told).map((name) => ({ title: words[name], ...textual(column[name]) })),
+  ...(asked ? [{ title: words.growth_asked, ...numeric(column.target_growth, short) }] : []),
+  far({ title: words.sow, ...numeric(sow, percent) }),
+  ...(asked ? [{ title: words.growth_part, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
+  ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
+  far({ title: words.zone_probability, ...numeric(column.zone_probability, percent) }),
+  ...(asked ? [far({ title: words.target_sales, ...numeric(column.target_sales, short) })] : []),
+  ...["rep", "region", "segment"].filter((name) => told(name) && (asked || name !== "rep")).map((name) => far({ title: words[name], ...textual(column[name]) })),
 ];
 const table = new DataTable("#accounts", {
   data: everyone, columns: columns.map((one) => ({ data: null, ...one })), deferRender: true, autoWidth: false,
@@ -165,14 +169,45 @@ const table = new DataTable("#accounts", {
       paginate: { first: words.first, previous: words.previous, next: words.next, last: words.last, number: "" } } },
 });
 
-// The chart: marks at the places that the kit computed, hidden by the filters.
-function markOf(i) {
-  if (!known(column.x[i])) return null;
-  const made = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  const border = column.flags[i].split(";").includes("border");
-  const told = { href: `#mark-${column.zone[i]}`, x: column.x[i] - 5, y: column.y[i] - 5, width: 10, height: 10, opacity: border ? 0.35 : 0.85, "data-i": i };
-  for (const [name, value] of Object.entries(told)) made.setAttribute(name, value);
+// The chart: potential on a logarithmic scale, share of wallet up to study.top; marks are hidden by
+// the filters.
+const svg = (tag, attributes, text) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text) made.textContent = text;
   return made;
+};
+const placed = everyone.filter((i) => column.zone[i] && column.potential[i] > 0);
+const ends = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+const [width, height] = [1000, 480];
+const [least, most] = ends(placed.map((i) => column.potential[i]));
+const room = Math.max(most / least, 1.5) ** 0.06;
+const [low, high] = [least / room, most * room];
+const shares = placed.map((i) => Math.min(sow[i], study.top));
+const top = 1.25 * Math.max(ends(shares)[1], 0.2);
+const across = (v) => (width * Math.log(v / low)) / Math.log(high / low);
+const down = (v) => height * (1 - Math.min(v, study.top) / top);
+
+function drawAxes() {
+  const tick = format({ maximumFractionDigits: 3 });
+  const powers = Array.from({ length: 40 }, (_, k) => 10 ** (k - 15));
+  const amounts = powers.flatMap((p) => (Math.log10(high / low) > 2.5 ? [p] : [p, 2 * p, 5 * p])).map((v) => v * study.scale);
+  const step = [0.02, 0.05, 0.1, 0.2, 0.5].find((size) => top / size <= 7);
+  const levels = Array.from({ length: 8 }, (_, k) => k * step).filter((v) => v < top);
+  element("axes").append(
+    ...amounts.filter((v) => v > low && v < high).flatMap((v) => [svg("path", { class: "grid", d: `M${across(v)} 0V${height}` }),
+      svg("text", { x: across(v), y: height + 20, "text-anchor": "middle" }, tick(v / study.scale))]),
+    ...levels.flatMap((v) => [svg("path", { class: "grid", d: `M0 ${down(v)}H${width}` }), svg("text", { x: -8, y: down(v) + 4, "text-anchor": "end" }, whole(v))]),
+  );
+  const cut = study.potential_cut;
+  if (cut > low && cut < high) document.querySelectorAll("path.cut").forEach((path) => path.setAttribute("d", `M${across(cut)} 0V${height}M0 ${down(study.sow_cut)}H${width}`));
+}
+drawAxes();
+
+function markOf(i) {
+  if (!column.zone[i] || !(column.potential[i] > 0)) return null;
+  const border = column.flags[i].split(";").includes("border");
+  return svg("use", { href: `#mark-${column.zone[i]}`, x: across(column.potential[i]) - 5, y: down(sow[i]) - 5, width: 10, height: 10, opacity: border ? 0.35 : 0.85, "data-i": i });
 }
 const marks = everyone.map(markOf);
 element("marks").append(...marks.filter(Boolean));
@@ -181,9 +216,8 @@ element("marks").addEventListener("click", (event) => accountAt(event) && openCa
 element("marks").addEventListener("pointerover", (event) => {
   const i = accountAt(event);
   if (i === undefined || marks[i].firstChild) return;
-  const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-  title.textContent = [titled(i), `${words.potential}: ${between(column.potential[i], column.potential_low[i], column.potential_high[i], money)}`,
-    `${words.sow}: ${percent(sow[i])}`, zoneWord(column.zone[i])].join("\n");
+  const title = svg("title", {}, [titled(i), `${words.potential}: ${between(column.potential[i], column.potential_low[i], column.potential_high[i], money)}`,
+    `${words.sow}: ${percent(sow[i])}`, zoneWord(column.zone[i])].join("\n"));
   marks[i].append(title);
 });
 

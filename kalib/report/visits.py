@@ -1,0 +1,142 @@
+"""Sheets of calls, one a rep: whom to call on in which week and why, what to say, what to ask, and
+room for the answers, which the next run takes in as overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kalib.analysis import Analysis
+from kalib.plots.theme import accent
+from kalib.report import tables
+from kalib.report.document import TEMPLATES, write_pdf
+from kalib.report.explorer import embedded_json, explained, indicator_of
+from kalib.report.page import content_policy, render
+from kalib.report.story import Story
+from kalib.tables.overrides import TERMS
+from kalib.words.catalogue import Words
+
+VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+WEEKS = 52  # of a year's visits
+
+
+def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
+    """Write the sheets as a page to fill in and as a PDF, one page a rep."""
+    content = visit_content(analysis, story)
+    (folder / "visit-list.html").write_text(visit_page(analysis, story, content), encoding="utf-8")
+    write_pdf("visits.typ", content, folder / "visit-list.pdf", {})
+
+
+def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str:
+    """The page as text; its script saves the answers as a table of overrides."""
+    words, script = story.words, (TEMPLATES / "visits.js").read_text(encoding="utf-8")
+    form = {"terms": [words.say(term) for term in TERMS], "reason": words.say("v_reason"),
+            "scale": words.scale / words.unit()[0], "study": analysis.study.name}  # fmt: skip
+    policy = content_policy([script])
+    return render("visits.html", script=script, policy=policy, form=embedded_json(form), **content)
+
+
+def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
+    """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
+    words, checked = story.words, "other" if analysis.measured is None else "store"
+    about = filter(None, (story.draft, analysis.study.title, story.period))
+    return {
+        "language": words.language,
+        "accent": accent(analysis.study),
+        "about": " · ".join(about),
+        **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
+        "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
+        "answers": [words.say(key, unit=words.counted().strip()) for key in VISITS["answers"]],
+        "check": words.say(f"v_check_{checked}"),
+        "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
+        "sheets": [_sheet(rep, calls, words) for rep, calls in visit_sheets(analysis, story)],
+    }
+
+
+def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
+    """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
+    is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
+    week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
+    monthly: growth asked a month; driver, here, typical, lift: of `_drivers`."""
+    words, most = story.words, len(analysis.plan.accounts)
+    calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
+    if not story.holds("planned"):  # nobody is asked for anything, and none changes hands
+        calls = calls.assign(rep=calls["rep_before"], target_growth=0.0)
+    moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
+    by = calls["rep"].where(calls["rep"] != "", calls["region"])
+    calls = calls.assign(
+        handed=calls["rep_before"].where(moved, "").map(words.rep),
+        rest=(calls["potential"] - calls["sales"]).clip(lower=0),
+        monthly=calls["target_growth"] / 12,
+        imputed=calls["flags"].str.contains("imputed"),
+        week=1 + calls.groupby(by).cumcount() // np.ceil(
+            calls["visits_per_year"].groupby(by).transform("sum") / WEEKS).clip(lower=1),
+        **_drivers(analysis, calls, words),
+    )  # fmt: skip
+    order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
+    return [(str(name), calls[by == name]) for name in order.index]
+
+
+def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
+    """The indicator that adds most to each account's potential, its value, a typical one, and what
+    it adds over a typical potential; nothing where potential rests on no formula."""
+    names = list(analysis.fit.formula.indicators)
+    if len(calls) < 2 or not names or not (found := explained(analysis, calls)):
+        return {"driver": "", "here": "", "typical": "", "lift": 0.0}
+    added = pd.DataFrame(dict(zip(names, found["steps"], strict=False)), index=calls.index)
+    added = added.astype(float).fillna(0.0)
+    values, best = analysis.screening.values[names], added.idxmax(axis=1)
+
+    def told(value: Any, name: str) -> str:
+        if isinstance(value, str):
+            return value
+        shown = words.number(value, int(value % 1 > 0 and value < 100))
+        return f"{shown} {words.measure(name)}".strip()
+
+    usual = {name: told(indicator_of(values[name])["typical"], name) for name in names}
+    return {
+        "driver": best.map(words.noun),
+        "here": [told(values.at[account, name], name) for account, name in best.items()],
+        "typical": best.map(usual),
+        "lift": added.max(axis=1) / found["typical"],
+    }
+
+
+def _sheet(rep: str, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
+    """One rep's sheet: the first calls in full, the others by week."""
+    team, handed = calls["team"].mode().iloc[0], int((calls["handed"] != "").sum())
+    sums = calls[["target_growth", "at_risk", "sales"]].sum()
+    head = [words.say(f"v_head_{team}", n=len(calls), weeks=calls["week"].max(), **sums)]
+    head += [words.say("v_head_handed", handed=handed)] if handed else []
+    later = calls.iloc[VISITS["most"] :].groupby("week")["called"]
+    return {
+        "rep": words.rep(rep),
+        "team": words.word(team),
+        "head": words.join(head),
+        "calls": list(_calls(calls.head(VISITS["most"]), words)),
+        "later": [words.say("v_later", week=week, names=names) for week, names in later],
+    }
+
+
+def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
+    """Each account as its row says it: of every part the sentences of which the condition holds."""
+    rules = {part: {key: set(shown.query(where).index) for key, where in VISITS[part].items()}
+             for part in ("why", "money", "say", "ask")}  # fmt: skip
+    for account, row in shown.iterrows():
+        chance = next(key for least, key in VISITS["chances"] if row["zone_probability"] >= least)
+        place = (row["name"] and account, row["region"], row["segment"])
+        yield {
+            "account": account,
+            "called": row["called"],
+            "action": words.word(row["action"]),
+            "week": words.say("v_week", week=row["week"]),
+            "place": [part for part in place if part],
+            "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
+            **{part: [words.say(key, **row) for key, found in keys.items() if account in found]
+               for part, keys in rules.items()},
+        }  # fmt: skip
