@@ -11,7 +11,7 @@ import numpy as np
 LEVELS = (np.arange(64) + 0.5) / 64  # probabilities at which a distribution is kept
 # Grid of normal scores on which a posterior is computed; +-6 leaves out 2e-9.
 SCORES = np.linspace(-6.0, 6.0, 361)
-CHUNK = 4000  # accounts at a time: bounds memory to about 50 MB
+CHUNK = 500  # accounts at a time: bounds memory, and stays near the cache
 CACHED = 512  # accounts whose tables are drawn from at once: 130 kB of 32-bit numbers
 DRAW_END, DRAW_STEPS = 4, 8  # normal scores from -4 to 4 in steps of an eighth
 

@@ -120,6 +120,9 @@ def typing_chances(shift: np.ndarray, scale: float, answers: Answers) -> np.ndar
     """
     from scipy.stats import t as student
 
+    apart = (np.abs(shift) > max(SUSPECT_Z * scale, LEAST_SHIFT)) & (answers.log_sd == 0)
+    if not apart.any():
+        return np.zeros(len(shift))
     chance, size = error_chances(shift)
     buys = answers.sales > 0
     if buys.sum() >= FEWEST_BUYERS:
@@ -134,8 +137,7 @@ def typing_chances(shift: np.ndarray, scale: float, answers: Answers) -> np.ndar
         odds = chance / np.maximum(1 - chance, 1e-9) * np.where(buys, heard, 1.0)
         chance = odds / (1 + odds)
     miss = np.abs(np.abs(shift) - np.abs(size))
-    apart = (np.abs(shift) > max(SUSPECT_Z * scale, LEAST_SHIFT)) & (miss < factor_reach(scale))
-    return np.where(apart & (answers.log_sd == 0), chance, 0.0)
+    return np.where(apart & (miss < factor_reach(scale)), chance, 0.0)
 
 
 def all_suspects(

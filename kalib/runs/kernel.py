@@ -32,6 +32,7 @@ def begin(folder: str) -> None:
     global _first
     if _first is None:
         plt.switch_backend(BACKEND)
+        plt.uninstall_repl_displayhook()  # it draws each chart once more, before it is shown
         _first = {
             "charts": dict(plt.rcParams), "environment": dict(os.environ),
             "path": list(sys.path), "warnings": list(warnings.filters),

@@ -142,13 +142,13 @@ def sales_p_value(known: Answered, alike: np.ndarray) -> float:
     """One-sided p-value of log potential not going up with log own sales, among accounts that buy;
     1 where too few do. alike: (n,), accounts of one number may err together (Liang & Zeger 1986).
     """
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import WLS
 
     use = (known.weights > 0) & (known.sales > 0)
     if use.sum() < FEWEST or np.ptp(known.sales[use]) == 0:
         return 1.0
-    columns = sm.add_constant(np.log(known.sales[use]))
-    line = sm.WLS(np.log(known.potential[use]), columns, known.weights[use])
+    columns = np.column_stack([np.ones(int(use.sum())), np.log(known.sales[use])])
+    line = WLS(np.log(known.potential[use]), columns, known.weights[use])
     found = line.fit(cov_type="cluster", cov_kwds={"groups": alike[use]}, use_t=True)
     p = float(found.pvalues[1]) / 2
     return p if found.params[1] > 0 else 1 - p

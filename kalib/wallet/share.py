@@ -54,8 +54,9 @@ class ShareModel:
         a, b = mean * self.size, (1 - mean) * self.size
         rest = np.log(-np.expm1(np.where(inside, share, -1.0)))
         density = np.where(inside, a * share + (b - 1) * rest - betaln(a, b), -np.inf)
-        none = -np.logaddexp(0, -chance) if np.isfinite(self.zero) else np.zeros_like(x)
-        return np.asarray(np.where(buys, density - np.logaddexp(0, chance), none))
+        held = np.logaddexp(0, chance)
+        none = chance - held if np.isfinite(self.zero) else np.zeros_like(x)
+        return np.asarray(np.where(buys, density - held, none))
 
     def posterior(self, prior: Distribution, sales: np.ndarray) -> Distribution:
         """Potential given sales (N,), by Bayes' rule on a grid; at its sales where these lie above
