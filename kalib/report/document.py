@@ -111,6 +111,7 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
         shown = tables.of_waves(story.waves, words) if story.waves else []
     else:
         shown = data_report(analysis.study, analysis.tables, words)
+        shown = shown if analysis.tables.notes else shown[:-1]
     return [_table(one, said, words) for one in shown if len(one.frame)]
 
 

@@ -75,6 +75,8 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     """Accounts that are drawn: all, or of more than `most` a sample: half of it the key accounts
     with the largest expected gain, the rest evenly spread over the others."""
     accounts = accounts_of(analysis)
+    small = accounts["zone"].isin(["maintenance", "watch"]) & (accounts["action"] == "")
+    accounts["action"] = accounts["action"].mask(small, "cheap")
     if len(accounts) <= most:
         return accounts
     key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index
@@ -87,16 +89,16 @@ def explained(analysis: Analysis, accounts: pd.DataFrame) -> dict[str, Any]:
     """Each account's way from a typical one to its potential, currency a year: what every
     indicator adds, last what else is known of it; and alike, the places of the accounts nearest
     to it by what their indicators add. Nothing where potential rests on no formula."""
-    formula, values = analysis.fit.formula, analysis.screening.values.loc[accounts.index]
+    formula, values = analysis.fit.formula, analysis.screening.values
     if analysis.verdict.verdict == "unusable":
         return {}
-    added = pd.DataFrame(0.0, index=accounts.index, columns=list(formula.indicators))
+    added = pd.DataFrame(0.0, index=values.index, columns=list(formula.indicators))
     for term in formula.terms:
         name = term.column.indicator
         added[name] += term.coefficient * term.column.encode(values[name])
-    near = NearestNeighbors(n_neighbors=min(ALIKE, len(added) - 1)).fit(added.to_numpy())
     typical = added.median()
-    added = added - typical
+    added = (added - typical).loc[accounts.index]
+    near = NearestNeighbors(n_neighbors=min(ALIKE, len(added) - 1)).fit(added.to_numpy())
     added.insert(0, "typical", formula.intercept + typical.sum())
     path = added.cumsum(axis=1)
     if formula.form != "linear":

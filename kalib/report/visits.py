@@ -116,7 +116,7 @@ def _sheet(rep: str, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
     later = calls.iloc[VISITS["most"] :].groupby("week")["called"]
     return {
         "rep": words.rep(rep),
-        "team": words.word(team),
+        "team": "" if team in rep else words.word(team),  # which a seat says
         "head": words.join(head),
         "calls": list(_calls(calls.head(VISITS["most"]), words)),
         "later": [words.say("v_later", week=week, names=names) for week, names in later],

@@ -200,9 +200,19 @@ def test_answers_come_back_as_overrides(
     row.locator("input").nth(1).fill('two rivals, one "cheap"')
     with opened.page.expect_download() as saved:
         sheet.locator("button").click()
+    saved.value.save_as(tmp_path / "one.csv")
+    second = opened.page.locator("section").nth(1)
+    other = second.locator("[data-account]").first
+    other.locator("[name=potential]").fill("3000")
+    with opened.page.expect_download() as saved:
+        second.locator("button").click()
+    saved.value.save_as(tmp_path / "two.csv")
+    with opened.page.expect_download() as saved:
+        opened.page.set_input_files("#join", [tmp_path / "one.csv", tmp_path / "two.csv"])
     saved.value.save_as(tmp_path / "answers.csv")
     given = read_overrides(tmp_path / "answers.csv", phones.plan.accounts["sales"])
-    assert list(given.entries.index) == [account] and opened.complaints == []
+    assert list(given.entries.index) == [account, other.get_attribute("data-account")]
+    assert opened.complaints == []
     entry = given.entries.loc[account]
     assert entry["potential"] == pytest.approx(2500.5 * story.words.scale)
     assert entry["reason"] == 'two rivals, one "cheap"'

@@ -21,7 +21,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.plan.parents import plan_parents
 from kalib.plan.proof import Reading
 from kalib.report import story, tables
-from kalib.report.explorer import embedded_json, explorer_data
+from kalib.report.explorer import embedded_json, explained, explorer_data, shown
 from kalib.report.page import build_page, render
 from kalib.report.story import tell_story, words_of
 from kalib.report.visits import visit_sheets
@@ -485,6 +485,25 @@ def test_the_way_from_a_typical_account_ends_at_the_potential(
         away[i] = np.inf
         assert len(set(data["alike"][i])) == 5 and i not in data["alike"][i]
         np.testing.assert_allclose(away[data["alike"][i]], np.sort(away)[:5])
+
+
+def test_a_part_of_the_accounts_is_compared_with_the_typical_of_all(universities: Analysis) -> None:
+    """An indicator that lowers potential never says why an account is large."""
+    every, key = (explained(universities, part) for part in
+                  (universities.plan.accounts, universities.plan.accounts.query("key_account")))  # fmt: skip
+    assert key["typical"] == every["typical"]
+    signs = {term.column.indicator: term.coefficient for term in universities.fit.formula.terms}
+    told = tell_story(universities)
+    for _, calls in visit_sheets(universities, told):
+        for _, row in calls[calls["lift"] > 0.1].iterrows():
+            (name,) = [n for n in signs if told.words.noun(n) == row["driver"]]
+            here, usual = (float(row[of].split()[0].replace(",", "")) for of in ("here", "typical"))
+            assert (here - usual) * signs[name] > 0
+
+
+def test_accounts_that_are_not_key_have_a_cheap_action(phones: Analysis) -> None:
+    actions = shown(phones)[["zone", "action"]].query("zone in ['maintenance', 'watch']")
+    assert set(actions["action"]) == {"contact", "cheap"}
 
 
 def test_a_card_explains_nothing_by_a_formula_that_is_refused(nothing: Analysis) -> None:
