@@ -78,6 +78,14 @@ def test_cuts_of_draws_equal_the_cut_of_each(n: int) -> None:
         np.testing.assert_allclose(cut_of_draws(draws.copy(), cut), expected, rtol=1e-12)
 
 
+def test_a_pareto_cut_found_in_a_band_of_a_long_row_is_the_cut() -> None:
+    draws = np.exp(1.2 * np.random.default_rng(1).standard_normal((4, 20_000)))
+    for value in (0.02, 0.5, 0.8, 0.999):
+        cut = Cut(kind="pareto", value=value)
+        expected = [potential_cut(row, cut) for row in draws]
+        np.testing.assert_allclose(cut_of_draws(draws, cut), expected, rtol=1e-12)
+
+
 def test_an_account_on_a_cut_counts_as_high() -> None:
     potential = pd.Series([10.0, 10.0, 9.9, 9.9, np.nan], index=list("abcde"))
     sow = pd.Series([0.3, 0.29, 0.3, 0.29, np.nan], index=list("abcde"))
