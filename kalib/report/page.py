@@ -20,6 +20,8 @@ from kalib.tables.client import noted
 from kalib.words.catalogue import Words
 from kalib.words.table import Table
 
+LISTS = ("go_now", "measure_first", "defend_list")
+BRIEF = ("go_short", "measure_short", "defend_short")
 SHORT = 5  # accounts of a list on the first screen
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
 
@@ -56,8 +58,8 @@ def build_page(
         placed=placed,
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
-        short=shown("go_short", "measure_short", "defend_short", rows=SHORT),
-        lists=shown("go_now", "measure_first", "defend_list", "no_sales", "parents"),
+        short=shown(*(BRIEF if story.holds("planned") else LISTS), rows=SHORT),
+        lists=shown(*LISTS, "no_sales", "parents"),
         zones=shown("zones"),
         plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
         waves=tables.of_waves(story.waves, words) if story.waves else [],

@@ -54,7 +54,7 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "answers": [words.say(key, unit=words.counted().strip()) for key in VISITS["answers"]],
         "check": words.say(f"v_check_{checked}"),
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
-        "sheets": [_sheet(rep, calls, words) for rep, calls in visit_sheets(analysis, story)],
+        "sheets": [_sheet(rep, calls, story) for rep, calls in visit_sheets(analysis, story)],
     }
 
 
@@ -107,16 +107,21 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
     }
 
 
-def _sheet(rep: str, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
+def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     """One rep's sheet: the first calls in full, the others by week."""
+    words, planned = story.words, story.holds("planned")
     team, handed = calls["team"].mode().iloc[0], int((calls["handed"] != "").sum())
     sums = calls[["target_growth", "at_risk", "sales"]].sum()
-    head = [words.say(f"v_head_{team}", n=len(calls), weeks=calls["week"].max(), **sums)]
+    head = [
+        words.say(
+            f"v_head_{team if planned else 'open'}", n=len(calls), weeks=calls["week"].max(), **sums
+        )
+    ]
     head += [words.say("v_head_handed", handed=handed)] if handed else []
     later = calls.iloc[VISITS["most"] :].groupby("week")["called"]
     return {
         "rep": words.rep(rep),
-        "team": "" if team in rep else words.word(team),  # which a seat says
+        "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(head),
         "calls": list(_calls(calls.head(VISITS["most"]), words)),
         "later": [words.say("v_later", week=week, names=names) for week, names in later],

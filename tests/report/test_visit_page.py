@@ -75,6 +75,7 @@ def test_a_sheet_is_one_page_of_paper(stores: Analysis, phones: Analysis, tmp_pa
 
 def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
     text = page_of(nothing)
+    assert "No growth is budgeted" in text
     assert "growth asked" not in text and "Territory" not in text and "The aim" not in text
 
 
