@@ -16,7 +16,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent / "pictures"
 STUDY = Path(__file__).parent.parent / "data/fmcg-supermarkets"
-WIDTH, COLORS = 1000, 64  # pixels, and how many colors keep a picture below 150 kB
+WIDTH, COLORS = 1000, 128  # pixels, and how many colors keep a picture below 150 kB
 WINDOW = "1240,900"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
