@@ -103,8 +103,7 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
         return [{"kind": kind, "path": f"/{what}.svg", "alt": alt, "width": about["width"],
                  "said": said}]  # fmt: skip
     if kind == "claims":
-        texts = [line for part in what for line in story.said(getattr(story, part))]
-        return [{"kind": kind, "texts": texts}]
+        return [{"kind": kind, "texts": story.said(c for of in what for c in getattr(story, of))}]
     if kind == "table":
         shown = [listing(what, analysis, story, about.get("rows", 0))]
     elif kind == "waves":

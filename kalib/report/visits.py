@@ -22,7 +22,6 @@ from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
 VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-WEEKS = 52  # of a year's visits
 
 
 def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
@@ -44,11 +43,10 @@ def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
     words, checked = story.words, "other" if analysis.measured is None else "store"
-    about = filter(None, (story.draft, analysis.study.title, story.period))
     return {
         "language": words.language,
         "accent": accent(analysis.study),
-        "about": " · ".join(about),
+        "about": " · ".join(filter(None, (story.draft, analysis.study.title, story.period))),
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in VISITS["answers"]],
@@ -75,7 +73,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         monthly=calls["target_growth"] / 12,
         imputed=calls["flags"].str.contains("imputed"),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
-            calls["visits_per_year"].groupby(by).transform("sum") / WEEKS).clip(lower=1),
+            calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
     order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
