@@ -51,11 +51,12 @@ class Fit:
     candidate. suspects: DataFrame (account, entry, value, expected_low, expected_high, cause).
     r2_predicted: of log potential, cross-validated with selection, form and cleaning repeated;
     r2_currency: the same on the original scale; optimism: what r2 of log potential loses out of
-    sample; error_median: median absolute error out of fold, fraction of potential. working: fitted
-    working values of all accounts (N,); spread: their predictive scale (N,); loadings: (N, k)
-    shares of the spread that accounts have in common; working_rows: places (n,) of the surveyed
-    accounts among all; oof_working: their working values out of fold (n,); used: those that the
-    formula was fitted on (n,) bool. screening, settings: what it was fitted to, and how.
+    sample; errors: (repeats, accounts) absolute errors out of fold, fractions of potential, and
+    error_median, their median. working: fitted working values of all accounts (N,); spread: their
+    predictive scale (N,); loadings: (N, k) shares of the spread that accounts have in common;
+    working_rows: places (n,) of the surveyed accounts among all; oof_working: their working values
+    out of fold (n,); used: those that the formula was fitted on (n,) bool. screening, settings:
+    what it was fitted to, and how.
     """
 
     formula: Formula
@@ -72,6 +73,7 @@ class Fit:
     r2_predicted: float
     r2_currency: float
     optimism: float
+    errors: np.ndarray
     error_median: float
     working: np.ndarray
     spread: np.ndarray
@@ -250,7 +252,7 @@ def _accuracy(
     chosen: str,
     inside: np.ndarray,
     weights: np.ndarray,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
     form, and in the sample; inside (n,): potential expected there, weights (n,).
 
@@ -265,6 +267,7 @@ def _accuracy(
         "r2_predicted": predicted,
         "r2_currency": r_squared(observed, checked.predicted[chosen][:, use], weights),
         "optimism": r_squared(logs, np.log(inside[use]), weights) - predicted,
+        "errors": np.abs(honest / observed - 1),
         "error_median": float(np.median(np.abs(honest / observed - 1))),
     }
 

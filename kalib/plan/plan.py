@@ -83,7 +83,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     notes: list[str] = []
     gains = expect_gains(matrix.wallet, attainment).round({"expected_gain": 2})  # sums to the cent
     accounts = matrix.accounts.join(gains)
-    accounts["team"] = accounts["zone"].map(TEAM_OF_ZONE).fillna("").astype("str")
+    refused = matrix.wallet.basis.basis == "none"  # what was measured is placed; no team is divided
+    accounts["team"] = ["" if refused else TEAM_OF_ZONE.get(zone, "") for zone in accounts["zone"]]
     accounts["visits_per_year"] = [study.teams.visits(zone) for zone in accounts["zone"]]
     accounts["attack_rank"] = attack_ranks(accounts)
     accounts["holdout"] = hold_out(accounts["attack_rank"], study.proof.holdout)
@@ -93,7 +94,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     assigned = assign_reps(accounts, people, study.teams.handover_cost)
     accounts["rep"] = assigned.owner
     notes += assigned.notes
-    accounts = accounts.join(set_targets(accounts, study, notes))
+    unasked = (accounts["team"] == "") & (accounts["zone"] != "")
+    accounts = accounts.join(set_targets(accounts.assign(holdout=unasked), study, notes))
     accounts["action"] = actions(accounts)
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
@@ -129,13 +131,13 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     """What is done first with each account (N,), "" for nothing.
 
     "go now": attack accounts that surely lie there (UNDECIDED), of which there surely is something
-    to win (SURE_TO_WIN) and growth is asked; "measure first": the other attack accounts, where a
-    measurement says whether a visit pays; "defend": the defense zone; "contact": accounts below
+    to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure first": the others, where
+    a measurement says whether a visit pays; "defend": the defense zone; "contact": accounts below
     market share that are not key, to which a call, mail or promotion goes rather than a visit.
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
-    sure &= accounts["target_growth"] > 0
+    sure &= (accounts["target_growth"] > 0) | (accounts["team"] == "")
     contact = accounts["below_market"] & ~accounts["key_account"]
     cases = [attack & sure, attack & ~sure, accounts["zone"] == "defense", contact]
     return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")

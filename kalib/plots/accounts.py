@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
+from kalib.formula.fitting import Fit
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
 from kalib.plots.theme import (
@@ -22,11 +25,12 @@ from kalib.plots.theme import (
     ZONE_COLORS,
     ZONE_MARKERS,
     axes_for,
+    letters_of,
     money_axis,
     short_name,
     theme,
     tint,
-)
+)  # fmt: skip
 from kalib.study.settings import ZONES
 from kalib.wallet.wallet import Wallet
 from kalib.waves.waves import Waves
@@ -38,7 +42,9 @@ SLIVER = 0.4  # of the first amount: where changes are smaller, the axis is cut
 TOP = 1.15  # a share of wallet above it is drawn there
 CORNERS = {"attack": (0.99, 0.015), "defense": (0.99, 0.985), "maintenance": (0.01, 0.985),
            "watch": (0.01, 0.015)}  # fmt: skip
-LABEL_PLACES = (((6, 4), "left"), ((-6, 4), "right"), ((6, -10), "left"), ((-6, -10), "right"))
+# Where the lower left corner of a name lies, seen from its point, in widths and heights of it.
+SIDES = {"r": (0.0, -0.5), "l": (-1.0, -0.5), "t": (-0.5, 0.0), "b": (-0.5, -1.0)}
+WITHIN = (0.1, 0.2, 0.3, 0.5)  # errors, fractions of what is known
 
 
 def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
@@ -143,31 +149,35 @@ def targets(plan: Plan, ax: Axes | None = None) -> Axes:
 
 @dataclass(frozen=True)
 class Steps:
-    """A waterfall: the first amount, what changes it, and the last; each with its name and how it
-    is written; axis: what amounts are."""
+    """A waterfall: the first amount, what changes it, and the last, each with its name and as it is
+    written; axis: what amounts are, scale and code: how it writes them; flat: all from zero."""
 
     names: list[str]
     amounts: np.ndarray
     said: list[str]
     axis: str
+    scale: float = 1.0
+    code: str = "0.0%"
+    flat: bool = False
 
     @property
     def colors(self) -> list[str]:
         """Of the theme; what takes away is gray."""
-        blue, changes = theme().accent, self.amounts[1:-1]
-        return [blue, *[ZONE_COLORS["attack"] if one >= 0 else GRAY for one in changes], blue]
+        blue, add = theme().accent, theme().accent if self.flat else ZONE_COLORS["attack"]
+        return [blue, *[add if one >= 0 else GRAY for one in self.amounts[1:-1]], blue]
 
     @property
     def starts(self) -> np.ndarray:
         """Where each bar begins."""
-        return np.array([0.0, *np.cumsum(self.amounts[:-2]), 0.0])
+        between = np.cumsum(self.amounts[:-2])
+        return np.array([0.0, *(0 * between if self.flat else between), 0.0])
 
     @property
     def floor(self) -> float:
         """Where the axis begins: at zero, unless changes would be slivers then."""
         levels = np.cumsum(self.amounts[:-1])
         span = float(np.ptp(levels))
-        if not 0 < span < SLIVER * levels[0]:
+        if self.flat or not 0 < span < SLIVER * levels[0]:
             return 0.0
         unit = 10.0 ** np.floor(np.log10(span))
         return max(float(np.floor(levels.min() / unit - 1.5 * span / unit) * unit), 0.0)
@@ -175,12 +185,14 @@ class Steps:
 
 def sales_steps(plan: Plan, words: Words) -> Steps:
     """From today's sales to the target: what each group of accounts adds."""
-    amounts = plan.bridge["amount"].to_numpy()
+    words, amounts = words.in_sums(), plan.bridge["amount"].to_numpy()
     names = [*map(words.say, plan.bridge["step"]), words.say("target")]
-    said = [f"{'+' if k else ''}{words.money(amount)}" for k, amount in enumerate(amounts)]
+    said = [f"{'+' if k else ''}{words.amount(amount)}" for k, amount in enumerate(amounts)]
     amounts = np.append(amounts, amounts.sum())
     axis = words.say("ax_sales", unit=words.yearly())
-    return Steps(names, amounts, [*said, words.money(amounts[-1])], axis)
+    scale = words.in_units(1.0)
+    code = "#,##0.0" if scale * np.ptp(amounts) < 20 else "#,##0"
+    return Steps(names, amounts, [*said, words.amount(amounts[-1])], axis, scale, code)
 
 
 def share_steps(waves: Waves, words: Words) -> Steps:
@@ -192,10 +204,18 @@ def share_steps(waves: Waves, words: Words) -> Steps:
     return Steps(names, amounts, said, words.say("market_share"))
 
 
+def error_steps(fit: Fit, words: Words) -> Steps:
+    """How many known potentials a formula that had not seen them comes near to."""
+    amounts = np.array([(fit.errors <= most).mean() for most in WITHIN])
+    names = [words.say("within", most=most) for most in WITHIN]
+    said, axis = [*map(words.percent, amounts)], words.say("ax_within", n=fit.errors.shape[1])
+    return Steps(names, amounts, said, axis, code="0%", flat=True)
+
+
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
     """From today's sales to the target, a bar a step: what each adds, and where it ends."""
     ax = _waterfall(sales_steps(plan, theme().words), ax)
-    money_axis(ax.yaxis)
+    money_axis(ax.yaxis, words=theme().words.in_sums())
     return ax
 
 
@@ -223,19 +243,19 @@ def _held(
     accounts: pd.DataFrame, by: str, order: tuple[str, ...], colors: list[str], ax: Axes | None
 ) -> Axes:
     """Potential by group as pale bars, our sales as full bars in them."""
-    ax, words = axes_for(ax), theme().words
+    ax, words = axes_for(ax), theme().words.in_sums()
     names = [words.word(name).capitalize() for name in order]
     for column, shades in (("potential", [tint(color) for color in colors]), ("sales", colors)):
         sums = accounts.groupby(by)[column].sum().reindex(order).fillna(0.0)
         bars = ax.bar(names, sums, color=shades, width=0.62)
         if column == "potential":
             counts = accounts[by].value_counts().reindex(order).fillna(0)
-            said = [words.say("n_accounts", n=int(n)) + "\n" + words.money(held)
+            said = [words.say("n_accounts", n=int(n)) + "\n" + words.amount(held)
                     for n, held in zip(counts, sums, strict=True)]  # fmt: skip
             ax.bar_label(bars, said, padding=4)
     ax.margins(y=0.2)
     ax.grid(axis="x", visible=False)
-    money_axis(ax.yaxis)
+    money_axis(ax.yaxis, words=words)
     ax.set_ylabel(words.say("ax_held", unit=words.yearly()))
     return ax
 
@@ -256,27 +276,51 @@ def _growth(frame: pd.DataFrame, by: str, colors: list[str], ax: Axes | None) ->
     return ax
 
 
+def name_places(
+    points: np.ndarray, names: Sequence[str], order: Iterable[int], frame: np.ndarray,
+    taken: Iterable[tuple[Any, Any]], size: float,
+) -> dict[int, str]:  # fmt: skip
+    """Which points (n, 2) are named, LABELLED at most, and on which of SIDES: where a name in
+    letters of a size stays in the frame (2,) and covers no point, no other name and no box that is
+    taken (two corners). order: numbers of points, the first to be named first."""
+    found: dict[int, str] = {}
+    taken, gap = list(taken), 0.35 * size
+    for k in order:
+        wide = size * np.array([0.53 * (letters_of(names[k]) + 1), 1.25])
+        for side, shift in SIDES.items():
+            low = points[k] + wide * shift + gap * (2 * np.array(shift) + 1)
+            high = low + wide
+            covers = ((points > low - gap / 2) & (points < high + gap / 2)).all(axis=1)
+            covers[k] = (low < 0).any() or (high > frame).any()
+            apart = all(np.any(high < a) or np.any(low > b) for a, b in taken)
+            if len(found) < LABELLED and apart and not covers.any():
+                found[int(k)] = side
+                taken.append((low, high))
+                break
+    return found
+
+
+def ticks_of(low: float, high: float) -> np.ndarray:
+    """Round amounts on a scale of logs, at 1, 2 and 5 of each power of ten where it is short."""
+    wide = np.log10(high / low) > 2.5
+    ticks = LogLocator(subs=(1,) if wide else (1, 2, 5)).tick_values(low, high)
+    return np.array([tick for tick in ticks if low < tick < high])
+
+
 def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
-    """Names beside the largest accounts, where they don't cover one another."""
+    """Names beside the largest accounts, where they cover nothing."""
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.canvas.draw()
-    taken = [text.get_window_extent() for text in ax.texts]
-    shown = np.column_stack([accounts["potential"], accounts["sow"]])
-    points = ax.transData.transform(shown) if len(shown) else shown
-    frame = ax.get_window_extent()
-    for account, row in accounts.nlargest(12 * LABELLED, "potential").iterrows():
-        if len(ax.texts) >= len(CORNERS) + LABELLED:
-            return
-        for shift, side in LABEL_PLACES:
-            label = ax.annotate(
-                short_name(row["name"] or account), (row["potential"], row["sow"]), xytext=shift,
-                textcoords="offset points", ha=side, fontsize=9, color=INK,
-            )  # fmt: skip
-            box = label.get_window_extent()
-            inside = box.x0 > frame.x0 and box.x1 < frame.x1 and box.y0 > frame.y0
-            covers = ((points > box.min) & (points < box.max)).all(axis=1).any()
-            if inside and not covers and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
-                break
-            label.remove()
+    box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index(names="id")
+    places = accounts[["potential", "sow"]].to_numpy(float)
+    points = ax.transData.transform(places) - box.min if len(places) else places
+    names = accounts["name"].where(accounts["name"] != "", accounts["id"]).map(short_name)
+    order = accounts["potential"].nlargest(12 * LABELLED).index
+    drawn = [one.get_window_extent() for one in (*ax.texts, *ax.lines)]
+    taken = [(np.subtract(one.min, box.min), np.subtract(one.max, box.min)) for one in drawn]
+    for k, side in name_places(points, names, order, np.array(box.size), taken, 9 * dot).items():
+        x, y = SIDES[side]
+        ax.annotate(names[k], places[k], (12 * x + 6, 12 * y + 6), textcoords="offset points",
+                    fontsize=9, color=INK, ha={0.0: "left", -1.0: "right"}.get(x, "center"),
+                    va={0.0: "bottom", -1.0: "top"}.get(y, "center"))  # fmt: skip

@@ -143,14 +143,15 @@ def save_figures(
         plt.close(figure)
 
 
-def money_axis(axis: Axis, log: bool = False) -> None:
-    """Short numbers on an axis, and ticks that don't crowd a logarithmic one."""
+def money_axis(axis: Axis, log: bool = False, words: Words | None = None) -> None:
+    """Short numbers on an axis, and ticks that don't crowd a logarithmic one; words: that count
+    its amounts, the theme's where there are no others."""
     if log:
         low, high = sorted(axis.get_view_interval())
         wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
         axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-    words = theme().words
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
+    tick = (words or theme().words).tick
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 

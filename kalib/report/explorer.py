@@ -50,7 +50,8 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
         "planned": planned,
         "missing": MISSING,
         "scale": words.scale / words.unit()[0],
-        "counted": words.counted(),
+        "units": [{"scale": one.scale / one.unit()[0], "counted": one.counted(), "ends": one.ends}
+                  for one in (words, words.in_sums())],
         "top": TOP,
         "level": words.percent(analysis.study.formula.confidence),
         **{name: float(cut) if np.isfinite(cut) else None for name, cut in cuts.items()},

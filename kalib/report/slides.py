@@ -9,8 +9,11 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pptx.dml.color import RGBColor
 from pptx.enum.dml import MSO_THEME_COLOR
-from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE, PP_ALIGN
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls, qn
 
 from kalib.plots.theme import cut, letters_of
 from kalib.report.story import Story, given
@@ -18,15 +21,20 @@ from kalib.report.template import TITLES, bodies, open_deck, placeholder
 from kalib.words.table import Table
 
 INCH, POINT = 914400, 12700  # in the file's units
+Box = tuple[int, int, int, int]  # left, top, width, height
 TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
+SIDES = {"L": PP_ALIGN.LEFT, "C": PP_ALIGN.CENTER, "R": PP_ALIGN.RIGHT}
+MIDDLE = 16  # points, of sentences above a table
 TITLE_SIZES = (24, 20, 18, 16)
 CAPTION = int(0.35 * INCH)  # height of the line above a table, and of each of two below it
-ROW = int(0.5 * INCH)  # of a table, at most
+ROW = int(0.55 * INCH)  # of a table, at most
 FOOT = int(0.75 * INCH)  # for the source and the number of a slide
 TILE, GAP = int(0.8 * INCH), int(0.15 * INCH)  # call-outs, room between
+INDENT = int(0.22 * INCH)  # of a sentence behind its bullet
+STYLE = "{3B4B98B0-60AC-42C2-AFA5-B58CD77FA1E5}"  # of tables: Light Style 1, Accent 1
 ROW_LETTERS, NAME_LETTERS = 130, 30  # of a table's row that can be read; of a name in it
 LINE = 1.25  # height of a line over its letters' size
-LETTER = 0.54  # mean width of a letter over its size
+LETTER, BOLD = 0.5, 0.56  # mean width of a letter over its size: of text, of a title or a cell
 
 
 class Slides:
@@ -48,6 +56,7 @@ class Slides:
         self.plain = min(others, key=lambda layout: len(bodies(layout)))
         self.box = self._content_box()
         self._titles: list[tuple[Any, int]] = []  # each paragraph, and the size that fits it
+        self._said: list[tuple[Any, bool]] = []  # texts of the slide at work, and which have a head
 
     def save(self, path: Path) -> None:
         """Write the file, all titles in one size: the largest that each of them fits."""
@@ -59,9 +68,9 @@ class Slides:
         properties.last_modified_by = properties.author  # else a stranger's, of the empty deck
         self.deck.save(str(path))
 
-    def cover(self, lines: Sequence[str], notes: str) -> None:
+    def cover(self, lines: Sequence[str]) -> None:
         """The first slide: the study's title, and lines below it."""
-        slide = self.add(self._cover, self.study.title, notes)
+        slide = self.add(self._cover, self.study.title)
         subtitle = placeholder(slide, ("SUBTITLE", "BODY", "OBJECT"))
         if subtitle is None:
             left, top, width, height = self.box
@@ -71,21 +80,37 @@ class Slides:
         self._titles.clear()
         self.finish(slide, 0.9)
 
-    def bullets(self, slide: Any, lines: Sequence[str], top: float, share: float) -> None:
-        """Sentences below the share top of the content's box, over a share of its height."""
+    def bullets(self, slide: Any, lines: Sequence[str], box: Box, head: str = "") -> None:
+        """Sentences in a box, below a head in bold where there is one: the first of a slide in its
+        body, which the template forms, others as bullets of our own."""
         body = placeholder(slide, ("BODY", "OBJECT"))
-        left, start, width, height = self.box
-        if body is None:
-            body = slide.shapes.add_textbox(*self.box)
-        body.left, body.width, body.height = left, width, int(height * share)
-        body.top = start + int(height * top)
-        frame = body.text_frame
-        frame.word_wrap = True
-        size = _fitting(lines, width, body.height, TEXT_SIZES, gap=0.45)
-        frame.text = "\n".join(lines)
-        for paragraph in frame.paragraphs:
-            paragraph.font.size = size * POINT
-            paragraph.space_after = int(0.4 * size * POINT)
+        own = body is None or body.text_frame.text != ""
+        shape = slide.shapes.add_textbox(*box) if own else body
+        shape.left, shape.top, shape.width, shape.height = box
+        shape.text_frame.word_wrap = True
+        shape.text_frame.text = "\n".join([head, *lines] if head else lines)
+        self._said.append((shape, bool(head)))
+        for k, paragraph in enumerate(shape.text_frame.paragraphs):
+            layout, first = paragraph._p.get_or_add_pPr(), head and not k
+            if first or own:
+                layout.set("marL", "0" if first else str(INDENT))
+                layout.set("indent", "0" if first else str(-INDENT))
+                mark = "buNone" if first else 'buChar char="•"'
+                layout.append(parse_xml(f"<a:{mark} {nsdecls('a')}/>"))
+
+    def _spread(self) -> None:
+        """The sentences of a slide in letters of one size, each text over the height of its box."""
+        texts = [[one.text for one in shape.text_frame.paragraphs] for shape, _ in self._said]
+        sizes = [_fitting(lines, shape.width, shape.height, TEXT_SIZES, gap=0.45)
+                 for lines, (shape, _) in zip(texts, self._said, strict=True)]  # fmt: skip
+        for lines, (shape, headed) in zip(texts, self._said, strict=True):
+            size = min(sizes)
+            used = LINE * size * sum(_lines_of(line, shape.width, size) for line in lines)
+            left = (shape.height - 0.1 * INCH) / POINT - used
+            for k, paragraph in enumerate(shape.text_frame.paragraphs):
+                paragraph.font.size, paragraph.font.bold = size * POINT, (headed and not k) or None
+                paragraph.space_after = int(max(min(left / len(lines), 1.2 * size), 0) * POINT)
+        self._said.clear()
 
     def tiles(self, slide: Any, tiles: Sequence[tuple[str, str]]) -> None:
         """Call-outs along the top of the content's box, each a figure and what it is."""
@@ -98,47 +123,55 @@ class Slides:
             shape.fill.fore_color.brightness = 0.9
             shape.text_frame.text, shape.text_frame.word_wrap = f"{figure}\n{told}", True
             first, second = (paragraph.font for paragraph in shape.text_frame.paragraphs)
-            first.size, first.bold, second.size = 22 * POINT, True, 12 * POINT
+            fitting = int((wide - GAP) / POINT / BOLD / letters_of(figure))
+            first.size, first.bold, second.size = min(fitting, 22) * POINT, True, 12 * POINT
             first.color.theme_color = MSO_THEME_COLOR.ACCENT_1
 
-    def tables(self, slide: Any, shown: Sequence[Table], top: float = 0.0) -> None:
-        """Native tables side by side below the share top of the content's box, all in letters of
-        one size, each below its title; the rule of one that has the slide below it."""
-        left, start, width, height = self.box
-        wide, begin = (width + GAP) // len(shown) - GAP, start + int(height * top)
+    def height_of(self, shown: Sequence[Table], lines: Sequence[str], box: Box) -> int:
+        """What tables side by side take of a box that holds sentences, too."""
+        rows = max(len(table.frame) for table in shown) + 1
+        said = sum(_lines_of(line, box[2], MIDDLE) + 0.5 for line in lines) * LINE * MIDDLE * POINT
+        return int(min(rows * ROW + 2 * CAPTION, max(box[3] - said, box[3] // 2)))
+
+    def tables(self, slide: Any, shown: Sequence[Table], box: Box) -> None:
+        """Native tables side by side in a box, all in letters of one size, each below its title;
+        the rule of one that has the width of the slide below it."""
+        left, begin, width, height = box
+        wide = (width + GAP) // len(shown) - GAP
         every = [[list(table.heads), *table.rows()] for table in shown]
-        alone = len(shown) == 1 and not top
-        room = int(height * (1 - top)) - (3 if alone else 1) * CAPTION
+        told = len(shown) == 1 and width == self.box[2] and height > self.box[3] // 2
+        room = height - (3 if told and shown[0].rule else 1) * CAPTION
         row_height = min(int(room / (max(map(len, every)) + 1.2)), ROW)
-        rows = int(ROW_LETTERS * wide / width)
-        letters = [_letters_of_columns(cells, table.numbers, rows)
+        rows = int(ROW_LETTERS * wide / self.box[2])
+        letters = [_widths(cells, table.numbers, rows)
                    for cells, table in zip(every, shown, strict=True)]  # fmt: skip
         most = max(map(sum, letters))
-        size = max(int(min(row_height / POINT / 1.75, wide / POINT / LETTER / most, 16)), 9)
+        largest = 10 if any("said" in table.kinds.values() for table in shown) else 16
+        size = max(int(min(row_height / POINT / 1.75, wide / POINT / BOLD / most, largest)), 9)
         for k, (table, cells) in enumerate(zip(shown, every, strict=True)):
             x, y, high = left + k * (wide + GAP), begin + CAPTION, row_height * len(cells)
-            title = cut(table.title, int(wide / POINT / 11 / 0.5))
-            self.text(slide, (x, begin, wide, CAPTION), title, 11).bold = True
+            above = max(min(11, int(wide / POINT / BOLD / (letters_of(table.title) + 3))), 9)
+            title = cut(table.title, int(wide / POINT / above / BOLD) - 2)
+            self.text(slide, (x, begin, wide, CAPTION), title, above).bold = True
             grid = slide.shapes.add_table(len(cells), len(letters[k]), x, y, wide, high).table
-            lines = 1
+            grid._tbl.tblPr.find(qn("a:tableStyleId")).text = STYLE
+            lines, heads = max(int(row_height / POINT / size / LINE), 1), 1
             for j, number in enumerate(table.numbers):
                 grid.columns[j].width = int(wide * letters[k][j] / sum(letters[k]))
-                fitting = max(int(grid.columns[j].width / POINT / size / LETTER) - 2, 4)
-                lines = max(lines, len(wrap(cells[0][j], fitting)))
+                fitting = max(int(grid.columns[j].width / POINT / size / BOLD) - 2, 4)
+                heads = max(heads, len(wrap(cells[0][j], fitting)))
                 for i, row in enumerate(cells):
                     cell = grid.cell(i, j)
-                    cell.text = cut(row[j], fitting) if i else row[j]
+                    cell.text = cut(row[j], fitting * lines - 3 * (lines > 1)) if i else row[j]
                     cell.vertical_anchor = MSO_ANCHOR.MIDDLE
                     cell.margin_top = cell.margin_bottom = int(0.02 * INCH)
                     paragraph = cell.text_frame.paragraphs[0]
                     paragraph.font.size = size * POINT
                     paragraph.alignment = PP_ALIGN.RIGHT if number else PP_ALIGN.LEFT
-            for row in grid.rows:
-                row.height = row_height
-            grid.rows[0].height = max(row_height, int(size * POINT * (LINE * lines + 0.4)))
-            if table.rule and alone:
+            grid.rows[0].height = max(row_height, int(size * POINT * (LINE * heads + 0.4)))
+            if table.rule and told:
                 under = y + sum(row.height for row in grid.rows)
-                left_over = max(start + height - under, CAPTION)
+                left_over = max(begin + height - under, CAPTION)
                 self.text(slide, (left, under, width, left_over), table.rule, 11)
 
     def _content_box(self) -> tuple[int, int, int, int]:
@@ -152,10 +185,11 @@ class Slides:
         top = max(min(top, int(0.4 * high)), int(0.18 * high))
         return int(0.05 * wide), top, int(0.9 * wide), high - FOOT - top
 
-    def add(self, layout: Any, title: str, notes: str) -> Any:
-        """A slide with its title, and what its speaker says of the method (a key)."""
+    def add(self, layout: Any, title: str, notes: str = "") -> Any:
+        """A slide with its title, and what its speaker says."""
         slide = self.deck.slides.add_slide(layout)
-        slide.notes_slide.notes_text_frame.text = self.words.say(notes)
+        if notes:
+            slide.notes_slide.notes_text_frame.text = notes
         shape = placeholder(slide, TITLES)
         if shape is None:
             left, top, width, _ = self.box
@@ -170,6 +204,7 @@ class Slides:
     def finish(self, slide: Any, logo_inches: float = 0.34) -> None:
         """Source, slide number, the client's logo at the lower right, the mark of a draft;
         placeholders left empty go, which would ask the reader to click on them."""
+        self._spread()
         for shape in list(slide.placeholders):
             if not (shape.has_text_frame and shape.text_frame.text):
                 shape._element.getparent().remove(shape._element)
@@ -188,21 +223,23 @@ class Slides:
             logo.top = high - logo.height - int(0.15 * INCH)
 
     def text(
-        self, slide: Any, place: Sequence[int], text: str, size: int, right: bool = False
+        self, slide: Any, place: Box, text: str, size: int, corner: str = "LT", fill: str = ""
     ) -> Any:
-        """A text box, flush left or right; returns its font."""
-        frame = slide.shapes.add_textbox(*place).text_frame
-        frame.word_wrap = True
-        frame.text = text
-        frame.paragraphs[0].alignment = PP_ALIGN.RIGHT if right else PP_ALIGN.LEFT
+        """A text box, its text in a corner of it (L, C or R and T or B); returns its font."""
+        shape = slide.shapes.add_textbox(*place)
+        if fill:
+            shape.fill.solid()
+            shape.fill.fore_color.rgb = RGBColor.from_string(fill[1:].upper())  # type: ignore[no-untyped-call]
+        frame = shape.text_frame
+        frame.word_wrap, frame.auto_size, frame.text = True, MSO_AUTO_SIZE.NONE, text
+        frame.vertical_anchor = MSO_ANCHOR.TOP if corner[1] == "T" else MSO_ANCHOR.BOTTOM
+        frame.paragraphs[0].alignment = SIDES[corner[0]]
         font = frame.paragraphs[0].font
         font.size = size * POINT
         return font
 
 
-def _letters_of_columns(
-    cells: Sequence[Sequence[str]], numbers: Sequence[bool], room: int
-) -> list[int]:
+def _widths(cells: Sequence[Sequence[str]], numbers: Sequence[bool], room: int) -> list[int]:
     """Letters that each column is wide; in a row longer than there is room for names give way,
     numbers do not, and the longest takes what is left."""
     columns = list(zip(*cells, strict=True))
@@ -215,13 +252,16 @@ def _letters_of_columns(
     return letters
 
 
-def _fitting(
-    lines: Sequence[str], width: int, height: int, sizes: Sequence[int], gap: float
-) -> int:
+def _fitting(lines: Sequence[str], width: int, high: int, sizes: Sequence[int], gap: float) -> int:
     """The largest of sizes (points) in which lines fit a box; gap: room after each, in lines."""
     for size in sizes:
-        per_line = max(int((width / POINT - 2 * 7.2) / (LETTER * size)) - 2, 1)
-        needed = sum(math.ceil(letters_of(line) / per_line) + gap for line in lines)
-        if needed * LINE * size * POINT <= height - 0.1 * INCH:
+        needed = sum(_lines_of(line, width, size) + gap for line in lines if line)
+        if needed * LINE * size * POINT <= high - 0.1 * INCH:
             return size
     return sizes[-1]
+
+
+def _lines_of(text: str, width: int, size: int) -> int:
+    """Lines that a text takes in a box so wide, in letters of a size (points)."""
+    per_line = max(int((width / POINT - 2 * 7.2) / (LETTER * size)) - 2, 1)
+    return math.ceil(letters_of(text) / per_line)

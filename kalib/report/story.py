@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment
 
 from kalib.analysis import Analysis
 from kalib.formula.verdict import R2_MODERATE
-from kalib.report.summary import NEXT_NAMED, summarize
+from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
 from kalib.report.tables import changed
 from kalib.study.settings import Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
 CLAIMS = tomllib.loads(Path(__file__).with_name("story.toml").read_text(encoding="utf-8"))
+compiled = Environment().compile_expression
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLED = 10  # attack accounts told of as the first
-LIKELY = 0.8  # of the growth asked: where less is likely to come, the headline says so
-WORTH_SAYING = 0.005  # of the variance: what rounds to a percent
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Story:
 
     figures: the content of summary.json; facts: what claims are filled with, the figures among
     them; headline; findings, actions: at most three each; more: further findings; move: the
-    hand-overs, in phases; risks, unknown, steps: what may go wrong, what is not known, what to do
-    next; charts: name -> what the chart claims; waves: the comparison with the wave before, where
-    there is one.
+    hand-overs, in phases; placed: what the matrix shows; risks, unknown, steps: what may go wrong,
+    what is not known, what to do next; statistics: of the formula, for the appendix; charts: name
+    -> what the chart claims; waves: the comparison with the wave before, where there is one.
     """
 
     words: Words
@@ -58,7 +58,9 @@ class Story:
     more: tuple[Claim, ...]
     actions: tuple[Claim, ...]
     move: tuple[Claim, ...]
+    placed: tuple[Claim, ...]
     risks: tuple[Claim, ...]
+    statistics: tuple[Claim, ...]
     unknown: tuple[Claim, ...]
     steps: tuple[Claim, ...]
     charts: Mapping[str, Claim]
@@ -85,11 +87,15 @@ class Story:
         return bool(getattr(self, what)) if hasattr(self, what) else _holds(what, self.facts)
 
     def tiles(self, part: str = "summary") -> list[tuple[str, str]]:
-        """The few figures a reader looks for first: (figure, what it is); none where there is no
-        plan."""
+        """The few figures looked for first: (figure, what it is); none of nothing, or no plan."""
         say, f = self.words.say, self.facts
         tiles = CLAIMS["tiles"][part] if f["planned"] else {}
-        return [(getattr(self.words, how)(f[of]), say(key)) for key, (how, of) in tiles.items()]
+        return [(getattr(self.words, how)(f[of]), say(key, **f))
+                for key, (how, of) in tiles.items() if f[of]]  # fmt: skip
+
+    def notes(self, of: str) -> str:
+        """What the speaker of a slide says."""
+        return self.words.join(self.said(_told(CLAIMS["notes"].get(of, {}), self.facts)))
 
     @property
     def source(self) -> str:
@@ -125,12 +131,12 @@ def given(name: str) -> str:
 
 
 def words_of(analysis: Analysis) -> Words:
-    """The words of a study's documents: amounts are counted in one unit in all of them, chosen so
-    that a key account has a few digits."""
+    """The words of a study's documents: amounts of accounts are counted in one unit in all of
+    them, chosen so that a key account has a few digits, and sums in another."""
     accounts = analysis.plan.accounts
     key = accounts.loc[accounts["key_account"], "potential"]
     typical = float(key.median() if len(key) else accounts["potential"].median())
-    return Words.of(analysis.study, typical)
+    return Words.of(analysis.study, typical, float(accounts["sales"].sum()))
 
 
 def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
@@ -160,8 +166,9 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         actions=tuple(_told("actions", facts)[:3]),
         move=_move(analysis) if facts["planned"] else (),
         risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
-        unknown=tuple(_told("unknown", facts)),
-        steps=tuple(_told("steps", facts)),
+        **{
+            part: tuple(_told(part, facts)) for part in ("placed", "statistics", "unknown", "steps")
+        },
         charts={
             name: Claim(key if all(_holds(need, facts) for need in needs) else f"{key}_none")
             for name, (key, *needs) in CLAIMS["charts"].items()
@@ -170,9 +177,10 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     )
 
 
-def _told(part: str, facts: Mapping[str, Any]) -> list[Claim]:
-    """The claims of a part of story.toml whose facts hold."""
-    return [Claim(key) for key, needs in CLAIMS[part].items()
+def _told(part: str | Mapping[str, Any], facts: Mapping[str, Any]) -> list[Claim]:
+    """The claims of a part of story.toml, or of such a part itself, whose facts hold."""
+    claims = CLAIMS[part] if isinstance(part, str) else part
+    return [Claim(key) for key, needs in claims.items()
             if all(_holds(need, facts) for need in needs)]  # fmt: skip
 
 
@@ -183,116 +191,52 @@ def _holds(need: str, facts: Mapping[str, Any]) -> bool:
 
 
 def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dict[str, Any]:
-    """What sentences are filled with: the figures of summary.json, parts of them, and names."""
-    plan = analysis.plan
-    accounts, total = plan.accounts, f["total_potential"] or 1.0
-    attack = accounts.loc[accounts["zone"] == "attack", ["potential", "sales"]].sum()
+    """What sentences are filled with: figures of summary.json and summary.toml, and names."""
+    plan, survey, about = analysis.plan, analysis.next_survey, FIGURES["facts"]
+    fit, rests, experts = analysis.fit, analysis.wallet.basis, analysis.expert_bias
+    accounts, suspects = plan.accounts, fit.suspects
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
-    called, action = now.head(NAMED), accounts["action"].value_counts()
-    below = accounts[accounts["below_market"]]
-    ways = {"visited": below["target_growth"] > 0, "contacted": below["action"] == "contact"}
-    largest = accounts["potential"].nlargest(LARGEST)
-    asked = {zone: f["targets"][zone]["target_growth"] for zone in ("attack", "defense")}
-    likely = float(accounts.loc[accounts["team"] == "hunter", "expected_gain"].sum())
-    missed = ("missed_high", "missed_low", "missed_most")
-    return {
+    called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
+    if analysis.verdict.verdict == "unusable":
+        suspects = suspects[suspects["entry"] != "potential"]
+    told = {
         **f,
         **f["zones"],
-        **dict(zip(missed, f["missed_by_sales_high"], strict=True)),
-        "wrong_high": f["wrongly_ka_by_sales_high"][0],
-        "share": tuple(f[f"market_share{end}"] for end in ("", "_low", "_high")),
-        "rest": f["accounts"] - f["accounts_placed"],
-        "key_part": f["ka_new"] / max(f["accounts_placed"], 1),
-        "key_held": (f["ka_potential"] or 0.0) / total,
+        **measured(accounts, about),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
-        "likely": likely,  # what the lists add up to; its range is growth_points
-        "doubtful": likely < LIKELY * asked["attack"],
-        "attained": plan.attainment.mean,
-        "short": asked["attack"] - likely,
-        "attack_share": attack["sales"] / attack["potential"] if attack["potential"] else 0.0,
         "largest": len(largest),
-        "largest_share": float(largest.sum()) / total,
-        **{f"{zone}_sales": float(plan.targets.at[zone, "sales"]) for zone in asked},
-        **{f"{zone}_growth": growth for zone, growth in asked.items()},
-        **{f"{zone}_part": float(plan.targets.at[zone, "growth_rate"]) for zone in asked},
-        "attack_of_all": asked["attack"] / f["total_sales"] if f["total_sales"] else np.nan,
-        "growth_of_all": f["target_growth"] / f["total_sales"] if f["total_sales"] else np.nan,
-        "bridge_target": f["total_sales"] + f["target_growth"],  # also of accounts not placed
+        "largest_held": float(largest.sum()),
         "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
-        "lost": float(below["sales_lost"].sum()),
-        **{way: int(rows.sum()) for way, rows in ways.items()},
-        **{f"{way}_lost": float(below["sales_lost"][rows].sum()) for way, rows in ways.items()},
         **changed(waves),
-        "go": int(action.get("go now", 0)),
-        "measured_first": int(action.get("measure first", 0)),
         "now_n": len(now),
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
-        "at_risk": float(accounts.loc[accounts["action"] == "defend", "at_risk"].sum()),
-        "parents": len(plan.parents),
-        "called_first": len(called),
         "call_on": tuple(called["name"]),
-        "undecided_first": min(len(analysis.next_survey), NEXT_NAMED),
         "next_named": NEXT_NAMED,
-        "next_accounts": tuple(accounts.loc[analysis.next_survey.index[:NAMED], "name"]),
-        **{flag: int(accounts["flags"].str.contains(flag).sum())
-           for flag in ("imputed", "extrapolated")},
-        **_doubts(analysis, f),
-    }  # fmt: skip
-
-
-def _doubts(analysis: Analysis, f: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of formula and estimates on which claims depend, and figures of what is doubted."""
-    fit, verdict, measured = analysis.fit, analysis.verdict, analysis.measured
-    bad, basis, proof = f["verdict"] == "unusable", f["basis"], analysis.plan.proof
-    suspects, rests, experts = fit.suspects, analysis.wallet.basis, analysis.expert_bias
-    if bad:
-        suspects = suspects[suspects["entry"] != "potential"]
-    return {
-        "reasons": tuple(verdict.reasons),
-        "basis_reasons": tuple(rests.reasons),
-        "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
-        "indicators": fit.formula.indicators,
-        "answers": fit.formula.n,
-        "r2": max(verdict.r2_predicted, 0.0),
-        "claimed": max(verdict.r2_predicted + verdict.optimism, 0.0),
-        "claims_more": round(verdict.optimism, 2) > 0.01,
-        "boosted_r2": max(verdict.boosted_r2_predicted, 0.0),
-        "mover": next(iter(fit.effects.index), ""),
-        "chosen": len(fit.formula.indicators),
-        "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
-        "bad": bad,
-        "caution": f["verdict"] == "caution",
-        "by_sales": basis == "sales",
-        "estimated": basis != "none",
-        "ranked": basis != "none" and rests.r2 < R2_MODERATE,
-        "planned": basis != "none" and f["ka_new"] > 0,
-        "grows": basis != "none" and f["target_growth"] > 0,
-        "heard": basis != "formula",
-        # A ranking of all accounts can't be compared with a matrix of the measured ones only.
-        "compared": f["accounts_placed"] == f["accounts"],
-        "named_today": analysis.plan.accounts["current_ka"].notna().any(),
-        "dearer": verdict.boosted_r2_predicted > verdict.r2_predicted + WORTH_SAYING,
-        "misplaced": f["misplaced_expected"] >= 1,
-        "telling": len(analysis.next_survey) > NEXT_NAMED,
+        "next_accounts": tuple(accounts.loc[survey.index[:NAMED], "name"]),
+        "named_today": accounts["current_ka"].notna().any(),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),
-        "counted": 0 if measured is None else len(measured.frame),
-        "odd_days": 0 if measured is None else len(measured.suspects),
-        "held": proof.held if proof else 0,
-        "detectable": proof.detectable if proof else None,
-        "biased": fit.bias.biased,
+        "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
+        "ranked": rests.basis != "none" and rests.r2 < R2_MODERATE,
+        "within_most": float(np.quantile(fit.errors, 0.9)),
+        "tested": fit.errors.shape[1],
+        "mover": next(iter(fit.effects.index), ""),
+        "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
         **{name: getattr(experts, name) - 1 for name in ("ratio", "low", "high")},
         **{f"experts_{name}": value for name, value in vars(experts).items()},
         "experts_weighed": np.isfinite(experts.low),
-        "asked_in_all": len(fit.oof),
-        "effective": fit.bias.effective,
     }
+    for name, expression in about["expressions"].items():
+        told[name] = compiled(expression)(told, results=analysis)
+    for name, (of, whole) in about["parts"].items():
+        told[name] = (told[of] or 0.0) / told[whole] if told[whole] else np.nan
+    return told
 
 
 def _promise(waves: Waves) -> list[Claim]:
     """What the wave before asked of its attack accounts, what came of those that are accounts
-    still, and what this says of now."""
+    still and what this says of now; and what accounts held out say of attacking."""
     asked = waves.ledger.query("grouping == 'zone' and group == 'attack' and sales > 0")
     then, promised = waves.promised
     return [
@@ -300,13 +244,8 @@ def _promise(waves: Waves) -> list[Claim]:
             "n": row.accounts, "asked": row.asked, "came": row.came, "then": then,
             "promised": promised, "part": row.asked / row.sales, "came_part": row.came / row.asked})
         for row in asked.itertuples()
-    ] + _proved(waves)  # fmt: skip
-
-
-def _proved(waves: Waves) -> list[Claim]:
-    """What the accounts that the wave before held out say of attacking."""
-    proofs = [found for found in (waves.proof,) if found]
-    return [Claim("w_proof" if one.claimed else "w_proof_none", vars(one)) for one in proofs]
+    ] + [Claim("w_proof" if one.claimed else "w_proof_none", vars(one))
+         for one in (waves.proof,) if one]  # fmt: skip
 
 
 def _move(analysis: Analysis) -> tuple[Claim, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
-from kalib.plan.plan import Plan
+from kalib.report.summary import at, planned
 from kalib.study.settings import ZONES
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Words
@@ -30,11 +30,13 @@ MEANINGS = {
 
 
 def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
-    """The table of a name: a list of accounts or a part of another table as tables.toml describes
-    it, or what the function of that name makes. rows: at most so many, 0 for its own number."""
+    """The table of a name: a list of accounts, a frame of the results or a part of another table as
+    tables.toml describes it, or what the function of that name makes. rows: at most so many, 0 for
+    its own number."""
     about = TABLES[name]
-    if "where" in about:
-        return _listed(name, accounts_of(analysis), words, rows or LISTED)
+    if "where" in about or "frame" in about:
+        every = at(analysis, about["frame"]) if "frame" in about else accounts_of(analysis)
+        return _listed(name, every, words, rows or about.get("most", LISTED))
     if "figures" in about:
         cells = [(k, (how, attrgetter(of)(analysis))) for k, how, of in about["figures"]]
         return table(words, name, cells)
@@ -53,21 +55,30 @@ def rep_lists(analysis: Analysis, words: Words, most: int) -> dict[str, Table]:
             for rep in analysis.plan.reps["rep"].head(most)}  # fmt: skip
 
 
+def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
+    return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
+
+
 def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: Any) -> Table:
-    about, by = TABLES[name], TABLES[name]["order"]
-    chosen = every.query(about["where"])
-    chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
-    lost = float(chosen["sales_lost"].sum())
-    return table(words, name, chosen.head(rows), len(chosen), lost=lost, **figures)
-
-
-# Accounts
+    """The first rows of a frame, chosen, ordered and called as tables.toml says."""
+    about, by = TABLES[name], TABLES[name].get("order")
+    chosen = every.query(about.get("where", "index == index"))
+    if by:
+        chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
+    shown = chosen.head(rows).assign(id=chosen.index[:rows])
+    if "growth_part" in about["columns"]:
+        shown["growth_part"] = _part_of_sales(shown)
+    for ends, (low, high) in about.get("ranges", {}).items():
+        shown[ends] = list(zip(shown[low], shown[high], strict=True))
+    shown = shown.assign(**{new: shown[old] for new, old in about.get("names", {}).items()})
+    lost = float(chosen["sales_lost"].sum()) if "sales_lost" in chosen else 0.0
+    return table(words, name, shown, len(chosen), lost=lost, **figures)
 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns: account, called (its name, or itself
-    where it has none), range, gap (sales lost against market share), growth_part (growth asked over
-    sales), border_at (the potential that decides its zone), benefit (what measuring it puts right;
+    where it has none), range, gap (sales lost against market share), change_of_potential (by an
+    expert), border_at (the potential that decides its zone), benefit (what measuring it puts right;
     missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
@@ -77,7 +88,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         called=accounts["name"].where(accounts["name"] != "", accounts.index),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
-        growth_part=_part_of_sales(accounts),
+        change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),
     )
 
@@ -92,41 +103,6 @@ def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
     return np.where(across, matrix.potential_cut, accounts["sales"] / matrix.sow_cut)
 
 
-def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
-    return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
-
-
-def parents(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Chains as they buy, largest growth first; empty where the study names none."""
-    every = analysis.plan.parents
-    shown = every.nlargest(rows, "target_growth")
-    span = list(zip(shown["potential_low"], shown["potential_high"], strict=True))
-    shown = shown.assign(parent=shown.index, range=span, growth_part=_part_of_sales)
-    return table(words, "parents", shown, len(every))
-
-
-def overrides(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Potentials that field experts put in place of estimates: from what to what, who and why."""
-    entries = analysis.overrides.entries.nlargest(rows, "potential")
-    accounts = analysis.plan.accounts.reindex(entries.index)
-    before = accounts["estimate"]
-    shown = entries.assign(
-        account=entries.index, name=accounts["name"], before=before,
-        change=entries["potential"] / before.where(before > 0) - 1,
-    ).rename(columns={"potential": "override_potential", "by": "override_by",
-                      "reason": "override_reason"})  # fmt: skip
-    return table(words, "overrides", shown)
-
-
-def handover(analysis: Analysis, words: Words, rows: int = LISTED) -> Table:
-    """Accounts that change owner, by phase of the move."""
-    frame = analysis.plan.handover
-    return table(words, "handover", frame.head(rows), len(frame))
-
-
-# Sums
-
-
 def zones(analysis: Analysis, words: Words) -> Table:
     """The four zones and their sum: accounts, potential, sales, SOW and growth asked."""
     frame = analysis.plan.targets.loc[list(ZONES)].copy()
@@ -138,55 +114,21 @@ def zones(analysis: Analysis, words: Words) -> Table:
     return table(words, "zones", frame)
 
 
-def teams(analysis: Analysis, words: Words) -> Table:
-    """Hunters and farmers: people, accounts, visits and what is asked."""
-    frame = analysis.plan.teams
-    team = frame["team"] + "s"
-    return table(words, "teams", frame.assign(team=team, growth_part=_part_of_sales(frame)))
-
-
-def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
-    """Work and targets by rep: a sales director's page."""
-    frame = analysis.plan.reps.head(rows).assign(growth_part=_part_of_sales)
-    names = {"target_floor": "floor", "target_stretch": "stretch"}
-    return table(words, "reps", frame.rename(columns=names))
-
-
 def scenarios(analysis: Analysis, words: Words) -> Table:
     """The plan between a cautious and an ambitious one: cuts, people and targets."""
     others = analysis.scenarios
-    if not others:
-        return table(words, "scenarios", [])
-    plans: list[Any] = [others["cautious"], analysis, others["ambitious"]]
-    kinds = ("money", "share", *["whole"] * 7, "money", "signed", "money", "money")
-    columns = [_scenario(one.matrix, one.plan) for one in plans]
-    rows = [
-        (row[0][0], *((kind, value) for _, value in row))
-        for kind, row in zip(kinds, zip(*columns, strict=True), strict=True)
-    ]
-    return table(words, "scenarios", rows)
-
-
-def _scenario(matrix: Matrix, plan: Plan) -> list[tuple[str, Any]]:
-    """Figures of a plan, by what each is called."""
-    growth, sales = plan.accounts[["target_growth", "sales"]].sum()
-    people = plan.teams.set_index("team")["people"]
-    return [
-        ("potential_cut", matrix.potential_cut),
-        ("sow_cut", matrix.sow_cut),
-        ("key_accounts", plan.accounts["key_account"].sum()),
-        *((zone, matrix.counts[zone]) for zone in ("attack", "defense")),
-        *((f"{team}s", people[team]) for team in ("hunter", "farmer")),
-        ("visits", plan.teams["visits"].sum()),
-        ("owner_changes", plan.owner_changes),
-        ("target_growth", growth),
-        ("growth_part", growth / sales),
-        ("likely_low", plan.growth_points[0.1]),
-        ("likely_high", plan.growth_points[0.9]),
-    ]
-
-
-# The formula
+    plans: list[Any] = [others["cautious"], analysis, others["ambitious"]] if others else []
+    found = [
+        {**vars(one.matrix), **one.matrix.counts, **planned(one.plan), **vars(one.plan),
+         "key_accounts": one.plan.accounts["key_account"].sum(),
+         "visits": one.plan.teams["visits"].sum(), "target_growth": growth.sum(),
+         "growth_part": growth.sum() / one.plan.accounts["sales"].sum(),
+         "likely_low": one.plan.growth_points[0.1], "likely_high": one.plan.growth_points[0.9]}
+        for one in plans for growth in (one.plan.accounts["target_growth"],)
+    ]  # fmt: skip
+    rows = [(name, *((how, one[name]) for one in found))
+            for name, how in TABLES["scenarios"]["figures_of_plans"].items()]  # fmt: skip
+    return table(words, "scenarios", rows if found else [])
 
 
 def terms(analysis: Analysis, words: Words) -> Table:
@@ -233,14 +175,6 @@ def checks(analysis: Analysis, words: Words) -> Table:
         (c.name, c.statistic, c.p_value, c.threshold, "passed" if c.passed else "look", c.meaning)
         for c in analysis.verdict.checks
     ])  # fmt: skip
-
-
-def suspects(analysis: Analysis, words: Words) -> Table:
-    """Entries that look like typing errors."""
-    found = analysis.fit.suspects
-    ends = zip(found["expected_low"], found["expected_high"], strict=True)
-    expected = [words.say("between", low=words.whole(a), high=words.whole(b)) for a, b in ends]
-    return table(words, "suspects", found.assign(expected=expected, likely_cause=found["cause"]))
 
 
 def candidates(analysis: Analysis, words: Words) -> Table:

@@ -63,8 +63,6 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     monthly: growth asked a month; driver, here, typical, lift: of `_drivers`."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
-    if not story.holds("planned"):  # nobody is asked for anything, and none changes hands
-        calls = calls.assign(rep=calls["rep_before"], target_growth=0.0)
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
     calls = calls.assign(

@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from string import Formatter
@@ -85,25 +85,32 @@ class Words:
     """Phrases and numbers in one language ("en" | "zh").
 
     currency: unit of the study's amounts; labels: column -> what people read in its place, "floor
-    area (m²)"; scale: what the amounts of a document are counted in, 1000 for thousands: one for
-    a whole document, so that no two amounts in it are written in different units.
+    area (m²)"; scale: what the amounts of single accounts are counted in, 1000 for thousands, sums:
+    what sums are: each one for all documents, so that an amount is written alike in all of them.
     """
 
     language: str
     currency: str
     labels: Mapping[str, str] = field(default_factory=dict)
     scale: float = 1e3
+    sums: float = 0.0
 
     @classmethod
-    def of(cls, study: Study, typical: float | None = None) -> Words:
-        """The words of a study's deliverables; typical: an amount of the size that most have,
-        from which the scale follows."""
+    def of(cls, study: Study, typical: float = math.nan, total: float = 0.0) -> Words:
+        """The words of a study's deliverables; typical: an amount of the size that most accounts
+        have, total: the largest sum, from which the scales follow."""
         labels: Mapping[str, str] = getattr(study.indicators, "labels", {})
         words = cls(study.report.language, study.currency, labels)
-        size = abs(typical) * words.unit()[0] if typical and math.isfinite(typical) else math.inf
-        fitting = [s for s, _ in COUNTED[words.language] if size >= BIG * s]
-        scale = COUNTED[words.language][-1][0] if typical is None else (fitting or [1.0])[0]
-        return cls(words.language, words.currency, labels, scale)
+        return replace(words, scale=words._fitting(typical), sums=words._fitting(total))
+
+    def _fitting(self, amount: float) -> float:
+        """The largest unit of which an amount has BIG, else 1.0; the smallest of an unknown one."""
+        units, size = [unit for unit, _ in COUNTED[self.language]], abs(amount) * self.unit()[0]
+        return next((one for one in units if size >= BIG * one), 1.0 if size >= 0 else units[-1])
+
+    def in_sums(self) -> Words:
+        """The words of an exhibit of sums; where amounts are written in full, in full."""
+        return replace(self, scale=self.sums) if self.sums > self.scale > 1 else self
 
     def say(self, key: str, **figures: Any) -> str:
         """The phrase of a key, its placeholders filled. Raises KeyError for an unknown key."""
@@ -159,17 +166,25 @@ class Words:
         return value * self.unit()[0] / self.scale
 
     def money(self, value: float) -> str:
-        """An amount with its unit: 3,237 k EUR."""
-        number = self.amount(value)
-        return number if number == MISSING else f"{number}{self.counted()}".strip()
+        """An amount with its unit: 3.24 M EUR, 402 k EUR."""
+        if not _finite(value):
+            return MISSING
+        sums = self.in_sums()
+        words = sums if abs(sums.in_units(value)) >= 1 else self
+        return f"{words.amount(value)}{words.counted()}".strip()
 
     def amount(self, value: float) -> str:
-        """An amount in the document's units, for a column that names them: 3,237."""
+        """An amount in the document's units, for a column that names them: 402, of sums 3.24."""
         if not _finite(value):
             return MISSING
         shown = self.in_units(value)
-        small = 0 < abs(shown) < 9.95 and self.scale > 1
-        return self.number(shown, 1 if small else 0)
+        return self.number(shown, sum(0 < abs(shown) < end for end in self.ends))
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Sizes in the document's units below which an amount has a digit more."""
+        ends = (999.5, 9.995) if self.scale >= COUNTED[self.language][0][0] else (9.95,)
+        return ends if self.scale > 1 else ()
 
     def tick(self, value: float) -> str:
         """An amount at an axis, in the document's units, as short as it can be."""
@@ -274,6 +289,8 @@ class _Filler(Formatter):
             return str(value)
         if spec in ("hunters", "farmers"):
             return words.say(f"n_{spec[:-1]}", n=value).strip()
+        if spec == "counts":  # {what: how many}, of nothing none
+            return words.names(words.say(f"n_{key}", n=n) for key, n in value.items() if n)
         if spec == "within":  # a share and its interval, where that can be read
             share, low, high = map(words.share, value)
             told = _finite(value[1]) and low != high

@@ -16,7 +16,8 @@ import pandas as pd
 from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
-TEXT = ("text", "word", "said", "label", "rep", "range")  # the kinds of cells that are no numbers
+# The kinds of cells that are no numbers.
+TEXT = ("text", "word", "team", "between", "said", "label", "rep", "range")
 # Columns left out where every row is blank or zero.
 LEFT_OUT = ("name", "region", "rep", "target_growth", "growth_part", "taken_over", "sales_taken")
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
@@ -63,6 +64,11 @@ class Table:
             return "" if value is None else str(value)
         if kind == "said":
             return words.tell(value)
+        if kind == "team":
+            return words.word(f"{value}s")
+        if kind == "between":
+            low, high = map(words.whole, value)
+            return words.say("between", low=low, high=high)
         if kind == "range":
             low, high = value
             if not np.isfinite(low):
@@ -109,7 +115,9 @@ def table(
     rows: its rows, or a frame that has its columns; one of LEFT_OUT that nobody has is left out;
     of: rows there are in all; figures: of its title, rule and heads.
     """
-    about, unit = TABLES[name], words.yearly()
+    about = TABLES[name]
+    words = words.in_sums() if about.get("sums") else words
+    unit = words.yearly()
     kinds: dict[str, str] = about["columns"]
     if not isinstance(rows, pd.DataFrame):
         rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)

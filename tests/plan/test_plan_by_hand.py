@@ -75,6 +75,7 @@ def wallet_of(frame: pd.DataFrame) -> Any:
     return SimpleNamespace(
         accounts=frame, market_share=0.3, distribution=potential,
         loadings=np.full((len(frame), 1), 0.3, np.float32),
+        basis=SimpleNamespace(basis="formula"),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from kalib.study.settings import ZONES
 
 def test_every_rep_is_listed_with_the_growth_asked(stores: Analysis, phones: Analysis) -> None:
     for analysis in (stores, phones):
-        reps = tables.reps(analysis, words_of(analysis)).frame
+        reps = tables.build("reps", analysis, words_of(analysis)).frame
         assert list(reps["rep"]) == list(analysis.plan.reps["rep"])
         assert reps["target_growth"].sum() == pytest.approx(
             analysis.plan.reps["target_growth"].sum()

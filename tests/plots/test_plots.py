@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from kalib import plots
 from kalib.analysis import Analysis
 from kalib.plots import theme
-from kalib.plots.accounts import Steps, _waterfall
+from kalib.plots.accounts import LABELLED, SIDES, Steps, _waterfall, name_places
 from kalib.report.figures import charts
 from kalib.report.story import tell_story
 
@@ -69,6 +69,24 @@ def test_labels_of_the_matrix_do_not_overlap(stores: Analysis) -> None:
     boxes = [text.get_window_extent() for text in ax.texts]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_names_cover_no_point_no_other_name_and_stay_in_the_frame() -> None:
+    rng = np.random.default_rng(3)
+    frame, names = np.array([400.0, 200.0]), [f"account {k}" for k in range(60)]
+    points, lines = rng.random((60, 2)) * frame, [((200, 0), (200, 200))]
+    sides = name_places(points, names, range(60), frame, lines, 8.0)
+    assert 0 < len(sides) <= LABELLED
+    boxes = []
+    for k, side in sides.items():
+        size = 8.0 * np.array([0.53 * (len(names[k]) + 1), 1.25])
+        low = points[k] + size * SIDES[side] + 2.8 * (2 * np.array(SIDES[side]) + 1)
+        inside = ((points > low) & (points < low + size)).all(axis=1)
+        assert not inside.any() and (low >= 0).all() and (low + size <= frame).all()
+        boxes.append((low, low + size))
+    for i, (low, high) in enumerate(boxes):
+        others = [*boxes[i + 1 :], *lines]
+        assert all((high < a).any() or (low > b).any() for a, b in others)
 
 
 def test_observed_against_predicted_marks_suspects(stores: Analysis) -> None:

@@ -11,13 +11,18 @@ const decimals = [0, 1, 2].map((digits) => format({ minimumFractionDigits: digit
 const grouped = (v, digits) => decimals[digits](v);
 const whole = format({ style: "percent" });
 const percent = (v) => (known(v) ? whole(v) : study.missing);
-function short(v) {
+// An amount in the unit of accounts, or of sums, as Words.amount writes it.
+function short(v, unit = study.units[0]) {
   if (!known(v)) return study.missing;
-  const shown = v / study.scale;
-  return grouped(shown, shown && Math.abs(shown) < 9.95 && study.scale > 1 ? 1 : 0);
+  const shown = v / unit.scale;
+  return grouped(shown, shown ? unit.ends.filter((end) => Math.abs(shown) < end).length : 0);
 }
 const share = format({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const money = (v) => (known(v) ? `${short(v)}${study.counted}` : study.missing);
+function money(v) {
+  if (!known(v)) return study.missing;
+  const unit = study.units.findLast((one, k) => !k || Math.abs(v) >= one.scale);
+  return `${short(v, unit)}${unit.counted}`;
+}
 const between = (value, low, high, show) =>
   known(low) && high > 1.005 * low ? fill("interval", { value: show(value), low: show(low), high: show(high) }) : show(value);
 const fill = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, hole) => values[hole]);
