@@ -60,7 +60,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
     is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
     week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
-    monthly: growth asked a month; driver, here, typical, lift: of `_drivers`."""
+    monthly: growth asked a month; driver, here, typical, lift: of `_drivers`; every rule's key:
+    whether its condition holds."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
@@ -74,6 +75,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
+    rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
+    calls = calls.assign(**rules)
     order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
 
@@ -125,19 +128,16 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
 
 
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
-    """Each account as its row says it: of every part the sentences of which the condition holds."""
-    rules = {part: {key: set(shown.query(where).index) for key, where in VISITS[part].items()}
-             for part in ("why", "money", "say", "ask")}  # fmt: skip
-    for account, row in shown.iterrows():
+    """Each account as its row says it."""
+    for row in shown.to_dict("records"):
         chance = next(key for least, key in VISITS["chances"] if row["zone_probability"] >= least)
-        place = (row["name"] and account, row["region"], row["segment"])
+        place = (row["name"] and row["account"], row["region"], row["segment"])
         yield {
-            "account": account,
+            "account": row["account"],
             "called": row["called"],
             "action": words.word(row["action"]),
             "week": words.say("v_week", week=row["week"]),
             "place": [part for part in place if part],
             "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
-            **{part: [words.say(key, **row) for key, found in keys.items() if account in found]
-               for part, keys in rules.items()},
+            **{part: [words.say(key, **row) for key in VISITS[part] if row[key]] for part in VISITS["said"]},
         }  # fmt: skip
