@@ -54,20 +54,25 @@ def _chain(matrix: np.ndarray, missing: np.ndarray) -> dict[int, float]:
     """Fill the gaps of matrix (N, q) in place, column by column and round by round; returns what
     each column scatters about its fill. missing: (N, k) bool, k <= q."""
     center, unit = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-12)
-    rows, deviation = (matrix - center) / unit, {}
+    rows = np.column_stack([np.ones(len(matrix)), (matrix - center) / unit])
+    cross, deviation = rows.T @ rows, {}
     for _ in range(IMPUTE_ROUNDS):
         for j in np.flatnonzero(missing.any(axis=0)).tolist():
-            gap, others = missing[:, j], np.delete(rows, j, axis=1)
-            known, aim = others[~gap], rows[~gap, j]
+            gap, others = missing[:, j], np.delete(np.arange(1, len(cross)), j)
+            about = cross - rows[gap].T @ rows[gap]  # of the known rows
+            count, middle = about[0, 0], about[0] / about[0, 0]
+            about -= count * np.outer(middle, middle)
             # The penalty is on the scale on which every column varies by one.
-            varied = others.var(axis=0)
-            penalty = RIDGE * len(aim) * np.where(varied > 1e-12, varied, 1.0)
-            middle, level = known.mean(axis=0), aim.mean()
-            gram = (known - middle).T @ (known - middle) + np.diag(penalty)
-            slope = np.linalg.solve(gram, (known - middle).T @ (aim - level))
-            guess = (level + (others - middle) @ slope).clip(aim.min(), aim.max())
+            varied = (np.diag(cross) / len(rows) - (cross[0] / len(rows)) ** 2)[others]
+            penalty = RIDGE * count * np.where(varied > 1e-12, varied, 1.0)
+            gram, line = about[np.ix_(others, others)] + np.diag(penalty), np.zeros(len(cross))
+            line[others] = np.linalg.solve(gram, about[others, j + 1])
+            line[0] = middle[j + 1] - middle[others] @ line[others]
+            aim = rows[~gap, j + 1]
+            guess = (rows @ line).clip(aim.min(), aim.max())
             deviation[j] = float(np.std(aim - guess[~gap]) * unit[j])
-            rows[gap, j] = guess[gap]
-    for j in deviation:
-        matrix[missing[:, j], j] = center[j] + unit[j] * rows[missing[:, j], j]
+            rows[gap, j + 1] = guess[gap]
+            cross[j + 1] = cross[:, j + 1] = rows.T @ rows[:, j + 1]
+    filled = (center + unit * rows[:, 1:])[:, : missing.shape[1]]
+    np.copyto(matrix[:, : missing.shape[1]], filled, where=missing)
     return deviation

@@ -89,9 +89,8 @@ def _learned(loadings: np.ndarray, scores: np.ndarray, potential: np.ndarray) ->
         effect = _put_right(lengths[near] * lengths.max(), np.abs(scores[near])) * weight
         steps = np.cumsum(effect) / effect.sum() * OTHERS
         times = np.diff(np.floor(steps), prepend=0.0)
-        drawn = times > 0
-        weight = (weight * times * effect.sum() / (OTHERS * effect))[drawn]
-        near = near[drawn]
+        weight *= times * effect.sum() / (OTHERS * effect)
+        near, weight = near[times > 0], weight[times > 0]
     others, distance = loadings[near], np.abs(scores[near])
     total = np.zeros(len(loadings))
     for start in range(0, len(loadings), CHUNK):

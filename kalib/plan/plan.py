@@ -243,16 +243,10 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
         needed = max(math.ceil(visits / study.teams.visits_per_rep - 1e-9), min(len(own), 1))
         people[team] = given or needed
         if given and given < needed:
-            notes.append(
-                Message(
-                    "p_capacity",
-                    n=given,
-                    team=f"{team}s",
-                    needed=needed,
-                    visits=float(visits),
-                    done=given * study.teams.visits_per_rep,
-                )
-            )
+            notes.append(Message(
+                "p_capacity", n=given, team=f"{team}s", needed=needed, visits=float(visits),
+                done=given * study.teams.visits_per_rep,
+            ))  # fmt: skip
     rest = accounts.loc[accounts["team"] == "", "visits_per_year"].sum()
     work = float(rest / study.teams.visits_per_rep)
     if work >= 0.05:  # of a person: what is not written as 0.0
