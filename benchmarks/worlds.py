@@ -46,7 +46,7 @@ def measure(kind: str, seed: int, peers: bool) -> tuple[dict[str, float], pd.Dat
     verdict = judge(fit, check_formula(fit))
     usable = replace(verdict, verdict="usable")
     wallet = estimate_wallets(tables, known, fit, usable)
-    accounts = tables.accounts.join(tables.candidates)
+    accounts = tables.candidates.assign(sales=tables.accounts["sales"])
     potential = known.frame["potential"]
     truth = world.truth.set_index("account")["potential"]
     methods = {"kalib": wallet.accounts["potential"]}
