@@ -139,5 +139,5 @@ def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
             "week": words.say("v_week", week=row["week"]),
             "place": [part for part in place if part],
             "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
-            **{of: [words.say(key, **row) for key in VISITS[of] if row[key]] for of in VISITS["said"]},
+            **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
         }  # fmt: skip
