@@ -1,6 +1,6 @@
 """accounts.xlsx: every account with live share of wallet and zone, and each list to work from.
 
-Amounts are written in full, so that they can be added up; the documents count them in thousands.
+Amounts are written in full, in the unit of the tables, so that they can be added up.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each 
 
 def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
-    words = replace(story.words, scale=1.0)
+    words = replace(story.words, scale=story.words.unit()[0])  # as the tables count them
     full = replace(story, words=words)
     accounts, study = analysis.plan.accounts, analysis.study
     with _workbook(path, constant_memory=len(accounts) > MOST) as book:

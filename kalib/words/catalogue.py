@@ -27,6 +27,7 @@ LANGUAGES = {"en": "en_US", "zh": "zh_CN"}  # as a study names them -> as Babel 
 SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 # What amounts are counted in, by language: (size, key of its word, what its axis is called).
 COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
+COUNT_WORDS = dict(pair for pairs in COUNTED.values() for pair in pairs)
 BIG = 10.0  # a typical amount has at least so many units of what amounts are counted in
 MISSING = "–"
 # What a placeholder asks for -> the method of `Words` that writes it, where it is called otherwise.
@@ -192,7 +193,7 @@ class Words:
 
     def yearly(self) -> str:
         """The unit of a document's amounts: thousand EUR a year."""
-        long = dict(COUNTED[self.language]).get(self.scale)
+        long = COUNT_WORDS.get(self.scale)
         counted = self.say(f"in_{long}") if long else ""
         return self.say("yearly", unit=f"{counted}{self._currency()}".strip())
 
@@ -259,7 +260,7 @@ class Words:
 
     def counted(self) -> str:
         """What stands behind an amount: \" k EUR\"."""
-        word = dict(COUNTED[self.language]).get(self.scale)
+        word = COUNT_WORDS.get(self.scale)
         currency = self._currency()
         if word:
             return self.say("counted", scale=self.say(word), currency=currency)

@@ -416,6 +416,20 @@ def test_deck_of_a_second_wave_shows_what_moved_market_share(
     assert f"{len(waves.real)} of {len(waves.moves)}" in title
 
 
+def test_a_workbook_names_the_unit_that_its_amounts_are_in(
+    universities: Analysis, tmp_path: Path
+) -> None:
+    story, file = tell_story(universities), tmp_path / "a.xlsx"
+    for language, unit in (("en", "thousand GBP a year"), ("zh", "千英镑/年")):
+        words = replace(story.words, language=language)
+        write_workbook(universities, replace(story, words=words), file)
+        book = openpyxl.load_workbook(file)
+        cells = [str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row]
+        assert any(cell.endswith(unit) for cell in cells), cells
+        titles = [sheet["A1"].value for sheet in book.worksheets[2:]]
+        assert sum(unit in str(title) for title in titles) > 3, titles
+
+
 def test_a_workbook_prints_its_heads_on_each_page(written: Written) -> None:
     book = openpyxl.load_workbook(written.folder / "a.xlsx")
     summary, accounts, *lists = book.worksheets

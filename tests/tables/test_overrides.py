@@ -237,7 +237,7 @@ def test_overrides_become_the_potential_and_teach_the_formula_nothing(
     story = tell_story(again)
     said = " ".join(story.said(story.risks))
     assert "replaced the potential of 8 accounts" in said and "+50%" in said
-    assert len(report_tables.overrides(again, words_of(again)).frame) == 8
+    assert len(report_tables.build("overrides", again, words_of(again)).frame) == 8
 
 
 def test_what_was_overridden_comes_back_in_the_next_workbook(
