@@ -60,8 +60,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
     is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
     week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
-    monthly: growth asked a month; driver, here, typical, lift: of `_drivers`; every rule's key:
-    whether its condition holds."""
+    monthly: growth asked a month; unlike: not measured, and outside the survey; driver, here,
+    typical, lift: of `_drivers`; every rule's key: whether its condition holds."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
@@ -71,6 +71,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=calls["target_growth"] / 12,
         imputed=calls["flags"].str.contains("imputed"),
+        unlike=calls["extrapolated"] & (calls["potential_source"] != "measured"),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
@@ -107,34 +108,31 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 
 
 def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
-    """One rep's sheet: the first calls in full, the others by week."""
+    """One rep's sheet: the first calls in full, the others in a line each."""
     words, planned = story.words, story.holds("planned")
-    team, handed = calls["team"].mode().iloc[0], int((calls["handed"] != "").sum())
-    sums = calls[["target_growth", "at_risk", "sales"]].sum()
-    head = [
-        words.say(
-            f"v_head_{team if planned else 'open'}", n=len(calls), weeks=calls["week"].max(), **sums
-        )
-    ]
-    head += [words.say("v_head_handed", handed=handed)] if handed else []
-    later = calls.iloc[VISITS["most"] :].groupby("week")["called"]
+    team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
+    sums = {name: calls.eval(rule).sum().item() for name, rule in VISITS["sums"].items()}
+    head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
+    told = list(_calls(calls, words))
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
-        "head": words.join(head),
-        "calls": list(_calls(calls.head(VISITS["most"]), words)),
-        "later": [words.say("v_later", week=week, names=names) for week, names in later],
+        "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
+        "calls": told[: VISITS["most"]],
+        "later": told[VISITS["most"] :],
     }
 
 
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
     """Each account as its row says it."""
     for row in shown.to_dict("records"):
-        chance = next(key for least, key in VISITS["chances"] if row["zone_probability"] >= least)
+        chances = VISITS["chances_unlike" if row["unlike"] else "chances"]
+        chance = next(key for least, key in chances if row["zone_probability"] >= least)
         place = (row["name"] and row["account"], row["region"], row["segment"])
         yield {
             "account": row["account"],
             "called": row["called"],
+            "region": row["region"],
             "action": words.word(row["action"]),
             "week": words.say("v_week", week=row["week"]),
             "place": [part for part in place if part],

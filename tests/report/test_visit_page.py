@@ -14,6 +14,8 @@ from kalib.analysis import Analysis
 from kalib.report.story import tell_story
 from kalib.report.visits import VISITS, visit_content, visit_page, visit_sheets, write_visits
 
+LATER = "//table[@class='later']//tr"
+
 
 def page_of(analysis: Analysis) -> str:
     told = tell_story(analysis)
@@ -41,10 +43,13 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
             assert a_week.max() - 1 < part["visits_per_year"].sum() / 52 <= a_week.max()
         tree = html.fromstring(page_of(analysis))
         assert len(tree.findall(".//section")) == len(found)
-        shown = sum(min(len(part), VISITS["most"]) for _, part in found)
-        assert len(tree.xpath("//tbody/tr")) == shown
-        later = " ".join(tree.xpath("//p[@class='later']/text()"))
-        assert all(name in later for _, part in found for name in part["called"][VISITS["most"] :])
+        assert len(tree.xpath("//tbody/tr")) == len(index)
+        lines = {row.get("data-account"): row.text_content() for row in tree.xpath(LATER)}
+        words = tell_story(analysis).words
+        for _, part in found:  # a line each: week, place, what is at stake and what to do
+            for account, row in part.iloc[VISITS["most"] :].iterrows():
+                for said in (row["called"], row["region"], words.word(row["action"])):
+                    assert said in lines[account]
 
 
 def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
@@ -54,12 +59,48 @@ def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
         for call in calls:
             row = accounts.loc[call["account"]]
             amount = row["at_risk"] if row["action"] == "defend" else row["target_growth"]
-            assert call["money"][0].startswith(words.amount(amount) + " ")
+            first = row["action"] == "measure first"  # whose growth is not yet asked
+            firm = words.amount(amount) + " "
+            assert call["money"][0].startswith(firm) != first
+            assert not first or not any("asked" in said for said in call["money"] if amount > 0)
             assert words.percent(row["zone_probability"]) in call["sure"] and call["ask"]
             before = row["rep_before"]
             assert (f"Until now with {before}" in " ".join(call["say"])) == (before != rep)
-            if row["action"] == "measure first":
+            if first:
                 assert "Offer nothing yet" in " ".join(call["say"])
+
+
+def test_growth_to_be_confirmed_is_told_apart(stores: Analysis) -> None:
+    told = tell_story(stores)
+    words, sheets = told.words, visit_content(stores, told)["sheets"]
+    for sheet, (_, part) in zip(sheets, visit_sheets(stores, told), strict=True):
+        first = part["action"] == "measure first"
+        unsure, firm = (part.loc[rows, "target_growth"].sum() for rows in (first, ~first))
+        assert (f"Up to {words.money(unsure)} more once measuring" in sheet["head"]) == (unsure > 0)
+        assert (part["team"] == "farmer").any() or f"{words.money(firm)} of growth" in sheet["head"]
+
+
+def test_what_a_zone_rests_on_bounds_its_words(stores: Analysis, phones: Analysis) -> None:
+    seen = set()
+    for analysis in (stores, phones):
+        told = tell_story(analysis)
+        sheets = visit_content(analysis, told)["sheets"]
+        calls = [call for sheet in sheets for call in (*sheet["calls"], *sheet["later"])]
+        accounts = pd.concat([part for _, part in visit_sheets(analysis, told)])
+        for call in calls:
+            row, said = accounts.loc[call["account"]], " ".join(call["say"])
+            measured = row["potential_source"] == "measured"
+            if row["extrapolated"] and not measured:
+                assert "almost certain" not in call["sure"] and "very likely" not in call["sure"]
+                seen.add("unlike")
+            if row["action"] == "measure first" and measured and "more than" in said:
+                assert abs(row["potential"] / row["border_at"] - 1) > 0.02
+            if row["action"] == "measure first" and not measured and row["zone_probability"] < 0.5:
+                assert "nothing is asked before it is measured" in " ".join(call["why"])
+                seen.add("open")
+            if "on the line between two zones" in said:
+                seen.add("line")
+    assert seen == {"unlike", "open", "line"}
 
 
 def test_a_sheet_is_one_page_of_paper(stores: Analysis, phones: Analysis, tmp_path: Path) -> None:
