@@ -25,7 +25,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.plots.accounts import LABELLED
 from kalib.report.deck import LAYOUT, PLOT, write_deck
-from kalib.report.document import _broken, write_document
+from kalib.report.document import _broken, listing, write_document
 from kalib.report.explorer import shown
 from kalib.report.figures import draw_figures
 from kalib.report.story import tell_story, words_of
@@ -200,6 +200,16 @@ def test_no_page_of_the_document_is_half_empty(written: Written) -> None:
         assert lowest < page.mediabox.height / 2
 
 
+def test_a_table_that_a_page_can_hold_is_not_broken(written: Written) -> None:
+    story = tell_story(written.analysis)
+    pages = PdfReader(written.folder / "r.pdf").pages
+    texts = [squeezed(page.extract_text()) for page in pages]
+    for name, rows in (("go_now", 15), ("measure_first", 12), ("missed", 10), ("below_market", 12)):
+        shown = listing(name, written.analysis, story, rows)
+        (text,) = [text for text in texts if squeezed(shown.title) in text]
+        assert all(squeezed(account) in text for account in shown.frame["account"])
+
+
 def lines_of(page: PageObject) -> list[tuple[str, list[float]]]:
     """Texts of a page, each with where it stands."""
     found: list[tuple[str, list[float]]] = []
@@ -220,7 +230,8 @@ def test_document_says_first_that_a_formula_is_unusable(
     nothing: Analysis, figures: Path, tmp_path: Path
 ) -> None:
     text = pdf_of(nothing, figures, tmp_path / "r.pdf")
-    assert text.index("notusable") < text.index("Executivesummary")
+    assert text.index("notusable") < text.index("Whatwefound")
+    assert "Executivesummary" not in text  # the finding heads the page
     assert len(PdfReader(tmp_path / "r.pdf").pages) >= 5
     assert not tell_story(nothing).unknown and "Whatwedonotknow" not in text  # no empty section
 
