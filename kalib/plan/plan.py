@@ -169,11 +169,10 @@ def _handover(accounts: pd.DataFrame) -> pd.DataFrame:
 def _bridge(accounts: pd.DataFrame) -> pd.DataFrame:
     """From today's sales to the target, step by step; steps of nothing are left out."""
     growth, zone = accounts["target_growth"].fillna(0.0), accounts["zone"]
-    attack, buys = zone == "attack", accounts["sales"] > 0
     steps = {
         "sales_today": accounts["sales"].sum(),
-        "bridge_attack": growth[attack & buys].sum(),
-        "bridge_new": growth[attack & ~buys].sum(),
+        "bridge_go": growth[accounts["action"] == "go now"].sum(),
+        "bridge_measure": growth[accounts["action"] == "measure first"].sum(),
         "bridge_defense": growth[zone == "defense"].sum(),
     }
     rows = pd.DataFrame({"step": list(steps), "amount": list(steps.values())}).round(2)

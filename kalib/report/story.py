@@ -169,10 +169,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         **{
             part: tuple(_told(part, facts)) for part in ("placed", "statistics", "unknown", "steps")
         },
-        charts={
-            name: Claim(key if all(_holds(need, facts) for need in needs) else f"{key}_none")
-            for name, (key, *needs) in CLAIMS["charts"].items()
-        },
+        charts={name: _told(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
         waves=waves,
     )
 

@@ -73,21 +73,18 @@ def text_of_book(path: Path) -> str:
     return squeezed(" ".join(str(c) for row in sheet.values for c in row if c is not None))
 
 
-SUMMED = ("f_share", "f_ka", "f_missed", "f_change", "d_attack", "d_defense_hold", "s_misplaced",
+SUMMED = ("f_share", "f_ka", "f_missed", "f_change", "d_defense_hold", "s_misplaced",
           "s_undecided")  # fmt: skip
 
 
 def from_summary(f: Mapping[str, Any]) -> dict[str, Any]:
     """What the claims of SUMMED are filled with, from summary.json alone."""
-    attack = f["targets"]["attack"]
     return {
         **f,
         **f["zones"],
         "share": (f["market_share"], f["market_share_low"], f["market_share_high"]),
         "key_part": f["ka_new"] / f["accounts_placed"],
         "key_held": f["ka_potential"] / f["total_potential"],
-        "attack_growth": attack["target_growth"],
-        "attack_part": attack["target_growth"] / attack["sales"],
         "defense_sales": f["targets"]["defense"]["sales"],
         **dict(
             zip(

@@ -99,6 +99,32 @@ def test_the_bridge_leads_from_sales_to_the_target(
         assert all(story.words.money(amount) in said for amount in amounts)
 
 
+def test_growth_that_waits_for_a_measurement_is_asked_apart(
+    stores: Analysis, phones: Analysis, universities: Analysis
+) -> None:
+    for analysis in (stores, phones, universities):
+        story, accounts = tell_story(analysis), analysis.plan.accounts
+        growth = accounts.groupby("action")["target_growth"].sum()
+        firm, unfirm = (story.words.money(growth[one]) for one in ("go now", "measure first"))
+        for claim in (story.headline, story.charts["decide"], story.actions[0]):
+            assert firm in story.say(claim) and unfirm in story.say(claim), claim
+        assert analysis.plan.bridge["amount"][1:].tolist() == pytest.approx(
+            [growth["go now"], growth["measure first"]]
+        )
+        assert story.facts["visited"] <= story.facts["attack"] == story.figures["zones"]["attack"]
+        assert story.words.money(story.facts["contacted_gain"]) in story.say(story.actions[2])
+
+
+def test_a_target_above_what_is_likely_says_why(stores: Analysis, phones: Analysis) -> None:
+    story = tell_story(stores)
+    for key in ("bridge", "scenarios"):
+        assert story.charts[key].key in ("c_bridge_above", "t_scenarios_beyond")
+    said = story.say(story.charts["bridge"])
+    assert all(story.words.money(story.facts[one]) in said for one in ("attack_growth", "likely"))
+    calm = tell_story(phones)
+    assert [calm.charts[one].key for one in ("bridge", "scenarios")] == ["c_bridge", "t_scenarios"]
+
+
 def test_an_interval_without_width_is_not_listed(nothing: Analysis, stores: Analysis) -> None:
     for analysis, told in ((nothing, False), (stores, True)):
         story = tell_story(analysis)
@@ -506,6 +532,7 @@ def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -
     assert tiles == [
         words.share(f["market_share"]), words.whole(f["ka_new"]),
         words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
+        words.money(story.facts["unfirm"]),
     ]  # fmt: skip
 
 
