@@ -130,12 +130,10 @@ def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
         chance = next(key for least, key in chances if row["zone_probability"] >= least)
         place = (row["name"] and row["account"], row["region"], row["segment"])
         yield {
-            "account": row["account"],
-            "called": row["called"],
-            "region": row["region"],
+            **{of: row[of] for of in ("account", "called", "region")},
             "action": words.word(row["action"]),
             "week": words.say("v_week", week=row["week"]),
-            "place": [part for part in place if part],
+            "place": [*filter(None, place)],
             "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
             **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
         }  # fmt: skip

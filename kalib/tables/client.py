@@ -77,6 +77,9 @@ def read_files(study: Study) -> Tables:
     totals = _read_totals(study, None if accounts is None else accounts["region"], found)
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
+        bare = [name for name in candidates if max(study.label(name)) < "\u4e00"]
+        if bare and study.report.language == "zh":
+            found.notes.append(Problem(Message("n_labels", names=bare), "study.toml"))
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
     survey = known.values.dropna().sort_index() if known else None
