@@ -125,6 +125,21 @@ def test_a_target_above_what_is_likely_says_why(stores: Analysis, phones: Analys
     assert [calm.charts[one].key for one in ("bridge", "scenarios")] == ["c_bridge", "t_scenarios"]
 
 
+def test_a_title_claims_no_more_than_the_statistics(stores: Analysis, nothing: Analysis) -> None:
+    told, refused = tell_story(stores), tell_story(nothing)
+    assert told.charts["t_formula"].key == "t_formula"
+    worse = nothing.fit.r2_predicted < 0
+    assert (refused.charts["t_unsound"].key == "t_unsound_worse") is worse
+    assert ("s_inaccurate_worse" in [claim.key for claim in refused.risks]) is worse
+    open_choice = replace(stores.fit, stability=stores.fit.stability * 0 + 0.1)
+    doubted = tell_story(replace(stores, fit=open_choice))
+    assert doubted.charts["t_formula"].key == "t_formula_open"
+    close = replace(stores.verdict, boosted_error_median=stores.fit.error_median - 0.04)
+    dear = tell_story(replace(stores, verdict=close))
+    (said,) = (one for one in dear.statistics if one.key == "s_boosted_off")
+    assert "costs 4 points of typical error" in dear.say(said)
+
+
 def test_an_interval_without_width_is_not_listed(nothing: Analysis, stores: Analysis) -> None:
     for analysis, told in ((nothing, False), (stores, True)):
         story = tell_story(analysis)
