@@ -241,6 +241,11 @@ def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores:
         assert "survey next" not in " ".join(said) and "undecided" in " ".join(said)
 
 
+def test_no_step_asks_to_measure_what_settles_nothing(stores: Analysis) -> None:
+    few = stores.next_survey.head(12).assign(benefit=[50.0] * 9 + [0.0] * 3)
+    assert tell_story(replace(stores, next_survey=few)).facts["undecided_first"] == 9
+
+
 def test_what_the_histogram_claims_is_what_it_shows(stores: Analysis) -> None:
     told, share = tell_story(stores), stores.matrix.market_share
     below = int((stores.plan.accounts["sow"] < share).sum())
