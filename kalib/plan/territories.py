@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kalib.words.catalogue import ENGLISH, Message
+from kalib.words.catalogue import Message
 
 BALANCE = 0.10  # workload may differ from the mean by this fraction
 AWAY = 1000.0  # an account outside its rep's region costs more than so many changes of owner
@@ -82,13 +82,13 @@ def _seats(accounts: pd.DataFrame, people: Mapping[str, int]) -> dict[str, tuple
     ).reshape(len(reps), len(places))
     taken = dict(zip(*reversed(linear_sum_assignment(worth, maximize=True)), strict=True))
     seats, numbers = {}, dict.fromkeys(TEAMS, 0)
-    word = "seat_new" if reps else "seat_territory"
+    word = "New" if reps else "Territory"  # what `Words.rep` reads
     for k, (team, region) in enumerate(places):
         if k in taken:
             name = reps[taken[k]]
         else:
             numbers[team] += 1
-            name = ENGLISH.say(word, team=team, n=numbers[team])
+            name = f"{word} {team} {numbers[team]}"
         seats[name] = (team, region)
     return seats
 

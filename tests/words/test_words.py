@@ -199,3 +199,10 @@ def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     assert len(tables) == 3
     texts -= set(before.accounts["rep"])  # the client's
     assert sorted(text for text in texts if ENGLISH.search(text)) == []
+
+
+def test_a_seat_of_the_plan_is_named_in_each_language() -> None:
+    assert Words("en", "EUR").rep("Territory hunter 1") == "Hunter 1, to be named"
+    assert Words("zh", "EUR").rep("Territory hunter 1") == "开拓型 1（待定）"
+    assert Words("zh", "EUR").rep("New farmer 2") == "新增维护型 2"
+    assert Words("zh", "EUR").rep("Ms. Wang") == "Ms. Wang"
