@@ -51,12 +51,12 @@ class Fit:
     candidate. suspects: DataFrame (account, entry, value, expected_low, expected_high, cause).
     r2_predicted: of log potential, cross-validated with selection, form and cleaning repeated;
     r2_currency: the same on the original scale; optimism: what r2 of log potential loses out of
-    sample; errors: (repeats, accounts) absolute errors out of fold, fractions of potential, and
-    error_median, their median. working: fitted working values of all accounts (N,); spread: their
-    predictive scale (N,); loadings: (N, k) shares of the spread that accounts have in common;
-    working_rows: places (n,) of the surveyed accounts among all; oof_working: their working values
-    out of fold (n,); used: those that the formula was fitted on (n,) bool. screening, settings:
-    what it was fitted to, and how.
+    sample; errors: (repeats, accounts) absolute errors out of fold, fractions of potential.
+    working: fitted working values of all accounts (N,); spread: their predictive scale (N,);
+    loadings: (N, k) shares of the spread that accounts have in common; working_rows: places (n,)
+    of the surveyed accounts among all; oof_working: their working values out of fold (n,); used:
+    those that the formula was fitted on (n,) bool. screening, settings: what it was fitted to,
+    and how.
     """
 
     formula: Formula
@@ -74,7 +74,6 @@ class Fit:
     r2_currency: float
     optimism: float
     errors: np.ndarray
-    error_median: float
     working: np.ndarray
     spread: np.ndarray
     loadings: np.ndarray
@@ -93,6 +92,11 @@ class Fit:
     def r2(self) -> float:
         """R² in the sample, on the working scale."""
         return float(self.results.rsquared)
+
+    @property
+    def error_median(self) -> float:
+        """Median of errors."""
+        return float(np.median(self.errors))
 
     @property
     def accuracy(self) -> pd.Series:
@@ -268,7 +272,6 @@ def _accuracy(
         "r2_currency": r_squared(observed, checked.predicted[chosen][:, use], weights),
         "optimism": r_squared(logs, np.log(inside[use]), weights) - predicted,
         "errors": np.abs(honest / observed - 1),
-        "error_median": float(np.median(np.abs(honest / observed - 1))),
     }
 
 

@@ -10,7 +10,7 @@ from kalib.study.kept import kept
 from kalib.wallet.wallet import Wallet
 
 CHUNK = 500  # accounts whose effect on others is computed at once
-OTHERS = 500  # others on whom an effect is computed; of more, a sample stands for all, 2 % off
+OTHERS = 500  # others on whom an effect is computed; of more, a sample stands for all
 # Beyond this many standard deviations of what a visit can move, a border is not crossed.
 REACH = 4.0
 
@@ -89,8 +89,9 @@ def _learned(loadings: np.ndarray, scores: np.ndarray, potential: np.ndarray) ->
         effect = _put_right(lengths[near] * lengths.max(), np.abs(scores[near])) * weight
         steps = np.cumsum(effect) / effect.sum() * OTHERS
         times = np.diff(np.floor(steps), prepend=0.0)
-        weight *= times * effect.sum() / (OTHERS * effect)
-        near, weight = near[times > 0], weight[times > 0]
+        drawn = times > 0
+        weight = (weight * times)[drawn] / effect[drawn] * effect.sum() / OTHERS
+        near = near[drawn]
     others, distance = loadings[near], np.abs(scores[near])
     total = np.zeros(len(loadings))
     for start in range(0, len(loadings), CHUNK):

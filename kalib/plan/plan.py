@@ -94,8 +94,7 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     assigned = assign_reps(accounts, people, study.teams.handover_cost)
     accounts["rep"] = assigned.owner
     notes += assigned.notes
-    unasked = (accounts["team"] == "") & (accounts["zone"] != "")
-    accounts = accounts.join(set_targets(accounts.assign(holdout=unasked), study, notes))
+    accounts = accounts.join(set_targets(accounts, study, notes))
     accounts["action"] = actions(accounts)
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
@@ -200,8 +199,8 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
     that need saying are appended to notes.
     """
     sales, potential = accounts["sales"], accounts["potential"]
-    zone = accounts["zone"].where(~accounts["holdout"], "held out")
-    attack, known = zone == "attack", zone != ""
+    zone, known = accounts["zone"].where(accounts["team"] != "", ""), accounts["zone"] != ""
+    attack = zone == "attack"
     room = (accounts["potential_low"] - sales).clip(lower=0).where(known, 0.0).fillna(0.0)
     growth = np.minimum(accounts["expected_gain"], room).where(attack, 0.0).fillna(0.0)
     if study.targets.company_growth is not None and known.any():

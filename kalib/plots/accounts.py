@@ -12,7 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from kalib.formula.fitting import Fit
 from kalib.matrix.matrix import Matrix
@@ -298,13 +298,6 @@ def name_places(
                 taken.append((low, high))
                 break
     return found
-
-
-def ticks_of(low: float, high: float) -> np.ndarray:
-    """Round amounts on a scale of logs, at 1, 2 and 5 of each power of ten where it is short."""
-    wide = np.log10(high / low) > 2.5
-    ticks = LogLocator(subs=(1,) if wide else (1, 2, 5)).tick_values(low, high)
-    return np.array([tick for tick in ticks if low < tick < high])
 
 
 def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:

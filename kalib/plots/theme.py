@@ -147,12 +147,16 @@ def money_axis(axis: Axis, log: bool = False, words: Words | None = None) -> Non
     """Short numbers on an axis, and ticks that don't crowd a logarithmic one; words: that count
     its amounts, the theme's where there are no others."""
     if log:
-        low, high = sorted(axis.get_view_interval())
-        wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
-        axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        axis.set_major_locator(log_ticks(*sorted(axis.get_view_interval())))
     tick = (words or theme().words).tick
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
+def log_ticks(low: float, high: float) -> LogLocator:
+    """Where a scale of logs has ticks: at 1, 2 and 5 of each power of ten where it is short."""
+    wide = np.log10(max(high, 1e-300) / max(low, 1e-300)) > 2.5
+    return LogLocator(subs=(1,) if wide else (1, 2, 5))
 
 
 def letters_of(text: str) -> int:

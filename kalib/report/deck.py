@@ -17,7 +17,7 @@ from pptx.oxml import parse_xml
 from kalib.analysis import Analysis
 from kalib.matrix.matrix import Matrix
 from kalib.plots import accounts as charts
-from kalib.plots.theme import INK, ZONE_COLORS, short_name, tint
+from kalib.plots.theme import INK, ZONE_COLORS, log_ticks, short_name, tint
 from kalib.report import tables
 from kalib.report.explorer import shown
 from kalib.report.page import render
@@ -166,7 +166,8 @@ def _names(deck: Slides, slide: Any, matrix: Matrix, plot: _Plot, drawn: int) ->
         fill = tint(ZONE_COLORS[zone], 0.9) if zone == "attack" else ""
         font = deck.text(slide, box, said, 14, "LR"[int(far[0])] + "BT"[int(far[1])], fill)
         font.color.rgb, font.bold = RGBColor.from_string(ZONE_COLORS[zone][1:]), True
-    high, ticks = CAPTION, charts.ticks_of(plot.least[0], plot.most[0])
+    (low, top), high = (plot.least[0], plot.most[0]), CAPTION
+    ticks = np.array([t for t in log_ticks(low, top).tick_values(low, top) if low < t < top])
     for tick, (x, _) in zip(ticks, plot.places(ticks, 0 * ticks), strict=True):
         box = plot.around((x - size[0] / 8, -high), (size[0] / 4, high))
         deck.text(slide, box, words.number(tick, int(tick < 1)), SMALL, "CT")

@@ -25,7 +25,6 @@ LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-
 HEAD_CELL = 9  # letters of a head on one line, however short its cells are
 HEAD_LETTERS = 80  # of the title at the head of each page
 LONG_WORD = 24  # letters of a word that may be broken: an address or an id fills no column
-OF_PLANS = ("rep", "team", "expected_gain", "target_growth", "growth_part")  # columns
 Item = dict[str, Any]
 
 
@@ -105,20 +104,13 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     if kind == "claims":
         return [{"kind": kind, "texts": story.said(c for of in what for c in getattr(story, of))}]
     if kind == "table":
-        shown = [listing(what, analysis, story, about.get("rows", 0))]
+        shown = [tables.build(what, analysis, words, about.get("rows", 0))]
     elif kind == "waves":
         shown = tables.of_waves(story.waves, words) if story.waves else []
     else:
         shown = data_report(analysis.study, analysis.tables, words)
         shown = shown if analysis.tables.notes else shown[:-1]
     return [_table(one, said, words) for one in shown if len(one.frame)]
-
-
-def listing(name: str, analysis: Analysis, story: Story, rows: int = 0) -> Table:
-    """A table of tables.toml, without what only a plan says where there is none."""
-    found = tables.build(name, analysis, story.words, rows)
-    left = [c for c in found.kinds if story.holds("planned") or c not in OF_PLANS]
-    return found.part(len(found.frame), *left)
 
 
 def _table(table: Table, said: str, words: Words) -> Item:

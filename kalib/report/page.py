@@ -12,7 +12,7 @@ from kalib.analysis import Analysis
 from kalib.plots.accounts import TOP, sales_steps
 from kalib.plots.theme import ZONE_COLORS, accent, lacks_font
 from kalib.report import tables
-from kalib.report.document import TEMPLATES, listing
+from kalib.report.document import TEMPLATES
 from kalib.report.explorer import embedded_json, explorer_data, library_script
 from kalib.report.story import Story
 from kalib.study.settings import Study
@@ -40,7 +40,7 @@ def build_page(
 
     def shown(*names: str, rows: int = 0) -> list[Table]:
         """Tables that have something to show."""
-        built = [listing(name, analysis, story, rows) for name in names if placed]
+        built = [tables.build(name, analysis, words, rows) for name in names if placed]
         return [one for one in built if len(one.frame)]
 
     return render(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment
+from jinja2 import Environment, StrictUndefined
 
 from kalib.analysis import Analysis
 from kalib.formula.verdict import R2_MODERATE
@@ -24,7 +25,8 @@ from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
 CLAIMS = tomllib.loads(Path(__file__).with_name("story.toml").read_text(encoding="utf-8"))
-compiled = Environment().compile_expression
+strict = Environment(undefined=StrictUndefined)
+compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLED = 10  # attack accounts told of as the first

@@ -22,13 +22,15 @@ from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
 VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+AT_LINE = 0.02  # part of a border within which a measured potential lies on it
 
 
 def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
-    """Write the sheets as a page to fill in and as a PDF, one page a rep."""
+    """Write the sheets as a page to fill in and as a PDF of those with most to win."""
     content = visit_content(analysis, story)
     (folder / "visit-list.html").write_text(visit_page(analysis, story, content), encoding="utf-8")
-    write_pdf("visits.typ", content, folder / "visit-list.pdf", {})
+    printed = content | {"sheets": content["sheets"][: VISITS["paper"]]}
+    write_pdf("visits.typ", printed, folder / "visit-list.pdf", {})
 
 
 def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str:
@@ -60,24 +62,28 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
     is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
     week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
-    monthly: growth asked a month; unlike: not measured, and outside the survey; driver, here,
-    typical, lift: of `_drivers`; every rule's key: whether its condition holds."""
+    monthly: growth asked a month; unlike: not measured, and outside the survey; at_line:
+    measured on the border of two zones; driver, here, typical, lift: of `_drivers`; every rule's
+    key: whether its condition holds; sum_: what its sheet adds up."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
+    measured = calls["potential_source"] == "measured"
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=calls["target_growth"] / 12,
         imputed=calls["flags"].str.contains("imputed"),
-        unlike=calls["extrapolated"] & (calls["potential_source"] != "measured"),
+        unlike=calls["extrapolated"] & ~measured,
+        at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
     rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
-    calls = calls.assign(**rules)
+    summed = {f"sum_{name}": calls.eval(rule) for name, rule in VISITS["sums"].items()}
+    calls = calls.assign(**rules, **summed)
     order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
 
@@ -111,20 +117,20 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     """One rep's sheet: the first calls in full, the others in a line each."""
     words, planned = story.words, story.holds("planned")
     team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
-    sums = {name: calls.eval(rule).sum().item() for name, rule in VISITS["sums"].items()}
+    sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
-    told = list(_calls(calls, words))
+    most = VISITS["most"]
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
-        "calls": told[: VISITS["most"]],
-        "later": told[VISITS["most"] :],
+        "calls": [*_calls(calls[:most], words, VISITS["said"])],
+        "later": [*_calls(calls[most:], words, VISITS["said_later"])],
     }
 
 
-def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
-    """Each account as its row says it."""
+def _calls(shown: pd.DataFrame, words: Words, said: list[str]) -> Iterator[dict[str, Any]]:
+    """Each account as its row says it; said: the parts of visits.toml that are."""
     for row in shown.to_dict("records"):
         chances = VISITS["chances_unlike" if row["unlike"] else "chances"]
         chance = next(key for least, key in chances if row["zone_probability"] >= least)
@@ -135,5 +141,5 @@ def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
             "week": words.say("v_week", week=row["week"]),
             "place": [*filter(None, place)],
             "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
-            **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
+            **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in said},
         }  # fmt: skip

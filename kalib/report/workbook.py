@@ -23,7 +23,6 @@ from xlsxwriter.utility import xl_col_to_name
 from kalib.analysis import Analysis
 from kalib.plots.theme import letters_of
 from kalib.report import tables
-from kalib.report.document import listing
 from kalib.report.explorer import MOST, SAMPLE, shown
 from kalib.report.story import Story, given
 from kalib.study.settings import ZONES
@@ -44,8 +43,8 @@ LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each 
 
 def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the workbook. Client text stays text, whatever it begins with."""
-    words = replace(story.words, scale=story.words.unit()[0])  # as the tables count them
-    full = replace(story, words=words)
+    # Lists and sums alike in the unit that each sheet names.
+    words = replace(story.words, scale=story.words.unit()[0], sums=0.0)
     accounts, study = analysis.plan.accounts, analysis.study
     with _workbook(path, constant_memory=len(accounts) > MOST) as book:
         book.set_properties({"title": study.title, "author": given(study.report.author)})
@@ -54,7 +53,7 @@ def write_workbook(analysis: Analysis, story: Story, path: Path) -> None:
         _write_accounts(sheets, analysis, story.holds("planned"))
         for name, of in BOOK["sheets"].items():
             most = 0 if of in NOT_BY_ACCOUNT else min(len(accounts), SAMPLE)
-            table = listing(of, analysis, full, most)
+            table = tables.build(of, analysis, words, most)
             if len(table.frame) and (story.holds("planned") or name not in BOOK["planned"]):
                 sheets.table(words.say(name), table)
         if analysis.codebook:
@@ -230,7 +229,7 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
             sheet.write_number(row, 1, value, sheets.number(code))
         sheets.book.define_name(term, f"='{name}'!$B${row + 1}")
     sheet.write_string(7, 0, words.say("amounts_in", unit=words.yearly()))
-    zones = listing("zones", analysis, replace(story, words=words))
+    zones = tables.build("zones", analysis, words)
     for j, head in enumerate(zones.heads):
         sheet.write_string(8, j, head, sheets.look["head_number" if j else "head"])
     sheets.fill(sheet, 9, zones)

@@ -19,7 +19,9 @@ TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encodin
 # The kinds of cells that are no numbers.
 TEXT = ("text", "word", "team", "between", "said", "label", "rep", "range")
 # Columns left out where every row is blank or zero.
-LEFT_OUT = ("name", "region", "rep", "target_growth", "growth_part", "taken_over", "sales_taken")
+LEFT_OUT = (
+    "name", "region", "rep", "team", "target_growth", "growth_part", "taken_over", "sales_taken",
+)  # fmt: skip
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 

@@ -45,7 +45,7 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
-            "holdout": False, "parent": "", "below_market": np.arange(N) % 5 == 0,
+            "parent": "", "below_market": np.arange(N) % 5 == 0,
             "key_account": np.isin(zone, ("attack", "defense")),
             "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
@@ -84,7 +84,8 @@ def matrix_of(frame: pd.DataFrame) -> Matrix:
 
 
 def with_gains(close_gap: float) -> pd.DataFrame:
-    frame = accounts()
+    frame = accounts().copy()
+    frame["team"] = frame["zone"].map({"attack": "hunter", "defense": "farmer"}).fillna("")
     return frame.join(expect_gains(wallet_of(frame), prior_attainment(close_gap)))
 
 
@@ -374,7 +375,7 @@ def test_nobody_is_key() -> None:
 
 
 def test_unknown_potential_leaves_no_target_even_where_growth_is_asked() -> None:
-    frame = accounts().assign(zone="", potential=np.nan, potential_low=np.nan, sow=np.nan)
+    frame = accounts().assign(zone="", team="", potential=np.nan, potential_low=np.nan, sow=np.nan)
     frame = frame.join(expect_gains(wallet_of(frame), prior_attainment(0.5)))
     notes: list[str] = []
     found = set_targets(frame, study_of(company_growth=0.1), notes)

@@ -80,7 +80,10 @@ def test_growth_to_be_confirmed_is_told_apart(stores: Analysis) -> None:
         assert (part["team"] == "farmer").any() or f"{words.money(firm)} of growth" in sheet["head"]
 
 
-def test_what_a_zone_rests_on_bounds_its_words(stores: Analysis, phones: Analysis) -> None:
+def test_what_a_zone_rests_on_bounds_its_words(
+    stores: Analysis, phones: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VISITS, "said_later", VISITS["said"])  # of all accounts, not the first
     seen = set()
     for analysis in (stores, phones):
         told = tell_story(analysis)
@@ -112,6 +115,20 @@ def test_a_sheet_is_one_page_of_paper(stores: Analysis, phones: Analysis, tmp_pa
         assert len(pages) == len(names)
         for page, name in zip(pages, names, strict=True):
             assert name in page.extract_text()
+
+
+def test_of_many_reps_paper_has_those_with_most_to_win(
+    phones: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VISITS, "paper", 2)
+    told = tell_story(phones)
+    write_visits(phones, told, tmp_path)
+    names = [told.words.rep(rep) for rep, _ in visit_sheets(phones, told)]
+    pages = PdfReader(tmp_path / "visit-list.pdf").pages
+    assert len(names) > 2 == len(pages)
+    assert all(name in page.extract_text() for name, page in zip(names, pages, strict=False))
+    page = (tmp_path / "visit-list.html").read_text(encoding="utf-8")
+    assert page.count("<section>") == len(names)
 
 
 def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
