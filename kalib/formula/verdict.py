@@ -133,21 +133,22 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
     z = np.arctanh(np.clip(r, -0.999999, 0.999999)) * np.sqrt(max(len(known) - 3, 1))
     p, explained, error = float(norm.sf(z)), fit.r2_predicted, fit.error_median
     names = list(fit.formula.indicators)
-    weakest = float(fit.stability.reindex(names).fillna(0.0).min()) if names else 0.0
+    weakest = float(fit.stability.reindex(names).fillna(0.0).min())
     per = fit.formula.n / max(len(names), 1)
-    return (
+    part = max(explained, 0)
+    # Of a formula that says nothing, no more is asked.
+    told = {"power": explained >= R2_LEAST, "stability": bool(names), "sample": bool(names)}
+    checks = (
         check("signal", p < SIGNAL_LEVEL, r, p, SIGNAL_LEVEL),
-        check("explained", explained >= R2_LEAST, explained, None, R2_LEAST,
-              share=max(explained, 0)),
-        check("power", explained >= R2_MODERATE, explained, None, R2_MODERATE,
-              share=max(explained, 0)),
+        check("explained", explained >= R2_LEAST, explained, None, R2_LEAST, share=part),
+        check("power", explained >= R2_MODERATE, explained, None, R2_MODERATE, share=part),
         check("error", error <= ERROR_LARGE, error, None, ERROR_LARGE, share=error),
         check("stability", weakest >= STABILITY_LOW, weakest, None, STABILITY_LOW, share=weakest),
         check("sample", per >= SAMPLE_PER_INDICATOR, per, None, SAMPLE_PER_INDICATOR, n=per),
         check("survey", not fit.bias.biased, None, fit.bias.p_value, SIGNAL_LEVEL,
               n=fit.bias.effective),
-        *_danger_checks(fit),
     )  # fmt: skip
+    return tuple(one for one in checks if told.get(one.key, True)) + _danger_checks(fit)
 
 
 def _danger_checks(fit: Fit) -> tuple[Check, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -69,13 +69,14 @@ class Column:
     """One design column: an indicator, or one level of a text indicator.
 
     transform is "identity", "log" (natural log of value + shift) or "level" (1 where the value
-    equals level, else 0).
+    equals level, else 0); baseline: the level without a column, that the others are told against.
     """
 
     indicator: str
     level: str
     transform: str
     shift: float
+    baseline: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -250,7 +251,9 @@ def _columns_of(name: str, values: pd.Series, surveyed: np.ndarray, logged: bool
         counts = values[surveyed].value_counts()
         levels = sorted(counts.index[counts >= RARE_LEVEL].astype(str))
         baseline = str(counts.index[0])
-        return [Column(name, level, "level", 0.0) for level in levels if level != baseline]
+        return [
+            Column(name, level, "level", 0.0, baseline) for level in levels if level != baseline
+        ]
     if not logged or (values < 0).any():
         return [Column(name, "", "identity", 0.0)]
     # Half the smallest positive value keeps a zero below every other account and finite.

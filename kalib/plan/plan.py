@@ -93,7 +93,7 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     accounts["rep_before"] = accounts["rep"]
     assigned = assign_reps(accounts, people, study.teams.handover_cost)
     accounts["rep"] = assigned.owner
-    notes += assigned.notes
+    notes += [*_rest(accounts, study.teams.visits_per_rep), *assigned.notes]
     accounts = accounts.join(set_targets(accounts, study, notes))
     accounts["action"] = actions(accounts)
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
@@ -245,11 +245,17 @@ def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str,
                 "p_capacity", n=given, team=f"{team}s", needed=needed, visits=float(visits),
                 done=given * study.teams.visits_per_rep,
             ))  # fmt: skip
-    rest = accounts.loc[accounts["team"] == "", "visits_per_year"].sum()
-    work = float(rest / study.teams.visits_per_rep)
-    if work >= 0.05:  # of a person: what is not written as 0.0
-        notes.append(Message("p_rest", n=float(rest), people=work))
     return people
+
+
+def _rest(accounts: pd.DataFrame, capacity: float) -> list[str]:
+    """Who serves the accounts that are not key, and what of it hunters and farmers still hold."""
+    rest, key = accounts[accounts["team"] == ""], set(accounts.loc[accounts["team"] != "", "rep"])
+    visits, theirs = float(rest["visits_per_year"].sum()), int(rest["rep"].isin(key - {""}).sum())
+    others = len(set(rest["rep"]) - key - {""})
+    said = "p_rest" if not others else "p_rest_handed" if theirs else "p_rest_others"
+    told = Message(said, n=visits, people=visits / capacity, others=others, theirs=theirs)
+    return [told] if told.figures["people"] >= 0.05 else []  # what is not written as 0.0
 
 
 def _raked(

@@ -29,9 +29,7 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
     numbers have three to six significant digits, none behind the point where three stand before
     it. percent: columns that are fractions though their names don't say it.
     """
-    frame = (
-        frame.rename(frame.name or "value").to_frame() if isinstance(frame, pd.Series) else frame
-    )
+    frame = frame.rename(frame.name or "value").to_frame() if frame.ndim == 1 else frame
     bare = frame.index.name is None and pd.api.types.is_integer_dtype(frame.index)
     whole = frame if bare else _with_index(frame)
     shown, words = whole.head(rows), theme().words

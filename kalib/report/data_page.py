@@ -70,9 +70,8 @@ def _questions(
     reach = survey_reach(screening, design, surveyed, np.ones(len(surveyed)))
     if reach.beyond > BEYOND_MOST:
         yield ask("reach", share=reach.beyond, by=reach.by)
-    for name, row in (
-        screening.frame[~screening.frame["kept"]].sort_values("copy", ascending=False).iterrows()
-    ):
+    left = screening.frame[~screening.frame["kept"]].sort_values("copy", ascending=False)
+    for name, row in left.iterrows():
         yield ask("copy" if row["copy"] else "unused", column=name, reason=row["reason"])
     for note in tables.notes:
         yield noted(words, note), words.say("why_note")

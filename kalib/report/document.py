@@ -49,8 +49,14 @@ def write_document(
         "source": story.source,
         "logo": None,
         "colophon": f"kalib {version} · {study.name} · {study.period}",
-        "parts": _chapters(analysis, story),
-    }
+        "parts": [
+            {"title": story.say(story.claim(chapter)), "items": [
+                item for about in chapter["items"] if story.holds(about.get("when", ""))
+                for item in _items(about, analysis, story)
+            ]}
+            for chapter in LAYOUT if story.holds(chapter.get("when", ""))
+        ],
+    }  # fmt: skip
     shown = {file.name: file for file in figures.glob("*.svg")}
     if study.report.logo:
         logo = study.folder / study.report.logo
@@ -75,17 +81,6 @@ def write_pdf(
             sys_inputs={"report": json.dumps(content, ensure_ascii=False)},
         )  # fmt: skip
     path.write_bytes(pdf)
-
-
-def _chapters(analysis: Analysis, story: Story) -> list[Item]:
-    """What document.toml lays out, as the template sets it."""
-    return [
-        {"title": story.say(story.claim(chapter)), "items": [
-            item for about in chapter["items"] if story.holds(about.get("when", ""))
-            for item in _items(about, analysis, story)
-        ]}
-        for chapter in LAYOUT if story.holds(chapter.get("when", ""))
-    ]  # fmt: skip
 
 
 def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[Item]:

@@ -146,7 +146,7 @@ class Slides:
         letters = [_widths(cells, table.numbers, rows)
                    for cells, table in zip(every, shown, strict=True)]  # fmt: skip
         most = max(map(sum, letters))
-        largest = 10 if any("said" in table.kinds.values() for table in shown) else 16
+        largest = 16 if told and "said" not in shown[0].kinds.values() else 12
         size = max(int(min(row_height / POINT / 1.75, wide / POINT / BOLD / most, largest)), 9)
         for k, (table, cells) in enumerate(zip(shown, every, strict=True)):
             x, y, high = left + k * (wide + GAP), begin + CAPTION, row_height * len(cells)

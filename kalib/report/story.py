@@ -249,8 +249,16 @@ def _promise(waves: Waves) -> list[Claim]:
 
 def _move(analysis: Analysis) -> tuple[Claim, ...]:
     """The phases of the move that have hand-overs, each with the sales that change hands, and what
-    of these is at risk."""
+    of these is at risk; and the key accounts that a rep of another region serves."""
     plan = analysis.plan
     moved = plan.handover.join(plan.accounts["at_risk"].rename("risked"), on="account")
     sums = moved.assign(n=1).groupby("phase")[["n", "sales", "risked"]].sum()
-    return tuple(Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples())
+    told = [Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples()]
+    key = plan.accounts[plan.accounts["team"] != ""]
+    home = key["rep"].map(plan.reps.groupby("rep")["region"].first())
+    away = key.loc[(home != "") & (home != key["region"]), "region"]
+    if len(away):
+        without = tuple(sorted(set(away) - set(plan.reps["region"])))
+        figures = {"n": len(away), "without": without, "regions": len(without)}
+        told.append(Claim("m_across" if without else "m_across_all", figures))
+    return tuple(told)

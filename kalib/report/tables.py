@@ -151,7 +151,7 @@ def _term_name(term: Term, words: Words) -> str:
 def in_words(term: Term, formula: Formula, words: Words) -> str:
     """What a coefficient says: percent for logs, an amount for a linear formula."""
     column, b, linear = term.column, term.coefficient, formula.form == "linear"
-    figures = {"name": words.noun(column.indicator), "level": column.level,
+    figures = {"name": words.noun(column.indicator), "level": column.level, "base": column.baseline,
                "unit": words.measure(column.indicator)}  # fmt: skip
     if column.transform == "level":
         key = "term_level_amount" if linear else "term_level_part"

@@ -17,6 +17,7 @@ from kalib.words.catalogue import Words
 
 PAGE, SUMMARY = "index.html", "summary.json"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
+FOUND = ("verdict", "accounts", "market_share", "ka_new", "missed_by_sales")
 FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
 
 
@@ -85,17 +86,12 @@ def read_reports(reports: Path) -> list[dict[str, Any]]:
         if not summary or not run or file.parts[-3].startswith(ASIDE):
             continue
         about = run["parameters"]["study"]
-        found.append(
-            {
-                **{key: summary.get(key) for key in
-                   ("verdict", "accounts", "market_share", "ka_new", "missed_by_sales")},
-                "name": run["study"],
-                "title": about["title"] or run["study"],
-                "period": run["period"],
-                "language": run["parameters"]["report"]["language"],
-                "folder": file.parent.relative_to(reports).as_posix(),
-            }
-        )  # fmt: skip
+        found.append({
+            **{key: summary.get(key) for key in FOUND}, "name": run["study"],
+            "title": about["title"] or run["study"], "period": run["period"],
+            "language": run["parameters"]["report"]["language"],
+            "folder": file.parent.relative_to(reports).as_posix(),
+        })  # fmt: skip
     return sorted(found, key=lambda run: run["name"])
 
 
@@ -105,7 +101,7 @@ def show_summary(jobs: Sequence[Job]) -> None:
     for job in jobs:
         about = read_run(job.report, SUMMARY) if job.report else {}
         ended = "failed" if job.error else "unchanged" if job.current else "done"
-        found = map(about.get, ("verdict", "market_share", "ka_new", "missed_by_sales"))
+        found = [about.get(key) for key in FOUND if key != "accounts"]
         rows.append((job.study, ended, *found, job.seconds))
     from kalib.words.table import table  # takes longer than to refuse a wrong path
 

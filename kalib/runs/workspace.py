@@ -54,10 +54,9 @@ def _copy(files: Mapping[str, Path], folder: Path) -> None:
         if (folder / name).exists() and file_hash(folder / name) != file_hash(path)
     ]  # fmt: skip
     if taken:
-        raise StudyError(
-            [Problem("is there already, and another", file=str(folder / name),
-                     remedy="Give a new folder, or move the file") for name in taken]
-        )  # fmt: skip
+        remedy = "Give a new folder, or move the file"
+        raise StudyError([Problem("is there already, and another", file=str(folder / name),
+                                  remedy=remedy) for name in taken])  # fmt: skip
     for name, path in files.items():
         if not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -90,9 +90,7 @@ def week_correlation(weeks: pd.DataFrame) -> float:
     if use.sum() < FEWEST_COMPARED:
         return 0.0
     residual = weeks["own"] - weeks["total"] * share
-    z = (residual / np.sqrt(free * share * (1 - share)))[use].to_numpy()
-    low, high = np.quantile(z, [WINSORIZED, 1 - WINSORIZED])
-    square = float(np.mean(np.clip(z, low, high) ** 2)) / WINSORIZED_SQUARE
+    square = _mean_square((residual / np.sqrt(free * share * (1 - share)))[use])
     size = float((weeks.loc[use, "total"] - 1).mean())
     return float(np.clip((square - 1) / size, 0.0, 1.0))
 
@@ -119,11 +117,14 @@ def visits_scale(measured: Measured, sales: pd.Series) -> Scale:
     effect = design_effect(measured.weeks, correlation).reindex(frame.index)[enough]
     own, total = frame.loc[enough, "own_units"], frame.loc[enough, "total_units"]
     expected = frame.loc[enough, "counted_sd"] ** 2 + effect * (1 / own - 1 / total).clip(lower=0)
-    miss = miss - miss.median()
-    z = miss / np.sqrt(expected)
-    low, high = z.quantile([WINSORIZED, 1 - WINSORIZED])
-    excess = float((z.clip(low, high) ** 2).mean()) / WINSORIZED_SQUARE - 1
+    excess = _mean_square((miss - miss.median()) / np.sqrt(expected)) - 1
     return Scale(ratio, float(np.sqrt(max(excess, 0.0) * expected.mean())), correlation)
+
+
+def _mean_square(z: pd.Series) -> float:
+    """Mean square of z-scores (n,), winsorized, that of a standard normal taken as 1."""
+    low, high = z.quantile([WINSORIZED, 1 - WINSORIZED])
+    return float((z.clip(low, high) ** 2).mean()) / WINSORIZED_SQUARE
 
 
 def tail_from_potential(

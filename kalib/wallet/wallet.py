@@ -102,7 +102,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     expected = expected_without_own(fit) if usable else None
     answers = answers.loc[believed]
     known = composite(answers["potential"], answers["log_sd"], expected)
-    nothing = _buy_from_nobody(tables) & ~measured
+    asked = tables.survey
+    nothing = index.isin([] if asked is None else asked.index[asked == 0]) & ~measured
     if nothing.any():
         sold, least = accounts["sales"].to_numpy(float), float(answers["potential"].min())
         found = hear_nothing(found, nothing, measured, sold, least)
@@ -143,12 +144,6 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         loadings=loadings,
         basis=basis,
     )
-
-
-def _buy_from_nobody(tables: Tables) -> np.ndarray:
-    """Accounts (N,) bool that answered zero."""
-    survey = tables.survey
-    return tables.accounts.index.isin([] if survey is None else survey.index[survey == 0])
 
 
 def _without_need(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
