@@ -30,8 +30,8 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix) -> pd.DataFrame:
     -------
     DataFrame
         By account, best first: own, learned (potential expected no longer to lie in the wrong zone,
-        currency a year), benefit (both), rank (1 is best). Empty where nothing is built
-        on a formula.
+        currency a year), benefit (both), rank (1 is best). Empty where nothing is
+        estimated.
 
     Notes
     -----
@@ -42,7 +42,7 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix) -> pd.DataFrame:
     one observation, for a loss of the potential misplaced.
     """
     accounts = matrix.accounts
-    told = accounts["potential_source"].isin(["formula", "formula+sales"]).to_numpy()
+    told = accounts["potential_source"].isin(["formula", "formula+sales", "sales"]).to_numpy()
     index = accounts.index[told]
     potential = accounts["potential"].to_numpy(float)
     wrong = 1 - accounts["zone_probability"].to_numpy(float)[told]

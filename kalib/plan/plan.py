@@ -335,7 +335,9 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _sums(part: pd.DataFrame) -> dict[str, float]:
-    """How many accounts, what they sum to in cents, and the growth asked as a part of sales."""
+    """How many accounts, what they sum to in cents, the growth asked as a part of sales, and
+    unfirm, what of it is asked only once measuring confirms the account."""
     sums = {name: round(float(part[name].sum()), 2) for name in SUMMED}
     rate = sums["target_growth"] / sums["sales"] if sums["sales"] > 0 else float("nan")
-    return {"accounts": len(part), **sums, "growth_rate": rate}
+    unfirm = part.loc[part["action"] == "measure first", "target_growth"].sum()
+    return {"accounts": len(part), **sums, "growth_rate": rate, "unfirm": round(float(unfirm), 2)}

@@ -95,14 +95,9 @@ def design_of(accounts: pd.DataFrame, holdout: float, sd: float | None = None) -
     found = float(shifts[np.argmax(nct.sf(limit, free, shifts) >= POWER)])
     detectable = found * per_block / np.sqrt(max(held, 1))
     return Design(
-        holdout=holdout,
-        blocks=held,
-        held=held,
-        attacked=held * (size - 1),
-        sd=sd,
-        detectable=None if sd is None else detectable * sd,
-        detectable_sd=detectable,
-    )
+        holdout=holdout, blocks=held, held=held, attacked=held * (size - 1), sd=sd,
+        detectable=None if sd is None else detectable * sd, detectable_sd=detectable,
+    )  # fmt: skip
 
 
 def read_proof(before: pd.DataFrame, sales: pd.Series, holdout: float) -> Reading | None:

@@ -36,6 +36,7 @@ from kalib.wallet.wallet import Wallet
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Words
 
+FLAT = (9.0, 3.8)  # inches of a waterfall, that leaves room on a page
 LABELLED = 8  # accounts named in the matrix
 MOST_POINTS = 6000  # more are put into the vector files as a picture, which opens at once
 SLIVER = 0.4  # of the first amount: where changes are smaller, the axis is cut
@@ -227,7 +228,7 @@ def share_change(waves: Waves, ax: Axes | None = None) -> Axes:
 
 
 def _waterfall(steps: Steps, ax: Axes | None) -> Axes:
-    ax = axes_for(ax)
+    ax = axes_for(ax, FLAT)
     narrow = LETTERS if len(steps.names) < 6 else LETTERS // 2
     bars = ax.bar([fill(name, narrow) for name in steps.names], steps.amounts,
                   bottom=steps.starts, color=steps.colors, width=0.6)  # fmt: skip

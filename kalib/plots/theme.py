@@ -109,9 +109,9 @@ def tint(color: str, share: float = 0.6) -> str:
     return str(to_hex(tuple(share + (1 - share) * np.array(to_rgb(color)))))
 
 
-def axes_for(ax: Axes | None) -> Axes:
-    """The axes to draw on: those given, or a fresh figure's at page size."""
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+def axes_for(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
+    """The axes to draw on: those given, or a fresh figure's of a size in inches, a page's width."""
+    return plt.subplots(layout="constrained", figsize=size)[1] if ax is None else ax
 
 
 def entitle(ax: Axes, title: str) -> None:

@@ -48,7 +48,7 @@ def write_document(
         "verdict": words.say("verdict_is", verdict=analysis.verdict.verdict),
         "source": story.source,
         "logo": None,
-        "colophon": f"kalib {version} · {study.name} · {study.period}",
+        "colophon": f"kalib {version} · {study.title} · {study.period}",
         "parts": [
             {"title": story.say(story.claim(chapter)), "items": [
                 item for about in chapter["items"] if story.holds(about.get("when", ""))
@@ -87,7 +87,7 @@ def _items(about: Mapping[str, Any], analysis: Analysis, story: Story) -> list[I
     """One entry of document.toml as the template's items."""
     kind, what = next(iter(about.items()))
     words, facts = story.words, story.facts
-    said = words.join(words.say(key, **facts) for key in about.get("say", ()))
+    said = words.join(story.say(story.claim({"title": key})) for key in about.get("say", ()))
     if kind in ("heading", "text"):
         return [{"kind": kind, "text": words.say(what, **facts)}]
     if kind == "tiles":

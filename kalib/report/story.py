@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from kalib.analysis import Analysis
 from kalib.formula.verdict import R2_MODERATE
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
-from kalib.report.tables import changed
+from kalib.report.tables import changed, names_apart
 from kalib.study.settings import Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
@@ -29,6 +29,7 @@ strict = Environment(undefined=StrictUndefined)
 compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
+CALLS = ("go now", "measure first", "defend")  # actions that are calls
 CALLED = 10  # attack accounts told of as the first
 
 
@@ -147,6 +148,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     facts = _facts(analysis, figures, waves)
     odd = [why for why in analysis.wallet.basis.reasons
            if isinstance(why, Message) and why.key == "r_odd_sales"]  # fmt: skip
+    rest = [note for note in analysis.plan.notes if getattr(note, "key", "").startswith("p_rest")]
     copies = analysis.fit.screening.copies.items()
     findings = [
         *(Claim(why.key, why.figures) for why in odd),  # to be checked first
@@ -156,7 +158,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     if waves:
         findings.append(Claim("w_change", changed(waves)))
         findings[2:2] = _promise(waves)  # on the first page
-    notes = [Claim("told", {"text": note}) for note in analysis.plan.notes]
+    notes = [Claim("told", {"text": note}) for note in analysis.plan.notes if note not in rest]
     return Story(
         words=words,
         study=analysis.study,
@@ -166,7 +168,9 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
-        move=_move(analysis) if facts["planned"] else (),
+        move=(*_move(analysis), *(Claim("told", {"text": note}) for note in rest))
+        if facts["planned"]
+        else (),
         risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
         **{
             part: tuple(_told(part, facts)) for part in ("placed", "statistics", "unknown", "steps")
@@ -194,6 +198,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     plan, survey, about = analysis.plan, analysis.next_survey, FIGURES["facts"]
     fit, rests, experts = analysis.fit, analysis.wallet.basis, analysis.expert_bias
     accounts, suspects = plan.accounts, fit.suspects
+    names = names_apart(accounts)
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
     if analysis.verdict.verdict == "unusable":
@@ -210,9 +215,10 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "now_n": len(now),
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
-        "call_on": tuple(called["name"]),
+        "call_on": tuple(names.loc[called.index]),
         "next_named": NEXT_NAMED,
-        "next_accounts": tuple(accounts.loc[survey.index[:NAMED], "name"]),
+        "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
+        "next_called": int(accounts.loc[survey.index[:NEXT_NAMED], "action"].isin(CALLS).sum()),
         "named_today": accounts["current_ka"].notna().any(),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),

@@ -43,7 +43,8 @@ def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
     if "of" in about:
         whole = build(about["of"], analysis, words, rows)
         kept = whole.frame.query(about["rows"]) if "rows" in about else whole.frame
-        return replace(whole, frame=kept).part(len(kept), *about["columns"])
+        title = words.say(about["title"]) if "title" in about else whole.title
+        return replace(whole, frame=kept, title=title).part(len(kept), *about["columns"])
     made: Table = globals()[name](analysis, words, *([rows] if rows else []))
     return made
 
@@ -55,10 +56,6 @@ def rep_lists(analysis: Analysis, words: Words, most: int) -> dict[str, Table]:
             for rep in analysis.plan.reps["rep"].head(most)}  # fmt: skip
 
 
-def _part_of_sales(frame: pd.DataFrame) -> pd.Series:
-    return frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
-
-
 def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: Any) -> Table:
     """The first rows of a frame, chosen, ordered and called as tables.toml says."""
     about, by = TABLES[name], TABLES[name].get("order")
@@ -67,7 +64,7 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
         chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
     shown = chosen.head(rows).assign(id=chosen.index[:rows])
     if "growth_part" in about["columns"]:
-        shown["growth_part"] = _part_of_sales(shown)
+        shown["growth_part"] = shown["growth_rate"]
     for ends, (low, high) in about.get("ranges", {}).items():
         shown[ends] = list(zip(shown[low], shown[high], strict=True))
     shown = shown.assign(**{new: shown[old] for new, old in about.get("names", {}).items()})
@@ -85,7 +82,8 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=accounts["name"].where(accounts["name"] != accounts.index, ""),
-        called=accounts["name"].where(accounts["name"] != "", accounts.index),
+        called=names_apart(accounts),
+        unlike=accounts["extrapolated"] & (accounts["potential_source"] != "measured"),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
@@ -93,14 +91,22 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     )
 
 
+def names_apart(accounts: pd.DataFrame) -> pd.Series:
+    """What accounts (N,) are called: by name, with the id where others have the same, or by id."""
+    name, ids = accounts["name"], accounts.index.to_series()
+    several = name.duplicated(keep=False) & (name != ids)
+    return name.where(~several, name + " (" + ids + ")").where(name != "", ids)
+
+
 def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
-    """The potential (N,) at which each account goes from the likeliest of its zones to the next.
-    Sales are known, so that the share cut is a potential, too."""
+    """The potential (N,) that decides between the likeliest two of each account's zones.
+
+    Sales are known, so that the share cut is a potential, too. Attack begins where potential is
+    beyond both cuts, and maintenance ends at the first of them."""
     chances = accounts[[f"p_{zone}" for zone in ZONES]].to_numpy(float)
-    first_two = np.argsort(-chances, axis=1, kind="stable")[:, :2]
-    high = np.isin(np.array(ZONES)[first_two], ("attack", "defense"))
-    across = high.sum(axis=1) == 1  # one is high, one is not: the potential cut parts them
-    return np.where(across, matrix.potential_cut, accounts["sales"] / matrix.sow_cut)
+    first_two = np.array(ZONES)[np.argsort(-chances, axis=1, kind="stable")[:, :2]]
+    cuts = matrix.potential_cut, accounts["sales"] / matrix.sow_cut
+    return np.where((first_two == "attack").any(axis=1), np.maximum(*cuts), np.minimum(*cuts))
 
 
 def zones(analysis: Analysis, words: Words) -> Table:
@@ -110,7 +116,8 @@ def zones(analysis: Analysis, words: Words) -> Table:
     frame["potential"] = potential.reindex(frame.index).fillna(0.0)
     frame.loc["total"] = frame.sum()
     frame["sow"] = frame["sales"] / frame["potential"].where(frame["potential"] > 0)
-    frame = frame.assign(zone=frame.index, growth_part=_part_of_sales(frame))
+    part = frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
+    frame = frame.assign(zone=frame.index, growth_part=part)
     return table(words, "zones", frame)
 
 

@@ -62,26 +62,28 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
     is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
     week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
-    monthly: growth asked a month; unlike: not measured, and outside the survey; at_line:
-    measured on the border of two zones; driver, here, typical, lift: of `_drivers`; every rule's
-    key: whether its condition holds; sum_: what its sheet adds up."""
+    monthly: growth asked a month; at_line: measured on the border of two zones; driver, here,
+    typical, lift: of `_drivers`; every rule's key: whether its condition holds; sum_: what its
+    sheet adds up. Of a farmer's accounts those taken over come last."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
+    last = (moved & (calls["action"] == "defend")).sort_values(kind="stable").index
+    calls, moved = calls.loc[last], moved.loc[last]
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
-    measured = calls["potential_source"] == "measured"
+    measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
-        monthly=calls["target_growth"] / 12,
+        monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         imputed=calls["flags"].str.contains("imputed"),
-        unlike=calls["extrapolated"] & ~measured,
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
-    rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
+    parts = {*VISITS["said"], *VISITS["said_later"]}
+    rules = {key: calls.eval(rule) for part in parts for key, rule in VISITS[part].items()}
     summed = {f"sum_{name}": calls.eval(rule) for name, rule in VISITS["sums"].items()}
     calls = calls.assign(**rules, **summed)
     order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
@@ -119,13 +121,15 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
-    most = VISITS["most"]
+    most, home = VISITS["most"], calls["region"].mode().iloc[0]  # said where it is another
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls[:most], words, VISITS["said"])],
-        "later": [*_calls(calls[most:], words, VISITS["said_later"])],
+        "later": [
+            *_calls(calls[most:].replace({"region": {home: ""}}), words, VISITS["said_later"])
+        ],
     }
 
 

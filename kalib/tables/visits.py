@@ -84,19 +84,12 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     log_sd = _standard_error(spread / total, sums["days"])
     value = _unit_value(own, sales)
     potential = total * DAYS_A_YEAR * value
-    frame = pd.DataFrame(
-        {
-            "potential": potential,
-            "log_sd": log_sd,
-            "counted": potential,
-            "counted_sd": log_sd,
-            "days": sums["days"],
-            "days_missed": span - visits.groupby("account")["date"].nunique().reindex(sums.index),
-            "own": own,
-            "total": total,
-            **sums[["own_units", "total_units"]],
-        }
-    )
+    frame = pd.DataFrame({
+        "potential": potential, "log_sd": log_sd, "counted": potential, "counted_sd": log_sd,
+        "days": sums["days"],
+        "days_missed": span - visits.groupby("account")["date"].nunique().reindex(sums.index),
+        "own": own, "total": total, **sums[["own_units", "total_units"]],
+    })  # fmt: skip
     week = (good["date"] - pd.to_timedelta(good["date"].dt.day_of_week, unit="D")).dt.normalize()
     weeks = good.assign(week=week).groupby(["account", "week"])[["own", "total"]].sum()
     suspect = ["account", "date", "visitor", "own", "total", "problem"]

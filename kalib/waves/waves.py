@@ -143,12 +143,9 @@ class Waves:
     def to_json(self) -> dict[str, Any]:
         """The content of waves.json."""
         return {
-            "before": self.periods[0],
-            "after": self.periods[1],
-            "moved": len(self.moves),
-            "moved_really": len(self.real),
-            "turnover": dict(self.turnover),
-            "share": dict(self.share),
+            "before": self.periods[0], "after": self.periods[1],
+            "moved": len(self.moves), "moved_really": len(self.real),
+            "turnover": dict(self.turnover), "share": dict(self.share),
             "persistence": self.persistence,
             "transitions": self.transitions.to_dict(orient="index"),
             "formula": self.drift.terms.to_dict(orient="records"),
@@ -157,7 +154,7 @@ class Waves:
             "ledger": self.ledger.to_dict(orient="records"),
             "proof": None if self.proof is None else self.proof.to_json(),
             "moves": self.moves.reset_index().to_dict(orient="records"),
-        }
+        }  # fmt: skip
 
 
 def read_wave(source: Analysis | Path | str) -> Wave:
@@ -242,16 +239,12 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     _refuse_other_units(before, after, first, second)
     placed = common[(first["zone"] != "") & (second["zone"] != "")]
     rho = persistence(*(w.learned.loc[placed, "error"].to_numpy(float) for w in (before, after)))
-    moves = pd.DataFrame(
-        {
-            "name": second.loc[placed, "name"],
-            "before": first.loc[placed, "zone"],
-            "after": second.loc[placed, "zone"],
-            "potential": second.loc[placed, "potential"],
-            "sow": second.loc[placed, "sow"],
-            "probability": _probabilities(before, after, placed, rho).round(4),
-        }
-    )
+    moves = pd.DataFrame({
+        "name": second.loc[placed, "name"], "before": first.loc[placed, "zone"],
+        "after": second.loc[placed, "zone"], "potential": second.loc[placed, "potential"],
+        "sow": second.loc[placed, "sow"],
+        "probability": _probabilities(before, after, placed, rho).round(4),
+    })  # fmt: skip
     counts = pd.crosstab(moves["before"], moves["after"])
     moves = moves[moves["before"] != moves["after"]]
     drift = _drift(before, after)
@@ -346,15 +339,12 @@ def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """What was asked of each group of accounts, and what came (`Waves.ledger`)."""
     asked = first[first["target_growth"] > 0]
     each = asked.assign(came=second["sales"] - first["sales"], asked=asked["target_growth"])
-    parts = [
-        each.groupby(by)[["sales", "asked", "came"]]
-        .sum()
-        .assign(accounts=each.groupby(by).size(), grouping=by)
-        for by in ("zone", "action", "rep")
-        if by in each
-    ]
+    each = each.assign(accounts=1)
+    sums = ["accounts", "sales", "asked", "came"]
+    parts = [each.groupby(by)[sums].sum().assign(grouping=by)
+             for by in ("zone", "action", "rep") if by in each]  # fmt: skip
     found = pd.concat(parts).rename_axis("group").reset_index()
-    return found[["grouping", "group", "accounts", "sales", "asked", "came"]]
+    return found[["grouping", "group", *sums]]
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:

@@ -17,10 +17,11 @@ from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 # The kinds of cells that are no numbers.
-TEXT = ("text", "word", "team", "between", "said", "label", "rep", "range")
+TEXT = ("text", "word", "team", "between", "said", "label", "rep", "range", "mark")
 # Columns left out where every row is blank or zero.
 LEFT_OUT = (
     "name", "region", "rep", "team", "target_growth", "growth_part", "taken_over", "sales_taken",
+    "once_confirmed", "if_confirmed", "unlike", "gap",
 )  # fmt: skip
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
@@ -66,6 +67,8 @@ class Table:
             return "" if value is None else str(value)
         if kind == "said":
             return words.tell(value)
+        if kind == "mark":
+            return words.word("yes") if value else ""
         if kind == "team":
             return words.word(f"{value}s")
         if kind == "between":

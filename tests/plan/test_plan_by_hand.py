@@ -342,6 +342,7 @@ def test_work_of_each_rep_by_hand() -> None:
         "team", "rep", "region", "visits", "off_mean", "taken_over", "sales_taken", "accounts",
         *SUMMED,
         "growth_rate",
+        "unfirm",
     ]  # fmt: skip
     people = dict(zip(plan.teams["team"], plan.teams["people"], strict=True))
     home = assign_reps(accounts().assign(team=found["team"]), people).home

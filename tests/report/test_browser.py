@@ -99,7 +99,7 @@ def all_accounts(request: pytest.FixtureRequest) -> None:
 def test_summary_of_what_is_shown_equals_the_results(stores: Analysis, reader: Reader) -> None:
     figures, words = tell_story(stores).figures, words_of(stores)
     assert reader.shown() == (
-        "1,200 of 1,200 accounts; those of known potential: potential "
+        "1,200 of 1,200 accounts; those placed: potential "
         f"{words.money(figures['total_potential'])}, "
         f"sales {words.money(figures['total_sales'])}, "
         f"share of wallet {words.share(figures['market_share'])}"

@@ -79,7 +79,7 @@ def test_a_claim_writes_its_figures(stores: Analysis) -> None:
     for figure in (
         words.money(f["total_potential"]), words.share(f["market_share"]), str(f["ka_new"]),
         str(f["missed_by_sales"]), words.money(f["missed_by_sales_potential"]),
-        str(f["below_market"]), words.percent(f["r2_predicted"]),
+        words.percent(f["r2_predicted"]),
         words.percent(f["error_median"]), words.money(f["targets"]["attack"]["target_growth"]),
     ):  # fmt: skip
         assert figure in text
@@ -122,7 +122,9 @@ def test_a_target_above_what_is_likely_says_why(stores: Analysis, phones: Analys
     said = story.say(story.charts["bridge"])
     assert all(story.words.money(story.facts[one]) in said for one in ("attack_growth", "likely"))
     calm = tell_story(phones)
-    assert [calm.charts[one].key for one in ("bridge", "scenarios")] == ["c_bridge", "t_scenarios"]
+    assert [calm.charts[one].key for one in ("bridge", "scenarios")] == [
+        "c_bridge", "t_scenarios_within",
+    ]  # fmt: skip
 
 
 def test_a_title_claims_no_more_than_the_statistics(stores: Analysis, nothing: Analysis) -> None:
@@ -452,7 +454,7 @@ def test_growth_stands_beside_every_amount_asked(stores: Analysis) -> None:
     for table in (tables.zones(stores, words), tables.build("reps", stores, words)):
         asked, sales = table.frame["target_growth"], table.frame["sales"]
         assert (table.frame["growth_part"] - asked / sales).abs().max() < 1e-12
-        assert list(table.kinds)[-2:] == ["target_growth", "growth_part"]
+        assert list(table.kinds)[-1] == "growth_part" and "target_growth" in table.kinds
 
 
 @pytest.mark.parametrize(
@@ -496,7 +498,7 @@ def test_the_move_says_what_other_reps_do_and_who_is_served_from_afar(phones: An
     rest = accounts[accounts["team"] == ""]
     theirs, others = rest["rep"].isin(set(key["rep"])), set(rest["rep"]) - set(key["rep"])
     assert f"{len(others)} reps are neither hunter nor farmer" in " ".join(phones.plan.notes)
-    assert f"give them the {theirs.sum()} that are" in " ".join(phones.plan.notes)
+    assert f"give them the {theirs.sum()} such accounts" in " ".join(told.said(told.move))
 
 
 def test_a_formula_that_says_nothing_is_asked_no_more(nothing: Analysis, phones: Analysis) -> None:
@@ -579,7 +581,7 @@ def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -
     assert tiles == [
         words.share(f["market_share"]), words.whole(f["ka_new"]),
         words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
-        words.money(story.facts["unfirm"]),
+        words.money(story.facts["likely"]),
     ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_growth_to_be_confirmed_is_told_apart(stores: Analysis) -> None:
     for sheet, (_, part) in zip(sheets, visit_sheets(stores, told), strict=True):
         first = part["action"] == "measure first"
         unsure, firm = (part.loc[rows, "target_growth"].sum() for rows in (first, ~first))
-        assert (f"Up to {words.money(unsure)} more once measuring" in sheet["head"]) == (unsure > 0)
+        assert (f"Up to {words.money(unsure)} more from" in sheet["head"]) == (unsure > 0)
         assert (part["team"] == "farmer").any() or f"{words.money(firm)} of growth" in sheet["head"]
 
 
