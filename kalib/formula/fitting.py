@@ -309,13 +309,7 @@ def _formula(
         for k, column in enumerate(columns, start=1)
     )  # fmt: skip
     return Formula(
-        form=final.form,
-        intercept=float(linear.coef[0]),
-        terms=terms,
-        smearing=final.smearing,
-        sigma=float(linear.sigma),
-        n=int((final.weights > 0).sum()),
-        floor=final.floor,
-        criterion=settings.criterion,
-        spread=predictive.by_level,
-    )
+        form=final.form, intercept=float(linear.coef[0]), terms=terms, smearing=final.smearing,
+        sigma=float(linear.sigma), n=int((final.weights > 0).sum()), floor=final.floor,
+        criterion=settings.criterion, spread=predictive.by_level,
+    )  # fmt: skip

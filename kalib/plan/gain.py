@@ -104,14 +104,10 @@ def learn_attainment(before: pd.DataFrame, sales: pd.Series, close_gap: float) -
     mean = float(np.clip(close_gap + weight * (slope - close_gap), 0.0, 1.0))
     use = was_asked & known
     return Attainment(
-        mean=mean,
-        sd=float(PRIOR_SD * np.sqrt(1 - weight)),
-        prior=close_gap,
-        asked=float(asked[use].sum()),
-        came=float(came[use].sum()),
-        accounts=int(use.sum()),
+        mean=mean, sd=float(PRIOR_SD * np.sqrt(1 - weight)), prior=close_gap,
+        asked=float(asked[use].sum()), came=float(came[use].sum()), accounts=int(use.sum()),
         sow_sd=float((came[use] / frame["potential"].to_numpy(float)[use]).std(ddof=1)),
-    )
+    )  # fmt: skip
 
 
 def _slope(design: np.ndarray, response: np.ndarray) -> tuple[float, float]:

@@ -320,13 +320,9 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
     for (team, rep), own in key.groupby(["team", "rep"]):
         taken = own[(own["rep_before"] != "") & (own["rep_before"] != rep)]
         rows.append({
-            "team": team,
-            "rep": rep,
-            "region": home.get(str(rep), ""),
-            "visits": float(own["visits_per_year"].sum()),
-            "off_mean": len(own) / mean[team] - 1,
-            "taken_over": len(taken),
-            "sales_taken": round(float(taken["sales"].sum()), 2),
+            "team": team, "rep": rep, "region": home.get(str(rep), ""),
+            "visits": float(own["visits_per_year"].sum()), "off_mean": len(own) / mean[team] - 1,
+            "taken_over": len(taken), "sales_taken": round(float(taken["sales"].sum()), 2),
             **_sums(own),
         })  # fmt: skip
     columns = ["team", "rep", "region", "visits", "off_mean", "taken_over", "sales_taken"]

@@ -57,7 +57,8 @@ def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
     ax.scatter(top["potential"], rows, color=blue, s=36, zorder=3, label=words.say("potential"))
     ax.scatter(top["sales"], rows, color=MARK, marker="|", linewidth=2, s=130, zorder=3,
                label=words.say("our_sales"))  # fmt: skip
-    ax.set_yticks(list(rows), [short_name(name) for name in top["name"]], fontsize=9)
+    names = names_apart(wallet.accounts)[top.index]
+    ax.set_yticks(list(rows), [short_name(name) for name in names], fontsize=9)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     money_axis(ax.xaxis)
@@ -301,15 +302,22 @@ def name_places(
     return found
 
 
+def names_apart(accounts: pd.DataFrame) -> pd.Series:
+    """What accounts (N,) are called: by name, with the id where others have the same, or by id."""
+    name, ids = accounts["name"], accounts.index.to_series()
+    several = name.duplicated(keep=False) & (name != ids)
+    return name.where(~several, name + " (" + ids + ")").where(name != "", ids)
+
+
 def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
     """Names beside the largest accounts, where they cover nothing."""
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.canvas.draw()
-    box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index(names="id")
+    names = [short_name(name) for name in names_apart(accounts)]
+    box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index()
     places = accounts[["potential", "sow"]].to_numpy(float)
     points = ax.transData.transform(places) - box.min if len(places) else places
-    names = accounts["name"].where(accounts["name"] != "", accounts["id"]).map(short_name)
     order = accounts["potential"].nlargest(12 * LABELLED).index
     drawn = [one.get_window_extent() for one in (*ax.texts, *ax.lines)]
     taken = [(np.subtract(one.min, box.min), np.subtract(one.max, box.min)) for one in drawn]

@@ -18,8 +18,9 @@ from jinja2 import Environment, StrictUndefined
 
 from kalib.analysis import Analysis
 from kalib.formula.verdict import R2_MODERATE
+from kalib.plots.accounts import names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
-from kalib.report.tables import changed, names_apart
+from kalib.report.tables import changed
 from kalib.study.settings import Study
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
@@ -168,7 +169,11 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
-        move=(*_move(analysis), *(Claim("told", {"text": note}) for note in rest))
+        move=(
+            *_move(analysis),
+            *_told("move", facts),
+            *(Claim("told", {"text": note}) for note in rest),
+        )
         if facts["planned"]
         else (),
         risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),

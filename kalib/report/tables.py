@@ -14,6 +14,7 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
+from kalib.plots.accounts import names_apart
 from kalib.report.summary import at, planned
 from kalib.study.settings import ZONES
 from kalib.waves.waves import Waves
@@ -89,13 +90,6 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),
     )
-
-
-def names_apart(accounts: pd.DataFrame) -> pd.Series:
-    """What accounts (N,) are called: by name, with the id where others have the same, or by id."""
-    name, ids = accounts["name"], accounts.index.to_series()
-    several = name.duplicated(keep=False) & (name != ids)
-    return name.where(~several, name + " (" + ids + ")").where(name != "", ids)
 
 
 def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:

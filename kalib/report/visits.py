@@ -121,7 +121,12 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
-    most, home = VISITS["most"], calls["region"].mode().iloc[0]  # said where it is another
+    row, short, home = (
+        VISITS["high"][words.language],
+        VISITS["each"],
+        calls["region"].mode().iloc[0],
+    )
+    most = max(int((VISITS["page"] - len(calls) * short) / (row - short)), 1)
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says

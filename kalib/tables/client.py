@@ -295,7 +295,7 @@ def _compare(
 def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
     """What was read: rows, the range and gaps of each number, and what was tolerated."""
     data, survey = study.data, tables.survey
-    read = [("accounts", data.accounts, len(tables.accounts))]
+    read = [("read_accounts", data.accounts, len(tables.accounts))]
     columns = {"sales": tables.accounts["sales"]}
     if survey is not None:
         read.append(("survey_answers", data.survey or data.accounts, len(survey)))

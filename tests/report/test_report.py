@@ -682,7 +682,7 @@ def test_workbook_recomputes_share_zone_and_gap_from_an_override(book: Path) -> 
     workbook = openpyxl.load_workbook(book)
     row = {c.value: workbook["Accounts"].cell(2, c.column).value for c in workbook["Accounts"][1]}
     assert row["potential"].startswith('=IF(J2<>"",J2')
-    assert row["SOW"] == '=IF(M2="","",E2/M2)'
+    assert row["share of wallet"] == '=IF(M2="","",E2/M2)'
     assert "potential_cut" in row["zone"] and "sow_cut" in row["zone"]
     assert row["sales lost to the gap"] == '=IF(M2="","",MAX(0,M2*market_share-E2))'
     names = workbook.defined_names

@@ -45,9 +45,13 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         assert len(tree.findall(".//section")) == len(found)
         assert len(tree.xpath("//tbody/tr")) == len(index)
         lines = {row.get("data-account"): row.text_content() for row in tree.xpath(LATER)}
-        words = tell_story(analysis).words
-        for _, part in found:  # a line each: week, place, what is at stake and what to do
-            for account, row in part.iloc[VISITS["most"] :].iterrows():
+        story = tell_story(analysis)
+        words, sheets = story.words, visit_content(analysis, story)["sheets"]
+        for (_, part), sheet in zip(
+            found, sheets, strict=True
+        ):  # a line each: place, stake, action
+            assert len(sheet["calls"]) + len(sheet["later"]) == len(part)
+            for account, row in part.iloc[len(sheet["calls"]) :].iterrows():
                 for said in (row["called"], row["region"], words.word(row["action"])):
                     assert said in lines[account]
 
@@ -99,7 +103,7 @@ def test_what_a_zone_rests_on_bounds_its_words(
             if row["action"] == "measure first" and measured and "more than" in said:
                 assert abs(row["potential"] / row["border_at"] - 1) > 0.02
             if row["action"] == "measure first" and not measured and row["zone_probability"] < 0.5:
-                assert "nothing is asked before it is measured" in " ".join(call["why"])
+                assert "nothing is asked before that is confirmed" in " ".join(call["why"])
                 seen.add("open")
             if "on the line between two zones" in said:
                 seen.add("line")
