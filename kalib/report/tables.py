@@ -74,10 +74,10 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
-    """Accounts with what lists show beside their own columns: account, called (its name, or itself
-    where it has none), range, gap (sales lost against market share), change_of_potential (by an
-    expert), border_at (the potential that decides its zone), benefit (what measuring it puts right;
-    missing where it was measured)."""
+    """Accounts with what lists show beside their own columns: account, called (`names_apart`),
+    unlike (extrapolated, not measured), range, gap (sales lost against market share),
+    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
+    (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
