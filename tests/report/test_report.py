@@ -313,7 +313,8 @@ def test_call_outs_leave_out_nothing_and_count_one_as_one(universities: Analysis
     assert told.facts["farmers"] == 1 and told.facts["owner_changes"] == 0
     tiles = dict(reversed(tile) for tile in told.tiles("decide"))
     assert tiles["farmer"] == "1" and "farmers" not in tiles
-    assert "hunters" in tiles and not any("owner" in name for name in tiles)
+    assert tiles["hunters now"] == "2" and not any("owner" in name for name in tiles)
+    assert not any("once confirmed" in name and "hunter" in name for name in tiles)
     title = told.say(told.claim({"title": "t_lists"}))
     none = replace(told, facts={**told.facts, "listed": {"go": 1, "measure": 0, "defend": 2}})
     assert "to measure first" in title

@@ -144,7 +144,7 @@ def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
 def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:
     chinese = in_chinese(phones)
     text = page_of(chinese)
-    assert "每周拜访" in text and "Calls by week" not in text and "目标增长" in text
+    assert "分周拜访表" in text and "Calls by week" not in text and "目标增长" in text
     assert "陈列" in text and "报价：我方" not in text  # visits count units in stores
     analysis = in_chinese(phones)
     plan = analysis.plan
