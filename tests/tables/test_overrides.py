@@ -181,7 +181,7 @@ def test_libreoffice_computes_the_zones_python_does(
     zones[chosen] = assign_zones(potential[chosen], sow[chosen], *cuts)
     assert table["zone"].to_dict() == zones.to_dict()
     assert (zones != accounts["zone"]).any()
-    assert table["SOW"].tolist() == pytest.approx(sow.tolist())
+    assert table["share of wallet"].tolist() == pytest.approx(sow.tolist())
     counted = {row[0]: row[1] for row in book["Summary"].iter_rows(10, 13, values_only=True)}
     assert counted == accounts["zone"].value_counts().to_dict()  # as the run found them
     gap = (potential * stores.matrix.market_share - accounts["sales"]).clip(lower=0)
