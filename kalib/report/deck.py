@@ -57,9 +57,7 @@ def _filled(deck: Slides, analysis: Analysis, about: Mapping[str, Any]) -> dict[
     if not all(map(story.holds, about.get("when", ()))):
         return {}
     parts = [part for one in about.get("parts", ()) if (part := _filled(deck, analysis, one))]
-    told = any(getattr(story, name) for name in about.get("claims", ()))
-    claims = about.get("claims" if told else "otherwise_claims", ())
-    lines = story.said([claim for name in claims for claim in getattr(story, name)])
+    lines = story.said([claim for of in about.get("claims", ()) for claim in getattr(story, of)])
     built = [tables.build(of, analysis, deck.words, rows) for of in about.get("tables", ())]
     built = [one for one in built if len(one.frame) >= least]
     if not (parts or lines or built or "chart" in about):

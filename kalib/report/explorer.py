@@ -77,7 +77,7 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     with the largest expected gain, the rest evenly spread over the others."""
     accounts = accounts_of(analysis)
     small = accounts["zone"].isin(["maintenance", "watch"]) & (accounts["action"] == "")
-    accounts["action"] = accounts["action"].mask(small, "cheap")
+    accounts["action"] = accounts["action"].mask(small, "contact")
     if len(accounts) <= most:
         return accounts
     key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index

@@ -203,7 +203,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     plan, survey, about = analysis.plan, analysis.next_survey, FIGURES["facts"]
     fit, rests, experts = analysis.fit, analysis.wallet.basis, analysis.expert_bias
     accounts, suspects = plan.accounts, fit.suspects
-    names = names_apart(accounts)
+    names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
     if analysis.verdict.verdict == "unusable":
@@ -231,6 +231,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "ranked": rests.basis != "none" and rests.r2 < R2_MODERATE,
         "within_most": float(np.quantile(fit.errors, 0.9)),
         "tested": fit.errors.shape[1],
+        "above_line": int(((accounts["zone"] == "attack") & (accounts["sow"] >= cut)).sum()),
         "mover": next(iter(fit.effects.index), ""),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
         **{name: getattr(experts, name) - 1 for name in ("ratio", "low", "high")},

@@ -64,8 +64,6 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
     if by:
         chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
     shown = chosen.head(rows).assign(id=chosen.index[:rows])
-    if "growth_part" in about["columns"]:
-        shown["growth_part"] = shown["growth_rate"]
     for ends, (low, high) in about.get("ranges", {}).items():
         shown[ends] = list(zip(shown[low], shown[high], strict=True))
     shown = shown.assign(**{new: shown[old] for new, old in about.get("names", {}).items()})
@@ -111,7 +109,7 @@ def zones(analysis: Analysis, words: Words) -> Table:
     frame.loc["total"] = frame.sum()
     frame["sow"] = frame["sales"] / frame["potential"].where(frame["potential"] > 0)
     part = frame["target_growth"] / frame["sales"].where(frame["sales"] > 0)
-    frame = frame.assign(zone=frame.index, growth_part=part)
+    frame = frame.assign(zone=frame.index, growth_rate=part)
     return table(words, "zones", frame)
 
 
@@ -123,7 +121,7 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
         {**vars(one.matrix), **one.matrix.counts, **planned(one.plan), **vars(one.plan),
          "key_accounts": one.plan.accounts["key_account"].sum(),
          "visits": one.plan.teams["visits"].sum(), "target_growth": growth.sum(),
-         "growth_part": growth.sum() / one.plan.accounts["sales"].sum(),
+         "growth_rate": growth.sum() / one.plan.accounts["sales"].sum(),
          "likely_low": one.plan.growth_points[0.1], "likely_high": one.plan.growth_points[0.9]}
         for one in plans for growth in (one.plan.accounts["target_growth"],)
     ]  # fmt: skip

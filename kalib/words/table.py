@@ -20,8 +20,8 @@ TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encodin
 TEXT = ("text", "word", "team", "between", "said", "label", "rep", "range", "mark")
 # Columns left out where every row is blank or zero.
 LEFT_OUT = (
-    "name", "region", "rep", "team", "target_growth", "growth_part", "taken_over", "sales_taken",
-    "once_confirmed", "if_confirmed", "unlike", "gap",
+    "name", "region", "rep", "team", "target_growth", "growth_rate", "taken_over", "sales_taken",
+    "unfirm", "if_confirmed", "unlike", "gap",
 )  # fmt: skip
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 

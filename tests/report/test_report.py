@@ -111,8 +111,28 @@ def test_growth_that_waits_for_a_measurement_is_asked_apart(
         assert analysis.plan.bridge["amount"][1:].tolist() == pytest.approx(
             [growth["go now"], growth["measure first"]]
         )
-        assert story.facts["visited"] <= story.facts["attack"] == story.figures["zones"]["attack"]
+        facts, people = story.facts, analysis.plan.teams.set_index("team")["people"]
+        assert facts["attack"] == story.figures["zones"]["attack"]
+        assert facts["hunters_now"] + facts["hunters_later"] == people["hunter"]
         assert story.words.money(story.facts["contacted_gain"]) in story.say(story.actions[2])
+
+
+def test_only_seats_without_a_person_are_to_be_named(
+    universities: Analysis, phones: Analysis
+) -> None:
+    assert tell_story(universities).facts["unnamed"] == len(universities.plan.reps) == 3
+    reps = phones.plan.reps.assign(rep=["New York 1", "New hunter 1", "Territory farmer 2", "Bo"])
+    named = replace(phones, plan=replace(phones.plan, reps=reps))
+    story = tell_story(named)
+    assert "name 2 people for the seats" in " ".join(story.said(story.steps))
+
+
+def test_undecided_accounts_that_all_were_measured_are_told_of(phones: Analysis) -> None:
+    facts = tell_story(phones).facts
+    n = int(phones.plan.accounts["flags"].str.contains("undecided").sum())
+    measured = {"undecided_measured": n, "undecided_listed": 0}
+    keys = [claim.key for claim in story._told("unknown", {**facts, **measured})]
+    assert [key for key in keys if key.startswith("s_undecided")] == ["s_undecided_all"]
 
 
 def test_a_target_above_what_is_likely_says_why(stores: Analysis, phones: Analysis) -> None:
@@ -454,8 +474,8 @@ def test_growth_stands_beside_every_amount_asked(stores: Analysis) -> None:
     words = words_of(stores)
     for table in (tables.zones(stores, words), tables.build("reps", stores, words)):
         asked, sales = table.frame["target_growth"], table.frame["sales"]
-        assert (table.frame["growth_part"] - asked / sales).abs().max() < 1e-12
-        assert list(table.kinds)[-1] == "growth_part" and "target_growth" in table.kinds
+        assert (table.frame["growth_rate"] - asked / sales).abs().max() < 1e-12
+        assert list(table.kinds)[-1] == "growth_rate" and "target_growth" in table.kinds
 
 
 @pytest.mark.parametrize(
@@ -643,7 +663,7 @@ def test_a_part_of_the_accounts_is_compared_with_the_typical_of_all(universities
 
 def test_accounts_that_are_not_key_have_a_cheap_action(phones: Analysis) -> None:
     actions = shown(phones)[["zone", "action"]].query("zone in ['maintenance', 'watch']")
-    assert set(actions["action"]) == {"contact", "cheap"}
+    assert set(actions["action"]) == {"contact"}
 
 
 def test_a_card_explains_nothing_by_a_formula_that_is_refused(nothing: Analysis) -> None:

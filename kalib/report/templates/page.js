@@ -159,7 +159,7 @@ const columns = [
   { title: words.sales, ...numeric(column.sales, short) },
   ...(asked ? [{ title: words.growth_asked, ...numeric(column.target_growth, short) }] : []),
   far({ title: words.sow, ...numeric(sow, percent) }),
-  ...(asked ? [{ title: words.growth_part, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
+  ...(asked ? [{ title: words.growth_rate, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
   ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
   far({ title: words.zone_probability, ...numeric(column.zone_probability, percent) }),
   ...(asked ? [far({ title: words.target_sales, ...numeric(column.target_sales, short) })] : []),
