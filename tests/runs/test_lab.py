@@ -43,7 +43,11 @@ def jupyter(tmp_path: Path) -> Iterator[str]:
         yield json.loads(files[0].read_text())["url"]
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(PATIENCE / 1000)
+        except subprocess.TimeoutExpired:  # a busy machine: its kernels end with it
+            server.kill()
+            server.wait()
 
 
 def leading_to(call: str, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
