@@ -12,6 +12,7 @@ from kalib.study.settings import Study
 from kalib.tables.anonymize import anonymize_tables, code, names_of
 from kalib.tables.client import Tables, read_files
 from kalib.tables.overrides import Overrides, read_overrides
+from kalib.tables.reading import LARGEST
 
 # Sections that only later steps read.
 LATER = {"study", "formula", "matrix", "teams", "targets", "proof", "report"}
@@ -49,7 +50,9 @@ def read_tables(study: Study, overrides: Path | str = "", key: bytes | None = No
     folder = kept_in()
     files = [study.folder / name for name in study.tables.values()]
     files += [Path(overrides)] if overrides else []
-    hashes = {str(file): file_hash(file) for file in files if file.is_file()}
+    # Not of a file that is too large to be read: it is refused at once.
+    hashes = {str(file): file_hash(file) for file in files
+              if folder and file.is_file() and file.stat().st_size <= LARGEST}  # fmt: skip
     if key and folder:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CODED).touch()

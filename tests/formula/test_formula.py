@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -34,6 +35,13 @@ def fit_world(world: Simulated, **rules: object) -> tuple[pd.DataFrame, Screenin
     return tables.accounts, fit.screening, fit
 
 
+@cache
+def standard(kind: str, seed: int) -> tuple[Simulated, Wallet, Fit]:
+    """A world that several tests look at, and what is estimated of it."""
+    world = simulate_world(kind, seed)
+    return world, *wallet_of(world)
+
+
 def wallet_of(world: Simulated) -> tuple[Wallet, Fit]:
     (tables, potential), (*_, fit) = world.as_read(), fit_world(world)
     return estimate_wallets(tables, potential, fit, USABLE), fit
@@ -47,8 +55,7 @@ def wallet_of(world: Simulated) -> tuple[Wallet, Fit]:
 def test_form_and_indicators_are_found(kind: str, form: str) -> None:
     scores = []
     for seed in range(3):
-        world = simulate_world(kind, seed)
-        _, _, fit = fit_world(world)
+        world, _, fit = standard(kind, seed)
         assert fit.formula.form == form
         found, true = set(fit.formula.indicators), set(world.relevant)
         scores.append(2 * len(found & true) / (len(found) + len(true)))
@@ -71,9 +78,8 @@ def test_criterion_of_the_study_chooses_the_formula(small_study: Path) -> None:
 @pytest.mark.parametrize("kind", ["linear", "multiplicative", "biased", "small"])
 def test_intervals_cover_accounts_not_surveyed(kind: str) -> None:
     coverage, bias = [], []
-    for seed in range(6):
-        world = simulate_world(kind, seed)
-        wallet, _ = wallet_of(world)
+    for seed in range(4):
+        world, wallet, _ = standard(kind, seed)
         accounts = wallet.accounts[wallet.accounts["potential_source"] != "measured"]
         truth = world.truth.set_index("account")["potential"].reindex(accounts.index)
         inside = accounts["potential_low"].le(truth) & truth.le(accounts["potential_high"])
@@ -85,8 +91,7 @@ def test_intervals_cover_accounts_not_surveyed(kind: str) -> None:
 
 def test_potential_ranks_better_than_sales() -> None:
     for seed in range(3):
-        world = simulate_world("multiplicative", seed)
-        wallet, _ = wallet_of(world)
+        world, wallet, _ = standard("multiplicative", seed)
         truth = world.truth.set_index("account")["potential"]
         top = set(truth.nlargest(120).index)
         ours = len(top & set(wallet.accounts["potential"].nlargest(120).index))

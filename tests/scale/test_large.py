@@ -112,7 +112,7 @@ def test_a_large_study_is_fitted_on_all_rows_and_scored(kind: str, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_survey_that_own_sales_decided_is_weighted_as_in_a_run(tmp_path: Path) -> None:
-    world = simulate_world("biased", 5, n=4000, surveyed=1000)
+    world = simulate_world("biased", 5, n=2400, surveyed=600)
     write_study(world, tmp_path)
     found = fit_large(tmp_path, tmp_path / "run", sample=700)
     analysis = analyze(tmp_path)

@@ -30,12 +30,12 @@ def test_market_share_is_total_sales_over_total_potential(stores: Analysis) -> N
 @pytest.mark.slow
 def test_market_share_interval_covers() -> None:
     inside = []
-    for seed in range(25):
+    for seed in range(12):
         world = simulate_world("multiplicative", 100 + seed, n=300, surveyed=80)
         wallet, _ = wallet_of(world)
         truth = world.accounts["sales"].sum() / world.truth["potential"].sum()
         inside.append(wallet.market_share_low <= truth <= wallet.market_share_high)
-    assert 0.72 <= np.mean(inside) <= 1.0  # 90 % nominal; 25 worlds leave +-0.15 at three sigma
+    assert sum(inside) >= 9  # 90 % nominal; twelve leave two and a half sigma; benchmarks have more
 
 
 def test_sow_interval_is_that_of_potential_turned_round(stores: Analysis) -> None:
@@ -98,7 +98,7 @@ def test_potential_is_never_below_own_sales() -> None:
 def test_where_large_accounts_buy_a_smaller_share_sales_do_no_harm() -> None:
     """Unseen worlds: with "auto", hits and coverage are those of the formula or better."""
     rows = []
-    for seed in range(2300, 2306):
+    for seed in range(2300, 2303):
         world = simulate_world("dependent", seed)
         (tables, potential), (*_, fit) = world.as_read(), fit_world(world)
         truth = world.truth.set_index("account")["potential"]
