@@ -121,20 +121,15 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
-    row, short, home = (
-        VISITS["high"][words.language],
-        VISITS["each"],
-        calls["region"].mode().iloc[0],
-    )
+    row, short = VISITS["high"][words.language], VISITS["each"]
     most = max(int((VISITS["page"] - len(calls) * short) / (row - short)), 1)
+    later = calls[most:].replace({"region": {calls["region"].mode().iloc[0]: ""}})
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls[:most], words, VISITS["said"])],
-        "later": [
-            *_calls(calls[most:].replace({"region": {home: ""}}), words, VISITS["said_later"])
-        ],
+        "later": [*_calls(later, words, VISITS["said_later"])],
     }
 
 

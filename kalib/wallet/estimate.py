@@ -17,6 +17,7 @@ from kalib.wallet.parts import FORMULA, MEAN, Part, formula_part, regression_par
 from kalib.wallet.share import FEWEST
 from kalib.wallet.stack import Answered, Stack, error_of_total, fit_stack, log_scores, with_tail
 
+NEAR = 1e-5  # slope of the score at which weights that are only judged are near enough
 MOST_COMMON = 0.9  # of what is an account's own of its error that all accounts may share
 
 
@@ -160,7 +161,7 @@ def _accuracy(unseen: list[Distribution], known: Answered) -> dict[str, float]:
     logs = np.array([np.log(part.quantile(0.5)) for part in unseen])
     for k in np.unique(known.fold):
         out = known.fold == k
-        stack = fit_stack([part[~out] for part in unseen], known.rows(~out))
+        stack = fit_stack([part[~out] for part in unseen], known.rows(~out), NEAR)
         middle[out] = stack.weights @ logs[:, out] + stack.shift
     aim, weights = np.log(known.potential), known.weights
     use = weights > 0

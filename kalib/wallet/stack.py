@@ -93,10 +93,11 @@ class Stack:
         return found.replaced(below, found[below].truncate(sales[below])) if below.any() else found
 
 
-def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
+def fit_stack(parts: Sequence[Distribution], known: Answered, slope: float = 1e-10) -> Stack:
     """Weights and stretch with the best log score (Yao, Vehtari, Simpson & Gelman 2018).
 
-    parts: K distributions of the n surveyed accounts, each of accounts left out of its own fit.
+    parts: K distributions of the n surveyed accounts, each of accounts left out of its own fit;
+    slope: of the score, below which the search ends.
     """
     from scipy.optimize import minimize
 
@@ -108,16 +109,16 @@ def fit_stack(parts: Sequence[Distribution], known: Answered) -> Stack:
         stack = Stack(_softmax(point[:-2]), float(np.exp(point[-2])), float(point[-1]))
         weights, stretch = stack.weights, stack.stretch
         score, by_middle, by_width = _log_scores(middles, widths, known, stack)
-        slope = middles @ (mass * by_middle) + stretch * (widths @ (mass * by_width))
+        each = middles @ (mass * by_middle) + stretch * (widths @ (mass * by_width))
         along = stretch * float((mass * by_width) @ (weights @ widths))
         aside = float(mass @ by_middle) - stack.shift / (SHIFT_SD**2 * effective)
         lost = stack.shift**2 / (2 * SHIFT_SD**2 * effective) - float(mass @ score)
-        return lost, -np.array([*(weights * (slope - weights @ slope)), along, aside])
+        return lost, -np.array([*(weights * (each - weights @ each)), along, aside])
 
     back = (0.0, 0.0) if known.full else (-MOST_SHIFT, 0.0)
     starts = [np.zeros(count + 2), *(3.0 * row for row in np.eye(count, count + 2))]
     bounds = [(-8.0, 8.0)] * count + [(-MOST_STRETCH, MOST_STRETCH), back]
-    sure = {"ftol": 0.0, "gtol": 1e-10}  # the same weights in whatever unit of money
+    sure = {"ftol": 0.0, "gtol": slope}  # the same weights in whatever unit of money
     found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=sure)
              for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
     best = min(found, key=lambda result: float(result.fun)).x

@@ -94,38 +94,41 @@ def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surf
     ground: of m answers; response: (m,) log potential; noise: (m,) variance of the error of
     measuring.
     """
-    from scipy.linalg.lapack import dpotrf, dpotri
+    from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
     from scipy.optimize import minimize
 
     count, texts = len(response), ground.levels.shape[1]
     scale, aim = float(response.var()) or 1.0, response - response.mean()
-    apart = np.array([(x[:, None] - x).ravel() ** 2 for x in ground.numbers.T])
-    apart = apart.reshape(-1, count * count)
-    along = ground.numbers @ ground.numbers.T / ground.width
-    same = (ground.levels.T[:, :, None] == ground.levels.T[:, None, :]).astype(float)
+    # Of pairs of answers, each once: (k, m (m + 1) / 2).
+    one, other = np.tril_indices(count)
+    place, itself = one * count + other, one == other
+    times = np.where(itself, 1.0, 2.0)
+    apart = (ground.numbers[one] - ground.numbers[other]).T ** 2
+    along = (ground.numbers[one] * ground.numbers[other]).sum(axis=1) / ground.width
+    same = (ground.levels[one] == ground.levels[other]).T.astype(float)
 
     def covariance(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of the answers (m, m), and their nearness (m, m)."""
-        near = np.exp(-0.5 * (np.exp(point[3 + texts :]) @ apart)).reshape(count, count)
+        """Of the answers, its lower half (m, m), and the nearness of their pairs."""
+        near = np.exp(-0.5 * (np.exp(point[3 + texts :]) @ apart))
         parts = scale * np.exp(point[: 3 + texts])
-        found = parts[0] * along + parts[1] * near + MEAN_VARIANCE * scale
-        found += np.tensordot(parts[3:], same, 1) + np.diag(parts[2] + noise)
-        return found, near
+        pairs = parts[0] * along + parts[1] * near + MEAN_VARIANCE * scale + parts[3:] @ same
+        pairs[itself] += parts[2] + noise
+        found = np.zeros(count * count)
+        found[place] = pairs
+        return found.reshape(count, count), near
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative log posterior and its gradient."""
         found, near = covariance(point)
-        lower, _ = dpotrf(found, lower=1)
-        inverse = np.tril(dpotri(lower, lower=1)[0])
-        inverse += np.tril(inverse, -1).T
-        pull = inverse @ aim
-        by = 0.5 * (np.outer(pull, pull) - inverse)
+        upper, _ = dpotrf(found.T, overwrite_a=1)
+        pull = dpotrs(upper, aim)[0]
+        inverse = dpotri(upper)[0].T.ravel()[place]
+        by = 0.5 * times * (pull[one] * pull[other] - inverse)
         parts, closeness = np.exp(point[: 3 + texts]), np.exp(point[3 + texts :])
         drawn = parts * np.array([0.0, 1.0, 0.0, *np.ones(texts)])
-        score = -0.5 * aim @ pull - np.log(np.diag(lower)).sum() - drawn.sum() - closeness.sum()
-        levels = np.tensordot(same, by, 2)
-        slopes = np.array([(by * along).sum(), (by * near).sum(), np.trace(by), *levels])
-        bends = -0.5 * parts[1] * scale * (apart @ (by * near).ravel())
+        score = -0.5 * aim @ pull - np.log(np.diag(upper)).sum() - drawn.sum() - closeness.sum()
+        slopes = np.array([by @ along, by @ near, by[itself].sum(), *(same @ by)])
+        bends = -0.5 * parts[1] * scale * (apart @ (by * near))
         gradient = np.concatenate([scale * parts * slopes - drawn, closeness * (bends - 1)])
         return -float(score), -gradient
 
@@ -133,7 +136,8 @@ def fit_surface(ground: Ground, response: np.ndarray, noise: np.ndarray) -> Surf
     bounds = [*BOUNDS, *[LEVEL_BOUNDS] * texts, *[LENGTH_BOUNDS] * len(apart)]
     steps = {"maxiter": STEPS}
     point = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=steps).x
-    inverse = np.linalg.inv(covariance(point)[0])
+    lower = covariance(point)[0]
+    inverse = np.linalg.inv(lower + np.tril(lower, -1).T)
     line, bent, rest, *levels = scale * np.exp(point[: 3 + texts])
     mean, free = float(response.mean()), MEAN_VARIANCE * scale
     return Surface(ground, mean, free, line, bent, rest, np.array(levels),

@@ -50,7 +50,7 @@ def clients_words(analysis: Analysis) -> set[str]:
     if analysis.measured is not None:
         found |= set(analysis.measured.visitors["visitor"].astype(str))
     found |= {analysis.study.report.client, analysis.study.report.author}
-    return found | {"potential", "sales"}  # names of the data's columns
+    return found
 
 
 def read_by_the_client(analysis: Analysis) -> Iterator[str]:
