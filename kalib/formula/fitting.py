@@ -283,12 +283,8 @@ def _exact_fit(
     names = [design.columns[c].name for c in final.used]
     weights = final.weights[use]
     even = np.allclose(weights, weights[0])
-    return least_squares(
-        design.matrix[rows[use]][:, final.used],
-        response[use],
-        names,
-        weights=None if even else weights,
-    )
+    matrix = design.matrix[rows[use]][:, final.used]
+    return least_squares(matrix, response[use], names, weights=None if even else weights)
 
 
 def _formula(

@@ -46,11 +46,8 @@ def judge_entries(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     what other accounts have, too.
     """
     scale, logged = working_scale(values)
-    names = [
-        n
-        for n in scale.columns
-        if n in logged and values[n].nunique() > 5 and values[n].max() > LARGEST_CODE
-    ]
+    names = [n for n in scale.columns if n in logged
+             and values[n].nunique() > 5 and values[n].max() > LARGEST_CODE]  # fmt: skip
     if len(names) < 2 or len(values) < FEWEST:
         return values, pd.DataFrame(columns=SUSPECT_COLUMNS)
     given, own = values, scale[names].to_numpy()

@@ -106,6 +106,7 @@ def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     top = 1.25 * max(float(known["sow"].max()) if len(known) else 1.0, 0.2)
     ax.set(xscale="log", ylim=(-0.03 * top, top))
+    ax.set_xlim(right=np.exp(np.dot([-0.13, 1.13], np.log(ax.get_xlim()))))  # room for names
     if np.isfinite(matrix.potential_cut):
         ax.axvline(matrix.potential_cut, color=INK, linewidth=1.2)
         ax.axhline(matrix.sow_cut, color=INK, linewidth=1.2)
@@ -318,7 +319,9 @@ def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
     box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index()
     places = accounts[["potential", "sow"]].to_numpy(float)
     points = ax.transData.transform(places) - box.min if len(places) else places
-    order = accounts["potential"].nlargest(12 * LABELLED).index
+    rest = (accounts["potential"] - accounts["sales"])[accounts["zone"] == "attack"]  # these first
+    largest = accounts["potential"].nlargest(12 * LABELLED)
+    order = dict.fromkeys([*rest.nlargest(LABELLED).index, *largest.index])
     drawn = [one.get_window_extent() for one in (*ax.texts, *ax.lines)]
     taken = [(np.subtract(one.min, box.min), np.subtract(one.max, box.min)) for one in drawn]
     for k, side in name_places(points, names, order, np.array(box.size), taken, 9 * dot).items():

@@ -138,7 +138,7 @@ def _matrix(deck: Slides, slide: Any, analysis: Analysis, box: Box) -> None:
     (cross,), names = plot.places(*cuts), drawn["called"].map(short_name).to_numpy()
     taken = [(cross * one, cross * one + plot.size * (1 - one)) for one in np.eye(2)]  # the axes
     taken.append((plot.size * (0.6, 0), plot.size * (1, 0.09)))  # the zone's name
-    attack = np.flatnonzero(drawn["zone"] == "attack")
+    attack = np.argsort(drawn["attack_rank"].to_numpy(float))[: drawn["attack_rank"].count()]
     points = plot.places(amounts, shares)
     sides = charts.name_places(points, names, attack, plot.size, taken, SMALL * POINT)
     series = data.add_series(words.say("accounts"))

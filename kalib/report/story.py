@@ -31,6 +31,8 @@ compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLS = ("go now", "measure first", "defend")  # actions that are calls
+PARTS = ("placed", "statistics", "unknown", "steps")
+SURE = 0.8  # of half samples that choose an indicator, from which on it is named as certain
 CALLED = 10  # attack accounts told of as the first
 
 
@@ -160,6 +162,8 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings.append(Claim("w_change", changed(waves)))
         findings[2:2] = _promise(waves)  # on the first page
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes if note not in rest]
+    move = [*_move(analysis), *_told("move", facts)]
+    move += [Claim("told", {"text": note}) for note in rest]
     return Story(
         words=words,
         study=analysis.study,
@@ -169,17 +173,9 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings=tuple(findings[:3]),
         more=tuple(findings[3:]),
         actions=tuple(_told("actions", facts)[:3]),
-        move=(
-            *_move(analysis),
-            *_told("move", facts),
-            *(Claim("told", {"text": note}) for note in rest),
-        )
-        if facts["planned"]
-        else (),
+        move=tuple(move) if facts["planned"] else (),
         risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
-        **{
-            part: tuple(_told(part, facts)) for part in ("placed", "statistics", "unknown", "steps")
-        },
+        **{part: tuple(_told(part, facts)) for part in PARTS},
         charts={name: _told(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
         waves=waves,
     )
@@ -233,6 +229,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "tested": fit.errors.shape[1],
         "above_line": int(((accounts["zone"] == "attack") & (accounts["sow"] >= cut)).sum()),
         "mover": next(iter(fit.effects.index), ""),
+        "sure_indicators": tuple(n for n in fit.formula.indicators if fit.stability[n] >= SURE),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
         **{name: getattr(experts, name) - 1 for name in ("ratio", "low", "high")},
         **{f"experts_{name}": value for name, value in vars(experts).items()},
@@ -268,9 +265,11 @@ def _move(analysis: Analysis) -> tuple[Claim, ...]:
     told = [Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples()]
     key = plan.accounts[plan.accounts["team"] != ""]
     home = key["rep"].map(plan.reps.groupby("rep")["region"].first())
-    away = key.loc[(home != "") & (home != key["region"]), "region"]
+    away = key[(home != "") & (home != key["region"])]
     if len(away):
-        without = tuple(sorted(set(away) - set(plan.reps["region"])))
-        figures = {"n": len(away), "without": without, "regions": len(without)}
-        told.append(Claim("m_across" if without else "m_across_all", figures))
+        seats = set(zip(plan.reps["team"], plan.reps["region"], strict=True))
+        without = {team: tuple(sorted({r for r in here["region"] if (team, r) not in seats}))
+                   for team, here in away.groupby("team")}  # fmt: skip
+        lacking = "".join(f"_{team}" for team in ("hunter", "farmer") if without.get(team))
+        told.append(Claim(f"m_across{lacking}", {"n": len(away), **without}))
     return tuple(told)

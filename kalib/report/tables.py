@@ -73,9 +73,9 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns: account, called (`names_apart`),
-    unlike (extrapolated, not measured), range, gap (sales lost against market share),
-    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
-    (what measuring it puts right; missing where it was measured)."""
+    unlike (extrapolated, not measured), range, gap (sales lost against market share), stake (to
+    win or to lose), change_of_potential (by an expert), border_at (the potential that decides its
+    zone), benefit (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
@@ -85,6 +85,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         unlike=accounts["extrapolated"] & (accounts["potential_source"] != "measured"),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
+        stake=accounts["at_risk"].where(accounts["action"] == "defend", accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),
     )

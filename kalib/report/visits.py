@@ -123,12 +123,15 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
     row, short = VISITS["high"][words.language], VISITS["each"]
     most = max(int((VISITS["page"] - len(calls) * short) / (row - short)), 1)
-    later = calls[most:].replace({"region": {calls["region"].mode().iloc[0]: ""}})
+    # Of what is defended, that with most at risk is told of in full.
+    full = calls["at_risk"].where(calls["action"] == "defend", np.inf).nlargest(most).index
+    told = calls.index.isin(full)
+    later = calls[~told].replace({"region": {calls["region"].mode().iloc[0]: ""}})
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
-        "calls": [*_calls(calls[:most], words, VISITS["said"])],
+        "calls": [*_calls(calls[told], words, VISITS["said"])],
         "later": [*_calls(later, words, VISITS["said_later"])],
     }
 

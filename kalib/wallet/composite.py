@@ -49,11 +49,8 @@ def expected_without_own(fit: Fit) -> pd.Series:
     rows, linear = fit.working_rows, fit.least_squares
     working = fit.working[rows].copy()
     working[fit.used] = linear.response - linear.residual / np.maximum(1 - linear.leverage, 1e-3)
-    return pd.Series(
-        fit.formula.expected(working, fit.screening.values.iloc[rows]),
-        index=fit.oof.index,
-        name="expected",
-    )
+    expected = fit.formula.expected(working, fit.screening.values.iloc[rows])
+    return pd.Series(expected, index=fit.oof.index, name="expected")
 
 
 def composite(potential: pd.Series, log_sd: pd.Series, expected: pd.Series | None) -> pd.DataFrame:

@@ -170,8 +170,9 @@ class Words:
         """An amount with its unit: 3.24 M EUR, 402 k EUR."""
         if not _finite(value):
             return MISSING
-        sums = self.in_sums()
-        words = sums if abs(sums.in_units(value)) >= 1 else self
+        sums, plain = self.in_sums(), replace(self, scale=self.unit()[0])
+        large, small = abs(sums.in_units(value)) >= 1, self.scale == 1e3 and abs(value) < 950
+        words = sums if large else plain if small else self
         return f"{words.amount(value)}{words.counted()}".strip()
 
     def amount(self, value: float) -> str:

@@ -127,6 +127,9 @@ def table(
     if not isinstance(rows, pd.DataFrame):
         rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
     empty = {c for c in LEFT_OUT if c in kinds and (rows[c].isin(["", 0]) | rows[c].isna()).all()}
+    if {"expected_gain", "target_growth"} <= set(kinds) - empty and len(rows):
+        one, other = rows[["expected_gain", "target_growth"]].to_numpy(float).T
+        empty |= {"expected_gain"} if np.allclose(one, other, rtol=0.005) else set()  # said once
     kinds = {column: kind for column, kind in kinds.items() if column not in empty}
     said = words.say(about.get("title", name), unit=unit, **figures)
     if about.get("unit"):

@@ -201,7 +201,7 @@ def test_a_table_that_a_page_can_hold_is_not_broken(written: Written) -> None:
     story = tell_story(written.analysis)
     pages = PdfReader(written.folder / "r.pdf").pages
     texts = [squeezed(page.extract_text()) for page in pages]
-    for name, rows in (("go_now", 15), ("measure_first", 12), ("missed", 10), ("below_market", 12)):
+    for name, rows in (("go_now", 15), ("measure_first", 12), ("missed", 8), ("below_market", 12)):
         shown = build(name, written.analysis, story.words, rows)
         (text,) = [text for text in texts if squeezed(shown.title) in text]
         assert all(squeezed(account) in text for account in shown.frame["account"])

@@ -149,7 +149,9 @@ def test_a_target_above_what_is_likely_says_why(stores: Analysis, phones: Analys
 
 def test_a_title_claims_no_more_than_the_statistics(stores: Analysis, nothing: Analysis) -> None:
     told, refused = tell_story(stores), tell_story(nothing)
-    assert told.charts["t_formula"].key == "t_formula"
+    title, stability = told.say(told.charts["t_formula"]), stores.fit.stability
+    for name in stores.fit.formula.indicators:  # chosen again in eight half samples of ten
+        assert (told.words.noun(name) in title) == (stability[name] >= 0.8)
     worse = nothing.fit.r2_predicted < 0
     assert (refused.charts["t_unsound"].key == "t_unsound_worse") is worse
     assert ("s_inaccurate_worse" in [claim.key for claim in refused.risks]) is worse
@@ -215,7 +217,7 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
     for part, told in ((0.9, False), (0.1, True)):
         found = tell_story(likely_to_bring(stores, part * asked))
         likely = found.words.money(part * asked)
-        assert (likely in found.say(found.headline)) == told
+        assert likely in found.say(found.headline)
         # The deck asks to decide the same.
         title = found.say(found.claim({"title": "decide"}))
         assert ("budget about " + likely in title) == told
@@ -333,7 +335,7 @@ def test_call_outs_leave_out_nothing_and_count_one_as_one(universities: Analysis
     assert told.facts["farmers"] == 1 and told.facts["owner_changes"] == 0
     tiles = dict(reversed(tile) for tile in told.tiles("decide"))
     assert tiles["farmer"] == "1" and "farmers" not in tiles
-    assert tiles["hunters now"] == "2" and not any("owner" in name for name in tiles)
+    assert tiles["hunters"] == "2" and not any("owner" in name for name in tiles)
     assert not any("once confirmed" in name and "hunter" in name for name in tiles)
     title = told.say(told.claim({"title": "t_lists"}))
     none = replace(told, facts={**told.facts, "listed": {"go": 1, "measure": 0, "defend": 2}})
@@ -514,8 +516,10 @@ def test_the_move_says_what_other_reps_do_and_who_is_served_from_afar(phones: An
     away = key[key["region"] != key["rep"].map(home)]
     move = " ".join(told.said(told.move))
     assert f"{len(away)} key accounts lie outside the region of their rep" in move
-    for region in set(away["region"]):
-        assert (region in move) == (region not in set(home))
+    seats = set(zip(phones.plan.reps["team"], phones.plan.reps["region"], strict=True))
+    for team, here in away.groupby("team"):
+        without = sorted({region for region in here["region"] if (team, region) not in seats})
+        assert told.words.names(without) in move and f"no {team}" in move
     rest = accounts[accounts["team"] == ""]
     theirs, others = rest["rep"].isin(set(key["rep"])), set(rest["rep"]) - set(key["rep"])
     assert f"{len(others)} reps are neither hunter nor farmer" in " ".join(phones.plan.notes)
@@ -705,7 +709,7 @@ def test_workbook_recomputes_share_zone_and_gap_from_an_override(book: Path) -> 
     assert row["potential"].startswith('=IF(J2<>"",J2')
     assert row["share of wallet"] == '=IF(M2="","",E2/M2)'
     assert "potential_cut" in row["zone"] and "sow_cut" in row["zone"]
-    assert row["sales lost to the gap"] == '=IF(M2="","",MAX(0,M2*market_share-E2))'
+    assert row["shortfall to market share"] == '=IF(M2="","",MAX(0,M2*market_share-E2))'
     names = workbook.defined_names
     for name, place in (("potential_cut", 5), ("sow_cut", 6), ("market_share", 7)):
         assert names[name].attr_text == f"'Summary'!$B${place}"

@@ -51,9 +51,14 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
             found, sheets, strict=True
         ):  # a line each: place, stake, action
             assert len(sheet["calls"]) + len(sheet["later"]) == len(part)
-            for account, row in part.iloc[len(sheet["calls"]) :].iterrows():
-                for said in (row["called"], row["region"], words.word(row["action"])):
+            full = {call["account"] for call in sheet["calls"]}
+            if (part["action"] == "defend").all():
+                assert full == set(part["at_risk"].nlargest(len(full)).index)
+            for account, row in part.drop(full).iterrows():
+                for said in (row["called"], words.word(row["action"])):
                     assert said in lines[account]
+                home = row["region"] == part["region"].mode().iloc[0]
+                assert home or row["region"] in lines[account]
 
 
 def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
@@ -80,8 +85,11 @@ def test_growth_to_be_confirmed_is_told_apart(stores: Analysis) -> None:
     for sheet, (_, part) in zip(sheets, visit_sheets(stores, told), strict=True):
         first = part["action"] == "measure first"
         unsure, firm = (part.loc[rows, "target_growth"].sum() for rows in (first, ~first))
-        assert (f"Up to {words.money(unsure)} more from" in sheet["head"]) == (unsure > 0)
-        assert (part["team"] == "farmer").any() or f"{words.money(firm)} of growth" in sheet["head"]
+        assert (
+            f"{words.money(firm)} of it now, up to {words.money(unsure)} from" in sheet["head"]
+        ) == (unsure > 0)
+        whole = words.money(firm + unsure)  # as in the table of reps
+        assert (part["team"] == "farmer").any() or f"{whole} of growth" in sheet["head"]
 
 
 def test_what_a_zone_rests_on_bounds_its_words(

@@ -185,7 +185,7 @@ def test_libreoffice_computes_the_zones_python_does(
     counted = {row[0]: row[1] for row in book["Summary"].iter_rows(10, 13, values_only=True)}
     assert counted == accounts["zone"].value_counts().to_dict()  # as the run found them
     gap = (potential * stores.matrix.market_share - accounts["sales"]).clip(lower=0)
-    assert table["sales lost to the gap"].tolist() == pytest.approx(gap.tolist(), abs=0.01)
+    assert table["shortfall to market share"].tolist() == pytest.approx(gap.tolist(), abs=0.01)
     assert read_overrides(saved, accounts["sales"]).entries["by"].to_dict() == dict.fromkeys(
         chosen, "Ana"
     )
