@@ -13,13 +13,8 @@ from typing import Any, TextIO
 SHOWN = 200  # problems printed; a table of nothing but errors need not fill the screen
 VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
 # What a plain installation leaves out: the modules that each extra of pyproject.toml brings.
-EXTRAS = {
-    "scale": ("duckdb", "ibis", "sqlglot"),
-    "spark": ("pyspark",),
-    "postgres": ("psycopg",),
-    "lab": ("ipywidgets", "jupyterlab"),
-    "zh": ("pylopdf_fonts_zh_cn",),
-}
+EXTRAS = {"scale": ("duckdb", "ibis", "sqlglot"), "spark": ("pyspark",), "postgres": ("psycopg",),
+          "lab": ("ipywidgets", "jupyterlab"), "zh": ("pylopdf_fonts_zh_cn",)}  # fmt: skip
 voice: TextIO | None = None  # what `say` says goes here, else to stderr
 NO_ROOM = "failed to map segment"  # what the system's loader says where a library finds no memory
 

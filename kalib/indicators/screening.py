@@ -164,11 +164,8 @@ def screen(tables: Tables, potential: Potential) -> Screening:
 
 def _places(accounts: pd.DataFrame) -> pd.DataFrame:
     """Parent, region and segment of all accounts (N rows), of those columns that say anything."""
-    known = {
-        name: accounts[name].fillna("").astype(str)
-        for name in ("parent", "region", "segment")
-        if name in accounts and accounts[name].nunique() > 1
-    }
+    known = {name: accounts[name].fillna("").astype(str) for name in ("parent", "region", "segment")
+             if name in accounts and accounts[name].nunique() > 1}  # fmt: skip
     return pd.DataFrame(known, index=accounts.index)
 
 

@@ -104,11 +104,8 @@ def place_accounts(accounts: pd.DataFrame, cut: Cut, sow_cut: float) -> pd.Serie
     is likelier than maintenance; where both are equally likely, its SOW against the cut says.
     """
     key = key_accounts(accounts["top_probability"], accounts["potential"], cut)
-    gap = np.where(
-        key,
-        accounts["p_attack"] - accounts["p_defense"],
-        accounts["p_watch"] - accounts["p_maintenance"],
-    )
+    gap = np.where(key, accounts["p_attack"] - accounts["p_defense"],
+                   accounts["p_watch"] - accounts["p_maintenance"])  # fmt: skip
     loyal = np.where(gap == 0, accounts["sow"] >= sow_cut, gap < 0)
     zone = np.select(
         [key & ~loyal, key & loyal, ~key & loyal], ["attack", "defense", "maintenance"], "watch"
@@ -152,12 +149,8 @@ def zone_probabilities(
     # Counts are whole numbers: their sum is the same in whatever order the threads come.
     with ThreadPoolExecutor(THREADS) as pool:
         high_count, loyal_count, both_count = np.sum(list(pool.map(count, starts)), axis=0)
-    parts = (
-        high_count - both_count,
-        both_count,
-        loyal_count - both_count,
-        draws - high_count - loyal_count + both_count,
-    )
+    parts = (high_count - both_count, both_count, loyal_count - both_count,
+             draws - high_count - loyal_count + both_count)  # fmt: skip
     for column, counts in zip(columns, parts, strict=True):
         result.iloc[rows, result.columns.get_loc(column)] = counts / draws
     result.iloc[rows, result.columns.get_loc("top_probability")] = high_count / draws
@@ -176,12 +169,8 @@ def _count_zones(potential: np.ndarray, sales: np.ndarray, settings: MatrixSetti
     high = potential >= cut[:, None].astype(np.float32)
     potential *= share[:, None].astype(np.float32)
     loyal = potential <= sales
-    return np.stack(
-        [
-            np.add.reduce(a.view(np.uint8), axis=0, dtype=np.int64)
-            for a in (high, loyal, high & loyal)
-        ]
-    )
+    return np.stack([np.add.reduce(a.view(np.uint8), axis=0, dtype=np.int64)
+                     for a in (high, loyal, high & loyal)])  # fmt: skip
 
 
 @kept

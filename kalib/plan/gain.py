@@ -158,12 +158,9 @@ def gain_points(
     share, sales = peer.to_numpy()[rows], wallet.accounts["sales"].to_numpy(float)[rows]
     size = max(1, min(DRAWS, 16_000_000 // len(rows)))
     potential, loadings = wallet.distribution[rows], wallet.loadings[rows]
-    won = np.concatenate(
-        [
-            np.maximum(potential.draws(size, loadings, SEED + k) * share - sales, 0.0).sum(axis=1)
-            for k in range(-(-DRAWS // size))
-        ]
-    )
+    won = np.concatenate([
+        np.maximum(potential.draws(size, loadings, SEED + k) * share - sales, 0.0).sum(axis=1)
+        for k in range(-(-DRAWS // size))])  # fmt: skip
     part = np.clip(rng.normal(attainment.mean, attainment.sd, len(won)), 0.0, 1.0)
     return dict(zip(POINTS, map(float, np.quantile(won * part, POINTS)), strict=True))
 

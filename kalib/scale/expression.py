@@ -119,12 +119,8 @@ def score(
     at_cut, at_share = t.kalib_at_cut, t.kalib_at_share
     later, sooner = ibis.greatest(at_cut, at_share), ibis.least(at_cut, at_share)
 
-    chances = {
-        "p_attack": 1.0 - later,
-        "p_defense": later - at_cut,
-        "p_maintenance": sooner,
-        "p_watch": later - at_share,
-    }
+    chances = {"p_attack": 1.0 - later, "p_defense": later - at_cut, "p_maintenance": sooner,
+               "p_watch": later - at_share}  # fmt: skip
     uncertain = {
         "potential_low": t.kalib_low,
         "potential_high": t.kalib_high,

@@ -33,12 +33,8 @@ CUTS: dict[str, pydantic.TypeAdapter[float]] = {
     "top": pydantic.TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
     "value": pydantic.TypeAdapter(Amount),
 }
-BOUNDS = {
-    "exclusiveMinimum": "above",
-    "minimum": "at least",
-    "exclusiveMaximum": "below",
-    "maximum": "at most",
-}
+BOUNDS = {"exclusiveMinimum": "above", "minimum": "at least", "exclusiveMaximum": "below",
+          "maximum": "at most"}  # fmt: skip
 CUT_SCHEMAS = {kind: adapter.json_schema() for kind, adapter in CUTS.items()}
 
 

@@ -94,11 +94,8 @@ class Phrases:
     def found(self, text: str | list[str]) -> set[str]:
         """Those of the texts that stand in text, or in its words."""
         words = words_of(text) if isinstance(text, str) else text
-        parts = {
-            tuple(words[i : i + length])
-            for i, word in enumerate(words)
-            for length in self._lengths.get(word, ())
-        }
+        parts = {tuple(words[i : i + length]) for i, word in enumerate(words)
+                 for length in self._lengths.get(word, ())}  # fmt: skip
         return {text for part in parts & self._texts.keys() for text in self._texts[part]}
 
 
