@@ -13,6 +13,7 @@ from kalib.study.settings import Study
 from kalib.wallet.wallet import Wallet, with_intervals
 
 DRAWS, SEED = 4000, 23
+TOGETHER = 64  # parents drawn at once
 CELLS = 16_000_000  # draws x accounts held at once: 64 MB of 32-bit numbers
 SUMMED = (
     "sales", "expected_gain", "target_sales", "target_growth", "target_floor", "target_stretch",
@@ -77,14 +78,20 @@ def _together(
     """
     from scipy.sparse import csr_array
 
-    member = csr_array((np.ones(len(rows), np.float32), (np.arange(len(rows)), code)))
-    each = wallet.distribution[rows]
-    shared = wallet.loadings[rows]
-    size = max(1, min(DRAWS, CELLS // len(rows)))
-    drawn = np.concatenate(
-        [each.draws(size, shared, SEED + k) @ member for k in range(-(-DRAWS // size))]
-    )
-    levels = each.levels
-    sums = Distribution(levels, np.quantile(drawn, levels, axis=0).T.astype(np.float32))
-    parts = member.T @ (shared * each.sd()[:, None])
-    return sums, (parts / np.maximum(drawn.std(axis=0), 1e-12)[:, None]).astype(np.float32)
+    levels, table, loadings = wallet.distribution.levels, [], []
+    for chains in np.array_split(np.arange(count), -(-count // TOGETHER)):
+        of = np.flatnonzero(np.isin(code, chains))
+        each, shared = wallet.distribution[rows[of]], wallet.loadings[rows[of]]
+        kin = wallet.kin[rows[of], None] * (code[of, None] == chains)
+        both = np.hstack([shared, kin]).astype(np.float32)
+        member = csr_array(
+            (np.ones(len(of), np.float32), (np.arange(len(of)), code[of] - chains[0]))
+        )
+        size = max(1, min(DRAWS, CELLS // len(of)))
+        drawn = np.concatenate(
+            [each.draws(size, both, SEED + k) @ member for k in range(-(-DRAWS // size))]
+        )
+        table.append(np.quantile(drawn, levels, axis=0).T.astype(np.float32))
+        parts = member.T @ (shared * each.sd()[:, None])
+        loadings.append(parts / np.maximum(drawn.std(axis=0), 1e-12)[:, None])
+    return Distribution(levels, np.vstack(table)), np.vstack(loadings).astype(np.float32)

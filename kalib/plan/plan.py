@@ -136,7 +136,8 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
-    sure &= (accounts["target_growth"] > 0) | (accounts["team"] == "")
+    asked = accounts["target_growth"] > 0
+    sure &= asked | (accounts["team"] == "") | ~asked.any()
     contact = accounts["below_market"] & ~accounts["key_account"]
     cases = [attack & sure, attack & ~sure, accounts["zone"] == "defense", contact]
     return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")

@@ -19,12 +19,14 @@ class Effects:
 
     shift: (N,) expected effect; width: (N,) factor on the spread of the estimate's error; shared:
     (N, k) what the errors of accounts of a group, and of all accounts, have in common, in normal
-    scores; no columns where no grouping says anything.
+    scores; no columns where no grouping says anything; kin: (N,) what those of one parent have in
+    common beyond that, each parent for itself.
     """
 
     shift: np.ndarray
     width: np.ndarray
     shared: np.ndarray
+    kin: np.ndarray
 
 
 def find_effects(
@@ -46,8 +48,8 @@ def find_effects(
     from scipy.stats import t as student
 
     count = len(groupings)
-    shift, variance, shared = np.zeros(count), np.ones(count), []
-    for _, labels in groupings.items():
+    shift, variance, kin, shared = np.zeros(count), np.ones(count), np.zeros(count), []
+    for name, labels in groupings.items():
         code, levels = pd.factorize(labels.where(labels.astype(str) != ""))
         told = code[rows]
         use = (weights > 0) & (told >= 0)
@@ -61,9 +63,11 @@ def find_effects(
         others = (sums[told] - weights * residual) / np.maximum(rest, 1e-12)
         guess = np.where(use, rest * between / (within + rest * between) * others, 0.0)
         gain = weights * (residual**2 - (residual - guess) ** 2)
-        if between <= 0 or gain.sum() <= CLEARLY * np.sqrt(gain @ gain):
-            continue
         has, total = code >= 0, within + between
+        if between <= 0 or gain.sum() <= CLEARLY * np.sqrt(gain @ gain):
+            # Too little to foretell an account, and yet what a chain's accounts err by together.
+            kin = np.sqrt(has * between / total) if name == "parent" else kin
+            continue
         # Few groups tell the variance between them badly: as a t distribution is wider.
         few = float(student.ppf(0.95, int((mass > 0).sum()) - 1) / ndtri(0.95)) ** 2
         left = has * between * few * (1 - np.where(has, trust[code], 0.0)) / total
@@ -77,11 +81,13 @@ def find_effects(
         variance *= np.maximum(1 - proven * known + wider + common, NARROWEST**2)
         largest = np.argsort(-np.bincount(code[has], minlength=len(levels)))[:MOST_SHARED]
         shared.append(np.sqrt(left)[:, None] * (code[:, None] == largest))
+        kin = np.sqrt(left) * ~np.isin(code, largest) if name == "parent" else kin
         shared.append(np.sqrt(common)[:, None])
         residual = residual - np.where(use, (trust * means)[told], 0.0)
     width = np.sqrt(variance)
     columns = np.hstack(shared) if shared else np.zeros((count, 0))
-    return Effects(shift, width, columns / np.maximum(width, 1e-12)[:, None])
+    width = np.maximum(width, 1e-12)
+    return Effects(shift, width, columns / width[:, None], kin / width)
 
 
 def _variances(

@@ -26,14 +26,16 @@ class Estimate:
     """Potential of N accounts, before answers and overrides take its place.
 
     distribution: at or above own sales; loadings: (N, k) of the error that accounts share, in
-    normal scores; expected: (N,) potential by the formula before own sales are heard, currency a
-    year, NaN where it is refused. weights, scores: of each part, its weight, and its mean log score
-    out of fold; r2, error_median: R² of log potential and median miss (fraction of potential) of
-    all parts together, weights and all out of fold; sales_p: of own sales saying nothing of it.
+    normal scores, kin: (N,) that those of a parent share besides; expected: (N,) potential by the
+    formula before own sales are heard, currency a year, NaN where it is refused. weights, scores:
+    of each part, its weight, and its mean log score out of fold; r2, error_median: R² of log
+    potential and median miss (fraction of potential) of all parts together, weights and all out
+    of fold; sales_p: of own sales saying nothing of it.
     """
 
     distribution: Distribution
     loadings: np.ndarray
+    kin: np.ndarray
     expected: np.ndarray
     weights: Mapping[str, float]
     scores: Mapping[str, float]
@@ -82,7 +84,8 @@ def estimate(
     effects = find_effects(groupings, fit.working_rows, residual, even)
     if usable:
         wider = effects.width * np.sqrt(1 + unseen_variance(fit))
-        effects = Effects(effects.shift, wider, effects.shared * (effects.width / wider)[:, None])
+        less = effects.width / wider
+        effects = Effects(effects.shift, wider, effects.shared * less[:, None], effects.kin * less)
     each = (Stack(row, full=stack.full) for row in np.eye(len(parts)))
     singles = [log_scores(unseen, known, single) for single in each]
     found = stack.combine([part.every for part in parts.values()], own, effects)
@@ -95,6 +98,7 @@ def estimate(
             _loadings(list(parts.values()), stack, effects), found[left], left, error
         ),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
+        kin=effects.kin,
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
         scores={
             name: float(np.average(score, weights=known.weights))

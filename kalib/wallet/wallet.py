@@ -39,7 +39,7 @@ class Wallet:
     override_reason, expected (currency a year: a measured potential, or what the formula alone
     says, before own sales are heard). market_share with its interval.
     distribution: each account's of potential, float32. loadings (N, k) float32: the part of its
-    error shared with other accounts, in normal scores.
+    error shared with other accounts, in normal scores, kin (N,) with those of its parent besides.
     """
 
     accounts: pd.DataFrame
@@ -48,6 +48,7 @@ class Wallet:
     market_share_high: float
     distribution: Distribution
     loadings: np.ndarray
+    kin: np.ndarray
     basis: Basis
 
     def draw(self, account: str, size: int = 4000, seed: int = 1) -> np.ndarray:
@@ -142,6 +143,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
         market_share_high=high,
         distribution=Distribution(found.levels, found.table.astype(np.float32)),
         loadings=loadings,
+        kin=np.where(np.isin(source, ("measured", "none")), 0.0, estimated.kin),
         basis=basis,
     )
 

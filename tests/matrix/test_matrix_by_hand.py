@@ -196,7 +196,7 @@ def test_draws_beyond_the_last_score_stay_within_the_distribution() -> None:
     wallet = made_up()
     table = wallet.distribution.table[[20]]
     wild = Wallet(wallet.accounts, 0.3, 0.2, 0.4, wallet.distribution,
-                  np.full((60, 2), 30.0, np.float32), wallet.basis)  # fmt: skip
+                  np.full((60, 2), 30.0, np.float32), wallet.kin, wallet.basis)  # fmt: skip
     draws = draw_potential(wild, np.array([20]), 200, 1)
     assert draws.min() >= table.min() * (1 - 1e-5) and draws.max() <= table.max() * (1 + 1e-5)
     assert (draws < table.min() * 1.01).any() and (draws > table.max() * 0.95).any()
@@ -236,7 +236,7 @@ def test_nothing_known_places_nobody() -> None:
     wallet, study = made_up(), study_of()
     blank = made_up().accounts.assign(potential=np.nan, sow=np.nan)
     none = Wallet(blank, np.nan, np.nan, np.nan, wallet.distribution, wallet.loadings,
-                  wallet.basis)  # fmt: skip
+                  wallet.kin, wallet.basis)  # fmt: skip
     empty = place(none, study)
     assert (empty.accounts["zone"] == "").all() and np.isnan(empty.potential_cut)
     assert empty.accounts["zone_probability"].isna().all()
@@ -334,7 +334,7 @@ def test_changes_are_against_todays_list_or_the_sales_ranking() -> None:
     nobody = made_up().accounts.assign(current_ka=None)
     wallet = made_up()
     without = Wallet(nobody, wallet.market_share, 0, 1, wallet.distribution, wallet.loadings,
-                     wallet.basis)  # fmt: skip
+                     wallet.kin, wallet.basis)  # fmt: skip
     ranked = place(without, study_of(), 50).accounts
     seen = set()
     for frame, before in (
