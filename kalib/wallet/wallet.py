@@ -133,7 +133,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     share, low, high, shares = _market(frame, found, loadings, tail)
     frame = frame.assign(**below_market(frame, found, share, shares, tail))
     frame = _without_need(frame, nothing & ~index.isin(told.index))  # an expert knows better
-    odd = _without_precedent(frame, float(answers["potential"].max()))
+    beyond = float((fit.oof["observed"] / fit.oof["predicted"]).loc[believed].max())
+    odd = _without_precedent(frame, float(answers["potential"].max()), beyond)
     frame["flags"] = _flags(frame, fit, screening, odd)
     basis = _with_odd_sales(basis, frame[odd])
     return Wallet(
@@ -241,10 +242,12 @@ def _market(
     return share, float(low), float(high), draws
 
 
-def _without_precedent(frame: pd.DataFrame, largest: float) -> pd.Series:
-    """Estimated accounts (N,) bool whose sales are UNLIKELY, and above the largest answer."""
-    above = frame["sales"] > np.maximum(UNLIKELY * frame["expected"], largest)
-    return above & (frame["potential_source"] != "measured")
+def _without_precedent(frame: pd.DataFrame, largest: float, most: float) -> pd.Series:
+    """Accounts (N,) bool whose sales are UNLIKELY beside their answer; without one, UNLIKELY and
+    above the largest answer or twice as far beyond the formula as any answer lies."""
+    least, asked = UNLIKELY * frame["expected"], frame["potential_source"] == "measured"
+    beyond = np.minimum(largest, 2 * most * frame["expected"])
+    return frame["sales"] > least.where(asked, np.maximum(least, beyond))
 
 
 def _with_odd_sales(basis: Basis, odd: pd.DataFrame) -> Basis:

@@ -134,3 +134,22 @@ def test_sales_without_precedent_are_said_first(stores: Analysis) -> None:
     assert "suspect_sales" in found.accounts.at[one, "flags"]
     assert found.accounts["flags"].str.contains("suspect_sales").sum() == 1
     assert not stores.wallet.accounts["flags"].str.contains("suspect_sales").any()
+
+
+@pytest.mark.parametrize(("asked", "times"), [(True, 100), (False, 50)])
+def test_sales_beyond_what_is_said_or_expected_are_named(
+    stores: Analysis, asked: bool, times: int
+) -> None:
+    """Of a small account, too: its sales are then below the largest answer, and have no precedent
+    all the same."""
+    small = stores.wallet.accounts.query("sales > 0 and sow < 1").sort_values("expected")
+    one = small.index[(small["potential_source"] == "measured") == asked][20]
+    sales = stores.tables.accounts["sales"].copy()
+    sales[one] = times * small.at[one, "expected"]
+    assert sales[one] < stores.potential.frame["potential"].max()
+    tables = replace(stores.tables, accounts=stores.tables.accounts.assign(sales=sales))
+    found = estimate_wallets(tables, stores.potential, stores.fit, stores.verdict)
+    assert found.accounts.index[found.accounts["flags"].str.contains("suspect_sales")].tolist() == [
+        one
+    ]
+    assert f"account {one} " in found.basis.reasons[0] and found.basis.verdict == "caution"
