@@ -22,8 +22,9 @@ from kalib.matrix.survey_next import rank_next_survey
 from kalib.plan.gain import attainment_since
 from kalib.plan.plan import Plan, plan_sales
 from kalib.study.kept import keep
-from kalib.study.loading import problems_of, read_study
+from kalib.study.loading import problems_of
 from kalib.study.settings import ZONES, Study
+from kalib.tables.asked import read_asked
 from kalib.tables.client import Tables
 from kalib.tables.overrides import ExpertBias, Overrides, expert_bias
 from kalib.tables.tables import read_tables
@@ -150,7 +151,7 @@ def analyze(
     'usable'
     """
     if not isinstance(study, Study):
-        study = read_study(study, settings)
+        study = read_asked(study, settings)
     with keep(folder):
         judged = judge_study(study, overrides or "", key)
         wallet = estimate_wallets(judged.tables, judged.potential, judged.fit, judged.verdict)

@@ -200,9 +200,9 @@ def rerun(
 @FORCE
 def check(study: str, page: Path | None, force: bool) -> None:
     """Read and check a study's data; run nothing."""
-    from kalib.study.loading import read_study
+    from kalib.tables.asked import read_asked
 
-    asked = read_study(study)
+    asked = read_asked(study)
     from kalib.report.template import check_look
     from kalib.runs.overview import write_sealed
     from kalib.tables.client import data_report

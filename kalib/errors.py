@@ -54,7 +54,10 @@ class KalibError(Exception):
 
 
 class StudyError(KalibError):
-    """Bad usage or bad data, every problem of it; exit status 2."""
+    """Bad usage or bad data, every problem of it; exit status 2. study: of a study file that is
+    refused, what can be read of it, None for nothing."""
+
+    study: Any = None
 
     def __init__(
         self, problems: Problem | str | Iterable[Problem], file: str = "", column: str = "",
@@ -116,9 +119,11 @@ def message_of(error: Exception) -> str:
             alike.setdefault((problem.file, problem.message), []).append(problem)
         lines = []
         for first, *more in alike.values():
-            if first.column and len(more) > 2:  # one fault of many columns is one line
-                names = ", ".join(problem.column for problem in more[:5])
-                said = f"{first.message}; the same in {len(more)} columns more: {names}, …"
+            columns = list(dict.fromkeys(problem.column for problem in more))
+            # One fault of many columns is one line; of many cells it is not.
+            if first.column and len(more) > 2 and len({first.column, *columns}) > len(more):
+                names = ", ".join(columns[:5]) + ", …" * (len(columns) > 5)
+                said = f"{first.message}; the same in {len(more)} columns more: {names}"
                 first, more = replace(first, message=said), []
             lines += [f"  {problem}" for problem in (first, *more)]
         rest = [f"  and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)

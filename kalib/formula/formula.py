@@ -113,13 +113,9 @@ class Formula:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Formula:
         """The formula of a formula.json."""
-        terms = tuple(
-            Term(
-                Column(t["indicator"], t["level"] or "", t["transform"], t["shift"]),
-                *(float("nan") if t[name] is None else t[name] for name in TERM_NUMBERS),
-            )
-            for t in content["terms"]
-        )
+        terms = tuple(Term(Column(t["indicator"], t["level"] or "", t["transform"], t["shift"]),
+                      *(float("nan") if t[name] is None else t[name] for name in TERM_NUMBERS))
+                      for t in content["terms"])  # fmt: skip
         given = {name: content[name] for name in ("form", "intercept", *NUMBERS)}
         return cls(terms=terms, spread=LevelSpread.from_json(content.get("spread")), **given)
 
@@ -158,10 +154,8 @@ def partial_effects(formula: Formula, values: pd.DataFrame) -> pd.DataFrame:
     high_at as text; low, high: potential, currency a year), the largest effect first.
     """
     numeric = {n: pd.api.types.is_numeric_dtype(values[n]) for n in formula.indicators}
-    typical = {
-        name: float(values[name].median()) if number else values[name].mode().iloc[0]
-        for name, number in numeric.items()
-    }
+    typical = {name: float(values[name].median()) if number else values[name].mode().iloc[0]
+               for name, number in numeric.items()}  # fmt: skip
     rows = []
     for name, number in numeric.items():
         column = values[name]

@@ -39,10 +39,8 @@ class LevelSpread:
 
     def to_json(self) -> dict[str, Any]:
         """As in formula.json."""
-        levels = [
-            {"level": level, "ratio": ratio, "smearing": self.smearing.get(level, 1.0)}
-            for level, ratio in self.ratio.items()
-        ]
+        levels = [{"level": level, "ratio": ratio, "smearing": self.smearing.get(level, 1.0)}
+                  for level, ratio in self.ratio.items()]  # fmt: skip
         return {"indicator": self.indicator, "levels": levels, "p_value": self.p_value}
 
     @classmethod

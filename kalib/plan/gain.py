@@ -180,10 +180,8 @@ def peer_sow(accounts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         ([accounts["segment"]], "same segment"),
         ([accounts["segment"], quarter], "same segment and size"),
     ):
-        code = pd.Series(
-            ["\x1f".join(map(str, parts)) for parts in zip(*keys, strict=True)],
-            index=accounts.index,
-        )
+        code = pd.Series(["\x1f".join(map(str, parts)) for parts in zip(*keys, strict=True)],
+                         index=accounts.index)  # fmt: skip
         groups = buyers["sow"].groupby(code.reindex(buyers.index))
         size = code.map(groups.size()).fillna(0)
         found = code.map(groups.median())

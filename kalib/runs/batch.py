@@ -21,7 +21,7 @@ from kalib.errors import KalibError, StudyError
 from kalib.files import check_folder
 from kalib.runs.kernel import COLLECT
 from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
-from kalib.study.loading import read_study
+from kalib.tables.asked import read_asked
 
 REPORTS = Path("reports")
 STDERR = 2
@@ -83,7 +83,7 @@ def run_batch(
 
 def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
     try:
-        loaded = read_study(study, options.settings)
+        loaded = read_asked(study, options.settings)
         single = out if not several else None
         target = single or (out or REPORTS) / loaded.name / loaded.period
         earlier = earlier_report(target, loaded.name, loaded.period)

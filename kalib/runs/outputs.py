@@ -102,15 +102,9 @@ def write_outputs(
 def formula_record(fit: Fit, screening: Screening, study: Study) -> dict[str, Any]:
     """The content of formula.json: with it, `kalib score` needs nothing else of the fit."""
     formula, levels = fit.formula.to_json(), level_effects(fit)
-    return {
-        **formula,
-        "sql": as_sql({**formula, "levels": levels}),
-        "currency": study.currency,
-        "confidence": study.formula.confidence,
-        "error": fit.predictive.to_json(),
-        "levels": levels,
-        "surveyed": surveyed_range(fit, screening),
-    }
+    return {**formula, "sql": as_sql({**formula, "levels": levels}), "currency": study.currency,
+            "confidence": study.formula.confidence, "error": fit.predictive.to_json(),
+            "levels": levels, "surveyed": surveyed_range(fit, screening)}  # fmt: skip
 
 
 def write_json(content: object, path: Path) -> None:

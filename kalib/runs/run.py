@@ -20,8 +20,8 @@ from kalib.files import report_folder
 from kalib.runs import provenance
 from kalib.runs.execution import PLAN, SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
 from kalib.study.kept import STEPS, keep
-from kalib.study.loading import read_study
 from kalib.study.settings import Study
+from kalib.tables.asked import read_asked
 
 if TYPE_CHECKING:
     from kalib.analysis import Analysis
@@ -44,7 +44,7 @@ def run_study(
     as it was.
     """
     options = options or provenance.Options()
-    asked = read_study(study, options.settings)
+    asked = read_asked(study, options.settings)
     key = options.key(asked)
     earlier = provenance.earlier_report(out, asked.name, asked.period)
     inputs = provenance.inputs_of(asked, options, key, earlier)

@@ -182,16 +182,9 @@ def _joined(source: Source, survey: Any, study: Study, design: Design) -> tuple[
 def _as_run(analysis: Judged) -> LargeFit:
     """The formula of a study that the sample holds whole."""
     fit, judged = analysis.fit, analysis.verdict
-    return LargeFit(
-        formula=fit.formula,
-        surveyed=len(fit.oof),
-        used=fit.formula.n,
-        sample=len(fit.oof),
-        r2=fit.r2,
-        r2_folds=judged.r2_predicted,
-        verdict=judged.verdict,
-        sampled=fit.formula.indicators,
-    )
+    return LargeFit(formula=fit.formula, surveyed=len(fit.oof), used=fit.formula.n,
+                    sample=len(fit.oof), r2=fit.r2, r2_folds=judged.r2_predicted,
+                    verdict=judged.verdict, sampled=fit.formula.indicators)  # fmt: skip
 
 
 def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:

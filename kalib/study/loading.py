@@ -64,28 +64,42 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
         _lay_over(content, key, value)
     if "folder" in content:
         raise StudyError("unknown key 'folder'", file.name, remedy="Remove it")
-    lacking = list(_without_potential(content))
-    try:
-        study = Study.model_validate({**content, "folder": file.resolve().parent})
+    told, refused, study = list(_without_potential(content)), dict[Problem, None](), None
+    for late in (False, True, True):  # without what is refused, more may show
+        try:
+            study = Study.model_validate({**content, "folder": file.resolve().parent})
+            break
+        except ValidationError as wrong:
+            refused |= dict.fromkeys(problems_of(wrong, Study, file.name, late=late))
+            for section, *keys in (map(str, item["loc"]) for item in wrong.errors()):
+                part = content.pop(section, None)  # what of it may stay: candidates in any case
+                if isinstance(part, dict) and section in Study.model_fields:
+                    out = keys[:1] or part.keys() - {"candidates"}
+                    content[section] = {key: part[key] for key in part if key not in out}
+    if study:
         study._file = file.name
-    except ValidationError as error:
-        problems = problems_of(error, Study, file.name)
-        problems += [Problem(said, file.name, remedy=remedy) for said, remedy in lacking]
-        raise StudyError(problems) from error
-    told = [*lacking, *_missing_files(study), *_circular(study)]
-    if told:
-        raise StudyError(Problem(message, file.name, remedy=remedy) for message, remedy in told)
+        told += [*_missing_files(study), *_circular(study)]
+    refused |= {Problem(message, file.name, remedy=remedy): None for message, remedy in told}
+    if refused or not study:
+        whole = StudyError(refused)
+        whole.study = study
+        raise whole
     return study
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], file: str = "") -> list[Problem]:
+def problems_of(
+    error: ValidationError, model: type[BaseModel], file: str = "", *, late: bool = False
+) -> list[Problem]:
     """What a model refused, in words: one problem a key, with its value and what it takes.
 
-    file: where the values stand, "" where they were given in a call.
+    file: where the values stand, "" where they were given in a call; late: what was refused before
+    was taken out, and is not called missing.
     """
     schema = model.model_json_schema()
     found: dict[str, Problem] = {}
     for item in error.errors():
+        if late and item["type"] == "missing":
+            continue
         place, key = _known_part(schema, item["loc"])
         where = ".".join(place)
         if item["type"] == "extra_forbidden":

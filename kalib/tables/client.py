@@ -203,14 +203,9 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     remedy = "Write all dates as 2026-03-31"
     dates = read.told(names.date, to_dates(read.frame[names.date]), remedy)
     read.decimal = decimal_mark(read.frame[[names.own, names.total]])  # days have points, too
-    frame = pd.DataFrame(
-        {
-            "account": read.frame[names.account],
-            "date": dates,
-            "own": read.amounts(names.own, "units", blank=True),
-            "total": read.amounts(names.total, "units", blank=True),
-        }
-    )
+    frame = pd.DataFrame({"account": read.frame[names.account], "date": dates,
+                         "own": read.amounts(names.own, "units", blank=True),
+                         "total": read.amounts(names.total, "units", blank=True)})  # fmt: skip
     if VISITOR in read.frame:
         frame[VISITOR] = read.frame[VISITOR]
     frame = frame.dropna(subset=["own", "total"])
@@ -228,6 +223,10 @@ def _open(
     or lacks a wanted one (the problems say which)."""
     needed = list(dict.fromkeys(filter(None, wanted)))
     others = [name for name in welcome if name and name not in needed]
+    target = (study.folder / file).resolve()
+    if not target.is_file() or not target.is_relative_to(study.folder):
+        found.problems.append(Problem("no such file", file))  # the study file is refused for it
+        return None
     try:
         table = read_text_table(study.folder / file, needed, others)
     except StudyError as error:

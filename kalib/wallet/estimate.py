@@ -60,13 +60,9 @@ def estimate(
     heard.
     """
     own = sales.to_numpy(float)
-    known = Answered(
-        potential=fit.oof["observed"].to_numpy(float),
-        sales=own[fit.working_rows],
-        weights=fit.bias.weights * ~fit.oof["suspect"].to_numpy(),
-        variance=variance,
-        fold=fit.oof["fold"].to_numpy(int),
-    )
+    known = Answered(potential=fit.oof["observed"].to_numpy(float), sales=own[fit.working_rows],
+                     weights=fit.bias.weights * ~fit.oof["suspect"].to_numpy(), variance=variance,
+                     fold=fit.oof["fold"].to_numpy(int))  # fmt: skip
     mean = regression_part(np.empty((len(own), 0)), fit.working_rows, known, 0)
     parts = {FORMULA: formula_part(fit)} if usable else {MEAN: mean}
     if hear:
@@ -169,7 +165,5 @@ def _accuracy(unseen: list[Distribution], known: Answered) -> dict[str, float]:
         middle[out] = stack.weights @ logs[:, out] + stack.shift
     aim, weights = np.log(known.potential), known.weights
     use = weights > 0
-    return {
-        "r2": r_squared(aim[use], middle[use], weights[use]),
-        "error_median": float(np.median(np.abs(np.expm1(middle - aim)[use]))),
-    }
+    return {"r2": r_squared(aim[use], middle[use], weights[use]),
+            "error_median": float(np.median(np.abs(np.expm1(middle - aim)[use])))}  # fmt: skip

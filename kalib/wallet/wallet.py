@@ -166,14 +166,9 @@ def with_intervals(
     # Where a tail is that long, the interval reaches as far as the mean.
     low, high = np.fmin(ends[0], point), np.fmax(ends[1], point)
     potential, low, high = (pd.Series(each, index=sales.index) for each in (point, low, high))
-    return {
-        "potential": potential,
-        "potential_low": low,
-        "potential_high": high,
-        "sow": share_of_wallet(sales, potential),
-        "sow_low": share_of_wallet(sales, high),
-        "sow_high": share_of_wallet(sales, low),
-    }
+    return {"potential": potential, "potential_low": low, "potential_high": high,
+            "sow": share_of_wallet(sales, potential), "sow_low": share_of_wallet(sales, high),
+            "sow_high": share_of_wallet(sales, low)}  # fmt: skip
 
 
 def surveyed_range(

@@ -10,8 +10,9 @@ import pytest
 from bad_input import CASES, NOTED, REFUSED, SAME, Case, summary
 from conftest import ROOT
 
-from kalib.errors import StudyError
+from kalib.errors import StudyError, message_of
 from kalib.study.loading import read_study
+from kalib.tables.asked import read_asked
 from kalib.tables.tables import read_tables
 from kalib.wallet.known import known_potential
 
@@ -49,3 +50,36 @@ def test_bad_input(case: Case, small_study: Path) -> None:
 
 def test_readme_has_the_table_of_bad_input() -> None:
     assert summary() in (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
+
+
+def test_study_file_and_tables_are_refused_at_once(small_study: Path) -> None:
+    """Unknown and wrong keys, a file that is absent, columns that are, and wrong cells."""
+    file, survey = small_study / "study.toml", small_study / "survey.csv"
+    text = file.read_text().replace('"area", ', '"area", "nowhere", ')
+    text += (
+        'required = ["elsewhere"]\n[matrix]\ncut = 1\nshare_cut = 7\n[report]\nlogo = "no.png"\n'
+    )
+    file.write_text(text)
+    survey.write_text(
+        survey.read_text().replace("\n001,", "\n001,minus ").replace("\n002,", "\n002,-")
+    )
+    with pytest.raises(StudyError) as caught:
+        read_asked(small_study)
+    told = message_of(caught.value)
+    for part in ("unknown key 'matrix.cut'", "'matrix.share_cut' is 7", "no file no.png",
+                 "'elsewhere' is not among the candidates", "accounts.csv, column nowhere",
+                 "survey.csv, column potential, row 3: 'minus ", "row 4: '-"):  # fmt: skip
+        assert part in told, told
+    assert len(told.splitlines()) == 8 and "is missing" not in told
+
+
+def test_a_fault_of_many_cells_is_told_cell_by_cell(small_study: Path) -> None:
+    """One of many columns is one line; of two columns with two wrong cells each, four."""
+    accounts = pd.read_csv(small_study / "accounts.csv", dtype=str)
+    accounts.loc[[3, 9], "sales"], accounts.loc[[4, 7], "area"] = ["abc", "1.2.3"], ["big", "wide"]
+    accounts.to_csv(small_study / "accounts.csv", index=False)
+    with pytest.raises(StudyError) as caught:
+        read_tables(read_asked(small_study))
+    told = message_of(caught.value)
+    assert all(f"row {row}: '{cell}'" in told for row, cell in
+               ((5, "abc"), (11, "1.2.3"), (6, "big"), (9, "wide"))), told  # fmt: skip
