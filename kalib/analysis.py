@@ -115,13 +115,9 @@ def judge_study(study: Study, overrides: Path | str = "", key: bytes | None = No
 
 
 def analyze(
-    study: Study | Path | str,
-    folder: Path | str = "",
-    settings: Mapping[str, str] | None = None,
-    overrides: Path | str | None = None,
-    key: bytes | None = None,
-    before: Path | str = "",
-) -> Analysis:
+    study: Study | Path | str, folder: Path | str = "", settings: Mapping[str, str] | None = None,
+    overrides: Path | str | None = None, key: bytes | None = None, before: Path | str = "",
+) -> Analysis:  # fmt: skip
     """Analyze a study, every step in order.
 
     Parameters

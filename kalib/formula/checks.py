@@ -50,13 +50,9 @@ def _kinds() -> dict[str, dict[str, str]]:
 
 
 def check(
-    key: str,
-    passed: bool,
-    statistic: float | None,
-    p_value: float | None,
-    threshold: float | None,
-    **figures: Any,
-) -> Check:
+    key: str, passed: bool, statistic: float | None, p_value: float | None,
+    threshold: float | None, **figures: Any,
+) -> Check:  # fmt: skip
     """A check of a kind; figures: of what it means."""
     null, source = _kinds()[key]["null"], _kinds()[key]["source"]
     name = Message(f"check_{key}")
@@ -93,11 +89,9 @@ def check_formula(fit: Fit) -> tuple[Check, ...]:
 
 
 def run_checks(
-    fit: LeastSquares,
-    *,
-    term_groups: Mapping[str, Sequence[int]] | None = None,
+    fit: LeastSquares, *, term_groups: Mapping[str, Sequence[int]] | None = None,
     ordered: bool = False,
-) -> tuple[Check, ...]:
+) -> tuple[Check, ...]:  # fmt: skip
     """All checks of a fit with an intercept.
 
     term_groups: indicator -> places of its columns among the slopes, from 0; ordered: rows follow

@@ -146,12 +146,9 @@ class Fit:
 
 @kept
 def fit_formula(
-    screening: Screening,
-    potential: Potential,
-    settings: FormulaSettings | None = None,
-    indicators: Sequence[str] | None = None,
-    seed: int = SEED,
-) -> Fit:
+    screening: Screening, potential: Potential, settings: FormulaSettings | None = None,
+    indicators: Sequence[str] | None = None, seed: int = SEED,
+) -> Fit:  # fmt: skip
     """Choose and fit the formula.
 
     Parameters
@@ -251,12 +248,9 @@ def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | Non
 
 
 def _accuracy(
-    oof: Mapping[str, np.ndarray],
-    checked: Validation,
-    chosen: str,
-    inside: np.ndarray,
+    oof: Mapping[str, np.ndarray], checked: Validation, chosen: str, inside: np.ndarray,
     weights: np.ndarray,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
     form, and in the sample; inside (n,): potential expected there, weights (n,).
 
@@ -288,13 +282,9 @@ def _exact_fit(
 
 
 def _formula(
-    final: WorkingFit,
-    design: Design,
-    linear: LeastSquares,
-    stability: pd.Series,
-    settings: FormulaSettings,
-    predictive: Predictive,
-) -> Formula:
+    final: WorkingFit, design: Design, linear: LeastSquares, stability: pd.Series,
+    settings: FormulaSettings, predictive: Predictive,
+) -> Formula:  # fmt: skip
     """The formula with the intervals of its coefficients."""
     ends = linear.results.conf_int(1 - settings.confidence).to_numpy()
     p_values = linear.results.pvalues.to_numpy()

@@ -168,13 +168,9 @@ class LeastSquares:
 
 
 def least_squares(
-    design: np.ndarray,
-    response: np.ndarray | Sequence[float],
-    names: Sequence[str],
-    *,
-    weights: np.ndarray | None = None,
-    intercept: bool = True,
-) -> LeastSquares:
+    design: np.ndarray, response: np.ndarray | Sequence[float], names: Sequence[str], *,
+    weights: np.ndarray | None = None, intercept: bool = True,
+) -> LeastSquares:  # fmt: skip
     """Fit response (n,) on design (n, p), which has no column for the intercept.
 
     weights: (n,) above 0, inverse variances up to a factor. Raises KalibError where a column is a

@@ -67,13 +67,9 @@ class Predictive:
 
 
 def fit_predictive(
-    checked: Validation,
-    final: WorkingFit,
-    matrix: np.ndarray,
-    weights: np.ndarray,
-    texts: pd.DataFrame,
-    own_share: float = 1.0,
-) -> Predictive:
+    checked: Validation, final: WorkingFit, matrix: np.ndarray, weights: np.ndarray,
+    texts: pd.DataFrame, own_share: float = 1.0,
+) -> Predictive:  # fmt: skip
     """Learn the error's distribution from out-of-fold residuals.
 
     matrix: (n, p) design rows of the surveyed accounts; weights: (n,), 0 where potential is not
@@ -116,12 +112,9 @@ def fit_predictive(
 
 
 def account_spread(
-    design: Design,
-    final: WorkingFit,
-    linear: LeastSquares,
-    predictive: Predictive,
+    design: Design, final: WorkingFit, linear: LeastSquares, predictive: Predictive,
     screening: Screening,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Predictive scale (N,) of all accounts on the working scale, and the loadings (N, k) of the
     part they share, as fractions of it: an error in the coefficients moves accounts together."""
     full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])

@@ -38,14 +38,9 @@ class Validation:
 
 
 def cross_validate(
-    designs: Mapping[str, Design],
-    answers: Answers,
-    rules: Rules,
-    weights: np.ndarray,
-    scored: np.ndarray,
-    groups: Groups,
-    rng: np.random.Generator,
-) -> Validation:
+    designs: Mapping[str, Design], answers: Answers, rules: Rules, weights: np.ndarray,
+    scored: np.ndarray, groups: Groups, rng: np.random.Generator,
+) -> Validation:  # fmt: skip
     """Repeated cross-validation of every form in designs.
 
     weights: (n,) of the surveyed accounts; scored (n,) bool: accounts whose observed potential is
@@ -68,13 +63,9 @@ def cross_validate(
 
 
 def _in_folds(
-    designs: Mapping[str, Design],
-    answers: Answers,
-    rules: Rules,
-    weights: np.ndarray,
-    scored: np.ndarray,
-    folds: Callable[[], np.ndarray],
-) -> Validation:
+    designs: Mapping[str, Design], answers: Answers, rules: Rules, weights: np.ndarray,
+    scored: np.ndarray, folds: Callable[[], np.ndarray],
+) -> Validation:  # fmt: skip
     """Fit every form in every fold; folds: draws the fold (n,) of each account."""
     rows, potential = answers.rows, answers.potential
     n = len(rows)
@@ -121,13 +112,9 @@ def r_squared(observed: np.ndarray, predicted: np.ndarray, weights: np.ndarray) 
 
 
 def selection_frequency(
-    design: Design,
-    rows: np.ndarray,
-    response: np.ndarray,
-    rules: Rules,
-    weights: np.ndarray,
+    design: Design, rows: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray,
     rng: np.random.Generator,
-) -> pd.Series:
+) -> pd.Series:  # fmt: skip
     """How often each indicator is chosen over complementary half samples (Shah & Samworth
     2013), the search repeated in each."""
     use = weights > 0

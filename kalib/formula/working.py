@@ -73,13 +73,9 @@ class WorkingFit:
 
 
 def fit_working(
-    design: Design,
-    rows: np.ndarray,
-    potential: np.ndarray,
-    form: str,
-    rules: Rules,
+    design: Design, rows: np.ndarray, potential: np.ndarray, form: str, rules: Rules,
     weights: np.ndarray,
-) -> WorkingFit:
+) -> WorkingFit:  # fmt: skip
     """Select indicators by the criterion (exact search) and fit them.
 
     design: all accounts; rows (n,): numbers of the training accounts; potential (n,): theirs,

@@ -27,12 +27,9 @@ SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PN
 
 
 def build_page(
-    analysis: Analysis,
-    story: Story,
-    notebooks: Mapping[str, Mapping[str, Any]],
-    figures: Path,
+    analysis: Analysis, story: Story, notebooks: Mapping[str, Mapping[str, Any]], figures: Path,
     version: str,
-) -> str:
+) -> str:  # fmt: skip
     """The page as text. notebooks: name -> executed notebook; figures: folder of the SVG files."""
     words, placed = story.words, story.holds("ka_new")
     glue = (TEMPLATES / "page.js").read_text(encoding="utf-8")

@@ -55,13 +55,9 @@ class Job:
 
 
 def run_batch(
-    studies: Sequence[str],
-    out: Path | None = None,
-    options: Options | None = None,
-    *,
-    jobs: int = 1,
-    debug: bool = False,
-) -> list[Job]:
+    studies: Sequence[str], out: Path | None = None, options: Options | None = None, *,
+    jobs: int = 1, debug: bool = False,
+) -> list[Job]:  # fmt: skip
     """Run the studies that need it, jobs of them at a time; stderr shows each one's steps.
 
     out: the report's folder; with several studies, the folder of their reports; debug: show what

@@ -39,13 +39,9 @@ class KeptKernel(Engine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(
-        cls,
-        nb_man: NotebookExecutionManager,
-        kernel_name: str,
-        folder: str = "",
-        execution_timeout: int | None = None,
-        **_: object,
-    ) -> None:
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, folder: str = "",
+        execution_timeout: int | None = None, **_: object,
+    ) -> None:  # fmt: skip
         """Execute a notebook's cells in a folder; a cell may take so many seconds."""
         before = cls._last
         client = _Client(

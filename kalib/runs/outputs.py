@@ -70,12 +70,9 @@ def _no_formulas(accounts: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_outputs(
-    analysis: Analysis,
-    figures: Mapping[str, object],
-    source: Mapping[str, Any],
-    folder: Path,
+    analysis: Analysis, figures: Mapping[str, object], source: Mapping[str, Any], folder: Path,
     waves: Waves | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write accounts.csv, accounts.parquet and the JSON files. figures: as in summary.json;
     source: as in run.json; waves: the comparison with the wave before, None without one."""
     accounts = accounts_table(analysis)

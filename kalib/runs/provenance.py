@@ -92,11 +92,9 @@ def own_notebooks(study: Path) -> list[Path]:
 
 
 def provenance(
-    inputs: Mapping[str, Any],
-    overrides: Mapping[str, Any] | None,
-    seed: int,
+    inputs: Mapping[str, Any], overrides: Mapping[str, Any] | None, seed: int,
     seconds: Mapping[str, float],
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """run.json: the inputs, the hash of them all, the seed, seconds per step. overrides: who
     replaced which potential, or None."""
     return {

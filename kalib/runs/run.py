@@ -32,11 +32,9 @@ Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
 
 
 def run_study(
-    study: Path | str,
-    out: Path,
-    options: provenance.Options | None = None,
+    study: Path | str, out: Path, options: provenance.Options | None = None,
     progress: Progress | None = None,
-) -> Path:
+) -> Path:  # fmt: skip
     """Run a study and return its report's folder.
 
     study: study.toml or its folder; out: the report's folder; progress: called as each step begins.

@@ -60,14 +60,9 @@ class LargeFit:
 
 
 def fit_large(
-    study_file: Path | str,
-    out: Path,
-    *,
-    memory: str = MEMORY,
-    sample: int = SAMPLE,
-    settings: Mapping[str, str] | None = None,
-    force: bool = False,
-) -> LargeFit:
+    study_file: Path | str, out: Path, *, memory: str = MEMORY, sample: int = SAMPLE,
+    settings: Mapping[str, str] | None = None, force: bool = False,
+) -> LargeFit:  # fmt: skip
     """Fit a study's formula on tables of any size; out is then a run that `score_table` applies.
 
     study_file: study.toml or its folder, with accounts and survey in Parquet or CSV, numbers in

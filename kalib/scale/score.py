@@ -39,14 +39,9 @@ class Scored:
 
 
 def score_table(
-    run: Path,
-    accounts: Path | str,
-    to: Path | str,
-    asked: Scoring = Scoring(),
-    *,
-    memory: str = MEMORY,
-    force: bool = False,
-) -> Scored:
+    run: Path, accounts: Path | str, to: Path | str, asked: Scoring = Scoring(), *,
+    memory: str = MEMORY, force: bool = False,
+) -> Scored:  # fmt: skip
     """Score every row of a table and write it, whole or not at all.
 
     run: a report's folder; accounts: Parquet or CSV, a folder of either, or ADDRESS::TABLE of a

@@ -213,12 +213,9 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
 
 
 def _open(
-    study: Study,
-    file: str,
-    wanted: Iterable[str | None],
-    welcome: Iterable[str | None],
+    study: Study, file: str, wanted: Iterable[str | None], welcome: Iterable[str | None],
     found: Findings,
-) -> Columns | None:
+) -> Columns | None:  # fmt: skip
     """The table with its wanted columns, and the welcome ones it has; None where it can't be read
     or lacks a wanted one (the problems say which)."""
     needed = list(dict.fromkeys(filter(None, wanted)))
@@ -258,12 +255,9 @@ def _beside(
 
 
 def _compare(
-    study: Study,
-    accounts: pd.DataFrame,
-    candidates: pd.DataFrame,
-    known: _Known | None,
+    study: Study, accounts: pd.DataFrame, candidates: pd.DataFrame, known: _Known | None,
     found: Findings,
-) -> None:
+) -> None:  # fmt: skip
     """What only shows when figures are set against each other: units, and the impossible."""
     terms = {getattr(study.columns, term): term for term in ("region", "segment")}
     groups = {column: accounts[term] for column, term in terms.items() if column}

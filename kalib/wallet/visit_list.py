@@ -33,12 +33,9 @@ class Scale:
 
 
 def below_market(
-    accounts: pd.DataFrame,
-    distribution: Distribution,
-    share: float,
-    shares: np.ndarray,
+    accounts: pd.DataFrame, distribution: Distribution, share: float, shares: np.ndarray,
     tail: float,
-) -> dict[str, pd.Series | np.ndarray]:
+) -> dict[str, pd.Series | np.ndarray]:  # fmt: skip
     """Accounts below market share beyond noise: below_p, the p-value of SOW being at or above it
     (NaN where unknown), below_market, and sales_lost to the gap, currency a year, of those below.
 

@@ -13,13 +13,9 @@ MOST_SHARED = 0.95  # of an account's error that the total's may be
 
 
 def draw_to_total(
-    found: Distribution,
-    loadings: np.ndarray,
-    accounts: pd.DataFrame,
-    estimated: np.ndarray,
-    totals: pd.Series,
-    error: float,
-) -> tuple[Distribution, np.ndarray]:
+    found: Distribution, loadings: np.ndarray, accounts: pd.DataFrame, estimated: np.ndarray,
+    totals: pd.Series, error: float,
+) -> tuple[Distribution, np.ndarray]:  # fmt: skip
     """The estimates scaled so that all potentials add up to what is known of the whole.
 
     found: potential of all N accounts; loadings: (N, k) what their errors share; accounts: region

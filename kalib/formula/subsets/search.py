@@ -111,12 +111,9 @@ def best_by_criterion(
 
 
 def select_subsets(
-    matrix: np.ndarray,
-    response: np.ndarray,
-    weights: np.ndarray,
-    criterion: str = "bic",
+    matrix: np.ndarray, response: np.ndarray, weights: np.ndarray, criterion: str = "bic",
     space: Space = ALL,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """The subset (b, G) bool that a criterion chooses in each of b weightings (b, n) of the rows.
 
     matrix (n, p), response (n,); a weight of 0 leaves a row out. "bic"; "cv": the size whose best
@@ -142,12 +139,9 @@ class ValidatedSizes:
 
 
 def validated_sizes(
-    matrix: np.ndarray,
-    response: np.ndarray,
-    weights: np.ndarray,
-    criterion: str,
+    matrix: np.ndarray, response: np.ndarray, weights: np.ndarray, criterion: str,
     space: Space = ALL,
-) -> ValidatedSizes:
+) -> ValidatedSizes:  # fmt: skip
     """Sizes judged in five folds under weights (n,), the search repeated in each.
 
     The standard error is that of a mean over accounts (Breiman, Friedman, Olshen & Stone 1984,
