@@ -339,8 +339,9 @@ def score(
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
     asked = Scoring(engine, cuts, names)
     scored = score_table(run, accounts, to, asked, memory=memory, force=force)
+    lack = f", {scored.blank:,} of them without an indicator: no potential" if scored.blank else ""
     click.echo(
-        f"{to}: {scored.rows:,} rows scored; potential cut "
+        f"{to}: {scored.rows:,} rows scored{lack}; potential cut "
         f"{scored.potential_cut:,.2f}, SOW cut {scored.sow_cut:.4f}"
     )
     weights = read_record(run, "formula").get("estimate", {}).get("weights", {})

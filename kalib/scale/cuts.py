@@ -75,7 +75,7 @@ def compute_cuts(staged: Any, recipe: Recipe, file: str) -> Cuts:
     line = _line(recipe, order)
     size = _key_number(known, recipe, line, order.rows)
     if not size:
-        return Cuts(line, share, -np.inf)
+        return Cuts(line, share, -np.inf, rows=order.rows)
     place = place_of(known, recipe, line)
     if recipe.even:  # the larger the potential, the likelier it is high
         value, before, tied = order.at(size - 1)
@@ -86,11 +86,11 @@ def compute_cuts(staged: Any, recipe: Recipe, file: str) -> Cuts:
         value, before, tied = Order(known, -place, scale, sales).at(size - 1)
         worst = -value
     if before + tied == size:
-        return Cuts(line, share, worst)
+        return Cuts(line, share, worst, rows=order.rows)
     # More accounts are as likely as the last key one: the smaller ids are key.
     alike = staged.filter(place_of(staged, recipe, line) == worst).order_by("kalib_account")
     ids = fetched(alike.select("kalib_account").limit(1, offset=size - before - 1))
-    return Cuts(line, share, worst, str(ids[0]["kalib_account"]))
+    return Cuts(line, share, worst, str(ids[0]["kalib_account"]), order.rows)
 
 
 def run_cuts(recipe: Recipe, cuts: RunCuts) -> Cuts:

@@ -28,13 +28,14 @@ class Cuts(NamedTuple):
     potential: currency a year; sow: fraction; place: where in the distribution of its error the
     potential cut lies for the last of the key accounts (see `place_of`), which are sure to be high
     with the probability beyond it; last: the last id that is key among accounts for which it lies
-    just there, None where they all are.
+    just there, None where they all are; rows: that have a potential, None where not counted.
     """
 
     potential: float
     sow: float
     place: float
     last: str | None = None
+    rows: int | None = None
 
 
 def with_potential(table: Any, recipe: Recipe) -> Any:

@@ -31,9 +31,11 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Scored:
-    """What was scored: rows, potential cut (currency a year), SOW cut (fraction)."""
+    """What was scored: rows, those without a potential (None where they were not counted),
+    potential cut (currency a year), SOW cut (fraction)."""
 
     rows: int
+    blank: int | None
     potential_cut: float
     sow_cut: float
 
@@ -72,7 +74,8 @@ def score_table(
             staged = _held(source, staged)
             found = compute_cuts(staged, recipe, source.name)
         write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
-    return Scored(rows, found.potential, found.sow)
+    blank = None if found.rows is None else rows - found.rows
+    return Scored(rows, blank, found.potential, found.sow)
 
 
 def _held(source: Source, staged: Any) -> Any:

@@ -200,7 +200,8 @@ class SurveySettings(_Section):
 
     error: Literal["auto"] | Annotated[Number, Field(ge=0, le=2)] = "auto"
     """Standard error of an answer in logs; answers are then weighed by it, drawn to the formula and
-    have an interval. "auto": answers stand as they are."""
+    have an interval. "auto": learned where accounts answer repeatedly, whose answers are then
+    averaged; else answers stand as they are."""
     understated: Number = Field(default=0.0, ge=0, le=0.9)
     """Fraction by which answers are known to fall short of the truth: each is divided by one less
     the fraction."""

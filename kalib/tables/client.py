@@ -12,7 +12,7 @@ import pandas as pd
 from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Indicators, Study
 from kalib.tables import units
-from kalib.tables.cells import decimal_mark, to_dates
+from kalib.tables.cells import decimal_mark, to_dates, to_numbers
 from kalib.tables.columns import Columns, Findings
 from kalib.tables.overrides import Overrides, no_overrides
 from kalib.tables.reading import read_text_table
@@ -20,6 +20,7 @@ from kalib.words.catalogue import MISSING, Message, Words
 from kalib.words.table import Table, table
 
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
+FEWEST_REPEATED = 8  # accounts that answered twice, before their scatter is an error
 TEXTS = ("name", "region", "segment", "rep", "parent")  # terms that are text
 
 
@@ -35,10 +36,10 @@ class Tables:
     date, own, total[, visitor]) or None. notes: what was tolerated. All are in the order of the
     ids, so that the order of the client's rows, which `order` (N,) restores, changes no draw
     and no figure. rules: what the study says of the candidates. answer_error: standard error of
-    an answer in logs. totals: Series of potential by region, or of the whole market under "",
-    None where it is not known; total_error: its standard error, a fraction. source: file that
-    potentials come from. overrides: those that field experts put in place of estimates.
-    anonymous: codes stand for names and ids.
+    an answer in logs, by account where repeated answers tell it. totals: Series of potential by
+    region, or of the whole market under "", None where it is not known; total_error: its standard
+    error, a fraction. source: file that potentials come from. overrides: those that field experts
+    put in place of estimates. anonymous: codes stand for names and ids.
     """
 
     accounts: pd.DataFrame
@@ -48,7 +49,7 @@ class Tables:
     notes: tuple[Problem, ...]
     order: np.ndarray
     rules: Indicators
-    answer_error: float = 0.0
+    answer_error: pd.Series | float = 0.0
     totals: pd.Series | None = None
     total_error: float = 0.0
     source: str = ""
@@ -57,11 +58,13 @@ class Tables:
 
 
 class _Known(NamedTuple):
-    """Potential as it was read: values (currency a year, NaN where blank) by account, and where."""
+    """Potential as it was read: values (currency a year, NaN where blank) by account, where, and
+    the error of each in logs as repeated answers tell it."""
 
     values: pd.Series
     read: Columns
     column: str
+    error: pd.Series | float = 0.0
 
 
 def read_files(study: Study) -> Tables:
@@ -75,6 +78,10 @@ def read_files(study: Study) -> Tables:
         known = _without_contradictions(known, accounts["sales"], found)
     visits = _read_visits(study, ids, found)
     totals = _read_totals(study, None if accounts is None else accounts["region"], found)
+    if totals is not None and known and totals.sum() <= known.values.sum():
+        said = Message("total_below", total=float(totals.sum()), asked=float(known.values.sum()))
+        remedy = "Give the potential of all accounts together, in the study's unit"
+        found.problems.append(Problem(said, study._file, "[market] total", remedy=remedy))
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
         bare = [name for name in candidates if max(study.label(name)) < "\u4e00"]
@@ -86,10 +93,10 @@ def read_files(study: Study) -> Tables:
     if survey is not None:
         survey = survey / (1 - study.survey.understated)
     by_id = accounts.index.argsort(kind="stable")
-    error = study.survey.error
+    error, learned = study.survey.error, known.error if known else 0.0
     return Tables(
         accounts.iloc[by_id], candidates.iloc[by_id], survey, visits, tuple(found.notes),
-        np.argsort(by_id), study.indicators, answer_error=0.0 if error == "auto" else float(error),
+        np.argsort(by_id), study.indicators, answer_error=learned if error == "auto" else error,
         totals=totals, total_error=study.market.error,
         source=study.data.visits or study.data.survey or study.data.accounts,
     )  # fmt: skip
@@ -152,7 +159,34 @@ def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known 
     names = study.columns
     account, column = names.survey_account or names.account, str(names.potential)
     read = _beside(study, str(study.data.survey), [account, column], ids, found)
-    return _known(read, column, read.identify(account)) if read else None
+    if not read:
+        return None
+    again = _repeated(study, read, account, column)
+    return again or _known(read, column, read.identify(account))
+
+
+def _repeated(study: Study, read: Columns, account: str, column: str) -> _Known | None:
+    """Answers of which some repeat: by account their geometric mean, and its error in logs, learned
+    from how far answers of one account lie apart. None where few do, or none differ."""
+    ids, cells = read.frame[account], to_numbers(read.frame[column], read.decimal).values
+    logs = np.log(cells.where((cells > 0) & (ids != "")))
+    groups = logs.groupby(ids)
+    count = groups.transform("count")
+    several = count > 1
+    apart = ((logs - groups.transform("mean")) * np.sqrt(count / (count - 1)))[several]
+    scatter, told = 1.4826 * float(apart.abs().median()), ids[several].nunique()
+    learn = study.survey.error == "auto" and study.data.duplicates != "first"
+    if not learn or told < FEWEST_REPEATED or not scatter > 0:
+        return None
+    read.note(Message("n_repeated", n=told, error=scatter), column)
+    values, first = read.amounts(column, "answer", blank=True), ~ids.duplicated().to_numpy()
+    mean = np.exp(groups.transform("mean"))[first].to_numpy()
+    error = scatter / np.sqrt(np.maximum(count[first].to_numpy(), 1))
+    read.table = read.table.keep(first)
+    index = read.identify(account)
+    answers = np.where(np.isnan(mean), values[first], mean)
+    known = pd.Series(answers, index=index, name="potential")
+    return _Known(known, read, column, pd.Series(error, index=index))
 
 
 def _known(read: Columns, column: str, ids: pd.Index) -> _Known:
@@ -206,6 +240,13 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     frame = pd.DataFrame({"account": read.frame[names.account], "date": dates,
                          "own": read.amounts(names.own, "units", blank=True),
                          "total": read.amounts(names.total, "units", blank=True)})  # fmt: skip
+    above = (frame["own"] > frame["total"]).to_numpy()
+    if above.mean() > 0.5:
+        said, both = Message("own_above", n=int(above.sum())), f"{names.own}, {names.total}"
+        remedy = "Are they swapped in [visits]?"
+        found.problems.append(Problem(said, read.table.file, both, remedy=remedy))
+    elif above.any():
+        read.note(Message("n_own_above", n=int(above.sum())), names.own)
     if VISITOR in read.frame:
         frame[VISITOR] = read.frame[VISITOR]
     frame = frame.dropna(subset=["own", "total"])

@@ -47,7 +47,8 @@ def known_potential(tables: Tables) -> Potential:
         answers = survey[survey > 0]
         if visits is not None:
             answers = answers[~answers.index.isin(visits.frame.index)]
-        parts.append(pd.DataFrame({"potential": answers, "log_sd": tables.answer_error}))
+        error = pd.Series(tables.answer_error, index=answers.index, dtype=float)
+        parts.append(pd.DataFrame({"potential": answers, "log_sd": error}))
     found = pd.concat(parts)
     if len(found) < FEWEST_SURVEYED:
         remedy = f"Survey or visit at least {FEWEST_SURVEYED}, better 10 for each indicator"
