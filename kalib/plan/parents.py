@@ -36,7 +36,7 @@ def plan_parents(accounts: pd.DataFrame, wallet: Wallet, study: Study) -> pd.Dat
         return accounts.iloc[:0].rename_axis("parent").assign(accounts=0)
     code, names = pd.factorize(known["parent"], sort=True)
     rows = accounts.index.get_indexer(known.index)
-    cents = known[list(TOTALS)].round(2)  # as accounts.csv has them
+    cents = known[list(TOTALS)].round(study.digits)  # as accounts.csv has them
     sums = cents.groupby(known["parent"]).sum()
     frame = sums.join(_described(known)).assign(accounts=known.groupby("parent").size())
     potential, loadings = _together(wallet, rows, code, len(names))

@@ -19,6 +19,7 @@ from kalib.study.settings import ZONES, Study
 from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
+EXACT = 8  # digits of a sum: what is behind them is how numbers are held, no amount
 ACTIONS = ("go now", "measure first", "defend", "contact")
 FIRST_PHASE = {"go now": 1, "measure first": 2, "defend": 3}  # by action, of the move's phases
 
@@ -81,7 +82,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     """
     attainment = attainment or prior_attainment(study.targets.close_gap)
     notes: list[str] = []
-    gains = expect_gains(matrix.wallet, attainment).round({"expected_gain": 2})  # sums to the cent
+    gains = expect_gains(matrix.wallet, attainment)  # that adds up to the cent
+    gains = gains.round({"expected_gain": study.digits})
     accounts = matrix.accounts.join(gains)
     refused = matrix.wallet.basis.basis == "none"  # what was measured is placed; no team is divided
     accounts["team"] = ["" if refused else TEAM_OF_ZONE.get(zone, "") for zone in accounts["zone"]]
@@ -175,7 +177,7 @@ def _bridge(accounts: pd.DataFrame) -> pd.DataFrame:
         "bridge_measure": growth[accounts["action"] == "measure first"].sum(),
         "bridge_defense": growth[zone == "defense"].sum(),
     }
-    rows = pd.DataFrame({"step": list(steps), "amount": list(steps.values())}).round(2)
+    rows = pd.DataFrame({"step": list(steps), "amount": list(steps.values())}).round(EXACT)
     return rows[rows["amount"] != 0].reset_index(drop=True)
 
 
@@ -208,13 +210,14 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
         wanted = sales.sum() * study.targets.company_growth
         growth = _raked(growth, room, zone, float(wanted), notes)
     # Cents are cut, not rounded, at the limit: no target lies above potential_low.
-    limit = np.floor(accounts["potential_low"].fillna(0.0) * 100 + 1e-6) - (sales * 100).round()
-    cents = _round_to_total(growth.to_numpy() * 100, limit.clip(lower=0).to_numpy())
-    growth = pd.Series(cents / 100, index=accounts.index).where(known)
+    digits, unit = study.digits, 10.0**study.digits
+    limit = np.floor(accounts["potential_low"].fillna(0.0) * unit + 1e-6) - (sales * unit).round()
+    cents = _round_to_total(growth.to_numpy() * unit, limit.clip(lower=0).to_numpy())
+    growth = pd.Series(cents / unit, index=accounts.index).where(known)
     years = study.targets.horizon_years
     if years != 1 and growth.sum() > 0:
         notes.append(Message("p_horizon", years=float(years), step=float(growth.sum() / years)))
-    target = (sales.round(2) + growth).round(2)
+    target = (sales.round(digits) + growth).round(digits)
     low = accounts["potential_low"] / potential
     high = accounts["potential_high"] / potential
     return pd.DataFrame(
@@ -223,11 +226,11 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
             "target_sow": target / potential,
             "target_growth": growth,
             "growth_rate": growth / sales.where(sales > 0),
-            "target_floor": (sales + growth * low.clip(upper=1)).round(2),
+            "target_floor": (sales + growth * low.clip(upper=1)).round(digits),
             "target_stretch": np.minimum(
                 sales + growth * high.clip(lower=1), np.maximum(potential, target)
-            ).round(2),
-            "target_profit": (target * accounts["margin"]).round(2),
+            ).round(digits),
+            "target_profit": (target * accounts["margin"]).round(digits),
         }
     )
 
@@ -323,7 +326,7 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
         rows.append({
             "team": team, "rep": rep, "region": home.get(str(rep), ""),
             "visits": float(own["visits_per_year"].sum()), "off_mean": len(own) / mean[team] - 1,
-            "taken_over": len(taken), "sales_taken": round(float(taken["sales"].sum()), 2),
+            "taken_over": len(taken), "sales_taken": round(float(taken["sales"].sum()), EXACT),
             **_sums(own),
         })  # fmt: skip
     columns = ["team", "rep", "region", "visits", "off_mean", "taken_over", "sales_taken"]
@@ -334,7 +337,12 @@ def _reps(accounts: pd.DataFrame, home: Mapping[str, str]) -> pd.DataFrame:
 def _sums(part: pd.DataFrame) -> dict[str, float]:
     """How many accounts, what they sum to in cents, the growth asked as a part of sales, and
     unfirm, what of it is asked only once measuring confirms the account."""
-    sums = {name: round(float(part[name].sum()), 2) for name in SUMMED}
+    sums = {name: round(float(part[name].sum()), EXACT) for name in SUMMED}
     rate = sums["target_growth"] / sums["sales"] if sums["sales"] > 0 else float("nan")
     unfirm = part.loc[part["action"] == "measure first", "target_growth"].sum()
-    return {"accounts": len(part), **sums, "growth_rate": rate, "unfirm": round(float(unfirm), 2)}
+    return {
+        "accounts": len(part),
+        **sums,
+        "growth_rate": rate,
+        "unfirm": round(float(unfirm), EXACT),
+    }

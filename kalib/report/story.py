@@ -207,7 +207,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     told = {
         **f,
         **f["zones"],
-        **measured(accounts, about),
+        **measured(accounts, about, analysis.study.digits),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "largest": len(largest),
         "largest_held": float(largest.sum()),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
-from kalib.plan.plan import Plan
+from kalib.plan.plan import EXACT, Plan
 from kalib.study.settings import ZONES
 
 FIGURES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -25,7 +25,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
     ends, benefit = ("", "_low", "_high"), analysis.next_survey["benefit"]
     return {
         **{name: _plain(at(analysis, path)) for name, path in FIGURES["values"].items()},
-        **measured(accounts, FIGURES),
+        **measured(accounts, FIGURES, analysis.study.digits),
         **planned(analysis.plan),
         "surveyed": len(analysis.potential.frame),
         "estimate_weights": dict(analysis.wallet.basis.weights),
@@ -33,7 +33,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "key_probability": _plain(accounts.loc[accounts["key_account"], "top_probability"].min()),
         "missed_by_sales_high": [round(ranking[f"missed_high{end}"], 1) for end in ends],
         "wrongly_ka_by_sales_high": [round(ranking[f"wrong_high{end}"], 1) for end in ends],
-        "next_survey_benefit": round(float(benefit.head(NEXT_NAMED).sum()), 2),
+        "next_survey_benefit": round(float(benefit.head(NEXT_NAMED).sum()), analysis.study.digits),
         "suspects": len(analysis.fit.suspects),
         "overrides": {k: _plain(at(analysis, path)) for k, path in FIGURES["overrides"].items()},
     }
@@ -43,18 +43,20 @@ def planned(plan: Plan) -> dict[str, Any]:
     """Teams and targets by zone."""
     targets = plan.targets[["accounts", "sales", "target_sales", "target_growth"]]
     people = {f"{row.team}s": int(row.people) for row in plan.teams.itertuples()}
-    return {**people, "targets": targets.loc[list(ZONES)].round(2).to_dict("index")}
+    return {**people, "targets": targets.loc[list(ZONES)].round(EXACT).to_dict("index")}
 
 
-def measured(accounts: pd.DataFrame, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts and sums over accounts that a part of summary.toml asks for."""
+def measured(accounts: pd.DataFrame, about: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    """The counts and sums that a part of summary.toml asks for; digits: of amounts."""
     likeliest = accounts[[f"p_{zone}" for zone in ZONES]].max(axis=1)
     frame = accounts[FIGURES["columns"]].assign(p_most=likeliest)
-    counts = {name: int(frame.eval(where).sum()) for name, where in about["counts"].items()}
-    sums = about["sums"].items()
-    return counts | {
-        name: round(float(frame.query(where).eval(what).sum()), 2) for name, (what, where) in sums
+    found: dict[str, Any] = {
+        name: int(frame.eval(where).sum()) for name, where in about["counts"].items()
     }
+    for name, (what, where) in about["sums"].items():
+        amounts = frame.query(where).eval(what, local_dict={"digits": digits})
+        found[name] = round(float(amounts.sum()), digits)
+    return found
 
 
 def at(results: Any, path: str) -> Any:

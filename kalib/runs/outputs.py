@@ -37,7 +37,7 @@ FURTHER = (
 # which stay.
 FORMULA, NUMBER = r"[=+\-@＝＋－＠\t\r]", r"[-+]?[0-9.,]+"
 MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
-MONEY_DIGITS, SHARE_DIGITS = 2, 6
+SHARE_DIGITS = 6
 
 
 def accounts_table(analysis: Analysis) -> pd.DataFrame:
@@ -45,15 +45,16 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
     cents, shares to six digits."""
     after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
-    return _rounded(frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True))
+    frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)
+    return _rounded(frame, analysis.study.digits)
 
 
-def _rounded(accounts: pd.DataFrame) -> pd.DataFrame:
-    """Amounts to cents, shares to six digits."""
+def _rounded(accounts: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """Amounts to so many digits, cents; shares to six."""
     frame = accounts.copy()
     for name in frame.select_dtypes("number"):
         money = name.startswith(MONEY) and name[-3:] != "sow"
-        frame[name] = frame[name].round(MONEY_DIGITS if money else SHARE_DIGITS)
+        frame[name] = frame[name].round(digits if money else SHARE_DIGITS)
     frame["current_ka"] = frame["current_ka"].astype("boolean")
     return frame
 
@@ -89,7 +90,7 @@ def write_outputs(
     if plan.proof:
         write_json(plan.proof.to_json(), folder / "proof.json")
     if len(plan.parents):
-        parents = _rounded(plan.parents.reset_index())
+        parents = _rounded(plan.parents.reset_index(), analysis.study.digits)
         _no_formulas(parents).to_csv(folder / "parents.csv", index=False, lineterminator="\n")
     write_json(source, folder / "run.json")
     if waves:

@@ -6,6 +6,7 @@ The sentence below a key is its description, which `kalib schema` and docs/study
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ CUTS: dict[str, pydantic.TypeAdapter[float]] = {
     "top": pydantic.TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
     "value": pydantic.TypeAdapter(Amount),
 }
+SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 BOUNDS = {"exclusiveMinimum": "above", "minimum": "at least", "exclusiveMaximum": "below",
           "maximum": "at most"}  # fmt: skip
 CUT_SCHEMAS = {kind: adapter.json_schema() for kind, adapter in CUTS.items()}
@@ -349,6 +351,12 @@ class Study(_Section):
     def file(self) -> Path:
         """The study file that was read."""
         return self.folder / self._file
+
+    @property
+    def digits(self) -> int:
+        """Decimals that are kept of an amount: cents, in whatever unit amounts are."""
+        first, _, _ = self.study.currency.lower().partition(" ")
+        return 2 + round(math.log10(SCALES.get(first, 1.0)))
 
     @property
     def name(self) -> str:

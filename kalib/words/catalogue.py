@@ -21,10 +21,9 @@ from babel import Locale
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent, get_currency_name
 
-from kalib.study.settings import Study
+from kalib.study.settings import SCALES, Study
 
 LANGUAGES = {"en": "en_US", "zh": "zh_CN"}  # as a study names them -> as Babel does
-SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 # What amounts are counted in, by language: (size, key of its word, what its axis is called).
 COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
 COUNT_WORDS = dict(pair for pairs in COUNTED.values() for pair in pairs)

@@ -13,6 +13,7 @@ import pytest
 from kalib.analysis import Analysis, analyze
 from kalib.plan.parents import SUMMED
 from kalib.plan.territories import Assigned, assign_reps
+from kalib.runs.outputs import accounts_table
 
 
 def key_accounts(n: int, regions: int = 1, seed: int = 0, reps: int = 0) -> pd.DataFrame:
@@ -179,6 +180,22 @@ def test_odd_settings_leave_a_plan_within_its_limits(
     if wanted >= 0:
         short = wanted - accounts["target_growth"].sum()
         assert abs(short) < 0.01 or any("can't be reached" in note for note in plan.notes)
+
+
+def test_amounts_in_millions_keep_their_cents(small_study: Path) -> None:
+    """An account of some thousands is not rounded away where a study counts in millions."""
+    plain = analyze(small_study).plan.accounts
+    for name, column in (("accounts", "sales"), ("survey", "potential")):
+        table = pd.read_csv(small_study / f"{name}.csv", dtype={"id": str})
+        table[column] = (table[column] / 1e6).round(8)
+        table.to_csv(small_study / f"{name}.csv", index=False)
+    file = small_study / "study.toml"
+    file.write_text(file.read_text().replace('"EUR"', '"million EUR"'))
+    analysis = analyze(small_study)
+    table = accounts_table(analysis).set_index("account")
+    for name in ("sales", "potential", "target_growth", "expected_gain"):
+        np.testing.assert_allclose(1e6 * table[name], plain[name], rtol=1e-4, atol=0.03)
+    np.testing.assert_allclose(table["sow"], table["sales"] / table["potential"], atol=1e-5)
 
 
 @pytest.mark.parametrize("spoil", ["hardly any sales", "one region", "margins", "all surveyed"])

@@ -24,7 +24,7 @@ from kalib.plan.plan import (
     set_targets,
 )
 from kalib.plan.territories import assign_reps
-from kalib.study.settings import ZONES, Study, Targets, Teams
+from kalib.study.settings import ZONES, About, Study, Targets, Teams
 
 N = 80
 
@@ -65,7 +65,8 @@ def study_of(**more: object) -> Study:
         for name in ("horizon_years", "close_gap", "company_growth")
         if name in more
     }
-    return Study.model_construct(targets=Targets(**targets), teams=Teams(**more))
+    about = About.model_construct(currency="EUR")
+    return Study.model_construct(study=about, targets=Targets(**targets), teams=Teams(**more))
 
 
 def wallet_of(frame: pd.DataFrame) -> Any:
