@@ -48,15 +48,17 @@ def notebooks_of_run(before: Path | None, own: Sequence[Path] = ()) -> list[Path
 
 
 def check_own(notebooks: Sequence[Path]) -> None:
-    """Refuse, before anything is computed, what is no notebook."""
+    """Refuse, before anything is computed, what is no notebook or names no kernel."""
     problems = []
     for path in notebooks:
         try:
-            list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+            content = json.loads(path.read_text(encoding="utf-8"))
+            for needed in (content["cells"], content["metadata"]["kernelspec"]["name"]):
+                list(needed)
         except (ValueError, TypeError, KeyError, RecursionError):
             file = f"{path.parent.name}/{path.name}"
             remedy = "Save it again in JupyterLab, or remove it"
-            problems.append(Problem("is no notebook", file=file, remedy=remedy))
+            problems.append(Problem("is no notebook, or names no kernel", file=file, remedy=remedy))
     if problems:
         raise StudyError(problems)
 

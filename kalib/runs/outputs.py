@@ -90,7 +90,9 @@ def write_outputs(
     if plan.proof:
         write_json(plan.proof.to_json(), folder / "proof.json")
     if len(plan.parents):
-        parents = _rounded(plan.parents.reset_index(), analysis.study.digits)
+        parents = plan.parents.reset_index().assign(account=plan.parents.index, team="")
+        parents = parents[list(dict.fromkeys([*CONTRACT, *parents]))]  # in the accounts' order
+        parents = _rounded(parents, analysis.study.digits)
         _no_formulas(parents).to_csv(folder / "parents.csv", index=False, lineterminator="\n")
     write_json(source, folder / "run.json")
     if waves:

@@ -225,6 +225,8 @@ class Columns:
         filled = int((~missing).sum())
         if missing.any():
             self.note(Message("n_missing", n=int(missing.sum()), count=len(cells)), name)
+        if len(cells) > 1 and cells[~missing].nunique() < 2:
+            self.note(Message("n_constant" if filled else "n_empty"), name)
         truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
         if filled and truth[~missing].notna().all():
             return truth.to_numpy(float)

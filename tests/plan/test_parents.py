@@ -13,6 +13,7 @@ from generators.simulate import Simulated, write_study
 from kalib.analysis import Analysis, analyze
 from kalib.matrix.matrix import place
 from kalib.plan.plan import Plan, plan_sales
+from kalib.runs.outputs import CONTRACT, write_outputs
 
 
 def with_parents(analysis: Analysis) -> Plan:
@@ -40,6 +41,13 @@ def test_parents_add_up_to_the_cent(plan: Plan) -> None:
         )
     assert plan.parents["accounts"].sum() == len(own)
     assert plan.parents["zone"].isin(["attack", "defense", "maintenance", "watch"]).all()
+
+
+def test_the_file_has_the_accounts_columns(phones: Analysis, plan: Plan, tmp_path: Path) -> None:
+    write_outputs(replace(phones, plan=plan), {}, {}, tmp_path, None)
+    table = pd.read_csv(tmp_path / "parents.csv")
+    assert tuple(table.columns[: len(CONTRACT)]) == CONTRACT
+    assert table["account"].tolist() == table["parent"].tolist() == plan.parents.index.tolist()
 
 
 def test_intervals_come_from_joint_draws(phones: Analysis, plan: Plan) -> None:

@@ -538,7 +538,7 @@ CASES: tuple[Case, ...] = (
         "sales", lambda v: f"{float(v) / 1e3:.6f}", every=10), NOTED, ("6 values are about 1,000 times smaller",)),
     Case("units", "one potential below own sales", cell("potential", "0.01", 2, "survey.csv"), NOTED,
          ("row 2: '0.01' is below our own sales",)),
-    Case("candidates", "constant", extra("flat", lambda f: "1"), SAME),
+    Case("candidates", "constant", extra("flat", lambda f: "1"), NOTED, ("same for all accounts",)),
     Case("candidates", "doubled", extra("twin", lambda f: f["area"]), SAME),
     Case("candidates", "perfectly collinear", extra(
         "sum", lambda f: f["area"].astype(float) + f["staff"].astype(float)), SAME),
