@@ -213,23 +213,14 @@ def fit_formula(
         least_squares=linear,
         path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
         forms=checked.forms.assign(chosen=checked.forms.index == chosen).reset_index(),
-        oof=pd.DataFrame(oof, index=index[rows]),
-        stability=stability,
-        suspects=all_suspects(screening, index[rows], answers, found),
-        bias=bias,
-        folds=checked.folds,
-        reach=survey_reach(screening, logged, surveyed, expected),
-        predictive=predictive,
-        **_accuracy(oof, checked, chosen, expected[rows], bias.weights),
-        working=working,
-        spread=spread,
-        loadings=loadings,
-        working_rows=rows,
-        used=use,
-        oof_working=response - checked.residual[chosen].mean(axis=0),
-        screening=screening,
+        oof=pd.DataFrame(oof, index=index[rows]), stability=stability,
+        suspects=all_suspects(screening, index[rows], answers, found), bias=bias,
+        folds=checked.folds, reach=survey_reach(screening, logged, surveyed, expected),
+        predictive=predictive, **_accuracy(oof, checked, chosen, expected[rows], bias.weights),
+        working=working, spread=spread, loadings=loadings, working_rows=rows, used=use,
+        oof_working=response - checked.residual[chosen].mean(axis=0), screening=screening,
         settings=settings,
-    )
+    )  # fmt: skip
 
 
 def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | None) -> Rules:

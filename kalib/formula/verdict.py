@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ BEYOND_MOST = 0.30
 BELOW_MOST = 0.02  # books and answers differ by a month or a return in some
 ASIDE_MOST = 0.10
 SAME_MOST = 0.20
+FAR_AHEAD, NEARLY = 0.1, 0.8  # R² by which boosting is far ahead; part of the best that is near
 FATAL = ("signal", "explained")
 # Assumptions that change what a client may do with the formula. Heteroscedasticity and non-normal
 # residuals are met by intervals taken from out-of-fold errors; collinearity leaves predictions as
@@ -111,16 +113,13 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
     if gap > 0:
         reasons = [*reasons, Message("r_not_exact", share=gap)]
     boosted_r2, boosted_error = boosted_accuracy(fit)
+    missing = what_is_missing(fit, boosted_r2)
+    reasons = [*reasons, missing] if missing else reasons
     return Verdict(
-        verdict=verdict,
-        reasons=(*copies, *reasons),
-        **fit.accuracy,
-        effective_sample=fit.bias.effective,
-        survey_biased=fit.bias.biased,
-        boosted_r2_predicted=boosted_r2,
-        boosted_error_median=boosted_error,
-        checks=(*own, *checks),
-    )
+        verdict=verdict, reasons=(*copies, *reasons), **fit.accuracy,
+        effective_sample=fit.bias.effective, survey_biased=fit.bias.biased,
+        boosted_r2_predicted=boosted_r2, boosted_error_median=boosted_error, checks=(*own, *checks),
+    )  # fmt: skip
 
 
 def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
@@ -179,30 +178,69 @@ def boosted_accuracy(fit: Fit) -> tuple[float, float]:
     Shallow trees on half of the accounts and indicators each, scikit-learn's default rate: tuning
     in so few accounts is noise.
     """
-    from sklearn import config_context
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
 
     told = fit.oof[~fit.oof["suspect"]]
-    values = fit.screening.values.loc[told.index]
+    weights, aim = fit.bias.weights[~fit.oof["suspect"].to_numpy()], np.log(told["observed"])
+    model = HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
+    if len(aim) < FEW:
+        model = GradientBoostingRegressor(subsample=0.5, max_features=0.5, random_state=0)
+    predicted = _out_of_fold(model, fit.screening.values, told, aim, weights)
+    predicted += np.log(np.average(np.exp(aim - predicted), weights=weights))
+    miss = float(np.median(np.abs(np.exp(predicted - aim) - 1)))
+    return r_squared(aim.to_numpy(), predicted, weights), miss
+
+
+@kept
+def what_is_missing(fit: Fit, boosted_r2: float) -> Message | None:
+    """The kind of what boosting finds and the formula lacks, and where it lies; None where boosting
+    is not far ahead.
+
+    The formula's misses out of fold are foretold by boosting of single splits (curves), of trees
+    (indicators that work together) and of trees that see places, too; the simplest that foretells
+    nearly as much as the best is said, with what it splits by most.
+    """
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    if boosted_r2 < max(fit.r2_predicted, 0.0) + FAR_AHEAD:
+        return None
+    told, values = fit.oof[~fit.oof["suspect"]], fit.screening.values
+    miss, weights = np.log(told["observed"] / told["predicted"]), fit.bias.weights
+    weights = weights[~fit.oof["suspect"].to_numpy()]
+    seen = {"curve": (values, 1, 1), "together": (values, 3, 2),
+            "place": (fit.screening.places.join(values), 3, 1)}  # fmt: skip
+    found = {}
+    for kind, (columns, depth, named) in seen.items():
+        model = GradientBoostingRegressor(max_depth=depth, subsample=0.5, random_state=0)
+        guess = _out_of_fold(model, columns, told, miss, weights)
+        order = np.argsort(-model.feature_importances_)[:named]
+        found[kind] = r_squared(miss.to_numpy(), guess, weights), tuple(columns.columns[order])
+    best = max(score for score, _ in found.values())
+    if best <= 0:  # nothing that can be named
+        return None
+    kind = next(kind for kind, (score, _) in found.items() if score >= NEARLY * best)
+    names, share = found[kind][1], max(fit.r2_predicted, 0.0)
+    return Message(f"r_missing_{kind}", names=names, boosted=boosted_r2, share=share)
+
+
+def _out_of_fold(
+    model: Any, values: pd.DataFrame, told: pd.DataFrame, aim: pd.Series, weights: np.ndarray
+) -> np.ndarray:
+    """What a model of scikit-learn says of each account (n,) when its fold is left out."""
+    from sklearn import config_context
+    from threadpoolctl import threadpool_limits
+
+    values = values.loc[told.index]
     text = values.select_dtypes(exclude="number").columns
     values = values.assign(**{name: pd.factorize(values[name])[0] for name in text})
     matrix = values.to_numpy(float) if values.shape[1] else np.zeros((len(told), 1))
-    weights = fit.bias.weights[~fit.oof["suspect"].to_numpy()]
-    aim, fold, predicted = np.log(told["observed"]), told["fold"].to_numpy(), np.empty(len(told))
+    fold, predicted = told["fold"].to_numpy(), np.empty(len(told))
     # The trees' threads, too, would wait for one another; and each tree would check again what all
     # of them are given.
     quick = config_context(skip_parameter_validation=True, assume_finite=True)
     with threadpool_limits(1), quick:
         for k in np.unique(fold):
             train = fold != k
-            model = (
-                GradientBoostingRegressor(subsample=0.5, max_features=0.5, random_state=0)
-                if len(aim) < FEW
-                else HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
-            )
             model.fit(matrix[train], aim[train], sample_weight=weights[train])
             predicted[~train] = model.predict(matrix[~train])
-    predicted += np.log(np.average(np.exp(aim - predicted), weights=weights))
-    miss = float(np.median(np.abs(np.exp(predicted - aim) - 1)))
-    return r_squared(aim.to_numpy(), predicted, weights), miss
+    return predicted

@@ -192,12 +192,9 @@ def search_space(
     ends = np.cumsum([0, *(len(design.groups[g]) for g in kept)]).tolist()
     most = max(1, len(required), min(rules.most, count // ACCOUNTS_PER_INDICATOR))
     space = Space(
-        [range(start, end) for start, end in pairwise(ends)],
-        [kept.index(g) for g in required],
-        min(most, len(kept)),
-        signs[columns] if signs.any() else None,
-        len(design.groups),
-    )
+        [range(start, end) for start, end in pairwise(ends)], [kept.index(g) for g in required],
+        min(most, len(kept)), signs[columns] if signs.any() else None, len(design.groups),
+    )  # fmt: skip
     return kept, columns, space
 
 

@@ -41,30 +41,18 @@ def build_page(
         return [one for one in built if len(one.frame)]
 
     return render(
-        "page.html",
-        policy=content_policy(scripts.values()),
-        scripts=scripts,
-        page=words.page(),
-        **(_explorer(analysis, story, figures) if placed else {}),
-        study=analysis.study,
-        accent=accent(analysis.study),
-        logo=_logo(analysis.study),
-        words=words,
-        story=story,
-        verdict=analysis.verdict,
-        placed=placed,
+        "page.html", policy=content_policy(scripts.values()), scripts=scripts, page=words.page(),
+        **(_explorer(analysis, story, figures) if placed else {}), study=analysis.study,
+        accent=accent(analysis.study), logo=_logo(analysis.study), words=words, story=story,
+        verdict=analysis.verdict, placed=placed,
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
         short=shown(*(BRIEF if story.holds("planned") else LISTS), rows=SHORT),
-        lists=shown(*LISTS, "no_sales", "parents"),
-        zones=shown("zones"),
+        lists=shown(*LISTS, "no_sales", "parents"), zones=shown("zones"),
         plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
-        waves=tables.of_waves(story.waves, words) if story.waves else [],
-        notebooks=notebooks,
-        codebook=analysis.codebook,
-        notes=_notes(analysis, words),
-        version=version,
-    )
+        waves=tables.of_waves(story.waves, words) if story.waves else [], notebooks=notebooks,
+        codebook=analysis.codebook, notes=_notes(analysis, words), version=version,
+    )  # fmt: skip
 
 
 def render(template: str, **content: Any) -> str:

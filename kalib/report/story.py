@@ -165,20 +165,15 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     move = [*_move(analysis), *_told("move", facts)]
     move += [Claim("told", {"text": note}) for note in rest]
     return Story(
-        words=words,
-        study=analysis.study,
-        figures=figures,
-        facts=facts,
-        headline=_told("headline", facts)[0],
-        findings=tuple(findings[:3]),
-        more=tuple(findings[3:]),
-        actions=tuple(_told("actions", facts)[:3]),
+        words=words, study=analysis.study, figures=figures, facts=facts,
+        headline=_told("headline", facts)[0], findings=tuple(findings[:3]),
+        more=tuple(findings[3:]), actions=tuple(_told("actions", facts)[:3]),
         move=tuple(move) if facts["planned"] else (),
         risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
         **{part: tuple(_told(part, facts)) for part in PARTS},
         charts={name: _told(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
         waves=waves,
-    )
+    )  # fmt: skip
 
 
 def _told(part: str | Mapping[str, Any], facts: Mapping[str, Any]) -> list[Claim]:

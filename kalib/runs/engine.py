@@ -45,14 +45,10 @@ class KeptKernel(Engine):  # type: ignore[misc]
         """Execute a notebook's cells in a folder; a cell may take so many seconds."""
         before = cls._last
         client = _Client(
-            nb_man,
-            km=before.km if before else _manager(cls.scratch),
-            timeout=execution_timeout,
-            startup_timeout=START_SECONDS,
-            extra_arguments=list(QUIET),
-            kernel_name=kernel_name,
+            nb_man, km=before.km if before else _manager(cls.scratch), timeout=execution_timeout,
+            startup_timeout=START_SECONDS, extra_arguments=list(QUIET), kernel_name=kernel_name,
             log=logger,
-        )
+        )  # fmt: skip
         client.kc, client.folder = before.kc if before else None, folder or str(Path.cwd())
         cls._last = client
         try:

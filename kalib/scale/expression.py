@@ -159,12 +159,10 @@ def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
     both they are."""
     low, high = _interval(staged, recipe)
     t = staged.mutate(
-        kalib_low=low,
-        kalib_high=high,
-        kalib_sow=staged.kalib_sales / staged.kalib_potential,
+        kalib_low=low, kalib_high=high, kalib_sow=staged.kalib_sales / staged.kalib_potential,
         kalib_cut=place_of(staged, recipe, cuts.potential),
         kalib_due=place_of(staged, recipe, staged.kalib_sales * (1 / cuts.sow)),
-    )
+    )  # fmt: skip
     t = _settled(t, fenced)
     # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
     t = t.mutate(

@@ -187,10 +187,6 @@ def fit_sums(sums: Sums) -> SummedFit:
     first = inverse[0] - (center[:-1] / scale[:-1]) @ inverse[1:]
     slopes = np.linalg.norm(inverse[1:], axis=1) / scale[:-1]
     return SummedFit(
-        coef=np.append(intercept, coef),
-        std_error=sigma * np.append(np.linalg.norm(first), slopes),
-        sigma=sigma,
-        r2=1 - rss / total if total > 0 else 0.0,
-        n=sums.n,
-        df_residual=df,
-    )
+        coef=np.append(intercept, coef), std_error=sigma * np.append(np.linalg.norm(first), slopes),
+        sigma=sigma, r2=1 - rss / total if total > 0 else 0.0, n=sums.n, df_residual=df,
+    )  # fmt: skip

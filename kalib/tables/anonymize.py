@@ -151,11 +151,9 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
         return {str(n): cells.map(lambda word: told.get(word, word)) for n, cells in frame.items()}
 
     accounts = tables.accounts.assign(
-        **coded(tables.accounts[places]),
-        name=ids,
-        rep=_codes(tables.accounts["rep"], key, "R"),
+        **coded(tables.accounts[places]), name=ids, rep=_codes(tables.accounts["rep"], key, "R"),
         parent=[told[name] if name else "" for name in tables.accounts["parent"]],
-    )
+    )  # fmt: skip
     survey, visits = tables.survey, tables.visits
     if survey is not None:
         survey = survey.set_axis(pd.Index(_codes(survey.index, key, "A"), name="account"))

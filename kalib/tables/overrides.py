@@ -117,16 +117,13 @@ def expert_bias(
         low, high = quantile_test(logs, p=0.5).confidence_interval(confidence)
     moved = int((logs != 0).sum())
     return ExpertBias(
-        count=len(entries),
-        before=float(before[known].sum()),
-        after=float(entries["potential"][known].sum()),
-        compared=len(logs),
-        ratio=float(np.exp(np.median(logs))) if len(logs) else float("nan"),
-        low=float(np.exp(low)),
+        count=len(entries), before=float(before[known].sum()),
+        after=float(entries["potential"][known].sum()), compared=len(logs),
+        ratio=float(np.exp(np.median(logs))) if len(logs) else float("nan"), low=float(np.exp(low)),
         high=float(np.exp(high)),
         p_value=float(binomtest(int((logs > 0).sum()), moved).pvalue) if moved else float("nan"),
         beyond_noise=bool(low > 0 or high < 0),
-    )
+    )  # fmt: skip
 
 
 def _table(path: Path) -> tuple[TextTable, list[str]]:

@@ -138,15 +138,10 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     frame["flags"] = _flags(frame, fit, screening, odd)
     basis = _with_odd_sales(basis, frame[odd])
     return Wallet(
-        accounts=frame,
-        market_share=share,
-        market_share_low=low,
-        market_share_high=high,
-        distribution=Distribution(found.levels, found.table.astype(np.float32)),
-        loadings=loadings,
-        kin=np.where(np.isin(source, ("measured", "none")), 0.0, estimated.kin),
-        basis=basis,
-    )
+        accounts=frame, market_share=share, market_share_low=low, market_share_high=high,
+        distribution=Distribution(found.levels, found.table.astype(np.float32)), loadings=loadings,
+        kin=np.where(np.isin(source, ("measured", "none")), 0.0, estimated.kin), basis=basis,
+    )  # fmt: skip
 
 
 def _without_need(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:

@@ -42,10 +42,9 @@ NO_DRIFT = Drift(pd.DataFrame(columns=TESTS), pd.DataFrame(columns=TERMS))
 
 
 def measure_drift(
-    formula: Formula,
-    surveys: tuple[pd.DataFrame, pd.DataFrame],
+    formula: Formula, surveys: tuple[pd.DataFrame, pd.DataFrame],
     observed: tuple[np.ndarray, np.ndarray],
-) -> Drift:
+) -> Drift:  # fmt: skip
     """Test Chow's hypothesis (1960) that two surveys obey one formula.
 
     formula: the later one, whose terms are fitted to both; surveys: the surveyed accounts'
@@ -92,10 +91,9 @@ def measure_drift(
 
 
 def split_share_change(
-    accounts: tuple[pd.DataFrame, pd.DataFrame],
-    everyone: tuple[float, float],
+    accounts: tuple[pd.DataFrame, pd.DataFrame], everyone: tuple[float, float],
     parts: Mapping[str, np.ndarray],
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """What moved market share between two waves, in natural logs, adding up exactly.
 
     accounts: sales and potential (currency a year) of the n accounts in both waves; everyone:

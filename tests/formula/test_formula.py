@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from kalib.formula.checks import check_formula
 from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects
 from kalib.formula.subsets import frontier
-from kalib.formula.verdict import Verdict, judge
+from kalib.formula.verdict import Verdict, boosted_accuracy, judge, what_is_missing
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
 from kalib.runs.outputs import formula_record
@@ -104,6 +105,36 @@ def test_indicators_that_say_nothing_are_refused() -> None:
         *_, fit = fit_world(simulate_world("null", seed))
         verdict = judge(fit, check_formula(fit))
         assert verdict.verdict == "unusable" and verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("curve", ("b",)), ("together", ("b", "c")), ("place", ("region",)), ("", ())],
+)
+def test_what_the_formula_lacks_is_said_with_its_kind(kind: str, names: tuple[str, ...]) -> None:
+    """A curve in an indicator, two that work together, a place; of a whole formula nothing."""
+    rng = np.random.default_rng(0)
+    z, place = rng.standard_normal((500, 4)), rng.integers(0, 6, 500)
+    more = {
+        "curve": 0.6 * (z[:, 1] ** 2 - 1),
+        "together": 0.6 * z[:, 1] * z[:, 2],
+        "place": 0.3 * (z[:, 1] ** 2 - 1) + 1.2 * rng.standard_normal(6)[place],
+        "": 0.4 * z[:, 1],
+    }[kind]
+    potential = np.exp(9 + 0.5 * z[:, 0] + 0.25 * rng.standard_normal(500) + more)
+    frame = pd.DataFrame(np.exp(3 + 0.6 * z), columns=list("abcd"))
+    frame = frame.assign(account=[f"{k:03d}" for k in range(500)], region=place.astype(str))
+    frame["sales"] = potential * rng.beta(2, 4, 500)
+    truth = frame[["account"]].assign(potential=potential)
+    *_, fit = fit_world(Simulated(frame, truth[:200], truth, tuple("abcd"), ()))
+    regions = pd.DataFrame({"region": place.astype(str)}, index=fit.screening.values.index)
+    fit = replace(fit, screening=replace(fit.screening, places=regions))
+    said = [why for why in judge(fit, ()).reasons if "is missing from the formula" in why]
+    found = what_is_missing(fit, 0.9 if kind == "place" else boosted_accuracy(fit)[0])
+    assert (found is None) == (not kind) and (kind == "place" or bool(said) == bool(kind))
+    if found is not None:
+        assert found.key == f"r_missing_{kind}" and tuple(sorted(found.figures["names"])) == names
+        assert all(name in str(found) for name in names)
 
 
 def test_typing_errors_are_named_and_do_not_bend_the_formula() -> None:
