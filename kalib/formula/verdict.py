@@ -191,7 +191,6 @@ def boosted_accuracy(fit: Fit) -> tuple[float, float]:
     return r_squared(aim.to_numpy(), predicted, weights), miss
 
 
-@kept
 def what_is_missing(fit: Fit, boosted_r2: float) -> Message | None:
     """The kind of what boosting finds and the formula lacks, and where it lies; None where boosting
     is not far ahead.

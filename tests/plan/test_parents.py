@@ -66,7 +66,7 @@ def test_intervals_know_what_chains_have_in_common(tmp_path: Path) -> None:
     """Chains of which one or two accounts answered: too few to foretell an account, and yet their
     errors add up. As if each erred for itself, 74 % of these chains' intervals held the truth."""
     inside = []
-    for seed in range(4):
+    for seed in range(2):
         rng = np.random.default_rng([3, seed])
         z, chain = rng.standard_normal((800, 2)), rng.integers(0, 120, 800)
         error = 0.35 * rng.standard_normal(120)[chain] + 0.3 * rng.standard_normal(800)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile(
-    "ci", max_examples=160, phases=(Phase.explicit, Phase.generate), deadline=None, derandomize=True, database=None,
+    "ci", max_examples=100, phases=(Phase.explicit, Phase.generate), deadline=None, derandomize=True, database=None,
     suppress_health_check=CHECKS,
 )  # fmt: skip
 settings.register_profile(
