@@ -180,8 +180,8 @@ def boosted_accuracy(fit: Fit) -> tuple[float, float]:
     """
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 
-    told = fit.oof[~fit.oof["suspect"]]
-    weights, aim = fit.bias.weights[~fit.oof["suspect"].to_numpy()], np.log(told["observed"])
+    told, weights = _believed(fit)
+    aim = np.log(told["observed"])
     model = HistGradientBoostingRegressor(max_leaf_nodes=8, random_state=0)
     if len(aim) < FEW:
         model = GradientBoostingRegressor(subsample=0.5, max_features=0.5, random_state=0)
@@ -203,9 +203,8 @@ def what_is_missing(fit: Fit, boosted_r2: float) -> Message | None:
 
     if boosted_r2 < max(fit.r2_predicted, 0.0) + FAR_AHEAD:
         return None
-    told, values = fit.oof[~fit.oof["suspect"]], fit.screening.values
-    miss, weights = np.log(told["observed"] / told["predicted"]), fit.bias.weights
-    weights = weights[~fit.oof["suspect"].to_numpy()]
+    (told, weights), values = _believed(fit), fit.screening.values
+    miss = np.log(told["observed"] / told["predicted"])
     seen = {"curve": (values, 1, 1), "together": (values, 3, 2),
             "place": (fit.screening.places.join(values), 3, 1)}  # fmt: skip
     found = {}
@@ -220,6 +219,12 @@ def what_is_missing(fit: Fit, boosted_r2: float) -> Message | None:
     kind = next(kind for kind, (score, _) in found.items() if score >= NEARLY * best)
     names, share = found[kind][1], max(fit.r2_predicted, 0.0)
     return Message(f"r_missing_{kind}", names=names, boosted=boosted_r2, share=share)
+
+
+def _believed(fit: Fit) -> tuple[pd.DataFrame, np.ndarray]:
+    """The answers (n,) that are not set aside, and their weights."""
+    believed = ~fit.oof["suspect"]
+    return fit.oof[believed], fit.bias.weights[believed.to_numpy()]
 
 
 def _out_of_fold(

@@ -74,19 +74,19 @@ def _together(
 ) -> tuple[Distribution, np.ndarray]:
     """The distribution of each parent's potential, and the loadings of what parents share.
 
-    rows: accounts (n,); code: (n,) the parent of each, below count.
+    rows: accounts (n,); code: (n,) the parent of each, below count. Some parents are drawn at a
+    time: a column of loadings for each is what its accounts alone have in common.
     """
     from scipy.sparse import csr_array
 
     levels, table, loadings = wallet.distribution.levels, [], []
     for chains in np.array_split(np.arange(count), -(-count // TOGETHER)):
-        of = np.flatnonzero(np.isin(code, chains))
+        of = np.flatnonzero((code >= chains[0]) & (code <= chains[-1]))
         each, shared = wallet.distribution[rows[of]], wallet.loadings[rows[of]]
         kin = wallet.kin[rows[of], None] * (code[of, None] == chains)
         both = np.hstack([shared, kin]).astype(np.float32)
-        member = csr_array(
-            (np.ones(len(of), np.float32), (np.arange(len(of)), code[of] - chains[0]))
-        )
+        places = np.arange(len(of)), code[of] - chains[0]
+        member = csr_array((np.ones(len(of), np.float32), places))
         size = max(1, min(DRAWS, CELLS // len(of)))
         drawn = np.concatenate(
             [each.draws(size, both, SEED + k) @ member for k in range(-(-DRAWS // size))]

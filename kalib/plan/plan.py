@@ -82,8 +82,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     """
     attainment = attainment or prior_attainment(study.targets.close_gap)
     notes: list[str] = []
-    gains = expect_gains(matrix.wallet, attainment)  # that adds up to the cent
-    gains = gains.round({"expected_gain": study.digits})
+    cents = {"expected_gain": study.digits}  # that it adds up to the cent
+    gains = expect_gains(matrix.wallet, attainment).round(cents)
     accounts = matrix.accounts.join(gains)
     refused = matrix.wallet.basis.basis == "none"  # what was measured is placed; no team is divided
     accounts["team"] = ["" if refused else TEAM_OF_ZONE.get(zone, "") for zone in accounts["zone"]]
@@ -339,10 +339,5 @@ def _sums(part: pd.DataFrame) -> dict[str, float]:
     unfirm, what of it is asked only once measuring confirms the account."""
     sums = {name: round(float(part[name].sum()), EXACT) for name in SUMMED}
     rate = sums["target_growth"] / sums["sales"] if sums["sales"] > 0 else float("nan")
-    unfirm = part.loc[part["action"] == "measure first", "target_growth"].sum()
-    return {
-        "accounts": len(part),
-        **sums,
-        "growth_rate": rate,
-        "unfirm": round(float(unfirm), EXACT),
-    }
+    unfirm = part.loc[part["action"] == "measure first", "target_growth"].sum().round(EXACT)
+    return {"accounts": len(part), **sums, "growth_rate": rate, "unfirm": unfirm}

@@ -90,7 +90,7 @@ def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
 
 def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
     """The attack-and-defense quadrant: one mark an account, open for a border case, and
-    the largest key accounts named."""
+    accounts to attack with most to win named, then the largest."""
     ax, words = axes_for(ax), theme().words
     # Who buys from nobody has no place on a scale of logs.
     known = matrix.accounts[(matrix.accounts["zone"] != "") & (matrix.accounts["potential"] > 0)]
@@ -123,7 +123,7 @@ def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
     if known["flags"].str.contains("border").any():
         across += "\n" + words.say("open_marks")
     ax.set(xlabel=across, ylabel=words.say("ax_sow"))
-    _name_largest(known[known["zone"].isin(["attack", "defense"])], ax)
+    _name_first(known[known["zone"].isin(["attack", "defense"])], ax)
     return ax
 
 
@@ -310,8 +310,8 @@ def names_apart(accounts: pd.DataFrame) -> pd.Series:
     return name.where(~several, name + " (" + ids + ")").where(name != "", ids)
 
 
-def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
-    """Names beside the largest accounts, where they cover nothing."""
+def _name_first(accounts: pd.DataFrame, ax: Axes) -> None:
+    """Names where they cover nothing: of attack accounts by what others supply, then by size."""
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.canvas.draw()
@@ -319,7 +319,7 @@ def _name_largest(accounts: pd.DataFrame, ax: Axes) -> None:
     box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index()
     places = accounts[["potential", "sow"]].to_numpy(float)
     points = ax.transData.transform(places) - box.min if len(places) else places
-    rest = (accounts["potential"] - accounts["sales"])[accounts["zone"] == "attack"]  # these first
+    rest = (accounts["potential"] - accounts["sales"])[accounts["zone"] == "attack"]
     largest = accounts["potential"].nlargest(12 * LABELLED)
     order = dict.fromkeys([*rest.nlargest(LABELLED).index, *largest.index])
     drawn = [one.get_window_extent() for one in (*ax.texts, *ax.lines)]

@@ -132,7 +132,7 @@ def _matrix(deck: Slides, slide: Any, analysis: Analysis, box: Box) -> None:
     unit = 0.2 if shares.max() > 0.5 else 0.1
     least = np.array([min(amounts.min(), cuts[0]) / 1.3, -unit])
     top = unit * np.ceil(1.1 * max(shares.max(), cuts[1]) / unit)
-    most = np.array([1.4 * max(amounts.max(), cuts[0]), top])
+    most = np.array([2.5 * max(amounts.max(), cuts[0]), top])
     plot = _Plot(box, np.array(PLOT[2:]) * box[2:], least, most)
     _names(deck, slide, matrix, plot, len(drawn))
     (cross,), names = plot.places(*cuts), drawn["called"].map(short_name).to_numpy()

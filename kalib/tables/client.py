@@ -241,12 +241,7 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
                          "own": read.amounts(names.own, "units", blank=True),
                          "total": read.amounts(names.total, "units", blank=True)})  # fmt: skip
     above = (frame["own"] > frame["total"]).to_numpy()
-    if above.mean() > 0.5:
-        said, both = Message("own_above", n=int(above.sum())), f"{names.own}, {names.total}"
-        remedy = "Are they swapped in [visits]?"
-        found.problems.append(Problem(said, read.table.file, both, remedy=remedy))
-    elif above.any():
-        read.note(Message("n_own_above", n=int(above.sum())), names.own)
+    read.tell("own above most" if above.mean() > 0.5 else "own above", names.own, above)
     if VISITOR in read.frame:
         frame[VISITOR] = read.frame[VISITOR]
     frame = frame.dropna(subset=["own", "total"])

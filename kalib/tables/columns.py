@@ -223,9 +223,9 @@ class Columns:
         cells = self.frame[name]
         missing = is_missing(cells)
         filled = int((~missing).sum())
-        if missing.any():
+        if missing.any() and filled:
             self.note(Message("n_missing", n=int(missing.sum()), count=len(cells)), name)
-        if len(cells) > 1 and cells[~missing].nunique() < 2:
+        if cells[~missing].nunique() < min(len(cells), 2):
             self.note(Message("n_constant" if filled else "n_empty"), name)
         truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
         if filled and truth[~missing].notna().all():

@@ -169,9 +169,10 @@ class Words:
         """An amount with its unit: 3.24 M EUR, 402 k EUR."""
         if not _finite(value):
             return MISSING
-        sums, plain = self.in_sums(), replace(self, scale=self.unit()[0])
-        large, small = abs(sums.in_units(value)) >= 1, self.scale == 1e3 and abs(value) < 950
-        words = sums if large else plain if small else self
+        words = sums = self.in_sums()
+        if abs(sums.in_units(value)) < 1:  # less than a thousand is written out
+            small = self.scale == 1e3 and 0 < abs(self.in_units(value)) < 0.95
+            words = replace(self, scale=self.unit()[0]) if small else self
         return f"{words.amount(value)}{words.counted()}".strip()
 
     def amount(self, value: float) -> str:

@@ -23,6 +23,7 @@ LEFT_OUT = (
     "name", "region", "rep", "team", "target_growth", "growth_rate", "taken_over", "sales_taken",
     "unfirm", "if_confirmed", "unlike", "gap",
 )  # fmt: skip
+ALIKE = ("expected_gain", "target_growth")  # where they are equal, the second is shown
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 
@@ -127,9 +128,9 @@ def table(
     if not isinstance(rows, pd.DataFrame):
         rows = pd.DataFrame(list(rows), columns=list(kinds), dtype=object)
     empty = {c for c in LEFT_OUT if c in kinds and (rows[c].isin(["", 0]) | rows[c].isna()).all()}
-    if {"expected_gain", "target_growth"} <= set(kinds) - empty and len(rows):
-        one, other = rows[["expected_gain", "target_growth"]].to_numpy(float).T
-        empty |= {"expected_gain"} if np.allclose(one, other, rtol=0.005) else set()  # said once
+    if kinds.keys() - empty >= set(ALIKE):
+        one, other = rows[list(ALIKE)].to_numpy(float).T
+        empty |= {ALIKE[0]} if np.allclose(one, other, rtol=0.005) else set()
     kinds = {column: kind for column, kind in kinds.items() if column not in empty}
     said = words.say(about.get("title", name), unit=unit, **figures)
     if about.get("unit"):

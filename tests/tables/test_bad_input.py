@@ -135,4 +135,6 @@ def test_own_units_above_all_units_are_told(swapped: bool, tmp_path: Path) -> No
     visits.loc[:6, "own_units"] = visits.loc[:6, "total_units"] + 1
     visits.to_csv(tmp_path / "visits.csv", index=False)
     notes = "\n".join(map(str, read_tables(read_study(tmp_path)).notes))
-    assert "on 7 days our own units are more than all units" in notes
+    assert (
+        "row 2: '" in notes and "is more than all brands' units" in notes and "6 rows more" in notes
+    )
