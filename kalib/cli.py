@@ -31,6 +31,11 @@ SET = click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE",
                    help="Lay a value over the study file, e.g. matrix.share_cut=0.35.")  # fmt: skip
 
 
+def status_of(error: BaseException | None) -> int:
+    """The exit status that an error calls for."""
+    return 2 if isinstance(error, StudyError) else int(error is not None)
+
+
 class Kalib(click.Group):
     """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
 
@@ -60,7 +65,7 @@ class Kalib(click.Group):
             if ctx.params.get("debug"):
                 raise
             click.echo(message_of(error), err=True)
-            sys.exit(2 if isinstance(error, StudyError) else 1)
+            sys.exit(status_of(error))
         finally:
             for kind, handler in before.items():
                 signal.signal(kind, handler)
@@ -132,7 +137,7 @@ def run(
             if debug:
                 raise job.error
             click.echo(f"{job.study}: {message_of(job.error)}", err=True)
-    sys.exit(max(job.status for job in ended))
+    sys.exit(max(status_of(job.error) for job in ended))
 
 
 @main.command()
@@ -331,14 +336,14 @@ def score(
     """Apply a run's formula to a table of any size."""
     from kalib.scale.expression import OUTPUT, USUAL
     from kalib.scale.recipe import read_record
-    from kalib.scale.score import Scoring, score_table
+    from kalib.scale.score import score_table
 
     names: Sequence[str] = USUAL
     if columns:
         given = [name.strip() for name in columns.split(",") if name.strip()]
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
-    asked = Scoring(engine, cuts, names)
-    scored = score_table(run, accounts, to, asked, memory=memory, force=force)
+    how: dict[str, Any] = {"engine": engine, "cuts": cuts, "memory": memory, "force": force}
+    scored = score_table(run, accounts, to, columns=names, **how)
     lack = f", {scored.blank:,} of them without an indicator: no potential" if scored.blank else ""
     click.echo(
         f"{to}: {scored.rows:,} rows scored{lack}; potential cut "
@@ -380,7 +385,7 @@ def fit(study: str, out: Path, memory: str, pairs: tuple[str, ...], force: bool)
               )  # fmt: skip
 def export(run: Path, dialect: str) -> None:
     """Print a run's formula for another program."""
-    from kalib.scale.export import export_formula
+    from kalib.scale.score import export_formula
 
     click.echo(export_formula(run, dialect.lower()))
 

@@ -18,10 +18,7 @@ ALL_IDS, ONE_IN = 1_000_000, 16
 
 @dataclass(frozen=True)
 class Asked:
-    """What is read of a table, by the client's columns; "" where it has none.
-
-    numeric, textual: indicators; dirt: how it is read.
-    """
+    """What is read of a table, by the client's columns, "" where it has none; dirt: how."""
 
     account: str
     dirt: Data
@@ -39,10 +36,7 @@ class Asked:
 
 def typed(source: Source, asked: Asked) -> tuple[Any, int]:
     """The source's table with kalib_id, numbers as float64 and indicators of text as strings, and
-    how many rows it has.
-
-    Raises StudyError with every column that is missing or breaks a rule of `kalib.tables.columns`.
-    """
+    its number of rows; columns that break a rule of `kalib.tables.columns` are refused."""
     _check_there(source, asked)
     source = _first_rows(source, asked) if asked.dirt.duplicates == "first" else source
     raw = source.table
@@ -162,10 +156,8 @@ def _check(
 
 
 def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
-    """The problem of the rows where bad is true, as `kalib run` says it: the first, and how many
-    more."""
-    number = ("is not a number", "Write plain numbers, with a point for decimals")
-    message, remedy = number if key == "number" else REFUSED[key]
+    """The problem of the rows where bad is true, as `kalib run` says it."""
+    message, remedy = REFUSED[key]
     cell = source.table[column].cast("string")
     rows = source.table.select(cell=cell, row=_row(source.table), bad=bad)
     rows = rows.filter(rows.bad)

@@ -155,8 +155,7 @@ def _by_zone(
 
 
 def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
-    """The rows with where the cuts lie in the distribution of their error, and on which side of
-    both they are."""
+    """The rows with where the cuts lie in their error's distribution, and their side of both."""
     low, high = _interval(staged, recipe)
     t = staged.mutate(
         kalib_low=low, kalib_high=high, kalib_sow=staged.kalib_sales / staged.kalib_potential,
@@ -164,11 +163,14 @@ def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
         kalib_due=place_of(staged, recipe, staged.kalib_sales * (1 / cuts.sow)),
     )  # fmt: skip
     t = _settled(t, fenced)
+    key = t.kalib_cut <= cuts.place
+    if cuts.last is not None:
+        key &= (t.kalib_cut < cuts.place) | (t.kalib_account <= cuts.last)
     # P(potential < cut) and P(potential < sales / SOW cut): those of the zones follow.
     t = t.mutate(
         kalib_at_cut=chance_below(t.kalib_cut, recipe),
         kalib_at_share=chance_below(t.kalib_due, recipe),
-        kalib_is_high=_is_key(t, cuts).ifelse(1, 0),  # T-SQL has no columns of true and false
+        kalib_is_high=key.ifelse(1, 0),  # T-SQL has no columns of true and false
     )
     t = _settled(t, fenced)
     # Attack is likelier than defense where less than half of what lies above the potential cut is
@@ -180,7 +182,6 @@ def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
 
 
 def _by_level(table: Any, text: Levels, name: str) -> Any:
-    """A number of each row's level."""
     import ibis
 
     level, one = table[text.indicator], ibis.literal(1).cast("float64")  # no DECIMALs
@@ -203,8 +204,6 @@ def _spread(t: Any, recipe: Recipe) -> Any:
 
 
 def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
-    """Ends of the interval of potential, currency a year."""
-
     def end(z: float) -> Any:
         if recipe.form == "linear":
             value = t.kalib_line + z * _spread(t, recipe)
@@ -215,14 +214,8 @@ def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
         factor = float(np.exp(error)) if recipe.even else (error * t.kalib_ratio).exp()
         return t.kalib_potential * (factor / _smearing(t, recipe))
 
-    return end(recipe.knots.low), end(recipe.knots.high)
-
-
-def _is_key(t: Any, cuts: Cuts) -> Any:
-    if cuts.last is None:
-        return t.kalib_cut <= cuts.place
-    tied = (t.kalib_cut == cuts.place) & (t.kalib_account <= cuts.last)
-    return (t.kalib_cut < cuts.place) | tied
+    low, high = recipe.ends
+    return end(low), end(high)
 
 
 def place_of(t: Any, recipe: Recipe, amount: Any) -> Any:
@@ -238,13 +231,13 @@ def place_of(t: Any, recipe: Recipe, amount: Any) -> Any:
         return place if recipe.even else place.pow(1 / t.kalib_ratio)
     place = (amount - t.kalib_line) / _spread(t, recipe)
     # The formula never gives less than its floor: whatever lies below it lies at it.
-    place = (amount > recipe.floor).ifelse(place, float(recipe.knots.points[0]))
+    place = (amount > recipe.floor).ifelse(place, float(recipe.knots[0][0]))
     return t.kalib_potential.notnull().ifelse(place, None)
 
 
 def chance_below(place: Any, recipe: Recipe) -> Any:
     """The distribution function of the error at a place, by halving: few comparisons a row."""
-    knots, chances, _, _ = recipe.knots
+    knots, chances = recipe.knots
 
     def between(left: int, right: int) -> Any:
         if right - left == 1:
@@ -259,7 +252,6 @@ def chance_below(place: Any, recipe: Recipe) -> Any:
 
 
 def _outside(t: Any, recipe: Recipe) -> Any:
-    """Whether an indicator of the formula lies outside its surveyed range."""
     import ibis
 
     parts: list[Any] = []
@@ -267,6 +259,6 @@ def _outside(t: Any, recipe: Recipe) -> Any:
         if isinstance(seen, tuple):
             parts.append(t[name].notin(seen))
         else:
-            parts.append((t[name] < seen.low) | (t[name] > seen.high))
+            parts.append((t[name] < seen["low"]) | (t[name] > seen["high"]))
     outside = ibis.or_(*parts) if parts else ibis.literal(False)
     return (outside & t.kalib_potential.notnull()).fill_null(False)

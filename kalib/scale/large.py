@@ -25,7 +25,7 @@ from kalib.formula.subsets.frontier import Space
 from kalib.formula.subsets.search import best_by_criterion
 from kalib.formula.working import ACCOUNTS_PER_INDICATOR, Rules, column_signs
 from kalib.indicators import typos
-from kalib.indicators.screening import Column, Design, build_design
+from kalib.indicators.screening import Design, build_design
 from kalib.indicators.terms import LEAST_LOGGED
 from kalib.runs.outputs import formula_record, write_json
 from kalib.runs.provenance import Options, inputs_of, provenance
@@ -33,8 +33,8 @@ from kalib.scale.columns import Asked, ids_of, typed
 from kalib.scale.expression import encoded, with_potential
 from kalib.scale.recipe import Recipe
 from kalib.scale.sources import MEMORY, Source, beside, fetched, open_source
-from kalib.scale.sums import FOLDS, SummedFit, Sums, fit_sums, sum_columns
-from kalib.study.loading import read_study, study_path
+from kalib.scale.sums import FOLDS, Sums, fit_sums, sum_columns
+from kalib.study.loading import read_study
 from kalib.study.settings import Study
 
 SAMPLE = 4000  # surveyed accounts, and as many others, that are read as rows
@@ -63,27 +63,24 @@ def fit_large(
     study_file: Path | str, out: Path, *, memory: str = MEMORY, sample: int = SAMPLE,
     settings: Mapping[str, str] | None = None, force: bool = False,
 ) -> LargeFit:  # fmt: skip
-    """Fit a study's formula on tables of any size; out is then a run that `score_table` applies.
+    """Fit a study's formula on tables of any size, Parquet or CSV with numbers in plain notation;
+    out is then a run, of formula.json, verdict.json and run.json, that `score_table` applies.
 
-    study_file: study.toml or its folder, with accounts and survey in Parquet or CSV, numbers in
-    plain notation. Accounts whose potential is a typing error's distance from the sample's formula
-    are set aside, as in any run, and where own sales decided who was surveyed, the sample's weights
-    against it are carried over to all surveyed accounts; rows with a gap in an indicator are left
-    out. The indicators are chosen by BIC, whatever the study's criterion. A table that the sample
-    holds whole is fitted as `kalib run` fits it: the formula is the same. Leaves formula.json,
-    verdict.json and run.json in out, whole or not at all; force moves aside what is there and not
-    ours.
+    Accounts whose potential is a typing error's distance from the sample's formula are set aside,
+    and where own sales decided who was surveyed, the sample's weights against it are carried over
+    to all surveyed accounts; rows with a gap in an indicator are left out. The indicators are
+    chosen by BIC, whatever the study's criterion. A table that the sample holds whole is fitted as
+    `kalib run` fits it: the formula is the same.
     """
     settings = dict(settings or {})
     study = read_study(study_file, settings)
-    file = study_path(study_file)
     if study.data.visits or study.data.sales:
-        raise StudyError("visits, and sales in a table of their own, are not read at this size",
-                         file=file.name, remedy="Give a survey, and sales among the accounts; "
-                         "or use kalib run")  # fmt: skip
+        said = "visits, and sales in a table of their own, are not read at this size"
+        remedy = "Give a survey, and sales among the accounts; or use kalib run"
+        raise StudyError(said, study.file.name, remedy=remedy)
     with open_source(str(study.folder / study.data.accounts), "duckdb", memory) as source:
         survey = _survey(source, study)
-        analysis = _sampled(source, survey, study, file, settings, sample)
+        analysis = _sampled(source, survey, study, settings, sample)
         found, record = _fitted(source, survey, analysis, study)
     inputs, judged = inputs_of(study, Options(settings)), analysis.verdict
     kind = "none" if judged.verdict == "unusable" else "formula"  # own sales are not heard
@@ -102,16 +99,21 @@ def _fitted(
     surveyed = analysis.screening.values.index.isin(analysis.potential.frame.index)
     logged = analysis.fit.formula.form == "log-log"
     design = build_design(analysis.screening, surveyed, logged=logged)
-    joined, accounts = _joined(source, survey, study, design)
+    textual = dict.fromkeys(c.indicator for c in design.columns if c.transform == "level")
+    numeric = tuple(name for name in design.indicators if name not in textual)
+    asked = replace(_asked(study), numeric=numeric, textual=tuple(textual))
+    table, accounts = typed(source, asked)
+    table = table.select(*asked.numbers, *textual, "kalib_id").inner_join(survey, "kalib_id")
     seen: dict[str, Any] = {}
     if accounts == len(analysis.screening.values):
         found = _as_run(analysis)
     else:
+        joined = table.rename(kalib_observed="kalib_potential")
         with joined.cache() as rows:  # on disk where it must be
             found = _fit_rows(rows, analysis, design)
-            numeric = [n for n in found.formula.indicators if not rows[n].type().is_string()]
-            ends = {n: {"low": rows[n].min(), "high": rows[n].max()} for n in numeric}
-            seen = {n: fetched(rows.aggregate(**both))[0] for n, both in ends.items()}
+            for n in (name for name in found.formula.indicators if name in numeric):
+                both = rows.aggregate(low=rows[n].min(), high=rows[n].max())
+                seen[n] = fetched(both)[0]
     fit = replace(analysis.fit, formula=found.formula)
     record = formula_record(fit, analysis.screening, study)
     return found, {
@@ -138,7 +140,7 @@ def _survey(source: Source, study: Study) -> Any:
 
 
 def _sampled(
-    source: Source, survey: Any, study: Study, file: Path, settings: Mapping[str, str], size: int
+    source: Source, survey: Any, study: Study, settings: Mapping[str, str], size: int
 ) -> Judged:
     """The study of a random sample: some surveyed accounts and as many others."""
     table = source.table.mutate(kalib_id=ids_of(source.table, _asked(study)))
@@ -158,24 +160,13 @@ def _sampled(
             part.columns = [names_of.survey_account or names_of.account, names_of.potential]
             part.to_parquet(folder / "survey.parquet", index=False)
             names["data.survey"] = '"survey.parquet"'
-        shutil.copy(file, folder / "study.toml")
+        shutil.copy(study.file, folder / "study.toml")
         return judge_study(read_study(folder, names))
     finally:
         shutil.rmtree(folder)
 
 
-def _joined(source: Source, survey: Any, study: Study, design: Design) -> tuple[Any, int]:
-    """The surveyed accounts with typed indicators, and how many accounts there are."""
-    textual = dict.fromkeys(c.indicator for c in design.columns if c.transform == "level")
-    numeric = tuple(name for name in design.indicators if name not in textual)
-    asked = replace(_asked(study), numeric=numeric, textual=tuple(textual))
-    table, accounts = typed(source, asked)
-    table = table.select(*asked.numbers, *textual, "kalib_id").inner_join(survey, "kalib_id")
-    return table.rename(kalib_observed="kalib_potential"), accounts
-
-
 def _as_run(analysis: Judged) -> LargeFit:
-    """The formula of a study that the sample holds whole."""
     fit, judged = analysis.fit, analysis.verdict
     return LargeFit(formula=fit.formula, surveyed=len(fit.oof), used=fit.formula.n,
                     sample=len(fit.oof), r2=fit.r2, r2_folds=judged.r2_predicted,
@@ -183,7 +174,6 @@ def _as_run(analysis: Judged) -> LargeFit:
 
 
 def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
-    """Selection, fit and smearing over all surveyed accounts."""
     study, sampled = analysis.study, analysis.fit
     form = sampled.formula.form
     # 0 where the potential is not believed, else 1, or what makes the surveyed accounts stand for
@@ -204,7 +194,17 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     kept = {column.name: encodings[column.name] for column in columns}
     final = sum_columns(rows, {**kept, "potential": response}, weight, block)
     fit = fit_sums(final)
-    formula = _formula(fit, columns, sampled.formula, sampled.stability, study.formula.confidence)
+    from scipy.stats import norm
+
+    # Of t with many thousand degrees.
+    reach = norm.ppf((1 + study.formula.confidence) / 2) * fit.std_error
+    ends = fit.coef - reach, fit.coef + reach
+    stable = [np.nan, *(float(sampled.stability.get(c.indicator, np.nan)) for c in columns)]
+    figures = np.column_stack([fit.coef, fit.std_error, fit.p_value, *ends, stable])[1:].tolist()
+    terms = tuple(Term(column, *row) for column, row in zip(columns, figures, strict=True))
+    formula = replace(
+        sampled.formula, intercept=float(fit.coef[0]), terms=terms, sigma=fit.sigma, n=fit.n
+    )
     if form != "linear":
         formula = _smeared(rows, formula, analysis)
     surveyed = fetched(rows.aggregate(n=rows.count()))[0]["n"]
@@ -232,22 +232,6 @@ def _r2_folds(sums: Sums, design: Design, rules: Rules) -> float:
         place = [*used, len(gram) - 1]
         missed += float(miss @ sums.held_out(fold)[np.ix_(place, place)] @ miss)
     return 1 - missed / float(sums.gram()[-1, -1])
-
-
-def _formula(
-    fit: SummedFit, columns: list[Column], sampled: Formula, stability: Any, confidence: float
-) -> Formula:
-    from scipy.stats import norm
-
-    reach = norm.ppf((1 + confidence) / 2) * fit.std_error  # of t with many thousand degrees
-    stable = [np.nan, *(float(stability.get(column.indicator, np.nan)) for column in columns)]
-    figures = np.column_stack(
-        [fit.coef, fit.std_error, fit.p_value, fit.coef - reach, fit.coef + reach, stable]
-    ).tolist()
-    terms = tuple(Term(column, *row) for column, row in zip(columns, figures[1:], strict=True))
-    return replace(
-        sampled, intercept=float(fit.coef[0]), terms=terms, sigma=float(fit.sigma), n=fit.n
-    )
 
 
 def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:

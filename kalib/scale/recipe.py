@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,7 @@ CDF_ERROR = 0.002
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Range = Annotated[dict[Literal["low", "high"], float], Field(min_length=2)]
 
 
 class _Record(BaseModel):
@@ -28,8 +29,17 @@ class _Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-
-_Any = TypeVar("_Any", bound=_Record)
+    @classmethod
+    def of(cls, content: object, file: str) -> Self:
+        """A record of a file that only a run writes; refused in words where it has been changed."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            names = ".".join(str(part) for part in first["loc"]) or "its content"
+            what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
+            remedy = "Run the study again"
+            raise StudyError(f"{names} {what}", file=file, remedy=remedy) from error
 
 
 class Term(_Record):
@@ -67,11 +77,6 @@ class Levels(_Record):
     other: Level
 
 
-class _Range(_Record):
-    low: float
-    high: float
-
-
 class _Study(_Record):
     account: Annotated[str, Field(validation_alias=AliasPath("columns", "account"))]
     sales: Annotated[str, Field(validation_alias=AliasPath("columns", "sales"))]
@@ -91,16 +96,6 @@ class RunCuts(_Record):
     key_probability: Fraction | Literal[1] = 0.5
 
 
-class Knots(NamedTuple):
-    """Points (K,) of the distribution function of an error, linear between, and the error at the
-    ends of the interval, standardized."""
-
-    points: np.ndarray
-    chances: np.ndarray
-    low: float
-    high: float
-
-
 class Recipe(_Record):
     """A formula ready to be applied to rows: formula.json, the study's columns and cuts, and the
     cuts of the run, None where it has none."""
@@ -113,7 +108,7 @@ class Recipe(_Record):
     confidence: Fraction
     error: _Error
     levels: tuple[Levels, ...] = ()  # older runs have none
-    surveyed: Mapping[str, _Range | tuple[str, ...]]
+    surveyed: Mapping[str, Range | tuple[str, ...]]
     study: _Study
     run_cuts: RunCuts | None = None
 
@@ -146,8 +141,15 @@ class Recipe(_Record):
                    for of in (*text.levels, text.other))  # fmt: skip
 
     @cached_property
-    def knots(self) -> Knots:
-        """Few points of the error's distribution function, within CDF_ERROR everywhere.
+    def ends(self) -> list[float]:
+        """The standardized error at both ends of the interval."""
+        tail = (1 - self.confidence) / 2
+        return np.interp([tail, 1 - tail], self.error.levels, self.error.quantiles).tolist()
+
+    @cached_property
+    def knots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Few points (K,) of the error's distribution function, within CDF_ERROR everywhere, and
+        its values there.
 
         A logarithmic form has them as factors on exp(fitted value), a linear one as standardized
         errors: the function is linear between levels in potential itself, and has what lies beyond
@@ -168,9 +170,7 @@ class Recipe(_Record):
                 worst = int(inner[miss.argmax()])
                 keep.add(worst)
                 waiting += [(left, worst), (worst, right)]
-        place, tail = sorted(keep), (1 - self.confidence) / 2
-        low, high = (float(np.interp(p, levels, quantiles)) for p in (tail, 1 - tail))
-        return Knots(points[place], levels[place], low, high)
+        return points[sorted(keep)], levels[sorted(keep)]
 
 
 def read_recipe(run: Path) -> Recipe:
@@ -179,13 +179,13 @@ def read_recipe(run: Path) -> Recipe:
     if verdict.get("verdict") == "unusable":
         raise StudyError("the run's formula is unusable", file="verdict.json",
                          remedy="Score with a formula that says something")  # fmt: skip
-    study = _checked(_Study, about.get("parameters"), "run.json")
+    study = _Study.of(about.get("parameters"), "run.json")
     cuts = None
     if (run / "summary.json").is_file():  # a formula fitted on a large table has no zones
         summary = read_record(run, "summary")
         if summary.get("potential_cut") is not None:
-            cuts = _checked(RunCuts, summary, "summary.json")
-    return _checked(Recipe, {**formula, "study": study, "run_cuts": cuts}, "formula.json")
+            cuts = RunCuts.of(summary, "summary.json")
+    return Recipe.of({**formula, "study": study, "run_cuts": cuts}, "formula.json")
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
@@ -195,14 +195,3 @@ def read_record(run: Path, name: str) -> dict[str, Any]:
         raise StudyError("there is no finished run here", file=str(run / f"{name}.json"),
                          remedy="Give the folder of a report")  # fmt: skip
     return content
-
-
-def _checked(kind: type[_Any], content: object, file: str) -> _Any:
-    """A record of a file that only a run writes; refused in words where it has been changed."""
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        names = ".".join(str(part) for part in first["loc"]) or "its content"
-        what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
-        raise StudyError(f"{names} {what}", file=file, remedy="Run the study again") from error

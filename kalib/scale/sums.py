@@ -57,10 +57,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class SummedFit:
-    """A least-squares fit from sums: k coefficients, the intercept first.
-
-    coef, std_error (k,); sigma; r2; n; df_residual.
-    """
+    """A least-squares fit from sums: coef and std_error (k,), the intercept first."""
 
     coef: np.ndarray
     std_error: np.ndarray
@@ -159,17 +156,13 @@ def _about(gram: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def _moments(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and standard deviations, 1 where there is none."""
     mean = gram[0, 1:] / max(float(gram[0, 0]), 1e-300)
     square = np.diagonal(_about(gram, mean)) / max(float(gram[0, 0]), 1e-300)
     return mean, np.sqrt(np.where(square > 0, square, 1.0))
 
 
 def fit_sums(sums: Sums) -> SummedFit:
-    """Least squares of the response on all columns.
-
-    Raises KalibError where a column is a combination of others or rows are too few.
-    """
+    """Least squares of the response on all columns."""
     k = len(sums.center)
     df = sums.n - k
     if df < 1:

@@ -20,7 +20,7 @@ from kalib.formula.written import as_sql
 from kalib.indicators.screening import Column
 from kalib.indicators.terms import LevelSpread
 from kalib.runs.outputs import write_json
-from kalib.scale.export import export_formula
+from kalib.scale.score import export_formula
 
 ROWS = 1000
 AREA, STAFF, KIND = 'floor "area" [m²]', "员工 数", "it's #kind@"
