@@ -16,6 +16,7 @@ VALUE_LETTERS, EXAMPLE_LETTERS = 60, 120
 EXTRAS = {"scale": ("duckdb", "ibis", "sqlglot"), "spark": ("pyspark",), "postgres": ("psycopg",),
           "lab": ("ipywidgets", "jupyterlab"), "zh": ("pylopdf_fonts_zh_cn",)}  # fmt: skip
 voice: TextIO | None = None  # what `say` says goes here, else to stderr
+DIED = "died, perhaps for want of memory; close other programs and run again"
 NO_ROOM = "failed to map segment"  # what the system's loader says where a library finds no memory
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ CHECKPOINTS = (".ipynb_checkpoints", "*-checkpoint.*")
 ASIDE = "aside_"  # begins the name of the dated folder; no study and no period is called so
 LOCK_SECONDS = 0.2  # a lock that its owner is just removing is free within that time
 MOST_NAMED = 10  # files in one message
-MOVE = "Move it elsewhere, or give --force, which moves it into a dated folder beside the report"
+CHANGED = "was not written by kalib, or was changed since"
+MOVE = "Move it elsewhere, or give --force, which moves it into a dated folder beside it"
 
 
 def shipped(name: str) -> Path:
@@ -50,7 +51,7 @@ def whole(target: Path, writer: str = "") -> Iterator[Path]:
     target at once. Raises StudyError where target is a folder that holds anything, OSError, with
     target as its file, whatever part it named.
     """
-    shown, target = target, _place(target)
+    shown, target = target, target.resolve()
     part = target.with_name(f".{target.name}{writer}.part")
     try:
         if target.is_dir() and any(target.iterdir()):
@@ -81,7 +82,7 @@ def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -
     refused. Raises StudyError where target holds what is not ours, KalibError where another run is
     at work on it or the system refuses to write.
     """
-    shown, target = target, _place(target)
+    shown, target = target, target.resolve()
     absent = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,11 +115,13 @@ def report_folder(target: Path, fingerprint: str = "", *, force: bool = False) -
 def check_folder(target: Path, *, force: bool = False) -> None:
     """Refuse, by name, what a report in target would take the place of and is not ours; a report
     from before there were lists is not refused, it will be moved aside."""
-    place = _place(target)
+    place = target.resolve()
     if place == Path.cwd() or place in Path.cwd().parents:
         remedy = "Give --out a new folder"
         raise StudyError("is the folder you work in", str(target), remedy=remedy)
-    found = [] if force or not place.exists() or _listless(place) else foreign(place)
+    run = read_run(place)
+    listless = "files" not in run and {"kalib", "fingerprint", "study"} <= set(run)
+    found = [] if force or not place.exists() or listless else foreign(place)
     if found:
         named = ", ".join(found[:MOST_NAMED])
         named += f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
@@ -136,7 +139,10 @@ def foreign(report: Path) -> list[str]:
     found = []
     for name in _names(report):
         with suppress(FileNotFoundError):  # another run has just replaced the report
-            if not _ours(report, name, run) and not _clutter(name):
+            *folders, last = name.split("/")
+            saved = folders[-1:] == [CHECKPOINTS[0]] and fnmatch(last, CHECKPOINTS[1])
+            clutter = saved or any(fnmatch(last, pattern) for pattern in CLUTTER)
+            if not clutter and not _ours(report, name, run):
                 found.append(name)
     return found
 
@@ -144,7 +150,13 @@ def foreign(report: Path) -> list[str]:
 def set_aside(path: Path, names: Sequence[str] = ("",)) -> None:
     """Move a file or a folder, whole or the names in it, into a dated folder beside it, and say
     so."""
-    place = _dated_folder(path) / path.name.removeprefix(".").removesuffix(".old")
+    dated = beside = path.with_name(f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}")
+    for number in count(2):
+        with suppress(FileExistsError):
+            beside.mkdir()
+            break
+        beside = dated.with_name(f"{dated.name}-{number}")
+    place = beside / path.name.removeprefix(".").removesuffix(".old")
     for name in names:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).rename(place / name)
@@ -153,27 +165,15 @@ def set_aside(path: Path, names: Sequence[str] = ("",)) -> None:
     say(f"what kalib did not write is now in {shown}")
 
 
-def _dated_folder(beside: Path) -> Path:
-    """A new folder beside a place, named after the moment."""
-    name = f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}"
-    for end in ("", *(f"-{number}" for number in range(2, 1000))):
-        with suppress(FileExistsError):
-            place = beside.with_name(name + end)
-            place.mkdir()
-            return place
-    raise KalibError(f"{name} and 998 more are there already; remove some")
-
-
 def add_to_report(report: Path, name: str, text: str, *, force: bool = False) -> None:
     """Write one more file of a finished report and list it. Raises StudyError where a file of that
     name is there that is not ours, unless force, which moves it aside."""
-    report = _place(report)
+    report = report.resolve()
     with locked(report):
         run = read_run(report)
         if (report / name).exists() and not _ours(report, name, run):
             if not force:
-                said = "was not written by kalib, or was changed since"
-                raise StudyError(said, name, remedy=MOVE)
+                raise StudyError(CHANGED, name, remedy=MOVE)
             set_aside(report, [name])
         with whole(report / name) as part:
             part.write_text(text, encoding="utf-8")
@@ -189,7 +189,8 @@ def write_record(
     if files is None:
         files = {name: file_hash(report / name) for name in _names(report) if name != MARK}
     content = {**run, "files": dict(sorted(files.items()))}
-    content["record"] = _digest(content)
+    content.pop("record", None)
+    content["record"] = json_hash(content)
     with whole(report / MARK) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -207,6 +208,12 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what JSON says of it, whatever its order."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @cache
@@ -247,14 +254,7 @@ def _names(folder: Path) -> Iterator[str]:
             yield path.relative_to(folder).as_posix()
 
 
-def _clutter(name: str) -> bool:
-    *folders, last = name.split("/")
-    saved = folders[-1:] == [CHECKPOINTS[0]] and fnmatch(last, CHECKPOINTS[1])
-    return saved or any(fnmatch(last, pattern) for pattern in CLUTTER)
-
-
 def _ours(report: Path, name: str, run: Mapping[str, Any]) -> bool:
-    """Whether a file is as the list of its report has it."""
     if not _intact(run) or (report / name).is_symlink():
         return False
     return name == MARK or run["files"].get(name) == file_hash(report / name)
@@ -262,20 +262,8 @@ def _ours(report: Path, name: str, run: Mapping[str, Any]) -> bool:
 
 def _intact(run: Mapping[str, Any]) -> bool:
     """Whether a run.json has a list of files and is as it was written."""
-    return isinstance(run.get("files"), dict) and run.get("record") == _digest(run)
-
-
-def _digest(run: Mapping[str, Any]) -> str:
-    """Of a run.json, the digest in it aside."""
     content = {key: value for key, value in run.items() if key != "record"}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _listless(report: Path) -> bool:
-    """Whether a folder is a report from before there were lists of files."""
-    run = read_run(report)
-    return "files" not in run and {"kalib", "fingerprint", "study"} <= set(run)
+    return isinstance(run.get("files"), dict) and run.get("record") == json_hash(content)
 
 
 def _prepare(work: Path, fingerprint: str) -> None:
@@ -312,13 +300,7 @@ def _retire(old: Path) -> None:
     shutil.rmtree(old)  # folders without a file
 
 
-def _place(path: Path) -> Path:
-    """Where a path leads, links followed."""
-    return Path(os.path.realpath(path))
-
-
 def _clear(path: Path) -> None:
-    """Remove a file or a folder; none is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -18,9 +18,9 @@ from threading import Event, Thread, local
 
 from kalib import errors
 from kalib.errors import KalibError, StudyError
-from kalib.files import check_folder
+from kalib.files import check_folder, json_hash, read_run
 from kalib.runs.kernel import COLLECT
-from kalib.runs.provenance import Options, earlier_report, fingerprint, inputs_of, is_current
+from kalib.runs.provenance import DELIVERED, Options, earlier_report, inputs_of
 from kalib.tables.asked import read_asked
 
 REPORTS = Path("reports")
@@ -46,13 +46,6 @@ class Job:
         """The report's folder, None where there is none."""
         return None if self.error else self.target
 
-    @property
-    def status(self) -> int:
-        """The exit status it calls for."""
-        if self.error is None:
-            return 0
-        return 2 if isinstance(self.error, StudyError) else 1
-
 
 def run_batch(
     studies: Sequence[str], out: Path | None = None, options: Options | None = None, *,
@@ -72,8 +65,7 @@ def run_batch(
         raise StudyError("two of the studies have the same name and period", file="study.toml",
                          remedy="Give one of them another [study] name or period")  # fmt: skip
     done = {job.study: job for job in planned}
-    if waiting := in_order(runnable):
-        done |= {job.study: job for job in _in_processes(waiting, options, jobs, debug)}
+    done |= {job.study: job for job in _in_processes(in_order(runnable), options, jobs, debug)}
     return [done[study] for study in studies]
 
 
@@ -84,7 +76,9 @@ def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
         target = single or (out or REPORTS) / loaded.name / loaded.period
         earlier = earlier_report(target, loaded.name, loaded.period)
         inputs = inputs_of(loaded, options, options.key(loaded), earlier)
-        current = not options.force and is_current(target, fingerprint(inputs))
+        whole = all((target / name).is_file() for name in DELIVERED)
+        same = whole and read_run(target).get("fingerprint") == json_hash(inputs)
+        current = same and not options.force
         if not current:
             check_folder(target, force=options.force)
     except StudyError as error:
@@ -121,8 +115,7 @@ def _in_processes(chains: list[list[Job]], options: Options, jobs: int, debug: b
             slot.process.submit(_run, job, options).result()
         except BrokenExecutor:
             slot.process = None
-            failed = KalibError("the process of the run died, perhaps for want of memory; "
-                                "close other programs and run again")  # fmt: skip
+            failed = KalibError(f"the process of the run {errors.DIED}")
         except Exception as error:  # noqa: BLE001  whatever it is, the others are run
             failed = error
         seconds = time.perf_counter() - since
@@ -151,7 +144,13 @@ def _begin(debug: bool) -> None:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+
+    def end_with_parent() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    Thread(target=end_with_parent, daemon=True).start()
     atexit.register(os._exit, 0)  # without the time that an orderly end of all libraries takes
     gc.set_threshold(*COLLECT)
 
@@ -164,9 +163,3 @@ def _run(job: Job, options: Options) -> None:
         job.study, job.target, options,
         lambda step, done, total: errors.say(f"{job.study}: {step} ({done + 1} of {total})"),
     )  # fmt: skip
-
-
-def _end_with_parent() -> None:
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)

@@ -44,12 +44,17 @@ class KeptKernel(Engine):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         """Execute a notebook's cells in a folder; a cell may take so many seconds."""
         before = cls._last
+        km, kc = (before.km, before.kc) if before else (None, None)
+        if km is None:  # of the Python we run in, whatever else a user has installed
+            this = KernelSpecManager(kernel_dirs=[])
+            file = {"connection_file": str(cls.scratch / "kernel.json")} if cls.scratch else {}
+            km = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=this, **file)
         client = _Client(
-            nb_man, km=before.km if before else _manager(cls.scratch), timeout=execution_timeout,
+            nb_man, km=km, timeout=execution_timeout,
             startup_timeout=START_SECONDS, extra_arguments=list(QUIET), kernel_name=kernel_name,
             log=logger,
         )  # fmt: skip
-        client.kc, client.folder = before.kc if before else None, folder or str(Path.cwd())
+        client.kc, client.folder = kc, folder or str(Path.cwd())
         cls._last = client
         try:
             client.execute(
@@ -95,13 +100,6 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             said = reply["content"]
             raise KalibError(f"the kernel can't begin: {said['ename']}: {said['evalue']}")
         super().papermill_execute_cells()
-
-
-def _manager(scratch: Path | None) -> AsyncKernelManager:
-    """Of the kernel of the Python we run in, whatever else a user has installed."""
-    this = KernelSpecManager(kernel_dirs=[])
-    file = {"connection_file": str(scratch / "kernel.json")} if scratch else {}
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=this, **file)
 
 
 def _environment(scratch: Path | None) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalib.errors import KalibError, Problem, StudyError
+from kalib.errors import DIED, KalibError, Problem, StudyError
 from kalib.files import shipped, whole
 from kalib.words.catalogue import in_language
 
@@ -151,10 +151,7 @@ def _told(what: str) -> Iterator[None]:
             f"{what}: a cell had not ended after {CELL_SECONDS:,} s; does it wait for something?"
         ) from error
     except RuntimeError as error:
-        raise KalibError(
-            f"{what}: the kernel died, perhaps for want of memory; "
-            "close other programs and run again"
-        ) from error
+        raise KalibError(f"{what}: the kernel {DIED}") from error
 
 
 def _engine() -> type[KeptKernel]:

@@ -27,6 +27,8 @@ def begin(folder: str) -> None:
     """Forget the notebook before, put back what it may have set, and work in a folder."""
     gc.set_threshold(*COLLECT)
     import matplotlib.pyplot as plt
+    import numpy as np
+    import pandas as pd
     from IPython.core.getipython import get_ipython
 
     global _first
@@ -37,26 +39,7 @@ def begin(folder: str) -> None:
             "charts": dict(plt.rcParams), "environment": dict(os.environ),
             "path": list(sys.path), "warnings": list(warnings.filters),
         }  # fmt: skip
-    _put_back(copy.deepcopy(_first))
-    os.chdir(folder)
-    shell = get_ipython()
-    if shell is not None:
-        shell.reset(new_session=True)  # type: ignore[no-untyped-call]
-
-
-def warm() -> None:
-    """Import what the kit's notebooks need; what is wrong with it shows where it is used."""
-    for name in EARLY:
-        with suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import_module(name)
-
-
-def _put_back(first: dict[str, Any]) -> None:
-    import matplotlib.pyplot as plt
-    import numpy as np
-    import pandas as pd
-
+    first = copy.deepcopy(_first)
     plt.close("all")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # options that are to be removed say so when touched
@@ -71,3 +54,15 @@ def _put_back(first: dict[str, Any]) -> None:
     np.random.seed()
     if "ipywidgets" in sys.modules:
         sys.modules["ipywidgets"].Widget.close_all()
+    os.chdir(folder)
+    shell = get_ipython()
+    if shell is not None:
+        shell.reset(new_session=True)  # type: ignore[no-untyped-call]
+
+
+def warm() -> None:
+    """Import what the kit's notebooks need; what is wrong with it shows where it is used."""
+    for name in EARLY:
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_module(name)

@@ -83,7 +83,6 @@ def _own_texts() -> Iterator[str]:
 
 
 def _texts(name: str, content: bytes) -> Iterator[str]:
-    """The texts of a file, unpacked."""
     suffix = Path(name).suffix.lower()
     if suffix in (".png", ".jpg", ".jpeg"):  # every one is written as SVG too
         return

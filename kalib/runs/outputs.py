@@ -50,7 +50,6 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _rounded(accounts: pd.DataFrame, digits: int) -> pd.DataFrame:
-    """Amounts to so many digits, cents; shares to six."""
     frame = accounts.copy()
     for name in frame.select_dtypes("number"):
         money = name.startswith(MONEY) and name[-3:] != "sow"

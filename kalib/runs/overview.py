@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
-from typing import Any
 
 from kalib import __version__
 from kalib.errors import StudyError, say
-from kalib.files import ASIDE, MARK, read_run, set_aside, whole
+from kalib.files import ASIDE, CHANGED, MARK, MOVE, read_run, set_aside, whole
 from kalib.runs.batch import Job
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
@@ -29,8 +28,7 @@ def check_sealed(page: Path, *, force: bool = False) -> None:
     if seal == _seal(text):
         return
     if not force:
-        remedy = "Move it elsewhere, or give --force, which moves it into a dated folder"
-        raise StudyError("was not written by kalib, or was changed since", str(page), remedy=remedy)
+        raise StudyError(CHANGED, str(page), remedy=MOVE)
     set_aside(page)
 
 
@@ -49,7 +47,19 @@ def write_overview(reports: Path) -> None:
     """Write reports/index.html: every report below the folder, a line each."""
     from kalib.report.page import render
 
-    runs = read_reports(reports)
+    runs = []
+    for file in sorted(reports.glob(f"*/*/{MARK}"), reverse=True):  # the latest period first
+        summary, run = read_run(file.parent, SUMMARY), read_run(file.parent)
+        if not summary or not run or file.parts[-3].startswith(ASIDE):
+            continue
+        about = run["parameters"]["study"]
+        runs.append({
+            **{key: summary.get(key) for key in FOUND}, "name": run["study"],
+            "title": about["title"] or run["study"], "period": run["period"],
+            "language": run["parameters"]["report"]["language"],
+            "folder": file.parent.relative_to(reports).as_posix(),
+        })  # fmt: skip
+    runs.sort(key=lambda run: run["name"])
     languages = {run["language"] for run in runs}
     words = Words("zh" if languages == {"zh"} else "en", "")
     page = render("overview.html", runs=runs, words=words, files=FILES, version=__version__)
@@ -57,11 +67,8 @@ def write_overview(reports: Path) -> None:
 
 
 def find_page(run: Path, reports: Path) -> Path:
-    """The page of a run: run is a report's folder or its page, or a study's name, folder or file.
-
-    Of a study, the page of its own period, else of the latest. Raises StudyError where there is
-    none.
-    """
+    """The page of a run: run is a report's folder or its page, or a study's name, folder or file;
+    of a study, the page of its own period, else of the latest."""
     for page in (run, run / PAGE):
         if page.is_file() and page.name == PAGE:
             return page
@@ -76,23 +83,6 @@ def find_page(run: Path, reports: Path) -> Path:
             return folder / PAGE
     remedy = f"Give a report's folder or a study that was run; `kalib run` writes below {reports}"
     raise StudyError("there is no report", file=str(run), remedy=remedy)
-
-
-def read_reports(reports: Path) -> list[dict[str, Any]]:
-    """What the overview says of each finished report, by study, the latest period first."""
-    found = []
-    for file in sorted(reports.glob(f"*/*/{MARK}"), reverse=True):
-        summary, run = read_run(file.parent, SUMMARY), read_run(file.parent)
-        if not summary or not run or file.parts[-3].startswith(ASIDE):
-            continue
-        about = run["parameters"]["study"]
-        found.append({
-            **{key: summary.get(key) for key in FOUND}, "name": run["study"],
-            "title": about["title"] or run["study"], "period": run["period"],
-            "language": run["parameters"]["report"]["language"],
-            "folder": file.parent.relative_to(reports).as_posix(),
-        })  # fmt: skip
-    return sorted(found, key=lambda run: run["name"])
 
 
 def show_summary(jobs: Sequence[Job]) -> None:

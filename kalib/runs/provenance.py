@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 import platform
 import re
 from collections.abc import Mapping
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalib import __version__
-from kalib.files import MARK, code_hash, file_hash, read_run
+from kalib.files import MARK, code_hash, file_hash, json_hash, read_run
 from kalib.study.settings import Study
 
 if TYPE_CHECKING:
@@ -53,16 +51,6 @@ class Options:
         return self.secret.key(study.folder) if self.secret else None
 
 
-def input_files(study: Study, options: Options) -> dict[str, Path]:
-    """What is read of a study, by its name below the study's folder: the study file, its tables,
-    its codebook, the client's template and logo, and its notebooks where they are run."""
-    look = [name for name in (study.report.template, study.report.logo) if name]
-    names = [study.file.name, *study.tables.values(), *look, "codebook.md"]
-    if options.own_notebooks:
-        names += [f"{NOTEBOOKS}/{path.name}" for path in own_notebooks(study.folder)]
-    return {name: study.folder / name for name in names if (study.folder / name).is_file()}
-
-
 def inputs_of(
     study: Study, options: Options, key: bytes | None = None, earlier: Path | None = None
 ) -> dict[str, Any]:
@@ -70,6 +58,11 @@ def inputs_of(
     earlier wave it is compared with, and a trace of the key that codes names, None where they are
     not coded."""
     overrides = options.overrides
+    look = [name for name in (study.report.template, study.report.logo) if name]
+    names = [study.file.name, *study.tables.values(), *look, "codebook.md"]
+    if options.own_notebooks:
+        names += [f"{NOTEBOOKS}/{path.name}" for path in own_notebooks(study.folder)]
+    read = {name: study.folder / name for name in names}
     return {
         "kalib": __version__,
         "code": code_hash(),
@@ -77,7 +70,7 @@ def inputs_of(
         "packages": packages(),
         "study": study.name,
         "period": study.period,
-        "data": {name: file_hash(path) for name, path in input_files(study, options).items()},
+        "data": {name: file_hash(path) for name, path in read.items() if path.is_file()},
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(options.settings),
         "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
@@ -101,37 +94,22 @@ def provenance(
         **inputs,
         "overrides": overrides,
         "anonymized": bool(inputs["anonymized"]),
-        "fingerprint": fingerprint(inputs),
+        "fingerprint": json_hash(inputs),
         "platform": f"{platform.system()} {platform.machine()}",
         "seed": seed,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
 
 
-def fingerprint(inputs: Mapping[str, Any]) -> str:
-    """One hash of all inputs."""
-    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def earlier_report(target: Path, study: str, period: str) -> Path | None:
-    """The latest report of an earlier period of the study beside target; None where there is none.
-
-    Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2.
-    """
+    """The latest report of an earlier period of the study beside target, None where there is none;
+    periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2."""
     found = []
     for mark in target.resolve().parent.glob(f"[!.]*/{MARK}"):
         run = read_run(mark.parent)
         if run.get("study") == study and str(run.get("period", period)) < period:
             found.append((str(run["period"]), mark.parent))
     return max(found)[1] if found else None
-
-
-def is_current(report: Path, print_of_inputs: str) -> bool:
-    """Whether a report is whole and was made from just these inputs."""
-    return all((report / name).is_file() for name in DELIVERED) and (
-        read_run(report).get("fingerprint") == print_of_inputs
-    )
 
 
 @cache

@@ -44,7 +44,17 @@ def rerun(run: Path, study: Path | None, options: Options) -> tuple[list[str], b
         found = {name: list(differences(run / name, again / name)) for name in COMPARED}
     finally:
         shutil.rmtree(again, ignore_errors=True)
-    lines = list(_versions(before, now))
+    lines = [
+        f"{name} {before[name]} then, {now[name]} now"
+        for name in ("kalib", "python")
+        if before[name] != now[name]
+    ]
+    if before["code"] != now["code"]:
+        lines.append("the code of kalib or of its notebooks has changed")
+    for name in sorted({*before["packages"], *now["packages"]}):
+        was, is_now = (about["packages"].get(name, "absent") for about in (before, now))
+        if was != is_now:
+            lines.append(f"{name} {was} then, {is_now} now")
     for name, differing in found.items():
         lines.append(f"{name}: {'differs' if differing else 'the same bytes'}")
         lines += [f"  {difference}" for difference in differing]
@@ -52,10 +62,7 @@ def rerun(run: Path, study: Path | None, options: Options) -> tuple[list[str], b
 
 
 def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
-    """The study file of a run: the one given, else the first nearby of the run's name and period.
-
-    Raises StudyError where there is none.
-    """
+    """The study file of a run: the one given, else the first nearby of its name and period."""
     if study is not None:
         return study_path(study)
     for pattern in ("study.toml", "data/*/*.toml", "*/study.toml"):
@@ -89,27 +96,20 @@ def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], code
         raise StudyError(problems)
 
 
-def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("kalib", "python"):
-        if before[name] != now[name]:
-            yield f"{name} {before[name]} then, {now[name]} now"
-    if before["code"] != now["code"]:
-        yield "the code of kalib or of its notebooks has changed"
-    for name in sorted({*before["packages"], *now["packages"]}):
-        was, is_now = (about["packages"].get(name, "absent") for about in (before, now))
-        if was != is_now:
-            yield f"{name} {was} then, {is_now} now"
-
-
 def differences(before: Path, after: Path) -> Iterator[str]:
     """What differs between two versions of a CSV or JSON file, a line each; nothing where the
     bytes are the same."""
-    if before.is_file() and before.read_bytes() == after.read_bytes():
-        return
     if not before.is_file():
         yield "is missing from the run"
-    else:
-        yield from (_in_table if before.suffix == ".csv" else _in_json)(before, after)
+    elif before.read_bytes() != after.read_bytes():
+        if before.suffix == ".csv":
+            yield from _in_table(before, after)
+            return
+        then, now = (path.read_text(encoding="utf-8").splitlines() for path in (before, after))
+        lines = [line for line in unified_diff(then, now, n=0) if line[0] in "+-"][2:]  # no head
+        yield from lines[:MOST_SHOWN]
+        if len(lines) > MOST_SHOWN:
+            yield f"and {len(lines) - MOST_SHOWN} lines more"
 
 
 def _in_table(before: Path, after: Path) -> Iterator[str]:
@@ -131,11 +131,3 @@ def _in_table(before: Path, after: Path) -> Iterator[str]:
             most = (numbers[1] - numbers[0]).abs().max()
             by = f", by at most {most:.6g}" if pd.notna(most) else ""
             yield f"{name}: {changed.sum():,} of {len(one):,} accounts{by}"
-
-
-def _in_json(before: Path, after: Path) -> Iterator[str]:
-    then, now = (path.read_text(encoding="utf-8").splitlines() for path in (before, after))
-    lines = [line for line in unified_diff(then, now, n=0) if line[0] in "+-"][2:]  # no head
-    yield from lines[:MOST_SHOWN]
-    if len(lines) > MOST_SHOWN:
-        yield f"and {len(lines) - MOST_SHOWN} lines more"

@@ -6,17 +6,17 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kalib import __version__
 from kalib.errors import StudyError, say
-from kalib.files import report_folder
+from kalib.files import json_hash, report_folder
 from kalib.runs import provenance
 from kalib.runs.execution import PLAN, SCRATCH, WAVES, Notebooks, check_own, notebooks_of_run
 from kalib.study.kept import STEPS, keep
@@ -37,9 +37,8 @@ def run_study(
 ) -> Path:  # fmt: skip
     """Run a study and return its report's folder.
 
-    study: study.toml or its folder; out: the report's folder; progress: called as each step begins.
-    Raises StudyError for bad data, KalibError where the run fails; the previous report then stays
-    as it was.
+    progress: called as each step begins. Raises StudyError for bad data, KalibError where the run
+    fails; the previous report then stays as it was.
     """
     options = options or provenance.Options()
     asked = read_asked(study, options.settings)
@@ -54,7 +53,7 @@ def run_study(
         from kalib.report.template import check_look
 
         check_look(asked)
-    mark, workbook = provenance.fingerprint(inputs), options.overrides
+    mark, workbook = json_hash(inputs), options.overrides
     with report_folder(out, mark, force=options.force) as work, keep(work):
         from kalib.tables.tables import clear_names, read_tables
 
@@ -66,7 +65,7 @@ def run_study(
                 copy = work / STEPS / f"overrides{workbook.suffix.lower()}"
                 options = replace(options, overrides=Path(shutil.copy2(workbook, copy)))
             with clock.step("statistics"):
-                from kalib.analysis import analyze
+                from kalib.analysis import SEED, analyze
 
                 given, before = options.overrides, earlier or ""
                 analysis = analyze(asked, work, overrides=given, key=key, before=before)
@@ -75,7 +74,20 @@ def run_study(
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()
-        _finish(analysis, story, executed, waves, inputs, work, clock)
+        with clock.step("page"):
+            from kalib.report.page import build_page
+
+            page = build_page(analysis, story, executed, work / "figures", __version__)
+            (work / "index.html").write_text(page, encoding="utf-8")
+        from kalib.runs.outputs import write_outputs
+
+        read = analysis.overrides
+        # Who, which and why are in accounts.csv: run.json holds no client's data.
+        overrides = {"sha256": read.sha256, "count": len(read.entries)} if read.file else None
+        source = provenance.provenance(inputs, overrides, SEED, clock.seconds)
+        write_outputs(analysis, story.figures, source, work, waves)
+        shutil.rmtree(work / STEPS)
+        shutil.rmtree(work / SCRATCH, ignore_errors=True)
         if key:
             from kalib.runs.leaks import refuse_leaks
 
@@ -114,10 +126,15 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
     from kalib.report.story import tell_story
 
     story = tell_story(analysis, waves)
-    with clock.step("figures"), _headless():
+    with clock.step("figures"):
+        import matplotlib
+
         from kalib.report.figures import draw_figures
 
+        before = matplotlib.get_backend()
+        matplotlib.use("agg")  # without a display, whatever backend is set
         draw_figures(analysis, story, work / "figures")
+        matplotlib.use(before)
     with clock.step("documents"):
         from kalib.report import deck, document, visits, workbook
 
@@ -128,51 +145,16 @@ def _documents(analysis: Analysis, waves: Waves | None, work: Path, clock: _Cloc
     return story
 
 
-def _finish(
-    analysis: Analysis, story: Story, executed: Mapping[str, Any], waves: Waves | None,
-    inputs: Mapping[str, Any], work: Path, clock: _Clock,
-) -> None:  # fmt: skip
-    """The page, and what programs read; what the run itself needed goes."""
-    with clock.step("page"):
-        from kalib.report.page import build_page
-
-        page = build_page(analysis, story, executed, work / "figures", __version__)
-        (work / "index.html").write_text(page, encoding="utf-8")
-    from kalib.analysis import SEED
-    from kalib.runs.outputs import write_outputs
-
-    given = analysis.overrides
-    # Who, which and why are in accounts.csv: run.json holds no client's data.
-    overrides = {"sha256": given.sha256, "count": len(given.entries)} if given.file else None
-    source = provenance.provenance(inputs, overrides, SEED, clock.seconds)
-    write_outputs(analysis, story.figures, source, work, waves)
-    shutil.rmtree(work / STEPS)
-    shutil.rmtree(work / SCRATCH, ignore_errors=True)
-
-
 def _compared(analysis: Analysis, earlier: Path | None) -> Waves | None:
     """The comparison with the earlier wave; None where there is none, or nothing to compare: other
     accounts, names coded with another key, a report of an earlier version of the kit."""
-    from kalib.waves.waves import Wave, compare_waves
+    from kalib.waves.waves import compare_waves, read_wave
 
     try:
-        return compare_waves(Wave.read(earlier), Wave.of(analysis)) if earlier else None
+        return compare_waves(read_wave(earlier), read_wave(analysis)) if earlier else None
     except StudyError as error:
         say(f"not compared with {earlier}: {error}")
         return None
-
-
-@contextmanager
-def _headless() -> Iterator[None]:
-    """Draw without a display, whatever backend is set."""
-    import matplotlib
-
-    before = matplotlib.get_backend()
-    matplotlib.use("agg")
-    try:
-        yield
-    finally:
-        matplotlib.use(before)
 
 
 def _fonts() -> str:

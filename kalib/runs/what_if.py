@@ -51,7 +51,10 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
             value = moved[CUT]
             moved[CUT] = {kind: int(value) if kind == "top" else value}
         found = replan(matrix, plan, study, moved)
-        table.value, quadrant.value = _shown(found), _picture(found.matrix)
+        figure = plots.matrix(found.matrix).figure
+        quadrant.value = print_figure(figure, dpi=80, bbox_inches=None)  # type: ignore[no-untyped-call]
+        plt.close()
+        table.value = _shown(found)
 
     def reset(_: Button) -> None:
         for name, slider in sliders.items():
@@ -65,7 +68,6 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
 
 
 def _sliders(matrix: Matrix, study: Study) -> dict[str, FloatSlider]:
-    """A slider for each setting that can be moved, at the study's own."""
     from ipywidgets import FloatSlider
 
     cut, visits = study.matrix.potential_cut, study.teams.visits_per_rep
@@ -86,14 +88,6 @@ def _sliders(matrix: Matrix, study: Study) -> dict[str, FloatSlider]:
         )
         for name, (label, value, low, high, step) in given.items()
     }  # fmt: skip
-
-
-def _picture(matrix: Matrix) -> bytes:
-    """The quadrant as PNG."""
-    figure = plots.matrix(matrix).figure
-    picture: bytes = print_figure(figure, dpi=80, bbox_inches=None)  # type: ignore[no-untyped-call]
-    plt.close()
-    return picture
 
 
 def _shown(found: WhatIf) -> str:

@@ -22,8 +22,7 @@ def write_demo(folder: Path) -> Path:
 
 
 def init_folder(folder: Path) -> None:
-    """Make a folder to work in, over nothing: notebooks, the example study in two waves, data/ and
-    reports/. Raises StudyError with every file that is there and another."""
+    """Make a folder to work in: notebooks, the example study in two waves, data/ and reports/."""
     files = {f"notebooks/{path.name}": path for path in notebook_paths()}
     _copy(files | _study_files(EXAMPLE) | _study_files(EARLIER), folder)
     (folder / "reports").mkdir(exist_ok=True)
