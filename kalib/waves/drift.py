@@ -126,6 +126,6 @@ def split_share_change(
 
 def log_mean(a: Any, b: Any) -> Any:
     """Logarithmic mean (a - b) / ln(a / b), a where both are equal."""
-    ratio = np.log(np.asarray(a, float) / b)
-    near = np.abs(ratio) < 1e-9
-    return np.where(near, a, (np.asarray(a, float) - b) / np.where(near, 1.0, ratio))
+    from scipy.special import exprel
+
+    return b * exprel(np.log(a / b))

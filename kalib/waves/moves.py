@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -17,8 +15,6 @@ FEWEST_TWICE = 20  # accounts known in both waves before the persistence of erro
 MOST_PERSISTENT = 0.98  # a correlation of 1 would leave the later error no freedom at all
 SEED = 29
 SHARED = "shared "  # before the number of a common factor of the errors
-
-
 Two = tuple[pd.DataFrame, pd.DataFrame]  # of the waves before and after
 Settings = tuple[MatrixSettings, MatrixSettings]
 
@@ -57,7 +53,12 @@ def move_probability(known: Two, settings: Settings, rho: float) -> np.ndarray:
     precision = np.tile(np.array([[1.0, -rho], [-rho, 1.0]]) / (1 - rho**2), (n, 1, 1))
     pull = np.empty((n, 2))
     for k, wave in enumerate(known):
-        weight, center = _likelihood(wave)
+        # What the wave adds to the formula's word on the error: a measurement is never exact to a
+        # thousandth of it, and the posterior's mean is the center times weight / (weight + 1).
+        sd = (wave["sd"] / wave["prior_sd"]).clip(lower=1e-3)
+        weight = (1 / sd**2 - 1).clip(lower=0.0)
+        center = (wave["mean"] - wave["prior_mean"]) / wave["prior_sd"]
+        center *= (weight + 1) / weight.clip(lower=1e-9)
         precision[:, k, k] += weight
         pull[:, k] = weight * center
     told, center, gradient = _sales_growth(*known)
@@ -81,19 +82,13 @@ def move_probability(known: Two, settings: Settings, rho: float) -> np.ndarray:
             together = rng.standard_normal((size, shared[k].shape[1])) @ shared[k].T
             error = middle[:, k] + alone[k] * own
             logs = prior_mean + prior_sd * error + sd * together
-            zones.append(_zone_codes(np.exp(logs), sales[k], settings[k]))
+            potential, share = np.exp(logs), settings[k].share_cut
+            cut = cut_of_draws(potential, settings[k].potential_cut)[:, None]
+            least = sales[k].sum() / potential.sum(axis=1) if share == "market" else share
+            loyal = sales[k] >= np.reshape(least, (-1, 1)) * potential
+            zones.append(2 * (potential >= cut).astype(np.int8) + loyal)
         moved += (zones[0] != zones[1]).sum(axis=0)
     return moved / DRAWS
-
-
-def _likelihood(wave: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """What a wave adds to the formula's word on the standardized error: precision and center."""
-    # A measurement is never exact to a thousandth of the formula's error.
-    sd = (wave["sd"] / wave["prior_sd"]).clip(lower=1e-3)
-    weight = (1 / sd**2 - 1).clip(lower=0.0)
-    center = (wave["mean"] - wave["prior_mean"]) / wave["prior_sd"]
-    # The posterior's mean is the likelihood's center times weight / (weight + 1).
-    return weight, center * (weight + 1) / weight.clip(lower=1e-9)
 
 
 def _sales_growth(before: pd.DataFrame, after: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -111,16 +106,6 @@ def _sales_growth(before: pd.DataFrame, after: pd.DataFrame) -> tuple[np.ndarray
     spread = max(float(np.std(change[known])), 0.01)
     expected = growth - change[known].mean() - (after["prior_mean"] - before["prior_mean"])
     return np.where(buys, spread**-2, 0.0), np.where(buys, expected, 0.0), gradient
-
-
-def _zone_codes(potential: np.ndarray, sales: np.ndarray, settings: MatrixSettings) -> np.ndarray:
-    """0 to 3 for draws (D, n) of potential: high potential counts 2, high share 1."""
-    cut = cut_of_draws(potential, settings.potential_cut)[:, None]
-    share: Any = settings.share_cut
-    share = sales.sum() / potential.sum(axis=1) if share == "market" else share
-    loyal = sales >= np.reshape(share, (-1, 1)) * potential
-    codes: np.ndarray = 2 * (potential >= cut).astype(np.int8) + loyal
-    return codes
 
 
 def estimate_transitions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

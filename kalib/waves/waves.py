@@ -49,15 +49,6 @@ class Wave:
     holdout: float = 0.0
 
     @classmethod
-    def of(cls, analysis: Analysis) -> Wave:
-        """The wave of a study being analyzed."""
-        return cls(
-            analysis.study.period, analysis.study.currency, analysis.plan.accounts,
-            analysis.fit.formula, learned_from(analysis), analysis.matrix.market_share,
-            analysis.study.matrix, analysis.study.proof.holdout,
-        )  # fmt: skip
-
-    @classmethod
     def read(cls, run: Path) -> Wave:
         """The wave of a finished run. Raises StudyError where the folder holds none."""
         try:
@@ -170,12 +161,16 @@ def read_wave(source: Analysis | Path | str) -> Wave:
     StudyError
         Where there is neither.
     """
-    if isinstance(source, Analysis):
-        return Wave.of(source)
-    path = Path(source)
-    if (path / "run.json").is_file() or not (path / "study.toml").is_file():
-        return Wave.read(path)
-    return Wave.of(analyze(path))
+    if not isinstance(source, Analysis):
+        path = Path(source)
+        if (path / "run.json").is_file() or not (path / "study.toml").is_file():
+            return Wave.read(path)
+        source = analyze(path)
+    return Wave(
+        source.study.period, source.study.currency, source.plan.accounts, source.fit.formula,
+        learned_from(source), source.matrix.market_share, source.study.matrix,
+        source.study.proof.holdout,
+    )  # fmt: skip
 
 
 def learned_from(analysis: Analysis) -> pd.DataFrame:
@@ -198,11 +193,8 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
 
 
 def read_in_order(one: Path, other: Path) -> tuple[Wave, Wave, Path]:
-    """The waves of two runs, the earlier first, and the folder of the later.
-
-    Periods are compared as text: 2025 before 2026, 2026-Q1 before 2026-Q2. Raises StudyError where
-    they are the same.
-    """
+    """The waves of two runs, the earlier first, and the folder of the later; periods are compared
+    as text: 2025 before 2026, 2026-Q1 before 2026-Q2."""
     first, second = ((Wave.read(run), run) for run in (one, other))
     if first[0].period == second[0].period:
         remedy = "Give each wave a [study] period of its own and run it again"
@@ -239,16 +231,26 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
     _refuse_other_units(before, after, first, second)
     placed = common[(first["zone"] != "") & (second["zone"] != "")]
     rho = persistence(*(w.learned.loc[placed, "error"].to_numpy(float) for w in (before, after)))
+    if rho is None:
+        chances = [wave.accounts.loc[placed, CHANCES].to_numpy(float) for wave in (before, after)]
+        moved = 1 - np.einsum("nzz->n", estimate_transitions(*chances)[1])
+    else:
+        known = before.known(placed), after.known(placed)
+        moved = move_probability(known, (before.settings, after.settings), rho)
     moves = pd.DataFrame({
         "name": second.loc[placed, "name"], "before": first.loc[placed, "zone"],
         "after": second.loc[placed, "zone"], "potential": second.loc[placed, "potential"],
         "sow": second.loc[placed, "sow"],
-        "probability": _probabilities(before, after, placed, rho).round(4),
+        "probability": moved.round(4),
     })  # fmt: skip
     counts = pd.crosstab(moves["before"], moves["after"])
     moves = moves[moves["before"] != moves["after"]]
     drift = _drift(before, after)
     asked = before.accounts.query("zone == 'attack' and target_growth > 0")["target_growth"]
+    each = first.assign(accounts=1, sales=second["sales"]).fillna({"target_sales": 0.0})
+    met = each.groupby("zone")[["accounts", "target_sales", "sales"]].sum()
+    met = met.reindex(list(ZONES), fill_value=0)
+    met["attained"] = met["sales"] / met["target_sales"].where(met["target_sales"] > 0)
     old, new = (set(w.accounts.index[w.accounts["key_account"]]) for w in (before, after))
     return Waves(
         periods=(before.period, after.period),
@@ -260,7 +262,7 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
             _growth(before, after, placed, drift.level),
         ),
         turnover={"kept": len(old & new), "gained": len(new - old), "lost": len(old - new)},
-        targets=_targets_met(first, second),
+        targets=met,
         ledger=_ledger(first, second),
         promised=(len(asked), float(asked.sum())),
         proof=read_proof(first, second["sales"], before.holdout) if before.holdout else None,
@@ -287,16 +289,6 @@ def _refuse_other_units(
         said = (f"the middle account's figures of {after.period} are {growth[0]:.3g} times "
                 f"those of {before.period}: another unit")  # fmt: skip
         raise StudyError(said, "accounts.csv", remedy=remedy)
-
-
-def _probabilities(before: Wave, after: Wave, placed: pd.Index, rho: float | None) -> np.ndarray:
-    if rho is not None:
-        known = before.known(placed), after.known(placed)
-        return move_probability(known, (before.settings, after.settings), rho)
-    chances = [wave.accounts.loc[placed, CHANCES].to_numpy(float) for wave in (before, after)]
-    _, posterior = estimate_transitions(*chances)
-    stayed: np.ndarray = np.einsum("nzz->n", posterior)
-    return 1 - stayed
 
 
 def _drift(before: Wave, after: Wave) -> Drift:
@@ -327,14 +319,6 @@ def _growth(before: Wave, after: Wave, placed: pd.Index, level: float) -> dict[s
     return {"account_growth": old[1] - old[0], "market": market, "formula": new - old[1] - market}
 
 
-def _targets_met(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Last wave's targets against this wave's sales, by last wave's zone."""
-    each = pd.DataFrame({"accounts": 1, "target_sales": first["target_sales"].fillna(0.0),
-                         "sales": second["sales"]})  # fmt: skip
-    met = each.groupby(first["zone"]).sum().reindex(list(ZONES), fill_value=0)
-    return met.assign(attained=met["sales"] / met["target_sales"].where(met["target_sales"] > 0))
-
-
 def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """What was asked of each group of accounts, and what came (`Waves.ledger`)."""
     asked = first[first["target_growth"] > 0]
@@ -348,8 +332,7 @@ def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:
-    """Middle (n,) and standard deviation (n,) of log potential, by the median and the 16 % and
-    84 % points."""
+    """Middle (n,) and standard deviation (n,) of log potential, by its 16, 50 and 84 % points."""
     table = potential.table.astype(float)
     places = [round(level * table.shape[1] - 0.5) for level in (0.1587, 0.5, 0.8413)]
     low, middle, high = np.log(np.maximum(table[:, places], 1e-300)).T

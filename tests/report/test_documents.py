@@ -33,7 +33,7 @@ from kalib.report.tables import build
 from kalib.report.template import check_look
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import write_json
-from kalib.waves.waves import Wave, compare_waves, read_wave
+from kalib.waves.waves import compare_waves, read_wave
 
 pytestmark = pytest.mark.slow
 
@@ -408,7 +408,7 @@ def test_a_study_of_few_key_accounts_lists_them_beside_the_matrix(
 def test_deck_of_a_second_wave_shows_what_moved_market_share(
     stores: Analysis, tmp_path: Path
 ) -> None:
-    waves = compare_waves(read_wave(ROOT / "data/fmcg-supermarkets-2025"), Wave.of(stores))
+    waves = compare_waves(read_wave(ROOT / "data/fmcg-supermarkets-2025"), read_wave(stores))
     story = tell_story(stores, waves)
     write_deck(stores, story, tmp_path / "d.pptx")
     deck = Presentation(str(tmp_path / "d.pptx"))

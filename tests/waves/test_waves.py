@@ -55,7 +55,7 @@ def stores_2025() -> Analysis:
 
 @pytest.fixture(scope="module")
 def pair(stores_2025: Analysis, stores: Analysis) -> tuple[Wave, Wave]:
-    return Wave.of(stores_2025), Wave.of(stores)
+    return read_wave(stores_2025), read_wave(stores)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from kalib.report.figures import charts
 from kalib.report.story import tell_story
 from kalib.report.tables import of_waves
 from kalib.runs.execution import notebooks_of_run
-from kalib.waves.waves import Wave, compare_waves, read_wave
+from kalib.waves.waves import compare_waves, read_wave
 from kalib.words.catalogue import Message, Words, _file, in_language
 
 PACKAGE = ROOT / "kalib"
@@ -190,7 +190,7 @@ def test_chinese_prose_keeps_marks_links_and_code() -> None:
 @pytest.mark.slow
 def test_waves_are_told_in_chinese(stores: Analysis) -> None:
     before = read_wave(ROOT / "data/fmcg-supermarkets-2025")
-    waves = compare_waves(before, Wave.of(stores))
+    waves = compare_waves(before, read_wave(stores))
     tables = of_waves(waves, CHINESE)
     texts = {text for table in tables for text in (table.title, *table.heads)}
     texts |= {cell for table in tables for row in table.rows()
