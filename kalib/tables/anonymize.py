@@ -38,10 +38,7 @@ class Secret:
     file: Path | None = None
 
     def key(self, folder: Path) -> bytes:
-        """The key; made and kept beside the study in folder where there is none yet.
-
-        Raises StudyError where it can't be read or is too short.
-        """
+        """The key; made and kept beside the study in folder where there is none yet."""
         said = "" if self.file else os.environ.get(KEY_VARIABLE, "")
         place = self.file or folder / KEY_FILE
         try:

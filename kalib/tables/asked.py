@@ -15,12 +15,12 @@ def read_asked(study: Path | str, settings: Mapping[str, str] | None = None) -> 
     try:
         return read_study(study, settings)
     except StudyError as error:
-        asked, told = error.study, []
-        if asked is not None:
+        problems = list(error.problems)
+        if error.study is not None:
             from kalib.tables.client import read_files
 
             try:
-                read_files(asked)
+                read_files(error.study)
             except StudyError as found:  # a file that is absent, without remedy, is told already
-                told = [one for one in found.problems if one.remedy]
-        raise StudyError([*error.problems, *told]) from None
+                problems += [one for one in found.problems if one.remedy]
+        raise StudyError(problems) from None

@@ -67,7 +67,12 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
         return Parsed(values, faults.mask(~missing, "is not a number"))
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
-    found = _parsed(bare, mark) * factor
+    pattern = ONLY_COMMA if mark == "mixed" else WITH_COMMA
+    commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
+    commas = commas.where(bare.str.fullmatch(pattern))
+    points = bare.str.replace(r"[ ,']", "", regex=True).where(bare.str.fullmatch(WITH_POINT))
+    plain = {",": commas, "mixed": commas.fillna(points)}.get(mark, points)
+    found = _finite(plain) * factor
     most = currency[currency != ""].mode()[:1]
     foreign = (currency != "") & ~currency.isin(most)
     share = text[~missing].str.endswith(("%", "％"))
@@ -83,9 +88,9 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     return Parsed(values, faults, doubt)
 
 
-def decimal_mark(frame: pd.DataFrame, rows: int = 1000) -> str:
+def decimal_mark(frame: pd.DataFrame) -> str:
     """The decimal mark that a table's first rows show: "," or ".", "" where they show none."""
-    columns = (cells[cells.str.contains(r"\d")] for _, cells in frame.head(rows).items())
+    columns = (cells[cells.str.contains(r"\d")] for _, cells in frame.head(1000).items())
     marked = (told for told in columns if told.str.contains(r"\d[.,]\d").any())
     marks = {_decimal_mark(_undressed(told)[0], "")[0] for told in marked} - {""}
     return marks.pop() if len(marks) == 1 else ""
@@ -189,15 +194,6 @@ def _decimal_mark(bare: pd.Series, elsewhere: str) -> tuple[str, str]:
     decimal = ("." in cell) == (elsewhere != ",")
     read = cell.replace(",", ".") if decimal else cell.replace(".", "").replace(",", "")
     return elsewhere, f"{cell} was read as {float(read):g}"
-
-
-def _parsed(bare: pd.Series, mark: str) -> pd.Series:
-    """Numbers of undressed cells, NaN where a cell is none."""
-    pattern = ONLY_COMMA if mark == "mixed" else WITH_COMMA
-    commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
-    commas = commas.where(bare.str.fullmatch(pattern))
-    points = bare.str.replace(r"[ ,']", "", regex=True).where(bare.str.fullmatch(WITH_POINT))
-    return _finite(commas if mark == "," else commas.fillna(points) if mark == "mixed" else points)
 
 
 def _finite(text: pd.Series) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -11,7 +11,6 @@ import pandas as pd
 
 from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Indicators, Study
-from kalib.tables import units
 from kalib.tables.cells import decimal_mark, to_dates, to_numbers
 from kalib.tables.columns import Columns, Findings
 from kalib.tables.overrides import Overrides, no_overrides
@@ -22,6 +21,14 @@ from kalib.words.table import Table, table
 VISITOR = "visitor"  # a column of the visits table that is used where it is there
 FEWEST_REPEATED = 8  # accounts that answered twice, before their scatter is an error
 TEXTS = ("name", "region", "segment", "rep", "parent")  # terms that are text
+# A group's median is this many powers of ten from the rest's: thousands, 万, millions, with the
+# room that medians of few accounts need.
+SHIFT = (2.6, 6.4)
+UNSHIFTED = 1.0  # while in its other figures it is less than one power of ten away
+FEWEST = 8  # accounts whose median is worth comparing
+GAP = 1.5  # powers of ten without a single value, inside one column
+FEWEST_APART = 0.03  # share of the values beyond such a gap; fewer are single typing errors
+MOSTLY = 0.5  # of the accounts, or of a group's
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,9 @@ def _read_accounts(
         place = read.table.file, names.sales, None, "Give what each account buys from us"
         found.problems.append(Problem("all sales are zero", *place))
     frame["current_ka"] = read.flags(names.current_ka or "")
-    frame["margin"] = read.margins(names.margin or "")
+    margin = read.numbers(names.margin or "", "Write the margin as a fraction")
+    read.tell("margin", names.margin or "", (margin > 1) | (margin < -1))
+    frame["margin"] = margin.to_numpy()
     candidates = {name: read.indicator(name) for name in study.indicators.candidates}
     known = _known(read, str(own_potential), ids) if own_potential in read.frame else None
     return frame, pd.DataFrame(candidates, index=ids), known
@@ -155,19 +164,14 @@ def _with_sales(study: Study, accounts: Columns, found: Findings) -> bool:
     return True
 
 
-def _read_survey(study: Study, ids: pd.Index | None, found: Findings) -> _Known | None:
+def _read_survey(study: Study, known: pd.Index | None, found: Findings) -> _Known | None:
     names = study.columns
     account, column = names.survey_account or names.account, str(names.potential)
-    read = _beside(study, str(study.data.survey), [account, column], ids, found)
+    read = _beside(study, str(study.data.survey), [account, column], known, found)
     if not read:
         return None
-    again = _repeated(study, read, account, column)
-    return again or _known(read, column, read.identify(account))
-
-
-def _repeated(study: Study, read: Columns, account: str, column: str) -> _Known | None:
-    """Answers of which some repeat: by account their geometric mean, and its error in logs, learned
-    from how far answers of one account lie apart. None where few do, or none differ."""
+    # Where answers repeat: by account their geometric mean, and its error in logs, learned from how
+    # far answers of one account lie apart.
     ids, cells = read.frame[account], to_numbers(read.frame[column], read.decimal).values
     logs = np.log(cells.where((cells > 0) & (ids != "")))
     groups = logs.groupby(ids)
@@ -177,7 +181,7 @@ def _repeated(study: Study, read: Columns, account: str, column: str) -> _Known 
     scatter, told = 1.4826 * float(apart.abs().median()), ids[several].nunique()
     learn = study.survey.error == "auto" and study.data.duplicates != "first"
     if not learn or told < FEWEST_REPEATED or not scatter > 0:
-        return None
+        return _known(read, column, read.identify(account))
     read.note(Message("n_repeated", n=told, error=scatter), column)
     values, first = read.amounts(column, "answer", blank=True), ~ids.duplicated().to_numpy()
     mean = np.exp(groups.transform("mean"))[first].to_numpy()
@@ -185,8 +189,8 @@ def _repeated(study: Study, read: Columns, account: str, column: str) -> _Known 
     read.table = read.table.keep(first)
     index = read.identify(account)
     answers = np.where(np.isnan(mean), values[first], mean)
-    known = pd.Series(answers, index=index, name="potential")
-    return _Known(known, read, column, pd.Series(error, index=index))
+    potential = pd.Series(answers, index=index, name="potential")
+    return _Known(potential, read, column, pd.Series(error, index=index))
 
 
 def _known(read: Columns, column: str, ids: pd.Index) -> _Known:
@@ -232,7 +236,9 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     read = _beside(study, study.data.visits, wanted, ids, found, [VISITOR])
     if read is None:
         return None
-    read.drop_double(names.account)
+    twice = read.frame.duplicated()
+    read.tell("visit double", names.account, twice)
+    read.table = read.table.keep(~twice.to_numpy())
     read.tell("visit blank", names.account, read.frame[names.account] == "")
     remedy = "Write all dates as 2026-03-31"
     dates = read.told(names.date, to_dates(read.frame[names.date]), remedy)
@@ -303,7 +309,7 @@ def _compare(
         files[known.column] = file = known.read.table.file
         figures[known.column] = known.values.dropna()
         own = accounts["sales"].reindex(known.values.index)
-        told = units.impossible(figures[known.column], own[known.values.notna()], groups)
+        told = impossible(figures[known.column], own[known.values.notna()], groups)
         if told:
             remedy = "Give sales and potential in one unit and both for a year"
             place = file, known.column
@@ -312,13 +318,86 @@ def _compare(
             below = (known.values < own).to_numpy()
             known.read.tell("below sales", known.column, below, own.map("{:,.0f}".format))
     remedy = "Give the whole column in one unit"
-    mixed = units.group_mix_ups(groups, {**figures, **candidates.select_dtypes("number")})
+    mixed = group_mix_ups(groups, {**figures, **candidates.select_dtypes("number")})
     for column, sentence, group in mixed:
         file = files.get(column, study.data.accounts)
         found.problems.append(Problem(sentence, file, column, remedy=remedy, example=group))
-    for column, sentence in units.gaps(figures):
+    for column, sentence in gaps(figures):
         if column not in {name for name, *_ in mixed}:
             found.notes.append(Problem(sentence, files[column], column, remedy=remedy))
+
+
+def group_mix_ups(
+    groups: Mapping[str, pd.Series], figures: Mapping[str, pd.Series]
+) -> list[tuple[str, str, str]]:
+    """Groups (column -> text by account) of which one figure alone (column -> numbers by account)
+    is a thousand times or more from everyone else's: (figure, sentence, group)."""
+    found = []
+    logs = {name: np.log10(values[values > 0].astype(float)) for name, values in figures.items()}
+    for column, labels in groups.items():
+        shifts = pd.DataFrame({name: _shifts(values, labels) for name, values in logs.items()})
+        size = shifts.abs().to_numpy()
+        for i, j in np.argwhere((size >= SHIFT[0]) & (size <= SHIFT[1])):
+            others = np.delete(size[i], j)
+            if np.isfinite(others).any() and np.nanmedian(others) < UNSHIFTED:
+                times, name = _times(shifts.iat[i, j]), str(shifts.columns[j])
+                sentence = f"is {times} in one {column}, while no other figure is"
+                found.append((name, sentence, str(shifts.index[i])))
+    return found
+
+
+def gaps(figures: Mapping[str, pd.Series]) -> list[tuple[str, str]]:
+    """Figures whose values fall into two crowds a thousandfold apart: (figure, sentence)."""
+    found = []
+    for name, values in figures.items():
+        ordered = np.sort(np.log10(values[values > 0].astype(float)).to_numpy())
+        if len(ordered) < 2 * FEWEST:
+            continue
+        steps = np.diff(ordered)
+        place = int(steps.argmax()) + 1
+        few = min(place, len(ordered) - place)
+        apart = np.median(ordered[place:]) - np.median(ordered[:place])
+        if steps.max() > GAP and few >= max(3, FEWEST_APART * len(ordered)) and apart >= SHIFT[0]:
+            size = _times(-apart if place == few else apart)
+            found.append((name, f"{few} values are {size} than the others: is the unit the same?"))
+    return found
+
+
+def impossible(
+    potential: pd.Series, sales: pd.Series, groups: Mapping[str, pd.Series]
+) -> tuple[str, str] | None:
+    """Where most surveyed accounts' potential lies below what they buy from us: sentence, group."""
+    below = (potential < sales)[sales > 0]
+    for column, labels in {"": pd.Series("all", below.index), **groups}.items():
+        for group, wrong in below.groupby(labels.reindex(below.index)):
+            if group and wrong.sum() >= FEWEST and wrong.mean() > MOSTLY:
+                told = f"is below our own sales in {wrong.sum()} of {len(wrong)} accounts"
+                return (f"{told} of one {column}", str(group)) if column else (told, "")
+    return None
+
+
+def _times(shift: float) -> str:
+    return f"about {10 ** round(abs(shift)):,} times {'larger' if shift > 0 else 'smaller'}"
+
+
+def _shifts(logs: pd.Series, labels: pd.Series) -> pd.Series:
+    """Powers of ten between the median of each group and that of the rest, by group; NaN where
+    they overlap too much, or are too few, to be told apart."""
+    labels = labels.reindex(logs.index)
+    whole, shifts = logs.median(), {}
+    for group, own in logs.groupby(labels):
+        if not group or min(len(own), len(logs) - len(own)) < FEWEST:
+            continue
+        # A group of a few moves the median of all by little: most need no closer look.
+        shift = own.median() - whole
+        if abs(shift) > UNSHIFTED / 2 or len(own) > len(logs) / 10:
+            rest = logs[labels != group]
+            shift = own.median() - rest.median()
+            low, high = (own, rest) if shift < 0 else (rest, own)
+            if abs(shift) >= SHIFT[0] and low.quantile(0.9) > high.quantile(0.1):
+                continue
+        shifts[group] = shift
+    return pd.Series(shifts, dtype=float)
 
 
 def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:

@@ -33,10 +33,8 @@ class Findings:
 
 
 class Columns:
-    """The columns of one table; what is wrong with them, and what is left out, is told to found.
-
-    table: what is left of it; dirt: the study's [data], how it is cleaned.
-    """
+    """The columns of one table, cleaned as the study's [data], dirt, says; what is wrong with them,
+    and what is left out, is told to found."""
 
     def __init__(self, table: TextTable, found: Findings, dirt: Data) -> None:
         self.table, self.found, self.dirt = table, found, dirt
@@ -87,12 +85,9 @@ class Columns:
     def clean(
         self, account: str, figure: str = "", name: str = "", known: Collection[str] | None = None
     ) -> None:
-        """Clean the table as [data] says, and leave out totals and footnotes below; errors of
-        Excel's are problems.
-
-        figure: a column that totals would sum; name: that of the accounts' names; known: the ids
-        of the accounts, where the table is another.
-        """
+        """Clean the table as [data] says, and leave out totals and footnotes below. figure: a
+        column that totals would sum; name: that of the accounts' names; known: the ids of the
+        accounts, where the table is another."""
         frame, dirt = self.frame, self.dirt
         if dirt.missing:
             words = {word.strip().casefold() for word in dirt.missing}
@@ -102,21 +97,9 @@ class Columns:
             digits = ids.str.fullmatch(r"\d+")
             frame = frame.assign(**{account: ids.mask(digits, ids.str.zfill(dirt.id_width))})
         self.table = replace(self.table, frame=frame)
-        totals, kept = self._totals(account, figure, name, known)
-        self.tell("total", "", totals)
-        self.tell("total kept", account, kept)
-        self.table = self.table.keep(~totals)
-        self.refuse_errors()
-
-    def _totals(
-        self, account: str, figure: str, name: str, known: Collection[str] | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (n,) bool of totals or below the table, and accounts that are only called a total.
-
-        A row is one of totals if it is called so and looks like one: it fills fewer cells than
-        accounts do, has no id, sums the rows above, or is not among the accounts that are known.
-        """
-        frame, names = self.frame, WORDS["cells"]["totals"]
+        # A row is one of totals if it is called so and looks like one: it fills fewer cells than
+        # accounts do, has no id, sums the rows above, or is not among the accounts that are known.
+        names = WORDS["cells"]["totals"]
         ids = frame[account].str.lower().str.rstrip(" :：")
         words = frame[name].str.lower().str.rstrip(" :：") if name else ids
         called = (ids.isin(names) | ((ids == "") & words.isin(names))).to_numpy()
@@ -131,11 +114,14 @@ class Columns:
                 parts = values[:i][~called[:i]].sum(), values[start:i].sum(), values[~called].sum()
                 sums[i] |= bool(np.isclose(values[i], parts, rtol=1e-4, atol=0).any() and values[i])
                 start = int(i) + 1
-        last, kept = len(sums) - 1, called & ~sums
+        last, kept = len(sums) - 1, called & ~sums  # kept: accounts that are only called so
         while last > 0 and (sums[last] or (filled[last] == 1 and frame.shape[1] > 2)):
             sums[last] = True
             last -= 1
-        return sums, kept
+        self.tell("total", "", sums)
+        self.tell("total kept", account, kept)
+        self.table = self.table.keep(~sums)
+        self.refuse_errors()
 
     def refuse_errors(self) -> None:
         """Cells that hold an error of Excel's, such as #REF!."""
@@ -158,12 +144,6 @@ class Columns:
         self.tell("long", column, self.frame[column].str.len() > LONGEST_TEXT)
         self._tell_alike(column, Message("n_ids_alike"))
         return pd.Index(self.frame[column], name="account", dtype="str")
-
-    def drop_double(self, column: str) -> None:
-        """Rows that stand above already, in every cell, are left out and told."""
-        twice = self.frame.duplicated()
-        self.tell("visit double", column, twice)
-        self.table = self.table.keep(~twice.to_numpy())
 
     def refuse_unknown(self, column: str, known: Collection[str], file: str) -> None:
         """Ids that the accounts don't list are problems; the remedy names what they may be."""
@@ -205,12 +185,6 @@ class Columns:
         values = cells.str.lower().map(FLAGS).astype(object)
         self.tell("flag", column, values.isna() & ~is_missing(cells))
         return values.where(values.notna(), None).to_numpy()
-
-    def margins(self, column: str) -> np.ndarray:
-        """Fractions (N,), NaN where unknown."""
-        values = self.numbers(column, "Write the margin as a fraction")
-        self.tell("margin", column, (values > 1) | (values < -1))
-        return values.to_numpy()
 
     def texts(self, column: str) -> np.ndarray:
         """Text (N,), "" where there is none."""
@@ -258,7 +232,6 @@ class Columns:
         return read.values
 
     def _tell_alike(self, column: str, message: str) -> None:
-        """Note words of a column that only look different."""
         words = pd.Series(self.frame[column].unique(), dtype="str")
         for _, alike in words.groupby(words.map(_bare), sort=False):
             if len(alike) > 1:

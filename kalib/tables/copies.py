@@ -32,10 +32,8 @@ NAMES["sales"] += f"|({AMOUNT}).*({EARLIER})|({EARLIER}).*({AMOUNT})"
 
 
 def find_copies(tables: Tables, potential: pd.Series) -> dict[str, Message]:
-    """What each candidate copies, of those that do and that `[indicators] allow` does not name.
-
-    potential: known potential by account, currency a year.
-    """
+    """What each candidate copies, of those that do and that `[indicators] allow` does not name;
+    potential: known, by account, currency a year."""
     found = {}
     for name, values in tables.candidates.items():
         if name in tables.rules.allow or values.notna().sum() < 2:
@@ -53,7 +51,6 @@ def find_copies(tables: Tables, potential: pd.Series) -> dict[str, Message]:
 def _of_figures(
     values: pd.Series, tables: Tables, potential: pd.Series, named: set[str]
 ) -> Message | None:
-    """Whether numbers are the answers or our own sales."""
     answers = values.reindex(potential.index)
     r, n = _correlation(answers, potential)
     if abs(r) >= (NAMED_COPY if "answers" in named else COPY):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
+from kalib.files import file_hash
 from kalib.study.settings import Data
 from kalib.tables.columns import Columns, Findings
-from kalib.tables.reading import TextTable, read_text_table, refusal
+from kalib.tables.reading import read_text_table, refusal
 from kalib.words.catalogue import LANGUAGES, phrases
 
 TERMS = ("account", "override_potential", "override_by", "override_reason")
@@ -72,7 +72,17 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     """
     if not path.is_file():
         raise StudyError(refusal("no workbook", str(path)))
-    table, (account, potential, by, reason) = _table(path)
+    for names in ([phrases(language)[term] for term in TERMS] for language in LANGUAGES):
+        table = read_text_table(path, names[:2], names[2:])
+        if set(names[:2]) <= set(table.frame):
+            break
+    else:
+        called_so = (phrases("en")[term] for term in TERMS[:2])
+        raise StudyError(refusal("no sheet", path.name, *called_so))
+    if lacking := [name for name in names if name not in table.frame]:
+        row = int(table.rows.min(initial=2)) - 1
+        raise StudyError(refusal("no column", path.name, column=name, row=row) for name in lacking)
+    account, potential, by, reason = names
     table = table.keep((table.frame[[potential, by, reason]] != "").any(axis=1).to_numpy())
     found, frame = Findings(), table.frame
     read = Columns(table, found, Data(accounts=""))
@@ -94,18 +104,14 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     read.tell("below sales", potential, values < own, own.map("{:,.0f}".format))
     entries = pd.DataFrame({"potential": values, "by": frame[by], "reason": frame[reason]})[given]
     entries.index = pd.Index(ids[given], name="account", dtype="str")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Overrides(entries, path.name, digest, tuple(found.notes))
+    return Overrides(entries, path.name, file_hash(path), tuple(found.notes))
 
 
 def expert_bias(
     estimate: pd.Series, source: pd.Series, entries: pd.DataFrame, confidence: float = 0.9
 ) -> ExpertBias:
-    """Weigh the experts' potentials against what they replace.
-
-    estimate (N,): potential without overrides, currency a year, by account; source (N,): where it
-    came from; entries: of `Overrides`; confidence: of the interval.
-    """
+    """Weigh the experts' potentials, entries, against what they replace: estimate (N,), currency a
+    year, by account, and the source (N,) that it came from; confidence: of the interval."""
     from scipy.stats import binomtest, quantile_test
 
     before = estimate.reindex(entries.index)
@@ -124,18 +130,3 @@ def expert_bias(
         p_value=float(binomtest(int((logs > 0).sum()), moved).pvalue) if moved else float("nan"),
         beyond_noise=bool(low > 0 or high < 0),
     )  # fmt: skip
-
-
-def _table(path: Path) -> tuple[TextTable, list[str]]:
-    """The table of overrides, and what its header calls each of TERMS, in either language."""
-    for language in LANGUAGES:
-        names = [phrases(language)[term] for term in TERMS]
-        table = read_text_table(path, names[:2], names[2:])
-        if set(names[:2]) <= set(table.frame):
-            lacking = [name for name in names if name not in table.frame]
-            row = int(table.rows.min(initial=2)) - 1
-            if lacking:
-                raise StudyError([refusal("no column", path.name, column=name, row=row)
-                                  for name in lacking])  # fmt: skip
-            return table, names
-    raise StudyError(refusal("no sheet", path.name, *(phrases("en")[term] for term in TERMS[:2])))

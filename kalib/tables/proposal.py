@@ -101,7 +101,13 @@ def propose_study(
     found = [table for path in files for table in read_every_table(path)]
     roles, dropped = _named(found, {r: c for r, c in (given or {}).items() if c}, drop)
     marks, draft = _marks(found), _Draft()
-    _assign([_without(table, marks, dropped) for table in found], roles, draft)
+    cleaned = []
+    for table in found:  # without what is dropped, blanks for the marks, without footnotes
+        frame = table.frame.drop(columns=list(dropped), errors="ignore")
+        alone = ((frame != "").sum(axis=1) == 1) & (frame.shape[1] > 2)
+        frame = frame.mask(frame.apply(lambda cells: cells.str.casefold().isin(list(marks))), "")
+        cleaned.append(replace(table, frame=frame).keep(~alone.to_numpy()))
+    _assign(cleaned, roles, draft)
     _cure(draft, list(marks.values()))
     folder.mkdir(parents=True, exist_ok=True)
     if force and os.path.lexists(target):
@@ -170,17 +176,8 @@ def _marks(tables: Sequence[TextTable]) -> dict[str, str]:
     return found
 
 
-def _without(table: TextTable, marks: Collection[str], dropped: Collection[str]) -> TextTable:
-    """A table with blanks for the marks, without what is dropped, and without footnotes."""
-    frame = table.frame.drop(columns=list(dropped), errors="ignore")
-    blank = frame.apply(lambda cells: cells.str.casefold().isin(list(marks)))
-    alone = (frame != "").sum(axis=1) == 1 if frame.shape[1] > 2 else pd.Series(False, frame.index)
-    return replace(table, frame=frame.mask(blank, "")).keep(~alone.to_numpy())
-
-
 @lru_cache(maxsize=64)
 def _numeric(table: TextTable) -> frozenset[str]:
-    """The columns of numbers."""
     shares = {str(name): to_numbers(cells).values.notna().sum() / max((~is_missing(cells)).sum(), 1)
               for name, cells in table.frame.items()}  # fmt: skip
     return frozenset(name for name, share in shares.items() if share >= NUMERIC_SHARE)
@@ -339,7 +336,6 @@ def _try(folder: Path, draft: _Draft) -> None:
 
 
 def _rendered(template: str, draft: _Draft, **more: object) -> str:
-    """A template of this folder, filled."""
     from jinja2 import Environment, FileSystemLoader
 
     accounts, year = draft.parts["accounts"][0], words.year_of(draft.columns.get("sales", ""))
@@ -358,7 +354,6 @@ def _rendered(template: str, draft: _Draft, **more: object) -> str:
 def _shown(
     tables: Sequence[TextTable], draft: _Draft, dropped: Collection[str]
 ) -> Iterator[dict[str, object]]:
-    """All columns as they are printed."""
     parts = {table.label: (p, columns) for p, (table, columns) in draft.parts.items()}
     for number, (table, name) in enumerate([(t, str(c)) for t in tables for c in t.frame], 1):
         part, columns = parts.get(table.label, ("", {}))

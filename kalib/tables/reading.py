@@ -102,10 +102,7 @@ def read_text_table(
 
 
 def read_every_table(path: Path) -> list[TextTable]:
-    """A file's one table, or one for each visible sheet of a workbook that can be read as a table.
-
-    Raises StudyError where there is none.
-    """
+    """A file's one table, or each visible sheet of a workbook that can be read as a table."""
     tables: list[TextTable] = []
     problems: list[Problem] = []
     with _readable(path) as kind:
@@ -143,7 +140,6 @@ def _readable(path: Path) -> Iterator[str]:
 def _from_rows(
     rows: Iterator[list[str]], file: str, wanted: Sequence[str] = (), names: Sequence[str] = ()
 ) -> TextTable:
-    """A table from rows whose header stands in one of the first."""
     top = list(islice(rows, TOP))
     start, headers = _header(top, wanted) if top else (0, [])
     width = max((i + 1 for i, name in enumerate(headers) if name), default=0)
@@ -371,7 +367,6 @@ def _cells(book: Any, name: str, file: str) -> list[list[str]]:
 
 
 def _cell_text(value: object) -> str:
-    """A cell's value as it would stand in a CSV file."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)

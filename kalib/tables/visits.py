@@ -81,12 +81,18 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     own, total = (sums[name] / sums["exposure"] for name in ("own_units", "total_units"))
     span = (visits["date"].max() - visits["date"].min()).days + 1 if len(visits) else 0
     spread = stores["daily"].std().reindex(sums.index).fillna(0.0)
-    log_sd = _standard_error(spread / total, sums["days"])
-    value = _unit_value(own, sales)
+    # A store's own variance is itself uncertain on few days: it is pooled with its peers'.
+    relative, days = (spread / total) ** 2, sums["days"]
+    pooled = float(np.average(relative, weights=days)) if len(days) else 0.0
+    log_sd = np.sqrt((relative * days + pooled * 10) / (days + 10) / days)  # of the mean day
+    annual, matched = own * DAYS_A_YEAR, sales.reindex(own.index).fillna(0.0)
+    both = (annual > 0) & (matched > 0)
+    value = float(matched[both].sum() / annual[both].sum()) if both.any() else 1.0
+    value = 1.0 if SAME_UNIT[0] <= value <= SAME_UNIT[1] else value
     potential = total * DAYS_A_YEAR * value
     frame = pd.DataFrame({
         "potential": potential, "log_sd": log_sd, "counted": potential, "counted_sd": log_sd,
-        "days": sums["days"],
+        "days": days,
         "days_missed": span - visits.groupby("account")["date"].nunique().reindex(sums.index),
         "own": own, "total": total, **sums[["own_units", "total_units"]],
     })  # fmt: skip
@@ -102,16 +108,7 @@ def measure_potential(visits: pd.DataFrame, sales: pd.Series) -> Measured:
     return Measured(frame, weeks.reset_index(), value, found, visitors, season, notes)
 
 
-def _standard_error(relative_sd: pd.Series, days: pd.Series) -> pd.Series:
-    """Of each store's mean day, relative, from the standard deviation of a day over it."""
-    relative = relative_sd**2
-    pooled = float(np.average(relative, weights=days)) if len(days) else 0.0
-    # A store's own variance is itself uncertain on few days: it is pooled with its peers'.
-    return np.sqrt((relative * days + pooled * 10) / (days + 10) / days)
-
-
 def _implausible(visits: pd.DataFrame) -> pd.Series:
-    """What is wrong with each visit: "" where nothing is."""
     problem = pd.Series("", index=visits.index, dtype="str")
     # Counts are compared by square roots, on which a Poisson count scatters alike at any level
     # (Anscombe 1948): logs would call every quiet day of a small store an outlier.
@@ -172,14 +169,3 @@ def _ratio(total: np.ndarray, expected: np.ndarray, group: np.ndarray, size: int
     sold = np.bincount(group, total, size)
     hoped = np.bincount(group, expected, size)
     return np.where(hoped > 0, sold / np.where(hoped > 0, hoped, 1.0), 1.0)
-
-
-def _unit_value(own: pd.Series, sales: pd.Series) -> float:
-    """Currency per unit: 1 where annualized own units already match the sales."""
-    annual = own * DAYS_A_YEAR
-    matched = sales.reindex(own.index).fillna(0.0)
-    both = (annual > 0) & (matched > 0)
-    if not both.any():
-        return 1.0
-    ratio = float(matched[both].sum() / annual[both].sum())
-    return 1.0 if SAME_UNIT[0] <= ratio <= SAME_UNIT[1] else ratio

@@ -12,9 +12,8 @@ import pytest
 from kalib.errors import StudyError
 from kalib.study.loading import read_study
 from kalib.tables.cells import to_numbers
-from kalib.tables.client import Tables
+from kalib.tables.client import Tables, group_mix_ups
 from kalib.tables.tables import read_tables
-from kalib.tables.units import group_mix_ups
 from kalib.wallet.known import known_potential
 
 
