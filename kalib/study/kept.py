@@ -74,9 +74,15 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
     """
     from threadpoolctl import threadpool_limits
 
-    file = _folder / f"{name}-{_key(inputs)}.pkl" if _folder else None
-    if file and file.exists():
-        return pickle.loads(file.read_bytes())
+    file = None
+    if _folder:
+        import joblib
+
+        parts = [code_hash(), *(f"{key}={joblib.hash(value)}" for key, value in inputs.items())]
+        print_of_inputs = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+        file = _folder / f"{name}-{print_of_inputs}.pkl"
+        if file.exists():
+            return pickle.loads(file.read_bytes())
     # On tables this small the threads of linear algebra wait for one another, and a screening
     # takes five times as long.
     with threadpool_limits(1):
@@ -89,11 +95,3 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
         with whole(file, str(os.getpid())) as part:
             part.write_bytes(stored)
     return pickle.loads(stored)
-
-
-def _key(inputs: dict[str, Any]) -> str:
-    """Of inputs, each hashed alone, and of the kit's code."""
-    import joblib
-
-    parts = [f"{name}={joblib.hash(value)}" for name, value in inputs.items()]
-    return hashlib.sha256("\n".join([code_hash(), *parts]).encode()).hexdigest()[:24]

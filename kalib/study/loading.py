@@ -102,24 +102,22 @@ def problems_of(
             continue
         place, key = _known_part(schema, item["loc"])
         where = ".".join(place)
+        about, value = key.get("description", ""), item["input"]
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
-            where, near = ".".join([*place, name]), nearest(name, key.get("properties", {}))
-            problem = Problem(f"unknown key {where!r}", file, remedy=near or "Remove it")
+            where = ".".join([*place, name])
+            said, remedy = f"unknown key {where!r}", nearest(name, key.get("properties", {}))
+            remedy = remedy or "Remove it"
         elif item["type"] == "missing":
-            remedy = ". ".join(filter(None, [f"Add it: {wanted(key)}", key.get("description")]))
-            problem = Problem(f"{where!r} is missing", file, remedy=remedy.removesuffix("."))
+            said, remedy = f"{where!r} is missing", f"Add it: {wanted(key)}. {about}"
         elif item["type"] == "value_error":
-            said, *cure = item["ctx"]["error"].args
-            remedy = cure[0] if cure else f"It is {item['input']!r}"[:200]
-            problem = Problem(f"{where!r}: {said}", file, remedy=remedy)
+            reason, *cure = item["ctx"]["error"].args
+            said, remedy = f"{where!r}: {reason}", cure[0] if cure else f"It is {value!r}"[:200]
         else:
-            value = item["input"]
             given = str(value).lower() if isinstance(value, bool) else repr(value)
-            about = key.get("description", "").partition(". ")[0] if "pattern" in key else ""
-            remedy = ". ".join(filter(None, [f"Give {wanted(key)}", about.removesuffix(".")]))
-            problem = Problem(f"{where!r} is {given}"[:200], file, remedy=remedy)
-        found.setdefault(where, problem)
+            about = about.partition(". ")[0] if "pattern" in key else ""
+            said, remedy = f"{where!r} is {given}"[:200], f"Give {wanted(key)}. {about}"
+        found.setdefault(where, Problem(said, file, remedy=remedy.rstrip(". ")))
     return list(found.values())
 
 
