@@ -10,27 +10,12 @@ import numpy as np
 import pandas as pd
 
 from kalib.errors import Problem, StudyError
+from kalib.formula import survey, validation
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula, Term, partial_effects
 from kalib.formula.linear import LeastSquares, least_squares
 from kalib.formula.predictive import Predictive, account_spread, fit_predictive
-from kalib.formula.survey import (
-    Folds,
-    Reach,
-    SurveyBias,
-    answer_weights,
-    survey_bias,
-    survey_groups,
-    survey_reach,
-)
 from kalib.formula.suspicion import Answers, all_suspects, suspect_answers
-from kalib.formula.validation import (
-    Validation,
-    best_of_each_size,
-    cross_validate,
-    r_squared,
-    selection_frequency,
-)
 from kalib.formula.working import FORMS, Rules, WorkingFit, fit_working
 from kalib.indicators.screening import PRECEDENT, Design, Screening, build_design
 from kalib.study.kept import kept
@@ -66,9 +51,9 @@ class Fit:
     oof: pd.DataFrame
     stability: pd.Series
     suspects: pd.DataFrame
-    bias: SurveyBias
-    folds: Folds
-    reach: Reach
+    bias: survey.SurveyBias
+    folds: survey.Folds
+    reach: survey.Reach
     predictive: Predictive
     r2_predicted: float
     r2_currency: float
@@ -185,18 +170,18 @@ def fit_formula(
     surveyed, sold = index.isin(index[rows]), screening.sales.reindex(index).to_numpy(float)
     plain, logged = (build_design(screening, surveyed, logged=log) for log in (False, True))
     found = suspect_answers(logged, answers, rules)
-    bias = survey_bias(logged.matrix, sold, surveyed)
-    exact, own_share = answer_weights(answers.log_sd, found.scale)
+    bias = survey.survey_bias(logged.matrix, sold, surveyed)
+    exact, own_share = survey.answer_weights(answers.log_sd, found.scale)
     told = bias.weights * exact
     forms = [f for f in FORMS if settings.form == "auto" or f.startswith(settings.form)]
     designs = {form: logged if form == "log-log" else plain for form in forms}
-    groups = survey_groups(screening, logged, answers)
-    checked = cross_validate(designs, answers, rules, told, found.believed, groups, rng)
+    groups = survey.survey_groups(screening, logged, answers)
+    checked = validation.cross_validate(designs, answers, rules, told, found.believed, groups, rng)
     chosen = str(checked.forms["log_score"].idxmax())
     design = designs[chosen]
     final = fit_working(design, rows, known, chosen, rules, told * found.weight)
     response, use = np.log(known) if final.logged else known, final.weights > 0
-    stability = selection_frequency(design, rows, response, rules, final.weights, rng)
+    stability = validation.selection_frequency(design, rows, response, rules, final.weights, rng)
     linear = _exact_fit(design, rows, response, final)
     texts = screening.values.iloc[rows].select_dtypes(exclude="number")
     believed, matrix = told * found.believed, design.matrix
@@ -211,11 +196,12 @@ def fit_formula(
     return Fit(
         formula=_formula(final, design, linear, stability, settings, predictive),
         least_squares=linear,
-        path=best_of_each_size(design, rows[use], response[use], final.weights[use], rules),
+        path=validation.best_of_each_size(design, rows[use], response[use], final.weights[use],
+                                          rules),
         forms=checked.forms.assign(chosen=checked.forms.index == chosen).reset_index(),
         oof=pd.DataFrame(oof, index=index[rows]), stability=stability,
         suspects=all_suspects(screening, index[rows], answers, found), bias=bias,
-        folds=checked.folds, reach=survey_reach(screening, logged, surveyed, expected),
+        folds=checked.folds, reach=survey.survey_reach(screening, logged, surveyed, expected),
         predictive=predictive, **_accuracy(oof, checked, chosen, expected[rows], bias.weights),
         working=working, spread=spread, loadings=loadings, working_rows=rows, used=use,
         oof_working=response - checked.residual[chosen].mean(axis=0), screening=screening,
@@ -239,7 +225,7 @@ def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | Non
 
 
 def _accuracy(
-    oof: Mapping[str, np.ndarray], checked: Validation, chosen: str, inside: np.ndarray,
+    oof: Mapping[str, np.ndarray], checked: validation.Validation, chosen: str, inside: np.ndarray,
     weights: np.ndarray,
 ) -> dict[str, Any]:  # fmt: skip
     """Accuracy over the believed answers: out of fold by the form each fold chose and by the chosen
@@ -251,11 +237,11 @@ def _accuracy(
     use = ~oof["suspect"]
     observed, weights, honest = oof["observed"][use], weights[use], checked.honest[:, use]
     logs = np.log(observed)
-    predicted = r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
+    predicted = validation.r_squared(logs, np.log(np.maximum(honest, 1e-9)), weights)
     return {
         "r2_predicted": predicted,
-        "r2_currency": r_squared(observed, checked.predicted[chosen][:, use], weights),
-        "optimism": r_squared(logs, np.log(inside[use]), weights) - predicted,
+        "r2_currency": validation.r_squared(observed, checked.predicted[chosen][:, use], weights),
+        "optimism": validation.r_squared(logs, np.log(inside[use]), weights) - predicted,
         "errors": np.abs(honest / observed - 1),
     }
 

@@ -65,12 +65,15 @@ def run_study(
                 copy = work / STEPS / f"overrides{workbook.suffix.lower()}"
                 options = replace(options, overrides=Path(shutil.copy2(workbook, copy)))
             with clock.step("statistics"):
+                until = [path.stem for path in paths].index(PLAN) + 1
+                for path in paths[:until]:  # each waits for the steps that it shows
+                    notebooks.run(path, _parameters(asked, options, earlier, path.stem))
                 from kalib.analysis import SEED, analyze
 
                 given, before = options.overrides, earlier or ""
                 analysis = analyze(asked, work, overrides=given, key=key, before=before)
                 waves = _compared(analysis, earlier)
-            for path in paths if waves else notebooks_of_run(None, own):
+            for path in (paths if waves else notebooks_of_run(None, own))[until:]:
                 notebooks.run(path, _parameters(asked, options, earlier, path.stem))
             story = _documents(analysis, waves, work, clock)
             executed = notebooks.results()

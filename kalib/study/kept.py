@@ -7,7 +7,7 @@ import inspect
 import os
 import pickle
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -72,26 +72,32 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
 
     Always a copy: a fresh one may share parts with others, and would hash differently.
     """
+    from filelock import FileLock
     from threadpoolctl import threadpool_limits
 
     file = None
+    alone: AbstractContextManager[Any] = nullcontext()
     if _folder:
         import joblib
 
         parts = [code_hash(), *(f"{key}={joblib.hash(value)}" for key, value in inputs.items())]
         print_of_inputs = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
         file = _folder / f"{name}-{print_of_inputs}.pkl"
-        if file.exists():
+        # Of two processes at the same step one waits, and takes what the other computed.
+        with suppress(OSError):  # where nothing can be kept, each computes for itself
+            file.parent.mkdir(parents=True, exist_ok=True)
+            alone = FileLock(file.with_suffix(".lock")).acquire()
+    with alone:
+        if file and file.exists():
             return pickle.loads(file.read_bytes())
-    # On tables this small the threads of linear algebra wait for one another, and a screening
-    # takes five times as long.
-    with threadpool_limits(1):
-        result = compute()
-    if file is None:
-        return result
-    stored = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
-    with suppress(OSError):  # a full disk is told where a deliverable meets it
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file, str(os.getpid())) as part:
+        # On tables this small the threads of linear algebra wait for one another, and a screening
+        # takes five times as long.
+        with threadpool_limits(1):
+            result = compute()
+        if file is None:
+            return result
+        stored = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+        # A full disk is told where a deliverable meets it.
+        with suppress(OSError), whole(file, str(os.getpid())) as part:
             part.write_bytes(stored)
     return pickle.loads(stored)
