@@ -314,7 +314,7 @@ def _name_first(accounts: pd.DataFrame, ax: Axes) -> None:
     """Names where they cover nothing: of attack accounts by what others supply, then by size."""
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
-    figure.canvas.draw()
+    figure.draw_without_rendering()  # lays it out
     names = [short_name(name) for name in names_apart(accounts)]
     box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index()
     places = accounts[["potential", "sow"]].to_numpy(float)

@@ -24,9 +24,7 @@ from kalib.files import PACKAGE
 START_SECONDS = 120  # a kernel that has not answered by then never will; cold imports take up to 30
 BEGIN = "import kalib.runs.kernel as _k; _k.begin({!r})"
 WARM = "import kalib.runs.kernel as _k; _k.warm()"
-# Charts are laid out within their figures: to look for what stands out draws each once more.
-WHOLE = "--InlineBackend.print_figure_kwargs={'bbox_inches': None}"
-QUIET = ["--log-level=CRITICAL", "--HistoryManager.enabled=False", WHOLE]
+QUIET = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
 
 
 class KeptKernel(Engine):  # type: ignore[misc]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import gc
+import io
 import os
 import random
 import sys
 import warnings
+from base64 import b64encode
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -20,7 +22,7 @@ EARLY = (
 COLLECT = (50_000, 20, 100)  # garbage, seldom: while libraries are imported there is none
 BACKEND = "module://matplotlib_inline.backend_inline"
 
-_first: dict[str, Any] | None = None  # settings as the first notebook found them
+first: dict[str, Any] | None = None  # settings as a run's first notebook found them
 
 
 def begin(folder: str) -> None:
@@ -30,32 +32,35 @@ def begin(folder: str) -> None:
     import numpy as np
     import pandas as pd
     from IPython.core.getipython import get_ipython
+    from matplotlib.figure import Figure
 
-    global _first
-    if _first is None:
+    global first
+    shell = get_ipython()
+    if first is None:
         plt.switch_backend(BACKEND)
         plt.uninstall_repl_displayhook()  # it draws each chart once more, before it is shown
-        _first = {
+        if shell is not None and shell.display_formatter:
+            shell.display_formatter.formatters["image/png"].for_type(Figure, _picture)
+        first = {
             "charts": dict(plt.rcParams), "environment": dict(os.environ),
             "path": list(sys.path), "warnings": list(warnings.filters),
         }  # fmt: skip
-    first = copy.deepcopy(_first)
+    was = copy.deepcopy(first)
     plt.close("all")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # options that are to be removed say so when touched
-        plt.rcParams.update(first["charts"])
+        plt.rcParams.update(was["charts"])
         pd.reset_option("all")
     os.environ.clear()
-    os.environ.update(first["environment"])
-    sys.path[:] = first["path"]
+    os.environ.update(was["environment"])
+    sys.path[:] = was["path"]
     warnings.resetwarnings()  # and with it the memory of what was warned of
-    warnings.filters = first["warnings"]
+    warnings.filters = was["warnings"]
     random.seed()
     np.random.seed()
     if "ipywidgets" in sys.modules:
         sys.modules["ipywidgets"].Widget.close_all()
     os.chdir(folder)
-    shell = get_ipython()
     if shell is not None:
         shell.reset(new_session=True)  # type: ignore[no-untyped-call]
 
@@ -66,3 +71,13 @@ def warm() -> None:
         with suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import_module(name)
+    gc.freeze()  # none of it is ever garbage: each new session would look through it all
+
+
+def _picture(figure: Any) -> str | None:
+    """A chart as it is shown, drawn once: what prints figures first draws each to lay it out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    picture = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(picture)  # type: ignore[no-untyped-call]
+    return b64encode(picture.getvalue()).decode() if figure.axes else None

@@ -14,6 +14,7 @@ from kalib.analysis import WhatIf, replan
 from kalib.errors import install
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
+from kalib.runs import kernel
 from kalib.study.settings import Study
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ CUT = "matrix.potential_cut"
 STEPS = 100  # places a slider has between its ends
 
 
-def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
+def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str | None:
     """Sliders for some settings above the quadrant and the figures that follow, for JupyterLab;
-    without the extra that brings them, how to install it.
+    without the extra that brings them, how to install it; None in a run, which keeps no sliders.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def explore(matrix: Matrix, plan: Plan, study: Study) -> VBox | str:
     """
     if find_spec("ipywidgets") is None:
         return f"sliders: {install('lab')}"
+    if kernel.first is not None:
+        return None
     from ipywidgets import HTML, Button, HBox, Image, VBox
 
     sliders = _sliders(matrix, study)
