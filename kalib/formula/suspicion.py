@@ -8,18 +8,8 @@ import numpy as np
 import pandas as pd
 
 from kalib.formula.working import Rules, choose, columns_of
+from kalib.indicators import typos
 from kalib.indicators.screening import Design, Screening
-from kalib.indicators.typos import (
-    FACTORS,
-    LEAST_SHIFT,
-    SUSPECT_COLUMNS,
-    SUSPECT_Z,
-    error_chances,
-    factor_reach,
-    robust_line,
-    robust_scale,
-    suspect,
-)
 from kalib.tables.visits import Potential
 
 # A right answer set aside is lost, a wrong one that stands is one among many: only an answer
@@ -93,16 +83,16 @@ def suspect_answers(design: Design, answers: Answers, rules: Rules) -> Suspicion
     rules = replace(rules, criterion="bic")
     matrix, response = design.matrix[answers.rows], np.log(answers.potential)
     middle = np.median(response)
-    reach = 3 * robust_scale(response - middle)
+    reach = 3 * typos.robust_scale(response - middle)
     aim = np.clip(response, middle - reach, middle + reach)  # only for the first selection
     chance = np.zeros(len(response))
     for _ in range(ROUNDS):
         clean = chance <= SURE
         chosen = choose(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
         used = columns_of(design, chosen)
-        line = robust_line(matrix[:, used], response)
+        line = typos.robust_line(matrix[:, used], response)
         shift = response - line[0] - matrix[:, used] @ line[1:]
-        scale = robust_scale(shift, len(line))
+        scale = typos.robust_scale(shift, len(line))
         # What is sure by now, by own sales above all, is no crowd that explains the rest.
         chance = chance.copy()
         chance[clean] = typing_chances(shift[clean], scale, answers[clean])
@@ -120,16 +110,16 @@ def typing_chances(shift: np.ndarray, scale: float, answers: Answers) -> np.ndar
     """
     from scipy.stats import t as student
 
-    apart = (np.abs(shift) > max(SUSPECT_Z * scale, LEAST_SHIFT)) & (answers.log_sd == 0)
+    far, most = max(typos.SUSPECT_Z * scale, typos.LEAST_SHIFT), typos.MOST_ERRORS
+    apart = (np.abs(shift) > far) & (answers.log_sd == 0)
     if not apart.any():
         return np.zeros(len(shift))
-    chance, size = error_chances(shift)
+    (chance, many), (size, at) = typos.error_chances(shift, np.array([most, 0 * most + 0.5]))
     buys = answers.sales > 0
     if buys.sum() >= FEWEST_BUYERS:
-        many, at = error_chances(shift, np.full(len(FACTORS), 0.5))
         share = np.log(np.where(buys, answers.potential / np.where(buys, answers.sales, 1), 1))
         off = share - np.median(share[buys])
-        spread = max(robust_scale(off[buys]), 1e-6)
+        spread = max(typos.robust_scale(off[buys]), 1e-6)
         heard = student.pdf((off - at) / spread, FREEDOM) / student.pdf(off / spread, FREEDOM)
         heard = np.where(share < at, IMPOSSIBLE * np.minimum(heard, 1.0), heard)
         # Sales that say so strongly tell errors from a second mode, however many there are.
@@ -137,7 +127,7 @@ def typing_chances(shift: np.ndarray, scale: float, answers: Answers) -> np.ndar
         odds = chance / np.maximum(1 - chance, 1e-9) * np.where(buys, heard, 1.0)
         chance = odds / (1 + odds)
     miss = np.abs(np.abs(shift) - np.abs(size))
-    return np.where(apart & (miss < factor_reach(scale)), chance, 0.0)
+    return np.where(apart & (miss < typos.factor_reach(scale)), chance, 0.0)
 
 
 def all_suspects(
@@ -146,9 +136,9 @@ def all_suspects(
     """Indicator entries and answers set aside, in one table; accounts: (n,) of the answers."""
     rows = [
         (accounts[i], "potential",
-         *suspect(answers.potential[i], found.shift[i], found.shift[i], found.scale))
+         *typos.suspect(answers.potential[i], found.shift[i], found.shift[i], found.scale))
         for i in np.flatnonzero(~found.believed)
     ]  # fmt: skip
-    parts = [screening.suspects, pd.DataFrame(rows, columns=SUSPECT_COLUMNS)]
+    parts = [screening.suspects, pd.DataFrame(rows, columns=typos.SUSPECT_COLUMNS)]
     parts = [part for part in parts if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else screening.suspects

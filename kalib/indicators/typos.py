@@ -91,30 +91,29 @@ def error_chances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How likely each entry is wrong by a factor of ten, a hundred or a thousand.
 
-    residual: (n,) log entry less its expectation; most: share of one side that may be wrong by each
-    factor, beyond which it is a feature. Returns the probability (n,) and the log shift
-    (n,) of the likeliest error, 0 where there is none.
+    residual: (n,) log entry less its expectation; most: (3,) share of one side that may be wrong by
+    each factor, beyond which it is a feature, or several of them (v, 3). Returns the probability
+    (n,) and the log shift (n,) of the likeliest error, 0 where there is none, or (v, n).
 
     Each side of the residuals is a mixture: right entries about nought, and wrong
     ones about the log factors, as scattered as the right ones. The shares are found by EM; the
     length of the tail is averaged over by likelihood. So a long tail explains itself, and only
     entries that stand apart, where errors would lie, are called so.
     """
-    chance, shift = np.zeros(len(residual)), np.zeros(len(residual))
+    chance, shift = np.zeros((2, *most.shape[:-1], len(residual)))
     centered = residual - np.median(residual)
     for side in (1.0, -1.0):
         rows = np.flatnonzero(centered * side > 0)
         if len(rows) < FEWEST // 2:
             continue
         wrong = _mixture(centered[rows] * side, most)
-        best = wrong.argmax(axis=1)
-        chance[rows] = wrong.sum(axis=1)
-        shift[rows] = side * np.log(FACTORS)[best]
+        chance[..., rows] = wrong.sum(axis=-1)
+        shift[..., rows] = side * np.log(FACTORS)[wrong.argmax(axis=-1)]
     return chance, np.where(chance > LEAST_CHANCE, shift, 0.0)
 
 
 def _mixture(size: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Probability (m, 3) of each factor for residuals of one side (m,), all above nought."""
+    """Probability (..., m, 3) of each factor for residuals of one side (m,), all above nought."""
     factors = np.log(FACTORS)
     scores, chances = [], []
     for density, quartile in _tails():
@@ -135,8 +134,8 @@ def _mixture(size: np.ndarray, most: np.ndarray) -> np.ndarray:
         scores.append(float(likelihood + prior))
         crowd = found / len(size)
         few = crowd + np.sqrt(crowd * (1 - crowd) / len(size)) <= most
-        chance = np.zeros(wrong.shape)
-        chance[near] = np.where(few, some * used / total[:, None], 0.0)
+        chance = np.zeros((*most.shape[:-1], *wrong.shape))
+        chance[..., near, :] = np.where(few[..., None, :], some * used / total[:, None], 0.0)
         chances.append(chance)
     weight = np.exp(np.array(scores) - max(scores))
     return np.tensordot(weight / weight.sum(), np.array(chances), axes=1)

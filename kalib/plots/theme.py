@@ -161,7 +161,7 @@ def log_ticks(low: float, high: float) -> LogLocator:
 
 def letters_of(text: str) -> int:
     """Width of a text in Latin letters."""
-    return sum(2 if character >= "\u2e80" else 1 for character in text)
+    return len(text) if text.isascii() else sum(2 if letter >= "\u2e80" else 1 for letter in text)
 
 
 def cut(text: str, letters: int) -> str:
