@@ -144,7 +144,7 @@ def screen(tables: Tables, potential: Potential) -> Screening:
         column = accounts[name]
         kind = "numeric" if pd.api.types.is_numeric_dtype(column) else "text"
         reason = copies.get(name) or _why_not(column, column[surveyed])
-        reason = reason or _repeats(accounts[[*kept, name]], alike)
+        reason = reason or _repeats(accounts, kept, name, alike)
         if not reason:
             kept.append(name)
         distinct = column[surveyed].nunique()
@@ -230,12 +230,12 @@ def _why_not(column: pd.Series, known: pd.Series) -> str:
     return ""
 
 
-def _repeats(values: pd.DataFrame, alike: pd.DataFrame) -> str:
-    """Which of the columns before says the same as the last; "" if none does."""
-    *kept, name = values.columns
+def _repeats(values: pd.DataFrame, kept: list[str], name: str, alike: pd.DataFrame) -> str:
+    """Which of the columns kept says the same as this one; "" if none does."""
+    near = set(alike.index[alike[name]]) if name in alike else set(kept)
     for other in kept:
-        close = name in alike and other in alike and alike.at[name, other]
-        if (close or name not in alike) and values[name].equals(values[other]):
+        close = name in alike and other in near
+        if other in near and values[name].equals(values[other]):
             return Message("i_same", other=other)
         if close:
             return Message("i_says_same", other=other)

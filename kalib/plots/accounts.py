@@ -14,23 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+import kalib.plots.theme as house
 from kalib.formula.fitting import Fit
 from kalib.matrix.matrix import Matrix
 from kalib.plan.plan import Plan
-from kalib.plots.theme import (
-    GRAY,
-    INK,
-    LETTERS,
-    MARK,
-    ZONE_COLORS,
-    ZONE_MARKERS,
-    axes_for,
-    letters_of,
-    money_axis,
-    short_name,
-    theme,
-    tint,
-)  # fmt: skip
+from kalib.plots.theme import LETTERS, ZONE_COLORS, ZONE_MARKERS, axes_for, money_axis, theme, tint
 from kalib.study.settings import ZONES
 from kalib.wallet.wallet import Wallet
 from kalib.waves.waves import Waves
@@ -55,10 +43,10 @@ def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
     rows = range(len(top))
     ax.hlines(rows, top["potential_low"], top["potential_high"], color=tint(blue), linewidth=5)
     ax.scatter(top["potential"], rows, color=blue, s=36, zorder=3, label=words.say("potential"))
-    ax.scatter(top["sales"], rows, color=MARK, marker="|", linewidth=2, s=130, zorder=3,
+    ax.scatter(top["sales"], rows, color=house.MARK, marker="|", linewidth=2, s=130, zorder=3,
                label=words.say("our_sales"))  # fmt: skip
     names = names_apart(wallet.accounts)[top.index]
-    ax.set_yticks(list(rows), [short_name(name) for name in names], fontsize=9)
+    ax.set_yticks(list(rows), [house.short_name(name) for name in names], fontsize=9)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     money_axis(ax.xaxis)
@@ -74,7 +62,7 @@ def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
     shown = wallet.accounts["sow"].dropna().clip(upper=1.2)
     sns.histplot(x=shown, bins=np.linspace(0, 1.2, 37), ax=ax, color=tint(theme().accent, 0.45),
                  edgecolor="white")  # fmt: skip
-    ax.axvline(wallet.market_share, color=MARK, linewidth=2)
+    ax.axvline(wallet.market_share, color=house.MARK, linewidth=2)
     ax.annotate(
         words.say("market_share_is", share=wallet.market_share), (wallet.market_share, 0.96),
         xycoords=("data", "axes fraction"), xytext=(8, 0), textcoords="offset points", va="top",
@@ -108,13 +96,13 @@ def matrix(matrix: Matrix, ax: Axes | None = None) -> Axes:
     ax.set(xscale="log", ylim=(-0.03 * top, top))
     ax.set_xlim(right=np.exp(np.dot([-0.13, 1.13], np.log(ax.get_xlim()))))  # room for names
     if np.isfinite(matrix.potential_cut):
-        ax.axvline(matrix.potential_cut, color=INK, linewidth=1.2)
-        ax.axhline(matrix.sow_cut, color=INK, linewidth=1.2)
+        ax.axvline(matrix.potential_cut, color=house.INK, linewidth=1.2)
+        ax.axhline(matrix.sow_cut, color=house.INK, linewidth=1.2)
     for zone, (x, y) in CORNERS.items():
         ax.text(
             x, y, words.say("zone_count", zone=zone, n=matrix.counts[zone]), transform=ax.transAxes,
             ha="right" if x > 0.5 else "left", va="top" if y > 0.5 else "bottom", weight="bold",
-            color=INK, zorder=5,
+            color=house.INK, zorder=5,
             bbox={"boxstyle": "round,pad=0.3", "fc": "white", "ec": ZONE_COLORS[zone], "lw": 1.5},
         )  # fmt: skip
     money_axis(ax.xaxis, log=True)
@@ -135,7 +123,7 @@ def zones(matrix: Matrix, ax: Axes | None = None) -> Axes:
 def key_accounts(matrix: Matrix, ax: Axes | None = None) -> Axes:
     """Potential of the key accounts kept, promoted and demoted, and how much of it is ours."""
     names = ("kept", "promoted", "demoted")
-    return _held(matrix.accounts, "change", names, [theme().accent, MARK, GRAY], ax)
+    return _held(matrix.accounts, "change", names, [theme().accent, house.MARK, house.GRAY], ax)
 
 
 def gain(plan: Plan, count: int = 20, ax: Axes | None = None) -> Axes:
@@ -167,7 +155,7 @@ class Steps:
     def colors(self) -> list[str]:
         """Of the theme; what takes away is gray."""
         blue, add = theme().accent, theme().accent if self.flat else ZONE_COLORS["attack"]
-        return [blue, *[add if one >= 0 else GRAY for one in self.amounts[1:-1]], blue]
+        return [blue, *[add if one >= 0 else house.GRAY for one in self.amounts[1:-1]], blue]
 
     @property
     def starts(self) -> np.ndarray:
@@ -266,7 +254,7 @@ def _held(
 def _growth(frame: pd.DataFrame, by: str, colors: list[str], ax: Axes | None) -> Axes:
     """Today's sales as pale bars, the growth asked on top."""
     ax, words = axes_for(ax), theme().words
-    names = [short_name(words.rep(name)) for name in frame[by]]
+    names = [house.short_name(words.rep(name)) for name in frame[by]]
     ax.barh(names, frame["sales"], color=tint(theme().accent), label=words.say("sales_today"))
     ax.barh(names, frame["target_growth"], left=frame["sales"], color=colors,
             label=words.say("growth_asked"))  # fmt: skip
@@ -289,7 +277,7 @@ def name_places(
     found: dict[int, str] = {}
     taken, gap = list(taken), 0.35 * size
     for k in order:
-        wide = size * np.array([0.53 * (letters_of(names[k]) + 1), 1.25])
+        wide = size * np.array([0.53 * (house.letters_of(names[k]) + 1), 1.25])
         for side, shift in SIDES.items():
             low = points[k] + wide * shift + gap * (2 * np.array(shift) + 1)
             high = low + wide
@@ -315,7 +303,7 @@ def _name_first(accounts: pd.DataFrame, ax: Axes) -> None:
     figure = ax.get_figure()
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()  # lays it out
-    names = [short_name(name) for name in names_apart(accounts)]
+    names = [house.short_name(name) for name in names_apart(accounts)]
     box, dot, accounts = ax.get_window_extent(), figure.dpi / 72, accounts.reset_index()
     places = accounts[["potential", "sow"]].to_numpy(float)
     points = ax.transData.transform(places) - box.min if len(places) else places
@@ -327,5 +315,5 @@ def _name_first(accounts: pd.DataFrame, ax: Axes) -> None:
     for k, side in name_places(points, names, order, np.array(box.size), taken, 9 * dot).items():
         x, y = SIDES[side]
         ax.annotate(names[k], places[k], (12 * x + 6, 12 * y + 6), textcoords="offset points",
-                    fontsize=9, color=INK, ha={0.0: "left", -1.0: "right"}.get(x, "center"),
+                    fontsize=9, color=house.INK, ha={0.0: "left", -1.0: "right"}.get(x, "center"),
                     va={0.0: "bottom", -1.0: "top"}.get(y, "center"))  # fmt: skip

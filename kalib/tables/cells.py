@@ -63,15 +63,18 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     either = text.str.fullmatch(EITHER)
     if not (values.isna() & ~missing).any() and not either.any():
         return Parsed(values, faults)
-    if not text[~missing].str.contains(r"\d").any():  # words, each of its own, need no closer look
+    # Words, each of its own, need no closer look.
+    if values.isna().all() and not text[~missing].str.contains(r"\d").any():
         return Parsed(values, faults.mask(~missing, "is not a number"))
     bare, factor, currency = _undressed(text[~missing])
     mark, doubt = _decimal_mark(bare, decimal)
-    pattern = ONLY_COMMA if mark == "mixed" else WITH_COMMA
-    commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
-    commas = commas.where(bare.str.fullmatch(pattern))
-    points = bare.str.replace(r"[ ,']", "", regex=True).where(bare.str.fullmatch(WITH_POINT))
-    plain = {",": commas, "mixed": commas.fillna(points)}.get(mark, points)
+    if mark != ",":
+        plain = bare.str.replace(r"[ ,']", "", regex=True).where(bare.str.fullmatch(WITH_POINT))
+    if mark in (",", "mixed"):
+        pattern = ONLY_COMMA if mark == "mixed" else WITH_COMMA
+        commas = bare.str.replace(r"[ .']", "", regex=True).str.replace(",", ".", regex=False)
+        commas = commas.where(bare.str.fullmatch(pattern))
+        plain = commas.fillna(plain) if mark == "mixed" else commas
     found = _finite(plain) * factor
     most = currency[currency != ""].mode()[:1]
     foreign = (currency != "") & ~currency.isin(most)

@@ -199,11 +199,13 @@ class Columns:
         filled = int((~missing).sum())
         if missing.any() and filled:
             self.note(Message("n_missing", n=int(missing.sum()), count=len(cells)), name)
-        if cells[~missing].nunique() < min(len(cells), 2):
+        distinct = cells[~missing].nunique()
+        if distinct < min(len(cells), 2):
             self.note(Message("n_constant" if filled else "n_empty"), name)
-        truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
-        if filled and truth[~missing].notna().all():
-            return truth.to_numpy(float)
+        if 0 < distinct <= 48:  # as many writings have true and false, in large and small letters
+            truth = cells.str.lower().map({"true": 1.0, "false": 0.0})
+            if truth[~missing].notna().all():
+                return truth.to_numpy(float)
         numbers = to_numbers(cells, self.decimal)
         good = filled - int((numbers.faults != "").sum())
         if filled and good / filled >= NUMERIC_SHARE:
@@ -222,7 +224,9 @@ class Columns:
 
     def told(self, column: str, read: Parsed, remedy: str) -> pd.Series:
         """A column as it was read, its faults and what may be read another way told."""
-        faults = read.faults.mask(self._of(column).str.fullmatch(EXCEL_ERROR), "")  # told already
+        faults = read.faults
+        if (faults != "").any():
+            faults = faults.mask(self._of(column).str.fullmatch(EXCEL_ERROR), "")  # told already
         for fault in faults[faults != ""].unique():
             self.tell((fault, remedy), column, faults == fault)
         if pd.api.types.is_numeric_dtype(read.values):

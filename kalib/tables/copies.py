@@ -117,10 +117,11 @@ def _of_codes(values: pd.Series, tables: Tables, named: set[str]) -> Message | N
     whole = not numeric or bool((known % 1 == 0).all())
     if "postcode" in named and whole:
         return Message("copy_postcode", n=n)
-    text = known.map("{:.0f}".format) if numeric else known.astype("str")
+    text = known if numeric else known.astype("str")
     serial = "date" in named and numeric and known.between(20_000, 80_000).all()
     eight = numeric and known.between(19_000_101, 21_001_231).all()
     dated = whole and (serial or eight) if numeric else text.str.contains(r"\d").any()
+    text = text.map("{:.0f}".format) if numeric and dated else text
     days = int(to_dates(text).values.notna().sum()) if dated else 0
     if n and days >= MOSTLY * n:
         return Message("copy_date", n=days, count=n)

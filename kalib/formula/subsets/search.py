@@ -69,10 +69,13 @@ def forward_groups(
     for g in required:
         _enter(table, size, groups[g])
     left = [g for g in left if g not in kept]
+    owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    columns = np.array([j for group in groups for j in group], dtype=int)
     while left and len(kept) < MANY:
         pivot = np.where(np.diag(table) > ALIKE * size, np.diag(table), np.inf)
-        gain = table[-1] ** 2 / pivot
-        best = max(left, key=lambda g: max((gain[j] for j in groups[g]), default=0.0))
+        gain = np.zeros(len(groups))
+        np.maximum.at(gain, owner, (table[-1] ** 2 / pivot)[columns])
+        best = left[int(gain[left].argmax())]
         left.remove(best)
         if sum(len(groups[g]) for g in [*kept, best]) <= room:
             kept.append(best)
