@@ -134,9 +134,13 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
     names = list(fit.formula.indicators)
     weakest = float(fit.stability.reindex(names).fillna(0.0).min())
     per = fit.formula.n / max(len(names), 1)
-    part = max(explained, 0)
+    part, rules = max(explained, 0), fit.screening.rules
+    asked = {name: sign for name, sign in rules.signs.items() if name in rules.required}
+    slopes = {term.column.indicator: term.coefficient for term in fit.formula.terms}
+    against = [name for name, sign in asked.items() if slopes.get(name, 0) * sign < 0]
     # Of a formula that says nothing, no more is asked.
-    told = {"power": explained >= R2_LEAST, "stability": bool(names), "sample": bool(names)}
+    told = {"power": explained >= R2_LEAST, "stability": bool(names), "sample": bool(names),
+            "signs": bool(asked)}  # fmt: skip
     checks = (
         check("signal", p < SIGNAL_LEVEL, r, p, SIGNAL_LEVEL),
         check("explained", explained >= R2_LEAST, explained, None, R2_LEAST, share=part),
@@ -144,6 +148,8 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
         check("error", error <= ERROR_LARGE, error, None, ERROR_LARGE, share=error),
         check("stability", weakest >= STABILITY_LOW, weakest, None, STABILITY_LOW, share=weakest),
         check("sample", per >= SAMPLE_PER_INDICATOR, per, None, SAMPLE_PER_INDICATOR, n=per),
+        check("signs", not against, len(against), None, 0, names=against,
+              n=len(against)),
         check("survey", not fit.bias.biased, None, fit.bias.p_value, SIGNAL_LEVEL,
               n=fit.bias.effective),
     )  # fmt: skip

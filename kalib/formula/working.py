@@ -190,6 +190,10 @@ def search_space(
     kept = forward_groups(gram, design.groups, required, max(count // 2, 1))
     columns = [j for g in kept for j in design.groups[g]]
     ends = np.cumsum([0, *(len(design.groups[g]) for g in kept)]).tolist()
+    must = [j for g in required for j in design.groups[g]]
+    alone = np.linalg.lstsq(gram[np.ix_(must, must)], gram[must, -1])[0]
+    # What is required stays where the data say the opposite of its expected sign, and is told of.
+    signs[must] *= alone * signs[must] >= 0
     most = max(1, len(required), min(rules.most, count // ACCOUNTS_PER_INDICATOR))
     space = Space(
         [range(start, end) for start, end in pairwise(ends)], [kept.index(g) for g in required],

@@ -257,6 +257,14 @@ def test_required_and_signs_and_max_bind() -> None:
     assert "indicator_7" in fit.formula.indicators and len(fit.formula.indicators) <= 2
     _, _, signed = fit_world(world, expected_sign={"indicator_1": "-"})
     assert "indicator_1" not in signed.formula.indicators
+    asked = {"required": ("indicator_1",), "expected_sign": {"indicator_1": "-"}}
+    *_, against = fit_world(world, **asked)
+    assert "indicator_1" in against.formula.indicators
+    verdict = judge(against, ())
+    assert verdict.verdict == "caution"
+    assert "indicator 1 is required and works against" in " ".join(verdict.reasons)
+    *_, agreed = fit_world(world, required=("indicator_1",), expected_sign={"indicator_1": "+"})
+    assert "Signs of what is required" in [c.name for c in judge(agreed, ()).checks if c.passed]
 
 
 def test_formula_reproduces_the_fitted_potential(stores: Analysis, phones: Analysis) -> None:
