@@ -131,17 +131,21 @@ def attack_ranks(accounts: pd.DataFrame) -> pd.Series:
 def actions(accounts: pd.DataFrame) -> pd.Series:
     """What is done first with each account (N,), "" for nothing.
 
-    "go now": attack accounts that surely lie there (UNDECIDED), of which there surely is something
-    to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure first": the others, where
-    a measurement says whether a visit pays; "defend": the defense zone; "contact": accounts below
-    market share that are not key, to which a call, mail or promotion goes rather than a visit.
+    "go now": attack accounts like those surveyed that surely lie there (UNDECIDED), of which there
+    surely is something to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure
+    first": the others, where a measurement says whether a visit pays, but not of one that was
+    measured and gives us its peers' share already; "defend": the defense zone; "contact": accounts
+    below market share that are not key, to which a call or a mail goes rather than a visit.
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     asked = accounts["target_growth"] > 0
+    sure &= ~accounts["extrapolated"] | (accounts["potential_source"] == "measured")
     sure &= asked | (accounts["team"] == "") | ~asked.any()
+    settled = (accounts["potential_low"] == accounts["potential_high"]) & ~asked
+    open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
     contact = accounts["below_market"] & ~accounts["key_account"]
-    cases = [attack & sure, attack & ~sure, accounts["zone"] == "defense", contact]
+    cases = [attack & sure, open_, accounts["zone"] == "defense", contact]
     return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import Any
 
@@ -58,7 +58,7 @@ def intervals(wallet: Wallet, count: int = 20, ax: Axes | None = None) -> Axes:
 
 def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
     """Distribution of share of wallet, with market share marked."""
-    ax, words = axes_for(ax), theme().words
+    ax, words = axes_for(ax, FLAT), theme().words
     shown = wallet.accounts["sow"].dropna().clip(upper=1.2)
     sns.histplot(x=shown, bins=np.linspace(0, 1.2, 37), ax=ax, color=tint(theme().accent, 0.45),
                  edgecolor="white")  # fmt: skip
@@ -182,8 +182,9 @@ def sales_steps(plan: Plan, words: Words) -> Steps:
     amounts = np.append(amounts, amounts.sum())
     axis = words.say("ax_sales", unit=words.yearly())
     scale = words.in_units(1.0)
-    code = "#,##0.0" if scale * np.ptp(amounts) < 20 else "#,##0"
-    return Steps(names, amounts, [*said, words.amount(amounts[-1])], axis, scale, code)
+    steps = Steps(names, amounts, [*said, words.amount(amounts[-1])], axis, scale, "#,##0")
+    shown = scale * (amounts.max() - steps.floor)
+    return replace(steps, code="#,##0.0") if shown < 20 else steps
 
 
 def share_steps(waves: Waves, words: Words) -> Steps:
@@ -234,7 +235,7 @@ def _held(
     accounts: pd.DataFrame, by: str, order: tuple[str, ...], colors: list[str], ax: Axes | None
 ) -> Axes:
     """Potential by group as pale bars, our sales as full bars in them."""
-    ax, words = axes_for(ax), theme().words.in_sums()
+    ax, words = axes_for(ax, FLAT), theme().words.in_sums()
     names = [words.word(name).capitalize() for name in order]
     for column, shades in (("potential", [tint(color) for color in colors]), ("sales", colors)):
         sums = accounts.groupby(by)[column].sum().reindex(order).fillna(0.0)
@@ -291,9 +292,17 @@ def name_places(
     return found
 
 
+def short_names(accounts: pd.DataFrame) -> pd.Series:
+    """Names (N,) without what all of them begin with, where that would fill a chart's label."""
+    first, last = accounts["name"].min(), accounts["name"].max()
+    alike = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    same = first[:alike].rpartition(" ")[0]
+    return accounts["name"].str[len(same) + 1 :] if len(same) >= LETTERS else accounts["name"]
+
+
 def names_apart(accounts: pd.DataFrame) -> pd.Series:
     """What accounts (N,) are called: by name, with the id where others have the same, or by id."""
-    name, ids = accounts["name"], accounts.index.to_series()
+    name, ids = short_names(accounts), accounts.index.to_series()
     several = name.duplicated(keep=False) & (name != ids)
     return name.where(~several, name + " (" + ids + ")").where(name != "", ids)
 

@@ -15,7 +15,17 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFor
 
 from kalib.formula.fitting import Fit
 from kalib.formula.linear import partial_residuals as residuals_by_column
-from kalib.plots.theme import GRAY, INK, MARK, axes_for, money_axis, short_name, theme, tint
+from kalib.plots.theme import (
+    GRAY,
+    INK,
+    MARK,
+    axes_for,
+    by_rows,
+    money_axis,
+    short_name,
+    theme,
+    tint,
+)
 
 POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
 DASHED: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": "--"}
@@ -110,7 +120,8 @@ def effects(fit: Fit, ax: Axes | None = None) -> Axes:
 def partial_effects(fit: Fit, ax: Axes | None = None) -> Axes:
     """Potential of a typical account as one indicator goes from its first decile to its last; of a
     text indicator, from the level with least potential to the one with most."""
-    ax, words, frame = axes_for(ax), theme().words, fit.effects
+    frame = fit.effects
+    ax, words = axes_for(ax, by_rows(len(frame))), theme().words
     rows, blue = range(len(frame)), theme().accent
     ax.hlines(rows, frame["low"], frame["high"], color=tint(blue), linewidth=9)
     for end, color in (("low", "white"), ("high", blue)):
@@ -172,7 +183,8 @@ def influence(fit: Fit, ax: Axes | None = None) -> Axes:
 
 def stability(fit: Fit, ax: Axes | None = None) -> Axes:
     """How often each candidate is chosen over half samples; those in the formula are dark."""
-    ax, often = axes_for(ax), fit.stability.sort_values(ascending=False)[:MOST_SHOWN]
+    often = fit.stability.sort_values(ascending=False)[:MOST_SHOWN]
+    ax = axes_for(ax, by_rows(len(often)))
     chosen = [name in fit.formula.indicators for name in often.index]
     ax.barh([_called(name) for name in often.index], often.to_numpy(),
             color=[theme().accent if c else GRAY for c in chosen])  # fmt: skip

@@ -114,6 +114,11 @@ def axes_for(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
     return plt.subplots(layout="constrained", figsize=size)[1] if ax is None else ax
 
 
+def by_rows(count: int) -> tuple[float, float]:
+    """The size in inches of a chart with a bar a row."""
+    return 9.0, min(1.8 + 0.45 * count, 5.4)
+
+
 def entitle(ax: Axes, title: str) -> None:
     """A title over several lines; the Chinese font has one weight, so a thin line makes it bold."""
     chinese = theme().words.language == "zh"

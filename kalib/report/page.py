@@ -47,7 +47,7 @@ def build_page(
         verdict=analysis.verdict, placed=placed,
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
-        short=shown(*(BRIEF if story.holds("planned") else LISTS), rows=SHORT),
+        short=shown(BRIEF[0] if story.holds("planned") else "go_measured", *BRIEF[1:], rows=SHORT),
         lists=shown(*LISTS, "no_sales", "parents"), zones=shown("zones"),
         plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
         waves=tables.of_waves(story.waves, words) if story.waves else [], notebooks=notebooks,

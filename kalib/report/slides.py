@@ -22,7 +22,7 @@ from kalib.words.table import Table
 
 INCH, POINT = 914400, 12700  # in the file's units
 Box = tuple[int, int, int, int]  # left, top, width, height
-TEXT_SIZES = (20, 18, 16, 14, 12, 11)  # points, the largest that fits is taken
+TEXT_SIZES = (20, 18, 16, 14, 12, 11, 10)  # points, the largest that fits is taken
 SIDES = {"L": PP_ALIGN.LEFT, "C": PP_ALIGN.CENTER, "R": PP_ALIGN.RIGHT}
 MIDDLE = 16  # points, of sentences above a table
 TITLE_SIZES = (24, 20, 18, 16)
@@ -261,7 +261,8 @@ def _fitting(lines: Sequence[str], width: int, high: int, sizes: Sequence[int], 
     return sizes[-1]
 
 
-def _lines_of(text: str, width: int, size: int) -> int:
-    """Lines that a text takes in a box so wide, in letters of a size (points)."""
+def _lines_of(text: str, width: int, size: int) -> float:
+    """Lines that a text takes in a box so wide, in letters of a size (points); Chinese ones are
+    higher."""
     per_line = max(int((width / POINT - 2 * 7.2) / (LETTER * size)) - 2, 1)
-    return math.ceil(letters_of(text) / per_line)
+    return math.ceil(letters_of(text) / per_line) * (1.2 if letters_of(text) > len(text) else 1.0)

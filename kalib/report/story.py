@@ -17,7 +17,6 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from kalib.analysis import Analysis
-from kalib.formula.verdict import R2_MODERATE
 from kalib.plots.accounts import names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
 from kalib.report.tables import changed
@@ -197,6 +196,10 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
+    gain = accounts["expected_gain"]
+    worth = gain[
+        (accounts["action"] == "contact") & (gain >= gain[accounts["zone"] == "attack"].median())
+    ]
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
     told = {
@@ -205,13 +208,15 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         **measured(accounts, about, analysis.study.digits),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "largest": len(largest),
-        "largest_held": float(largest.sum()),
+        "largest_open": int((accounts.loc[largest.index, "sow"] < 0.5).sum()),
         "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
         **changed(waves),
         "now_n": len(now),
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
         "call_on": tuple(names.loc[called.index]),
+        "worth": tuple(names.loc[worth.nlargest(NAMED).index]),
+        "worth_n": len(worth),
         "next_named": NEXT_NAMED,
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
         "next_called": int(accounts.loc[survey.index[:NEXT_NAMED], "action"].isin(CALLS).sum()),
@@ -219,7 +224,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),
         "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
-        "ranked": rests.basis != "none" and rests.r2 < R2_MODERATE,
         "within_most": float(np.quantile(fit.errors, 0.9)),
         "tested": fit.errors.shape[1],
         "above_line": int(((accounts["zone"] == "attack") & (accounts["sow"] >= cut)).sum()),

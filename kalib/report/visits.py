@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "answers": [words.say(key, unit=words.counted().strip()) for key in VISITS["answers"]],
         "check": words.say(f"v_check_{checked}"),
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
+        "full": VISITS["full"],
+        "given": _given(analysis, words),
         "sheets": [_sheet(rep, calls, story) for rep, calls in visit_sheets(analysis, story)],
     }
 
@@ -76,14 +79,14 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
+        firm=(measured | (not story.facts["ranked"])),
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
-    parts = {*VISITS["said"], *VISITS["said_later"]}
-    rules = {key: calls.eval(rule) for part in parts for key, rule in VISITS[part].items()}
+    rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
     summed = {f"sum_{name}": calls.eval(rule) for name, rule in VISITS["sums"].items()}
     calls = calls.assign(**rules, **summed)
     order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
@@ -116,28 +119,29 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 
 
 def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
-    """One rep's sheet: the first calls in full, the others in a line each."""
+    """One rep's sheet: its head and each account as its row says it."""
     words, planned = story.words, story.holds("planned")
     team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
-    row, short = VISITS["high"][words.language], VISITS["each"]
-    most = max(int((VISITS["page"] - len(calls) * short) / (row - short)), 1)
-    # Of what is defended, that with most at risk is told of in full.
-    full = calls["at_risk"].where(calls["action"] == "defend", np.inf).nlargest(most).index
-    told = calls.index.isin(full)
-    later = calls[~told].replace({"region": {calls["region"].mode().iloc[0]: ""}})
     return {
         "rep": words.rep(rep),
         "team": words.word(team) if planned and team not in rep else "",  # which a seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
-        "calls": [*_calls(calls[told], words, VISITS["said"])],
-        "later": [*_calls(later, words, VISITS["said_later"])],
+        "calls": [*_calls(calls, words)],
     }
 
 
-def _calls(shown: pd.DataFrame, words: Words, said: list[str]) -> Iterator[dict[str, Any]]:
-    """Each account as its row says it; said: the parts of visits.toml that are."""
+def _given(analysis: Analysis, words: Words) -> dict[str, Any]:
+    """What changes owner, giver by giver: title, heads and rows."""
+    whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
+    frame = whole.frame.sort_values(["from", "phase"], kind="stable")
+    shown = replace(whole, frame=frame).part(len(frame), *VISITS["given"])
+    return {"title": whole.title, "heads": shown.heads, "rows": shown.rows()}
+
+
+def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
+    """Each account as its row says it, part by part of visits.toml."""
     for row in shown.to_dict("records"):
         chances = VISITS["chances_unlike" if row["unlike"] else "chances"]
         chance = next(key for least, key in chances if row["zone_probability"] >= least)
@@ -148,5 +152,5 @@ def _calls(shown: pd.DataFrame, words: Words, said: list[str]) -> Iterator[dict[
             "week": words.say("v_week", week=row["week"]),
             "place": [*filter(None, place)],
             "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
-            **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in said},
+            **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
         }  # fmt: skip

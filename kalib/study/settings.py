@@ -135,7 +135,8 @@ class Indicators(_Section):
     candidates: tuple[Header, ...] = Field(min_length=1)
     """Columns of the accounts that may tell potential: numbers, or text taken as categories."""
     expected_sign: dict[str, Literal["+", "-"]] = {}
-    """Candidate -> direction of its effect; a formula against it is not considered, unless the indicator is required: then the verdict names it."""
+    """Candidate -> direction of its effect; a formula against it is not considered, unless the
+    indicator is required: then the verdict names it."""
     required: tuple[str, ...] = ()
     """Candidates that are in every formula."""
     max: Whole = Field(default=8, ge=1, le=1000)

@@ -171,7 +171,7 @@ class Words:
             return MISSING
         words = sums = self.in_sums()
         if abs(sums.in_units(value)) < 1:  # less than a thousand is written out
-            small = self.scale == 1e3 and 0 < abs(self.in_units(value)) < 0.95
+            small = self.scale in (1e3, 1e4) and 0 < abs(self.in_units(value)) < 0.95
             words = replace(self, scale=self.unit()[0]) if small else self
         return f"{words.amount(value)}{words.counted()}".strip()
 
@@ -297,6 +297,10 @@ class _Filler(Formatter):
             share, low, high = map(words.share, value)
             told = _finite(value[1]) and low != high
             return words.say("interval", value=share, low=low, high=high) if told else share
+        if spec == "near":  # a count and its range, where there is one
+            count, *ends = map(words.whole, value)
+            both = words.say("interval", value=count, low=ends[0], high=ends[1])
+            return both if ends[0] != ends[1] else count
         if spec == "weights":  # {name of a part: its weight}, the heaviest first
             order = sorted(value.items(), key=lambda item: -item[1])
             return words.names(f"{words.word(f'part_{n}')} {words.percent(w)}" for n, w in order)

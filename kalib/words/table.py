@@ -17,13 +17,25 @@ from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 # The kinds of cells that are no numbers.
-TEXT = ("text", "word", "team", "between", "said", "label", "column", "rep", "range", "mark")
+TEXT = (
+    "text",
+    "word",
+    "phase",
+    "team",
+    "between",
+    "said",
+    "label",
+    "column",
+    "rep",
+    "range",
+    "mark",
+)
 # Columns left out where every row is blank or zero.
 LEFT_OUT = (
     "name", "region", "rep", "team", "target_growth", "growth_rate", "taken_over", "sales_taken",
-    "unfirm", "if_confirmed", "unlike", "gap",
+    "unfirm", "asked_now", "if_confirmed", "unlike", "gap",
 )  # fmt: skip
-ALIKE = ("expected_gain", "target_growth")  # where they are equal, the second is shown
+ALIKE = ("expected_gain", "asked_now")  # where they are equal, the second is shown
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 
@@ -68,6 +80,8 @@ class Table:
             return "" if value is None else str(value)
         if kind == "said":
             return words.tell(value)
+        if kind == "phase":
+            return words.word(f"phase_{value}")
         if kind == "mark":
             return words.word("yes") if value else ""
         if kind == "team":
@@ -89,9 +103,10 @@ class Table:
 
     def part(self, rows: int, *columns: str) -> Table:
         """The first rows of some columns."""
-        heads = [h for h, name in zip(self.heads, self.kinds, strict=True) if name in columns]
+        called = dict(zip(self.kinds, self.heads, strict=True))
         kinds = {name: self.kinds[name] for name in columns if name in self.kinds}
-        return replace(self, kinds=kinds, heads=heads, frame=self.frame.head(rows))
+        return replace(self, kinds=kinds, heads=[called[name] for name in kinds],
+                       frame=self.frame.head(rows))  # fmt: skip
 
     def _repr_html_(self) -> str:
         sides = [' class="number"' if number else "" for number in self.numbers]

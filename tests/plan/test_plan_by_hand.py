@@ -20,6 +20,7 @@ from kalib.plan.plan import (
     _fill_up,
     _raked,
     _round_to_total,
+    actions,
     plan_sales,
     set_targets,
 )
@@ -45,7 +46,7 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
-            "parent": "", "below_market": np.arange(N) % 5 == 0,
+            "parent": "", "extrapolated": False, "potential_source": "formula", "below_market": np.arange(N) % 5 == 0,
             "key_account": np.isin(zone, ("attack", "defense")),
             "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
@@ -57,6 +58,24 @@ def accounts() -> pd.DataFrame:
     frame.loc[frame.index[[11, 22, 33, 44, 55]], "zone"] = ""
     frame.loc["a70", "segment"] = ""
     return frame
+
+
+def test_what_is_done_first_by_hand() -> None:
+    rows = {  # source, unlike, probability, chance of a gain, growth -> action
+        "sure": ("formula", False, 0.8, 0.95, 5.0, "go now"),
+        "unlike": ("formula", True, 0.99, 0.99, 5.0, "measure first"),
+        "unlike but measured": ("measured", True, 0.99, 0.99, 5.0, "go now"),
+        "unsure": ("formula", False, 0.6, 0.99, 5.0, "measure first"),
+        "no gain, an estimate": ("formula", False, 0.9, 0.0, 0.0, "measure first"),
+        "no gain, exact": ("measured", False, 1.0, 0.0, 0.0, ""),
+    }
+    columns = ["potential_source", "extrapolated", "zone_probability", "win_chance",
+               "target_growth", "expected"]  # fmt: skip
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    exact = frame.index == "no gain, exact"
+    frame = frame.assign(zone="attack", key_account=True, holdout=False, below_market=True,
+                         team="hunter", potential_low=np.where(exact, 9.0, 5.0), potential_high=9.0)  # fmt: skip
+    assert actions(frame).to_dict() == frame["expected"].to_dict()
 
 
 def study_of(**more: object) -> Study:

@@ -25,7 +25,7 @@ def test_border_parts_the_two_zones(stores: Analysis) -> None:
     matrix = stores.matrix
     frame = tables.build("measure_first", stores, words_of(stores), 1000).frame
     assert len(frame) == (stores.plan.accounts["action"] == "measure first").sum() > 0
-    assert frame["benefit"].dropna().is_monotonic_decreasing
+    assert frame["if_confirmed"].is_monotonic_decreasing
     for row in frame.to_dict("records"):
         pair = sorted(ZONES, key=lambda zone: -row[f"p_{zone}"])[:2]
         beside = []

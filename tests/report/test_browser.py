@@ -345,7 +345,7 @@ def test_client_text_is_inert(
     file = small_study / "accounts.csv"
     lines = file.read_text(encoding="utf-8").splitlines()
     quoted = EVIL.replace('"', '""')
-    lines = [lines[0] + ",name", *(f'{line},"{quoted} {i}"' for i, line in enumerate(lines[1:]))]
+    lines = [lines[0] + ",name", *(f'{line},"{i} {quoted}"' for i, line in enumerate(lines[1:]))]
     lines[1:] = [line.replace(",N,", f',"{quoted}",') for line in lines[1:]]
     file.write_text("\n".join(lines), encoding="utf-8")
     study = small_study / "study.toml"

@@ -175,7 +175,7 @@ def test_unusable_formula_is_said_first(nothing: Analysis) -> None:
     story = tell_story(nothing)
     found, do = story.said(story.findings + story.more), story.said(story.actions)
     assert found[0].startswith("The indicators do not say what accounts can buy")
-    assert do[0].startswith("Survey more accounts")
+    assert do[0].startswith("First ask 20 of those surveyed again")
     assert story.say(story.headline).startswith("The indicators do not say")
     # What was measured is acted on; nothing is divided or budgeted.
     assert do[1].startswith("Act on what was measured") and story.said(story.steps)[0]
@@ -301,8 +301,8 @@ def test_every_phrase_has_both_languages_and_the_same_placeholders() -> None:
         ("en", "thousand GBP", 4e2, ("3,237,000 k GBP", "4,215 k GBP", "thousand GBP a year")),
         ("en", "CNY", 4e8, ("3.24 M CNY", "0.00 M CNY", "million CNY a year")),
         ("en", "", 40.0, ("3,237,000", "4,215", "a year")),
-        ("zh", "CNY", 4e5, ("324 万元", "0.4 万元", "万元/年")),
-        ("zh", "EUR", 4e5, ("324 万欧元", "0.4 万欧元", "万欧元/年")),
+        ("zh", "CNY", 4e5, ("324 万元", "4,215 元", "万元/年")),
+        ("zh", "EUR", 4e5, ("324 万欧元", "4,215 欧元", "万欧元/年")),
     ],
 )
 def test_a_document_counts_its_money_in_one_unit(
@@ -606,7 +606,7 @@ def test_page_says_the_numbers_of_the_summary(stores: Analysis, picture: Path) -
     assert tiles == [
         words.share(f["market_share"]), words.whole(f["ka_new"]),
         words.whole(f["missed_by_sales"]), words.money(f["target_growth"]),
-        words.money(story.facts["likely"]),
+        words.money(story.facts["likely"]), words.money(story.facts["growth_margin"]),
     ]  # fmt: skip
 
 
