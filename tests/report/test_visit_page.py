@@ -43,7 +43,9 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         given = analysis.plan.handover
         assert len(tree.findall(".//section")) == len(found) + (len(given) > 0)
         assert len(tree.xpath("//form//tbody/tr")) == len(index)
-        rows = [[cell.text for cell in row] for row in tree.xpath("//table[@class='given']/tbody/tr")]
+        rows = [
+            [cell.text for cell in row] for row in tree.xpath("//table[@class='given']/tbody/tr")
+        ]
         assert sorted(row[:2] for row in rows) == sorted(
             map(list, zip(given["from"], given["account"], strict=True))
         )
