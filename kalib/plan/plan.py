@@ -134,8 +134,8 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     "go now": attack accounts like those surveyed that surely lie there (UNDECIDED), of which there
     surely is something to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure
     first": the others, where a measurement says whether a visit pays, but not of one that was
-    measured and gives us its peers' share already; "defend": the defense zone; "contact": accounts
-    below market share that are not key, to which a call or a mail goes rather than a visit.
+    measured and gives us its peers' share already; "defend": the defense zone; "contact": the
+    others below market share, to which a call or a mail goes rather than a visit.
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
@@ -144,7 +144,7 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     sure &= asked | (accounts["team"] == "") | ~asked.any()
     settled = (accounts["potential_low"] == accounts["potential_high"]) & ~asked
     open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
-    contact = accounts["below_market"] & ~accounts["key_account"]
+    contact = accounts["below_market"]
     cases = [attack & sure, open_, accounts["zone"] == "defense", contact]
     return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")
 

@@ -79,7 +79,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
-        firm=(measured | (not story.facts["ranked"])),
+        firm=(calls["action"] != "measure first") & (not story.facts["ranked"]),
+        planned=story.holds("planned"),
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
@@ -151,6 +152,7 @@ def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
             "action": words.word(row["action"]),
             "week": words.say("v_week", week=row["week"]),
             "place": [*filter(None, place)],
-            "sure": words.say("v_sure", chance=words.say(chance, p=row["zone_probability"])),
+            "sure": words.say("v_sure" if row["planned"] else "v_answered",
+                              chance=words.say(chance, p=row["zone_probability"])),
             **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
         }  # fmt: skip

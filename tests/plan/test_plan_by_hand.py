@@ -67,7 +67,7 @@ def test_what_is_done_first_by_hand() -> None:
         "unlike but measured": ("measured", True, 0.99, 0.99, 5.0, "go now"),
         "unsure": ("formula", False, 0.6, 0.99, 5.0, "measure first"),
         "no gain, an estimate": ("formula", False, 0.9, 0.0, 0.0, "measure first"),
-        "no gain, exact": ("measured", False, 1.0, 0.0, 0.0, ""),
+        "no gain, exact": ("measured", False, 1.0, 0.0, 0.0, "contact"),
     }
     columns = ["potential_source", "extrapolated", "zone_probability", "win_chance",
                "target_growth", "expected"]  # fmt: skip
