@@ -65,7 +65,7 @@ def run_study(
                 copy = work / STEPS / f"overrides{workbook.suffix.lower()}"
                 options = replace(options, overrides=Path(shutil.copy2(workbook, copy)))
             with clock.step("statistics"):
-                until = [path.stem for path in paths].index(PLAN) + 1
+                until = next((k for k, path in enumerate(paths, 1) if path.stem == PLAN), 0)
                 for path in paths[:until]:  # each waits for the steps that it shows
                     notebooks.run(path, _parameters(asked, options, earlier, path.stem))
                 from kalib.analysis import SEED, analyze
