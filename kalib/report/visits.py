@@ -30,7 +30,8 @@ def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write the sheets as a page to fill in and as a PDF of those with most to win."""
     content = visit_content(analysis, story)
     (folder / "visit-list.html").write_text(visit_page(analysis, story, content), encoding="utf-8")
-    printed = content | {"sheets": content["sheets"][: VISITS["paper"]]}
+    printed = content | {"sheets": content["sheets"][: VISITS["paper"]],
+                         "given": _given(analysis, story.words, VISITS["handed"])}  # fmt: skip
     write_pdf("visits.typ", printed, folder / "visit-list.pdf", {})
 
 
@@ -56,7 +57,7 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "check": words.say(f"v_check_{checked}"),
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
-        "given": _given(analysis, words),
+        "given": _given(analysis, words, len(analysis.plan.accounts)),
         "sheets": [_sheet(rep, calls, story) for rep, calls in visit_sheets(analysis, story)],
     }
 
@@ -133,9 +134,9 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     }
 
 
-def _given(analysis: Analysis, words: Words) -> dict[str, Any]:
-    """What changes owner, giver by giver: title, heads and rows."""
-    whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
+def _given(analysis: Analysis, words: Words, most: int) -> dict[str, Any]:
+    """The first of what changes owner, giver by giver: title, heads and rows."""
+    whole = tables.build("handover", analysis, words, most)
     frame = whole.frame.sort_values(["from", "phase"], kind="stable")
     shown = replace(whole, frame=frame).part(len(frame), *VISITS["given"])
     return {"title": whole.title, "heads": shown.heads, "rows": shown.rows()}
