@@ -90,16 +90,16 @@ def score_usual(source: Path, target: Path) -> None:
 def score_all(source: Path, target: Path) -> None:
     """All columns: the interval of SOW and the four probabilities, too."""
     from kalib.scale.expression import OUTPUT
-    from kalib.scale.score import score_table
+    from kalib.scale.score import Scoring, score_table
 
-    score_table(source.parent, source, target, columns=OUTPUT)
+    score_table(source.parent, source, target, Scoring(columns=OUTPUT))
 
 
 def score_spark(source: Path, target: Path) -> None:
     """The same expression on Spark."""
-    from kalib.scale.score import score_table
+    from kalib.scale.score import Scoring, score_table
 
-    score_table(source.parent, source, target, engine="spark")
+    score_table(source.parent, source, target, Scoring(engine="spark"))
 
 
 def score_pandas(source: Path, target: Path) -> None:

@@ -336,14 +336,14 @@ def score(
     """Apply a run's formula to a table of any size."""
     from kalib.scale.expression import OUTPUT, USUAL
     from kalib.scale.recipe import read_record
-    from kalib.scale.score import score_table
+    from kalib.scale.score import Scoring, score_table
 
     names: Sequence[str] = USUAL
     if columns:
         given = [name.strip() for name in columns.split(",") if name.strip()]
         names = [name for part in given for name in (OUTPUT if part == "all" else [part])]
-    how: dict[str, Any] = {"engine": engine, "cuts": cuts, "memory": memory, "force": force}
-    scored = score_table(run, accounts, to, columns=names, **how)
+    asked = Scoring(engine, cuts, names)
+    scored = score_table(run, accounts, to, asked, memory=memory, force=force)
     lack = f", {scored.blank:,} of them without an indicator: no potential" if scored.blank else ""
     click.echo(
         f"{to}: {scored.rows:,} rows scored{lack}; potential cut "

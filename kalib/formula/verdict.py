@@ -148,8 +148,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
         check("error", error <= ERROR_LARGE, error, None, ERROR_LARGE, share=error),
         check("stability", weakest >= STABILITY_LOW, weakest, None, STABILITY_LOW, share=weakest),
         check("sample", per >= SAMPLE_PER_INDICATOR, per, None, SAMPLE_PER_INDICATOR, n=per),
-        check("signs", not against, len(against), None, 0, names=against,
-              n=len(against)),
+        check("signs", not against, len(against), None, 0, names=against, n=len(against)),
         check("survey", not fit.bias.biased, None, fit.bias.p_value, SIGNAL_LEVEL,
               n=fit.bias.effective),
     )  # fmt: skip

@@ -13,19 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
+import kalib.plots.theme as house
 from kalib.formula.fitting import Fit
 from kalib.formula.linear import partial_residuals as residuals_by_column
-from kalib.plots.theme import (
-    GRAY,
-    INK,
-    MARK,
-    axes_for,
-    by_rows,
-    money_axis,
-    short_name,
-    theme,
-    tint,
-)
+from kalib.plots.theme import GRAY, INK, MARK, axes_for, money_axis, theme, tint
 
 POINTS: dict[str, Any] = {"s": 22, "alpha": 0.6, "linewidth": 0}
 DASHED: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": "--"}
@@ -121,14 +112,14 @@ def partial_effects(fit: Fit, ax: Axes | None = None) -> Axes:
     """Potential of a typical account as one indicator goes from its first decile to its last; of a
     text indicator, from the level with least potential to the one with most."""
     frame = fit.effects
-    ax, words = axes_for(ax, by_rows(len(frame))), theme().words
+    ax, words = axes_for(ax, house.by_rows(len(frame))), theme().words
     rows, blue = range(len(frame)), theme().accent
     ax.hlines(rows, frame["low"], frame["high"], color=tint(blue), linewidth=9)
     for end, color in (("low", "white"), ("high", blue)):
         ax.scatter(frame[end], rows, color=color, edgecolor=blue, linewidth=1.5, s=70, zorder=3)
         for row, (value, label) in enumerate(zip(frame[end], frame[f"{end}_at"], strict=True)):
             left = value < frame["low"].iloc[row] or value < frame["high"].iloc[row]
-            ax.annotate(short_name(label), (value, row), xytext=(-9 if left else 9, 0),
+            ax.annotate(house.short_name(label), (value, row), xytext=(-9 if left else 9, 0),
                         textcoords="offset points", ha="right" if left else "left", va="center",
                         fontsize=10)  # fmt: skip
     ax.set_yticks(list(rows), [_called(name) for name in frame.index])
@@ -175,8 +166,8 @@ def influence(fit: Fit, ax: Axes | None = None) -> Axes:
     accounts = fit.oof.index[fit.used]
     for place in np.argsort(-np.asarray(linear.cook), kind="stable")[:NAMED]:
         at = (linear.leverage[place], linear.studentized[place])
-        ax.annotate(short_name(accounts[place]), at, xytext=(7, 3), textcoords="offset points",
-                    fontsize=9)  # fmt: skip
+        ax.annotate(house.short_name(accounts[place]), at, xytext=(7, 3), fontsize=9,
+                    textcoords="offset points")  # fmt: skip
     ax.set(xlabel=words.say("ax_leverage"), ylabel=words.say("ax_studentized"))
     return ax
 
@@ -184,7 +175,7 @@ def influence(fit: Fit, ax: Axes | None = None) -> Axes:
 def stability(fit: Fit, ax: Axes | None = None) -> Axes:
     """How often each candidate is chosen over half samples; those in the formula are dark."""
     often = fit.stability.sort_values(ascending=False)[:MOST_SHOWN]
-    ax = axes_for(ax, by_rows(len(often)))
+    ax = axes_for(ax, house.by_rows(len(often)))
     chosen = [name in fit.formula.indicators for name in often.index]
     ax.barh([_called(name) for name in often.index], often.to_numpy(),
             color=[theme().accent if c else GRAY for c in chosen])  # fmt: skip
@@ -251,4 +242,4 @@ def leave_one_out(fit: Fit, ax: Axes | None = None) -> Axes:
 
 def _called(name: object) -> str:
     """A column as it is read, as short as a chart needs."""
-    return short_name(theme().words.label(name)) if name else ""
+    return house.short_name(theme().words.label(name)) if name else ""

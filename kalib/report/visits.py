@@ -80,7 +80,6 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
-        firm=(calls["action"] != "measure first") & (not story.facts["ranked"]),
         planned=story.holds("planned"),
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),

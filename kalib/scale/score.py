@@ -26,6 +26,19 @@ BUCKETS = 1024  # per unit of what is ordered: few rows share one, however many 
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """How a table is scored.
+
+    engine: "duckdb" or "spark"; cuts: "table" computes the cuts of the study from the table's own
+    rows, "run" takes those of the run; columns: what is written, of `OUTPUT` or of the table.
+    """
+
+    engine: str = "duckdb"
+    cuts: str = "table"
+    columns: Sequence[str] = USUAL
+
+
+@dataclass(frozen=True)
 class Scored:
     """What was scored: rows, those without a potential (None where they were not counted),
     potential cut (currency a year), SOW cut (fraction)."""
@@ -37,17 +50,15 @@ class Scored:
 
 
 def score_table(
-    run: Path, accounts: Path | str, to: Path | str, *, engine: str = "duckdb", cuts: str = "table",
-    columns: Sequence[str] = USUAL, memory: str = MEMORY, force: bool = False,
+    run: Path, accounts: Path | str, to: Path | str, asked: Scoring = Scoring(), *,
+    memory: str = MEMORY, force: bool = False,
 ) -> Scored:  # fmt: skip
     """Score every row of a table and write it, whole or not at all.
 
     run: a report's folder; accounts: Parquet or CSV, a folder of either, or ADDRESS::TABLE of a
     database, with the client's columns, by the rules of `kalib run` for them; to: .parquet or .csv
-    (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; engine:
-    "duckdb" or "spark"; cuts: "table" computes the cuts of the study from the table's own rows,
-    "run" takes those of the run; columns: what is written, of `OUTPUT` or of the table; force: what
-    lies at to and is not ours is moved aside.
+    (Spark writes a folder of that name), or ADDRESS::TABLE in the database of the accounts; force:
+    what lies at to and is not ours is moved aside.
 
     The formula is applied, not what own sales, parents, regions or a survey say of single accounts.
     The interval and the probabilities follow the run's out-of-fold errors, wider where a level of
@@ -58,20 +69,20 @@ def score_table(
     """
     accounts, to = str(accounts), str(to)
     recipe = read_recipe(run)
-    if cuts == "run" and recipe.run_cuts is None:
+    if asked.cuts == "run" and recipe.run_cuts is None:
         raise StudyError("this run has no cuts", file="summary.json", remedy="Leave --cuts run out")
     check_target(to, accounts, force=force)
-    with open_source(accounts, engine, memory, writes="://" in to) as source:
-        _check_columns(columns, recipe, source)
+    with open_source(accounts, asked.engine, memory, writes="://" in to) as source:
+        _check_columns(asked.columns, recipe, source)
         table, rows = typed(source, recipe.asked)
         fenced = source.connection.name == "postgres"
-        staged = stage(table, recipe, columns, fenced)
-        if cuts == "run" and recipe.run_cuts:
+        staged = stage(table, recipe, asked.columns, fenced)
+        if asked.cuts == "run" and recipe.run_cuts:
             found = run_cuts(recipe, recipe.run_cuts)
         else:
             staged = _held(source, staged)
             found = compute_cuts(staged, recipe, source.name)
-        write_table(source, score(staged, recipe, found, columns, fenced), to)
+        write_table(source, score(staged, recipe, found, asked.columns, fenced), to)
     blank = None if found.rows is None else rows - found.rows
     return Scored(rows, blank, found.potential, found.sow)
 

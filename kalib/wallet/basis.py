@@ -31,6 +31,11 @@ class Basis:
     r2: float
     error_median: float
 
+    @property
+    def firm(self) -> bool:
+        """Whether one account's amount may be asked of it, not only the team's sum."""
+        return self.verdict == "usable" and self.r2 >= R2_MODERATE
+
     def to_json(self) -> dict[str, object]:
         """As in verdict.json, under "estimate"."""
         return asdict(self) | {"reasons": list(self.reasons)}

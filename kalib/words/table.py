@@ -17,19 +17,8 @@ from kalib.words.catalogue import MISSING, Words
 
 TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
 # The kinds of cells that are no numbers.
-TEXT = (
-    "text",
-    "word",
-    "phase",
-    "team",
-    "between",
-    "said",
-    "label",
-    "column",
-    "rep",
-    "range",
-    "mark",
-)
+TEXT = ("text", "word", "phase", "team", "between", "said", "label", "column", "rep", "range",
+        "mark")  # fmt: skip
 # Columns left out where every row is blank or zero.
 LEFT_OUT = (
     "name", "region", "rep", "team", "target_growth", "growth_rate", "taken_over", "sales_taken",

@@ -16,7 +16,7 @@ from kalib.formula.predictive import Predictive
 from kalib.indicators.screening import Column
 from kalib.runs.outputs import _no_formulas, write_json
 from kalib.scale import columns
-from kalib.scale.score import score_table
+from kalib.scale.score import Scoring, score_table
 
 ACCOUNTS = pd.DataFrame(
     {"id": ["003", "001", "002", "004"], "sales": [5.0, 0.0, 7.5, 2.0], "area": [10.0, 20, 30, 40]}
@@ -44,13 +44,13 @@ def run(tmp_path: Path) -> Path:
 
 def scored(run: Path, accounts: Path, **options: object) -> pd.DataFrame:
     to = run.parent / "scores.parquet"
-    score_table(run, accounts, to, **options)
+    score_table(run, accounts, to, Scoring(**options))
     return pd.read_parquet(to)
 
 
 def refused(run: Path, accounts: Path | str, **options: object) -> str:
     with pytest.raises(StudyError) as caught:
-        score_table(run, accounts, run.parent / "scores.parquet", **options)
+        score_table(run, accounts, run.parent / "scores.parquet", Scoring(**options))
     assert not (run.parent / "scores.parquet").exists()
     return str(caught.value)
 

@@ -22,7 +22,7 @@ from kalib.runs.outputs import write_outputs
 from kalib.runs.provenance import Options, inputs_of
 from kalib.scale.expression import OUTPUT, USUAL
 from kalib.scale.recipe import CDF_ERROR
-from kalib.scale.score import export_formula, score_table
+from kalib.scale.score import Scoring, export_formula, score_table
 from kalib.scale.sources import _with_enums
 from kalib.study.settings import ZONES
 
@@ -105,7 +105,9 @@ def test_interval_is_close_to_that_of_the_run(case, tmp_path: Path) -> None:
 def test_closed_form_equals_the_run_s_own_distribution(case, tmp_path: Path) -> None:
     analysis, run, table = case
     table.to_parquet(tmp_path / "a.parquet", index=False)
-    scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", columns=OUTPUT)
+    scored = score_table(
+        run, tmp_path / "a.parquet", tmp_path / "s.parquet", Scoring(columns=OUTPUT)
+    )
     found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").reindex(table.index)
     fit, columns = analysis.fit, [f"p_{zone}" for zone in ZONES]
     spread, values = fit.formula.spread, analysis.screening.values
@@ -138,7 +140,7 @@ def test_scores_equal_the_exported_sql(case, tmp_path: Path) -> None:
 
     _, run, table = case
     table.to_parquet(tmp_path / "a.parquet", index=False)
-    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", cuts="run")
+    score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", Scoring(cuts="run"))
     found = pd.read_parquet(tmp_path / "s.parquet").set_index("account").sort_index()
     with duckdb.connect() as connection:
         connection.register("accounts", table)
@@ -218,7 +220,7 @@ def test_rows_that_are_held_give_what_rows_computed_again_give(
     frames, found = [], []
     for _ in range(2):
         to = tmp_path / "s.parquet"
-        found.append(score_table(run, tmp_path / "a.parquet", to, columns=OUTPUT))
+        found.append(score_table(run, tmp_path / "a.parquet", to, Scoring(columns=OUTPUT)))
         frames.append(pd.read_parquet(to))
         monkeypatch.setattr("kalib.scale.score._held", lambda _, staged: staged)
     assert found[0] == found[1]
@@ -240,7 +242,7 @@ def test_only_zones_and_teams_become_enums() -> None:
 def test_cuts_of_the_run_are_kept(case, tmp_path: Path) -> None:
     analysis, run, table = case
     table.to_parquet(tmp_path / "a.parquet", index=False)
-    scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", cuts="run")
+    scored = score_table(run, tmp_path / "a.parquet", tmp_path / "s.parquet", Scoring(cuts="run"))
     assert scored.potential_cut == analysis.matrix.potential_cut
 
 
@@ -280,8 +282,8 @@ def zones_differ(run: Path, source: str, other: str, table: pd.DataFrame, **opti
     folder = run.parent / "compared"
     folder.mkdir(exist_ok=True)
     table.to_parquet(folder / "a.parquet", index=False)
-    score_table(run, folder / "a.parquet", folder / "ours.parquet", columns=OUTPUT)
-    score_table(run, source or folder / "a.parquet", other, columns=OUTPUT, **options)
+    score_table(run, folder / "a.parquet", folder / "ours.parquet", Scoring(columns=OUTPUT))
+    score_table(run, source or folder / "a.parquet", other, Scoring(columns=OUTPUT, **options))
     ours = pd.read_parquet(folder / "ours.parquet").set_index("account").sort_index()
     theirs = pd.read_parquet(other).set_index("account").sort_index()
     assert (ours["extrapolated"] == theirs["extrapolated"]).all()
@@ -375,13 +377,15 @@ def test_bad_columns_are_named_together(case, tmp_path: Path) -> None:
         score_table(run, tmp_path / "b.csv", tmp_path / "s.csv")
     table.to_csv(tmp_path / "c.csv", index=False)
     with pytest.raises(StudyError, match="no column 'zone2'"):
-        score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", columns=["account", "zone2"])
+        score_table(
+            run, tmp_path / "c.csv", tmp_path / "s.csv", Scoring(columns=["account", "zone2"])
+        )
     with pytest.raises(StudyError, match="no such folder"):
         score_table(run, tmp_path / "c.csv", tmp_path / "absent/s.csv")
     with pytest.raises(StudyError, match="amount of memory"):
         score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", memory="much")
     assert not (tmp_path / "s.csv").exists()
-    score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", columns=["zone", sales])
+    score_table(run, tmp_path / "c.csv", tmp_path / "s.csv", Scoring(columns=["zone", sales]))
     assert list(pd.read_csv(tmp_path / "s.csv")) == ["zone", sales]
 
 
@@ -413,7 +417,7 @@ def test_tables_without_a_market_share_are_refused_with_column_and_remedy(
         changed.to_csv(tmp_path / "a.csv", index=False)
         with pytest.raises(StudyError) as refused:
             columns = [*USUAL, *(["kalib_line"] if "kalib_line" in changed else [])]
-            score_table(run, tmp_path / "a.csv", tmp_path / "s.csv", columns=columns)
+            score_table(run, tmp_path / "a.csv", tmp_path / "s.csv", Scoring(columns=columns))
         (problem,) = refused.value.problems
         assert problem.file == "a.csv" and column in problem.column and problem.remedy
     assert not (tmp_path / "s.csv").exists()
@@ -462,7 +466,7 @@ def test_the_expected_number_is_key_where_the_cut_gives_none(
     analysis = analyze(small_study, settings={"matrix.potential_cut": cut})
     (tmp_path / "run").mkdir()
     run = finished(analysis, tmp_path / "run")
-    score_table(run, small_study / "accounts.csv", tmp_path / "s.parquet", columns=OUTPUT)
+    score_table(run, small_study / "accounts.csv", tmp_path / "s.parquet", Scoring(columns=OUTPUT))
     found = pd.read_parquet(tmp_path / "s.parquet")
     high = (found["p_attack"].astype(float) + found["p_defense"]).sum()
     assert found["key_account"].sum() == round(high) > 0
