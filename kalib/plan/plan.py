@@ -31,7 +31,8 @@ class Plan:
     accounts: the matrix's frame with the columns of `expect_gains` and team, rep (the new owner),
     rep_before, visits_per_year, target_sales, target_sow, target_growth (target_sales - sales),
     growth_rate (of sales, NaN where there are none), target_floor, target_stretch, target_profit,
-    attack_rank (1 first, by expected gain), action (of ACTIONS, "" for others). teams: DataFrame
+    attack_rank (1 first, by expected gain), action (of ACTIONS, "" for others), firm (growth is
+    asked now, not once measuring confirms the account). teams: DataFrame
     (team, people, accounts, visits, utilization: visits over what the people can make, growth_rate,
     and the sums of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over
     the team's mean less 1, taken_over: accounts that had another owner, sales_taken: their sales).
@@ -98,6 +99,7 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     notes += [*_rest(accounts, study.teams.visits_per_rep), *assigned.notes]
     accounts = accounts.join(set_targets(accounts, study, notes))
     accounts["action"] = actions(accounts)
+    accounts["firm"] = (accounts["action"] != "measure first") & matrix.wallet.basis.firm
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
     notes += _ambition(accounts, study, points)
@@ -343,5 +345,5 @@ def _sums(part: pd.DataFrame) -> dict[str, float]:
     unfirm, what of it is asked only once measuring confirms the account."""
     sums = {name: round(float(part[name].sum()), EXACT) for name in SUMMED}
     rate = sums["target_growth"] / sums["sales"] if sums["sales"] > 0 else float("nan")
-    unfirm = part.loc[part["action"] == "measure first", "target_growth"].sum().round(EXACT)
+    unfirm = part.loc[~part["firm"], "target_growth"].sum().round(EXACT)
     return {"accounts": len(part), **sums, "growth_rate": rate, "unfirm": unfirm}

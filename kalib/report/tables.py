@@ -73,13 +73,12 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns: account, called (`names_apart`),
-    unlike (extrapolated, not measured), range, gap (sales lost against market share), firm (its
-    growth is asked now), asked_now and if_confirmed (growth, as it is firm or not), stake (to win
-    or to lose), change_of_potential (by an expert), border_at (the potential that decides its
-    zone), benefit (what measuring it puts right; missing where it was measured)."""
+    unlike (extrapolated, not measured), range, gap (sales lost against market share), asked_now
+    and if_confirmed (growth asked, as it is firm or not), stake (to win or to lose),
+    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
+    (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
-    firm = (accounts["action"] != "measure first") & analysis.wallet.basis.firm
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=short_names(accounts).where(accounts["name"] != accounts.index, ""),
@@ -87,9 +86,8 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         unlike=accounts["extrapolated"] & (accounts["potential_source"] != "measured"),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
-        firm=firm,
-        asked_now=accounts["target_growth"].where(firm, 0.0),
-        if_confirmed=accounts["target_growth"].mask(firm, 0.0),
+        asked_now=accounts["target_growth"].where(accounts["firm"], 0.0),
+        if_confirmed=accounts["target_growth"].mask(accounts["firm"], 0.0),
         stake=accounts["at_risk"].where(accounts["action"] == "defend", accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),

@@ -88,14 +88,14 @@ def study_of(**more: object) -> Study:
     return Study.model_construct(study=about, targets=Targets(**targets), teams=Teams(**more))
 
 
-def wallet_of(frame: pd.DataFrame) -> Any:
+def wallet_of(frame: pd.DataFrame, firm: bool = True) -> Any:
     """What a plan asks of a wallet: potential known to 10%."""
     middle = np.log(frame["potential"].to_numpy(float))
     potential = Distribution.lognormal(middle, np.full(len(frame), 0.1))
     return SimpleNamespace(
         accounts=frame, market_share=0.3, distribution=potential,
         loadings=np.full((len(frame), 1), 0.3, np.float32),
-        basis=SimpleNamespace(basis="formula"),
+        basis=SimpleNamespace(basis="formula", firm=firm),
     )  # fmt: skip
 
 
@@ -353,6 +353,18 @@ def test_owners_change_only_where_the_gain_exceeds_the_cost() -> None:
     moved = dear.accounts.loc[dear.handover["account"]]
     assert (moved["expected_gain"] > 0.2 * moved["sales"]).all()
     assert 0 < dear.owner_changes < free.owner_changes
+
+
+@pytest.mark.parametrize("firm", [True, False])
+def test_growth_of_an_estimate_that_only_ranks_is_asked_once_confirmed(firm: bool) -> None:
+    frame = accounts()
+    plan = plan_sales(Matrix(frame, 1.0, 0.3, 0.3, {}, {}, wallet_of(frame, firm)), study_of())
+    first = plan.accounts["action"] == "measure first"
+    waits = plan.accounts["target_growth"][first | ~np.array(firm)].sum()
+    assert 0 < plan.accounts["target_growth"][first].sum() <= waits
+    for sums in (plan.teams, plan.reps, plan.targets):
+        assert sums["unfirm"].sum() == pytest.approx(waits)
+    assert (plan.accounts["firm"] == (firm & ~first)).all()
 
 
 def test_work_of_each_rep_by_hand() -> None:
