@@ -26,7 +26,7 @@ from kalib.study.loading import problems_of
 from kalib.study.settings import ZONES, Study
 from kalib.tables.asked import read_asked
 from kalib.tables.client import Tables
-from kalib.tables.overrides import ExpertBias, Overrides, expert_bias
+from kalib.tables.overrides import ExpertBias, Overrides, expert_bias, leaning_experts
 from kalib.tables.tables import read_tables
 from kalib.tables.visits import Measured, Potential
 from kalib.wallet.known import known_potential
@@ -83,9 +83,18 @@ class Analysis(Judged):
     @property
     def expert_bias(self) -> ExpertBias:
         """How the experts lean against the formula."""
+        return expert_bias(*self._experts)
+
+    @property
+    def leaning_experts(self) -> Mapping[str, ExpertBias]:
+        """Which of several experts lean against the formula, each by how much."""
+        return leaning_experts(*self._experts)
+
+    @property
+    def _experts(self) -> tuple[pd.Series, pd.Series, pd.DataFrame, float]:
         accounts, entries = self.wallet.accounts, self.overrides.entries
         confidence = self.study.formula.confidence
-        return expert_bias(accounts["estimate"], accounts["estimate_source"], entries, confidence)
+        return accounts["estimate"], accounts["estimate_source"], entries, confidence
 
     @cached_property
     def scenarios(self) -> Mapping[str, WhatIf]:

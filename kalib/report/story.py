@@ -21,6 +21,7 @@ from kalib.plots.accounts import names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
 from kalib.report.tables import changed
 from kalib.study.settings import Study
+from kalib.tables.overrides import ExpertBias
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
@@ -161,6 +162,8 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         findings.append(Claim("w_change", changed(waves)))
         findings[2:2] = _promise(waves)  # on the first page
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes if note not in rest]
+    leaning = [Claim("s_expert_leans", {"by": name, "n": bias.compared, **_lean(bias)})
+               for name, bias in analysis.leaning_experts.items()]  # fmt: skip
     move = [*_move(analysis), *_told("move", facts)]
     move += [Claim("told", {"text": note}) for note in rest]
     return Story(
@@ -168,7 +171,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
         headline=_told("headline", facts)[0], findings=tuple(findings[:3]),
         more=tuple(findings[3:]), actions=tuple(_told("actions", facts)[:3]),
         move=tuple(move) if facts["planned"] else (),
-        risks=(*_told("risks", facts), *(notes if facts["planned"] else ())),
+        risks=(*_told("risks", facts), *leaning, *(notes if facts["planned"] else ())),
         **{part: tuple(_told(part, facts)) for part in PARTS},
         charts={name: _told(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
         waves=waves,
@@ -230,7 +233,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "mover": next(iter(fit.effects.index), ""),
         "sure_indicators": tuple(n for n in fit.formula.indicators if fit.stability[n] >= SURE),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
-        **{name: getattr(experts, name) - 1 for name in ("ratio", "low", "high")},
+        **_lean(experts),
         **{f"experts_{name}": value for name, value in vars(experts).items()},
         "experts_weighed": np.isfinite(experts.low),
     }
@@ -239,6 +242,11 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     for name, (of, whole) in about["parts"].items():
         told[name] = (told[of] or 0.0) / told[whole] if told[whole] else np.nan
     return told
+
+
+def _lean(bias: ExpertBias) -> dict[str, float]:
+    """By what part experts are above the formula, with its interval."""
+    return {name: getattr(bias, name) - 1 for name in ("ratio", "low", "high")}
 
 
 def _promise(waves: Waves) -> list[Claim]:

@@ -130,3 +130,20 @@ def expert_bias(
         p_value=float(binomtest(int((logs > 0).sum()), moved).pvalue) if moved else float("nan"),
         beyond_noise=bool(low > 0 or high < 0),
     )  # fmt: skip
+
+
+def leaning_experts(
+    estimate: pd.Series, source: pd.Series, entries: pd.DataFrame, confidence: float = 0.9
+) -> dict[str, ExpertBias]:
+    """Of several experts those who lean against the formula beyond noise, by name; arguments as of
+    `expert_bias`. At most 1 - confidence of those named are so by chance (Benjamini & Hochberg)."""
+    from scipy.stats import false_discovery_control
+
+    told = {str(name): expert_bias(estimate, source, own, confidence)
+            for name, own in entries.groupby("by") if name}  # fmt: skip
+    weighed = {name: bias for name, bias in told.items() if np.isfinite(bias.low)}
+    if len(told) < 2 or not weighed:
+        return {}
+    chance = false_discovery_control([bias.p_value for bias in weighed.values()])
+    return {name: bias for (name, bias), p in zip(weighed.items(), chance, strict=True)
+            if bias.beyond_noise and p <= 1 - confidence}  # fmt: skip

@@ -23,7 +23,7 @@ from kalib.report import tables as report_tables
 from kalib.report.story import tell_story, words_of
 from kalib.report.workbook import write_workbook
 from kalib.runs.outputs import CONTRACT, accounts_table
-from kalib.tables.overrides import expert_bias, read_overrides
+from kalib.tables.overrides import expert_bias, leaning_experts, read_overrides
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +142,19 @@ def test_experts_without_a_lean_are_noise() -> None:
         assert bias.beyond_noise == lean and (bias.p_value < 0.1) == lean
         assert bias.low <= bias.ratio <= bias.high
         assert bias.ratio == pytest.approx(np.median(potential[5:] / 100))
+
+
+def test_the_expert_who_leans_is_named_and_no_other() -> None:
+    rng = np.random.default_rng(4)
+    index = pd.Index([f"{i}" for i in range(60)], name="account")
+    estimate, source = pd.Series(100.0, index=index), pd.Series("formula", index=index)
+    by = np.repeat(["Ana", "Bo", "", "Cy"], [25, 25, 6, 4])  # Cy's are too few for an interval
+    potential = 100 * np.exp(0.3 * rng.standard_normal(60) + 0.5 * (by == "Bo") + 2 * (by == "Cy"))
+    entries = pd.DataFrame({"potential": potential, "by": by}, index=index)
+    leaning = leaning_experts(estimate, source, entries)
+    assert list(leaning) == ["Bo"] and leaning["Bo"].compared == 25
+    assert leaning["Bo"].low < np.exp(0.5) < leaning["Bo"].high
+    assert not leaning_experts(estimate, source, entries[by == "Bo"])  # alone: all experts lean
 
 
 @pytest.fixture(scope="module")
