@@ -74,10 +74,11 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns: account, called (`names_apart`),
     unlike (extrapolated, not measured), range, gap (sales lost against market share), asked_now
-    and if_confirmed (growth asked, as it is firm or not), stake (to win or to lose),
+    and if_confirmed (growth asked, as it is firm or not; missing where none is), stake (to win or to lose),
     change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
     (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
+    asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
@@ -86,8 +87,8 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         unlike=accounts["extrapolated"] & (accounts["potential_source"] != "measured"),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
-        asked_now=accounts["target_growth"].where(accounts["firm"], 0.0),
-        if_confirmed=accounts["target_growth"].mask(accounts["firm"], 0.0),
+        asked_now=asked.where(accounts["firm"]),
+        if_confirmed=asked.mask(accounts["firm"]),
         stake=accounts["at_risk"].where(accounts["action"] == "defend", accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),

@@ -25,6 +25,7 @@ LEFT_OUT = (
     "unfirm", "asked_now", "if_confirmed", "unlike", "gap",
 )  # fmt: skip
 ALIKE = ("expected_gain", "asked_now")  # where they are equal, the second is shown
+LONG = 24  # letters of a cell from which on its column may be broken into lines
 MEASURED = 1.005  # an interval this narrow, upper over lower end, is a measurement
 
 
@@ -49,6 +50,12 @@ class Table:
     def numbers(self) -> list[bool]:
         """Which columns are set flush right."""
         return [kind not in TEXT for kind in self.kinds.values()]
+
+    @property
+    def long(self) -> list[bool]:
+        """Which columns have cells so long that they may be broken into lines."""
+        columns = zip(*self.rows(), strict=True)
+        return [max(map(len, column)) > LONG for column in columns] or [False] * len(self.kinds)
 
     def rows(self) -> list[list[str]]:
         """Every cell as it is read."""
@@ -134,7 +141,7 @@ def table(
     empty = {c for c in LEFT_OUT if c in kinds and (rows[c].isin(["", 0]) | rows[c].isna()).all()}
     if kinds.keys() - empty >= set(ALIKE):
         one, other = rows[list(ALIKE)].to_numpy(float).T
-        empty |= {ALIKE[0]} if np.allclose(one, other, rtol=0.005) else set()
+        empty |= {ALIKE[0]} if np.allclose(one, other, rtol=0.005, equal_nan=True) else set()
     kinds = {column: kind for column, kind in kinds.items() if column not in empty}
     said = words.say(about.get("title", name), unit=unit, **figures)
     if about.get("unit"):
