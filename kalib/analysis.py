@@ -34,6 +34,7 @@ from kalib.wallet.wallet import Wallet, estimate_wallets
 
 CHANGEABLE = ("matrix", "teams", "targets")  # sections whose settings leave the wallet as it is
 MOST_REPLANNED = 20_000  # accounts that are planned in scenarios, too
+FEWEST_KEY = 10  # key accounts of which a quarter more or fewer makes another plan
 # Plans beside the study's own: times as many key accounts, times as much growth.
 SCENARIOS = {"cautious": (0.75, 0.5), "ambitious": (1.25, 1.5)}
 
@@ -99,11 +100,13 @@ class Analysis(Judged):
     @cached_property
     def scenarios(self) -> Mapping[str, WhatIf]:
         """Plans with fewer and with more key accounts and growth, by the names of SCENARIOS; none
-        where no growth is asked, or accounts are too many to plan three times."""
+        where no growth is asked, key accounts are few, or accounts too many to plan three times."""
         growth, sales = self.plan.accounts[["target_growth", "sales"]].sum()
         key = int(self.plan.accounts["key_account"].sum())
         few = len(self.plan.accounts) <= MOST_REPLANNED
-        if not (few and key and 0 < growth < 50 * sales):  # a study file may ask no more
+        if not (
+            few and key >= FEWEST_KEY and 0 < growth < 50 * sales
+        ):  # a study file may ask no more
             return {}
         return {
             name: replan(self.matrix, self.plan, self.study, {

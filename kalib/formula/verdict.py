@@ -35,6 +35,8 @@ FEW = 1000  # surveyed accounts below which exact splits cost no more than binne
 BEYOND_MOST = 0.30
 BELOW_MOST = 0.02  # books and answers differ by a month or a return in some
 ASIDE_MOST = 0.10
+MULTIPLE_MOST = 0.1  # share of the answers that may be one multiple of own sales
+MULTIPLE_LEAST = 5  # such answers before they are more than chance
 SAME_MOST = 0.20
 FAR_AHEAD, NEARLY = 0.1, 0.8  # R² by which boosting is far ahead; part of the best that is near
 FATAL = ("signal", "explained")
@@ -96,10 +98,11 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
     """
     own = _accuracy_checks(fit)
     fatal = [check for check in own if check.key in FATAL and not check.passed]
+    answers = [one.meaning for one in own if one.key.startswith("answers") and not one.passed]
     if not fit.formula.terms:
-        verdict, reasons = "unusable", ["No indicator says anything about potential."]
+        verdict, reasons = "unusable", ["No indicator says anything about potential.", *answers]
     elif fatal:
-        verdict, reasons = "unusable", [check.meaning for check in fatal]
+        verdict, reasons = "unusable", [*(check.meaning for check in fatal), *answers]
     else:
         warn = [check for check in own if not check.passed]
         warn += [check for check in checks if check.key in WEIGHTY and not check.passed]
@@ -161,6 +164,7 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
     below = told["observed"] < fit.screening.sales.reindex(told.index)
     low, aside = float(below.mean()), float(told["suspect"].mean())
     same = float(told["observed"].value_counts(normalize=True).iloc[0])
+    multiple, times = _of_sales(told["observed"], fit.screening.sales.reindex(told.index))
     apart, random = (folds.apart, folds.random) if folds.by else (None, None)
     return (
         check("folds", not folds.disagree, apart, None, random,
@@ -171,7 +175,22 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
               share=low),
         check("answers_aside", aside <= ASIDE_MOST, aside, None, ASIDE_MOST, share=aside),
         check("answers_repeat", same <= SAME_MOST, same, None, SAME_MOST, share=same),
+        check("answers_of_sales", multiple <= MULTIPLE_MOST, multiple, None, MULTIPLE_MOST,
+              share=multiple, part=1 / times),
     )  # fmt: skip
+
+
+def _of_sales(answers: pd.Series, sales: pd.Series) -> tuple[float, float]:
+    """Part of the answers (n,) that are one and the same multiple of own sales, and the multiple:
+    shares that somebody guessed. Not of answers equal to sales, as loyal accounts give them, nor
+    where sales are so coarse that multiples repeat by chance."""
+    own = (sales > 0) & (sales != answers)
+    if not own.any() or sales[own].nunique() < 0.8 * own.sum():
+        return 0.0, 1.0
+    times = (answers[own] / sales[own]).map("{:.4g}".format)
+    found = sales[own].groupby(times).nunique()
+    most = int(found.max()) if found.max() >= MULTIPLE_LEAST else 0
+    return most / len(answers), float(found.idxmax())
 
 
 @kept

@@ -20,7 +20,8 @@ from kalib.words.catalogue import Message
 
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 EXACT = 8  # digits of a sum: what is behind them is how numbers are held, no amount
-ACTIONS = ("go now", "measure first", "defend", "contact")
+ACTIONS = ("go now", "measure first", "defend", "visit once", "contact", "ask again")
+ASK_AGAIN = 20  # largest answers that are asked again where nothing but answers is known
 FIRST_PHASE = {"go now": 1, "measure first": 2, "defend": 3}  # by action, of the move's phases
 
 
@@ -136,9 +137,16 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     "go now": attack accounts like those surveyed that surely lie there (UNDECIDED), of which there
     surely is something to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure
     first": the others, where a measurement says whether a visit pays, but not of one that was
-    measured and gives us its peers' share already; "defend": the defense zone; "contact": the
-    others below market share, to which a call or a mail goes rather than a visit.
+    measured and gives us its peers' share already; "defend": the defense zone; "visit once": of
+    the others below market share those that may bring as much as half of the attack accounts, no
+    more of them than of these; "contact": the rest, to which a call or a mail goes. An account
+    that is held out is left as it is. Where no team is divided, "ask again": the largest answers
+    of key accounts, and nothing else.
     """
+    if (accounts["team"] == "").all() and not accounts["holdout"].any():
+        largest = accounts["potential"].where(accounts["key_account"]).rank(ascending=False)
+        again = np.where(largest <= ASK_AGAIN, "ask again", "")
+        return pd.Series(again, index=accounts.index, dtype="str")
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     asked = accounts["target_growth"] > 0
@@ -146,9 +154,11 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     sure &= asked | (accounts["team"] == "") | ~asked.any()
     settled = (accounts["potential_low"] == accounts["potential_high"]) & ~asked
     open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
-    contact = accounts["below_market"]
-    cases = [attack & sure, open_, accounts["zone"] == "defense", contact]
-    return pd.Series(np.select(cases, ACTIONS, ""), index=accounts.index, dtype="str")
+    below, gain = accounts["below_market"] & ~accounts["holdout"], accounts["expected_gain"]
+    once = below & ~accounts["key_account"] & (gain >= gain[attack].median())
+    once &= gain.where(once).rank(ascending=False, method="first") <= attack.sum()
+    cases = [attack & sure, open_, accounts["zone"] == "defense", once, below]
+    return pd.Series(np.select(cases, ACTIONS[: len(cases)], ""), index=accounts.index, dtype="str")
 
 
 def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
@@ -72,7 +72,10 @@ def sow(wallet: Wallet, ax: Axes | None = None) -> Axes:
     highest = float(np.nanmax([0.0, wallet.market_share, *shown]))
     ax.set_xlim(0, highest + 0.05)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel=words.say("ax_sow_clipped"), ylabel=words.say("ax_accounts"))
+    above = (wallet.accounts["sow"] > 1.2).any()
+    ax.set(
+        xlabel=words.say("ax_sow_clipped" if above else "ax_sow"), ylabel=words.say("ax_accounts")
+    )
     return ax
 
 
@@ -140,51 +143,55 @@ def targets(plan: Plan, ax: Axes | None = None) -> Axes:
 
 @dataclass(frozen=True)
 class Steps:
-    """A waterfall: the first amount, what changes it, and the last, each with its name and as it is
-    written; axis: what amounts are, scale and code: how it writes them; flat: all from zero."""
+    """A waterfall: amounts with their names and as they are written; whole: those that stand by
+    themselves, the others change what comes before them; axis: what amounts are, scale and code:
+    how it writes them."""
 
     names: list[str]
     amounts: np.ndarray
     said: list[str]
+    whole: np.ndarray
     axis: str
     scale: float = 1.0
     code: str = "0.0%"
-    flat: bool = False
 
     @property
     def colors(self) -> list[str]:
         """Of the theme; what takes away is gray."""
-        blue, add = theme().accent, theme().accent if self.flat else ZONE_COLORS["attack"]
-        return [blue, *[add if one >= 0 else house.GRAY for one in self.amounts[1:-1]], blue]
+        change = np.where(self.amounts >= 0, ZONE_COLORS["attack"], house.GRAY)
+        return list(map(str, np.where(self.whole, theme().accent, change)))
 
     @property
     def starts(self) -> np.ndarray:
         """Where each bar begins."""
-        between = np.cumsum(self.amounts[:-2])
-        return np.array([0.0, *(0 * between if self.flat else between), 0.0])
+        return np.where(self.whole, 0.0, np.cumsum(self.amounts) - self.amounts)
 
     @property
     def floor(self) -> float:
-        """Where the axis begins: at zero, unless changes would be slivers then."""
-        levels = np.cumsum(self.amounts[:-1])
+        """Where the axis begins: at zero, unless changes of the first amount would be slivers."""
+        if not self.whole[0] or self.whole.all():
+            return 0.0
+        levels = (self.starts + self.amounts)[:-1]
         span = float(np.ptp(levels))
-        if self.flat or not 0 < span < SLIVER * levels[0]:
+        if not 0 < span < SLIVER * levels[0]:
             return 0.0
         unit = 10.0 ** np.floor(np.log10(span))
         return max(float(np.floor(levels.min() / unit - 1.5 * span / unit) * unit), 0.0)
 
 
 def sales_steps(plan: Plan, words: Words) -> Steps:
-    """From today's sales to the target: what each group of accounts adds."""
-    words, amounts = words.in_sums(), plan.bridge["amount"].to_numpy()
-    names = [*map(words.say, plan.bridge["step"]), words.say("target")]
-    said = [f"{'+' if k else ''}{words.amount(amount)}" for k, amount in enumerate(amounts)]
-    amounts = np.append(amounts, amounts.sum())
-    axis = words.say("ax_sales", unit=words.yearly())
-    scale = words.in_units(1.0)
-    steps = Steps(names, amounts, [*said, words.amount(amounts[-1])], axis, scale, "#,##0")
-    shown = scale * (amounts.max() - steps.floor)
-    return replace(steps, code="#,##0.0") if shown < 20 else steps
+    """The growth asked: what each group of accounts adds to it, and what is expected to come."""
+    words, steps = words.in_sums(), plan.bridge.iloc[1:]
+    amounts = [*steps["amount"], steps["amount"].sum()]
+    names = [*map(words.say, steps["step"]), words.say("growth_asked")]
+    if likely := plan.accounts.loc[plan.accounts["team"] == "hunter", "expected_gain"].sum():
+        amounts, names = [*amounts, likely], [*names, words.say("bridge_likely")]
+    whole = np.arange(len(names)) >= len(steps)
+    said = [words.amount(one) if alone else f"+{words.amount(one)}"
+            for one, alone in zip(amounts, whole, strict=True)]  # fmt: skip
+    scale, axis = words.in_units(1.0), words.say("ax_growth", unit=words.yearly())
+    code = "#,##0.0" if scale * max(amounts) < 20 else "#,##0"
+    return Steps(names, np.array(amounts), said, whole, axis, scale, code)
 
 
 def share_steps(waves: Waves, words: Words) -> Steps:
@@ -193,7 +200,8 @@ def share_steps(waves: Waves, words: Words) -> Steps:
     ends = [words.say("market_share_in", period=period) for period in waves.periods]
     names = [ends[0], *map(words.column, steps), ends[1]]
     said = [words.share(amounts[0]), *map(words.points, amounts[1:-1]), words.share(amounts[-1])]
-    return Steps(names, amounts, said, words.say("market_share"))
+    whole = np.isin(np.arange(len(names)), [0, len(names) - 1])
+    return Steps(names, amounts, said, whole, words.say("market_share"))
 
 
 def error_steps(fit: Fit, words: Words) -> Steps:
@@ -201,11 +209,11 @@ def error_steps(fit: Fit, words: Words) -> Steps:
     amounts = np.array([(fit.errors <= most).mean() for most in WITHIN])
     names = [words.say("within", most=most) for most in WITHIN]
     said, axis = [*map(words.percent, amounts)], words.say("ax_within", n=fit.errors.shape[1])
-    return Steps(names, amounts, said, axis, code="0%", flat=True)
+    return Steps(names, amounts, said, np.ones(len(amounts), bool), axis, code="0%")
 
 
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
-    """From today's sales to the target, a bar a step: what each adds, and where it ends."""
+    """The growth asked, a bar a step, and what is expected to come of it."""
     ax = _waterfall(sales_steps(plan, theme().words), ax)
     money_axis(ax.yaxis, words=theme().words.in_sums())
     return ax
@@ -236,6 +244,7 @@ def _held(
 ) -> Axes:
     """Potential by group as pale bars, our sales as full bars in them."""
     ax, words = axes_for(ax, FLAT), theme().words.in_sums()
+    order = tuple(name for name in order if (accounts[by] == name).any())
     names = [words.word(name).capitalize() for name in order]
     for column, shades in (("potential", [tint(color) for color in colors]), ("sales", colors)):
         sums = accounts.groupby(by)[column].sum().reindex(order).fillna(0.0)
@@ -292,12 +301,22 @@ def name_places(
     return found
 
 
+def common_ends(names: pd.Series) -> tuple[str, str]:
+    """The words that all names (N,) begin and end with, where they would fill a chart's label."""
+    ends = []
+    for side in (names, names.str[::-1]):
+        first, last = side.min(), side.max()
+        alike = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+        ends.append(first[:alike].rpartition(" ")[0])
+    begin, end = ends[0], ends[1][::-1]
+    return (begin, end) if len(begin) + len(end) >= LETTERS else ("", "")
+
+
 def short_names(accounts: pd.DataFrame) -> pd.Series:
-    """Names (N,) without what all of them begin with, where that would fill a chart's label."""
-    first, last = accounts["name"].min(), accounts["name"].max()
-    alike = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
-    same = first[:alike].rpartition(" ")[0]
-    return accounts["name"].str[len(same) + 1 :] if len(same) >= LETTERS else accounts["name"]
+    """Names (N,) without their `common_ends`."""
+    begin, end = common_ends(accounts["name"])
+    names = accounts["name"].str.removeprefix(begin).str.removesuffix(end).str.strip()
+    return names if begin or end else accounts["name"]
 
 
 def names_apart(accounts: pd.DataFrame) -> pd.Series:

@@ -57,7 +57,8 @@ def _filled(deck: Slides, analysis: Analysis, about: Mapping[str, Any]) -> dict[
     if not all(map(story.holds, about.get("when", ()))):
         return {}
     parts = [part for one in about.get("parts", ()) if (part := _filled(deck, analysis, one))]
-    lines = story.said([claim for of in about.get("claims", ()) for claim in getattr(story, of)])
+    claims = [claim for of in about.get("claims", ()) for claim in getattr(story, of)]
+    lines = story.said(claim for claim in claims if claim.key not in about.get("without", ()))
     built = [tables.build(of, analysis, deck.words, rows) for of in about.get("tables", ())]
     built = [one for one in built if len(one.frame) >= least]
     if not (parts or lines or built or "chart" in about):
@@ -178,12 +179,12 @@ def _waterfall(deck: Slides, slide: Any, steps: charts.Steps, box: Box) -> None:
     """A waterfall of native stacked columns, the lower ones unseen; labels stand on a line that is
     not drawn."""
     amounts, starts = steps.scale * steps.amounts, steps.scale * steps.starts
-    ends, unsaid = starts + amounts, [None] * (len(amounts) - 2)
+    ends, whole = starts + amounts, steps.whole
     axis = deck.words.say("ax_cut", axis=steps.axis) if steps.floor else steps.axis
     shown = {
-        "unseen": [0.0, *np.minimum(starts, ends)[1:-1], 0.0],
-        "whole": [amounts[0], *unsaid, amounts[-1]],
-        "change": [None, *np.abs(amounts)[1:-1], None],
+        "unseen": [*np.where(whole, 0.0, np.minimum(starts, ends))],
+        "whole": [one if alone else None for one, alone in zip(amounts, whole, strict=True)],
+        "change": [None if alone else abs(one) for one, alone in zip(amounts, whole, strict=True)],
         "top": [*np.maximum(starts, ends)],
     }
     data = CategoryChartData(number_format=steps.code)
@@ -193,6 +194,6 @@ def _waterfall(deck: Slides, slide: Any, steps: charts.Steps, box: Box) -> None:
     colors, floor = [color[1:] for color in steps.colors], steps.scale * steps.floor
     plot = render(
         "waterfall.xml", names=steps.names, series=shown, said=steps.said, ink=INK[1:],
-        code=steps.code, colors=colors, floor=floor, most=float(steps.flat), axis=axis,
+        code=steps.code, colors=colors, floor=floor, most=float(whole.all()), axis=axis,
     )  # fmt: skip
     _chart(deck, slide, XL_CHART_TYPE.COLUMN_STACKED, data, plot, box)

@@ -17,11 +17,10 @@ from kalib.report.explorer import embedded_json, explorer_data, library_script
 from kalib.report.story import Story
 from kalib.study.settings import Study
 from kalib.tables.client import noted
-from kalib.words.catalogue import Words
 from kalib.words.table import Table
 
-LISTS = ("go_now", "measure_first", "defend_list")
-BRIEF = ("go_short", "measure_short", "defend_short")
+LISTS = ("go_now", "measure_first", "defend_list", "visit_once", "ask_again", "no_sales", "parents")
+BRIEF = ("go_short", "measure_short", "defend_short", "ask_short")
 SHORT = 5  # accounts of a list on the first screen
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
 
@@ -47,11 +46,11 @@ def build_page(
         verdict=analysis.verdict, placed=placed,
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
-        short=shown(BRIEF[0] if story.holds("planned") else "go_measured", *BRIEF[1:], rows=SHORT),
-        lists=shown(*LISTS, "no_sales", "parents"), zones=shown("zones"),
+        short=shown(*BRIEF, rows=SHORT),
+        lists=shown(*LISTS), zones=shown("zones"),
         plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
         waves=tables.of_waves(story.waves, words) if story.waves else [], notebooks=notebooks,
-        codebook=analysis.codebook, notes=_notes(analysis, words), version=version,
+        codebook=analysis.codebook, notes=_notes(analysis, story), version=version,
     )  # fmt: skip
 
 
@@ -91,14 +90,17 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
         "colors": ZONE_COLORS,
         "counts": analysis.matrix.counts,
         "top": TOP,
+        "bordered": analysis.plan.accounts["flags"].str.contains("border").any(),
         "clipped": bool((analysis.plan.accounts["sow"] > TOP).any()),
     }  # fmt: skip
 
 
-def _notes(analysis: Analysis, words: Words) -> list[str]:
+def _notes(analysis: Analysis, story: Story) -> list[str]:
     """What was tolerated in the data, and what limits the plan and the charts."""
+    words = story.words
     boxes = lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]])
     notes = [noted(words, note) for note in analysis.tables.notes]
+    notes += [words.say("l_names", **story.facts)] if story.holds("names_cut") else []
     return [*notes, words.say("l_font")] if boxes else notes
 
 

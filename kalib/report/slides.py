@@ -22,9 +22,9 @@ from kalib.words.table import Table
 
 INCH, POINT = 914400, 12700  # in the file's units
 Box = tuple[int, int, int, int]  # left, top, width, height
-TEXT_SIZES = (20, 18, 16, 14, 12, 11, 10)  # points, the largest that fits is taken
+TEXT_SIZES = (16, 15, 14, 13, 12, 11, 10)  # points, the largest that fits is taken
 SIDES = {"L": PP_ALIGN.LEFT, "C": PP_ALIGN.CENTER, "R": PP_ALIGN.RIGHT}
-MIDDLE = 16  # points, of sentences above a table
+MIDDLE = 14  # points, of sentences above a table
 TITLE_SIZES = (24, 20, 18, 16)
 CAPTION = int(0.35 * INCH)  # height of the line above a table, and of each of two below it
 ROW = int(0.55 * INCH)  # of a table, at most
@@ -115,7 +115,7 @@ class Slides:
     def tiles(self, slide: Any, tiles: Sequence[tuple[str, str]]) -> None:
         """Call-outs along the top of the content's box, each a figure and what it is."""
         left, top, width, _ = self.box
-        wide = (width + GAP) // max(len(tiles), 1) - GAP
+        wide = (width + GAP) // max(len(tiles), 4) - GAP
         for k, (figure, told) in enumerate(tiles):
             shape = slide.shapes.add_textbox(left + k * (wide + GAP), top, wide, TILE)
             shape.fill.solid()

@@ -17,7 +17,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from kalib.analysis import Analysis
-from kalib.plots.accounts import names_apart
+from kalib.plots.accounts import common_ends, names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
 from kalib.report.tables import changed
 from kalib.study.settings import Study
@@ -30,7 +30,8 @@ strict = Environment(undefined=StrictUndefined)
 compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
-CALLS = ("go now", "measure first", "defend")  # actions that are calls
+CALLS = ("go now", "measure first", "defend", "visit once")  # actions that are calls
+TELLING = 0.001  # of the most that measuring an account settles: with less it settles nothing
 PARTS = ("placed", "statistics", "unknown", "steps")
 SURE = 0.8  # of half samples that choose an indicator, from which on it is named as certain
 CALLED = 10  # attack accounts told of as the first
@@ -199,10 +200,11 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
-    gain = accounts["expected_gain"]
-    worth = gain[
-        (accounts["action"] == "contact") & (gain >= gain[accounts["zone"] == "attack"].median())
-    ]
+    seated = set(accounts.loc[accounts["team"] != "", "rep"])
+    staff = {*accounts["rep_before"], *seated} - {""}
+    telling = survey[survey["benefit"] > TELLING * survey["benefit"].max()].index
+    once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
+    again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
     told = {
@@ -218,11 +220,15 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "now_gain": float(now["expected_gain"].sum()),
         "now_sales": float(now["sales"].sum()),
         "call_on": tuple(names.loc[called.index]),
-        "worth": tuple(names.loc[worth.nlargest(NAMED).index]),
-        "worth_n": len(worth),
+        "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
+        "again_named": tuple(names.loc[again.index]),
+        "once_named": tuple(names.loc[once.index]),
         "next_named": NEXT_NAMED,
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
-        "next_called": int(accounts.loc[survey.index[:NEXT_NAMED], "action"].isin(CALLS).sum()),
+        "next_called": int(accounts.loc[telling[:NEXT_NAMED], "action"].isin(CALLS).sum()),
+        "to_survey": len(telling),
+        "staff": len(staff),
+        "idle": len(staff - seated),
         "named_today": accounts["current_ka"].notna().any(),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),

@@ -4,6 +4,7 @@ a function here takes its rows from the results."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
@@ -61,6 +62,7 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
     """The first rows of a frame, chosen, ordered and called as tables.toml says."""
     about, by = TABLES[name], TABLES[name].get("order")
     chosen = every.query(about.get("where", "index == index"))
+    chosen = chosen if len(chosen) >= about.get("least", 0) else chosen.head(0)
     if by:
         chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
     shown = chosen.head(rows).assign(id=chosen.index[:rows])
@@ -72,19 +74,22 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
 
 
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
-    """Accounts with what lists show beside their own columns: account, called (`names_apart`),
-    unlike (extrapolated, not measured), range, gap (sales lost against market share), asked_now
-    and if_confirmed (growth asked, as it is firm or not; missing where none is), stake (to win or to lose),
-    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
-    (what measuring it puts right; missing where it was measured)."""
+    """Accounts with what lists show beside their own columns.
+
+    account, called (`names_apart`), unlike (extrapolated, not measured), told_probability (the
+    zone's, missing of those), range, gap (sales lost against market share), asked_now and
+    if_confirmed (growth asked, as it is firm or not; missing where none is), stake (to win or to
+    lose), change_of_potential (by an expert), border_at (the potential that decides its zone),
+    benefit (what measuring it puts right; missing where it was measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
+    unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=short_names(accounts).where(accounts["name"] != accounts.index, ""),
         called=names_apart(accounts),
-        unlike=accounts["extrapolated"] & (accounts["potential_source"] != "measured"),
+        unlike=unlike,
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
         asked_now=asked.where(accounts["firm"]),
@@ -92,6 +97,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         stake=accounts["at_risk"].where(accounts["action"] == "defend", accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),
+        told_probability=accounts["zone_probability"].mask(unlike),
     )
 
 
@@ -104,6 +110,17 @@ def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
     first_two = np.array(ZONES)[np.argsort(-chances, axis=1, kind="stable")[:, :2]]
     cuts = matrix.potential_cut, accounts["sales"] / matrix.sow_cut
     return np.where((first_two == "attack").any(axis=1), np.maximum(*cuts), np.minimum(*cuts))
+
+
+def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
+    """Work and targets by rep, and below them the accounts that no hunter and no farmer has: the
+    targets of all add up."""
+    rest = analysis.plan.accounts.query("team == ''")
+    sums = {name: rest[name].sum() for name in ("sales", "target_sales", "target_growth")}
+    frame = analysis.plan.reps.copy()
+    if len(rest) and len(frame) <= rows:
+        frame.loc[len(frame)] = {"rep": words.say("other_accounts"), "accounts": len(rest), **sums}
+    return table(words, "reps", frame.fillna({"team": "", "region": ""}).head(rows + 1), len(frame))
 
 
 def zones(analysis: Analysis, words: Words) -> Table:
@@ -139,10 +156,16 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
 
 def terms(analysis: Analysis, words: Words) -> Table:
     """The formula's terms, what each means, and how stable a choice it is."""
-    formula = analysis.fit.formula
+    formula, values = analysis.fit.formula, analysis.screening.values
+
+    def _two(term: Term) -> Sequence[float]:
+        """The values of an indicator that has only two, the smaller first."""
+        found = sorted(values[term.column.indicator].dropna().unique())
+        return found if len(found) == 2 and term.column.transform != "level" else ()
+
     return table(words, "terms", [
-        (_term_name(term, words), in_words(term, formula, words), term.coefficient, term.low,
-         term.high, term.p_value, term.stability)
+        (_term_name(term, words), in_words(term, formula, words, _two(term)), term.coefficient,
+         term.low, term.high, term.p_value, term.stability)
         for term in formula.terms
     ])  # fmt: skip
 
@@ -154,14 +177,21 @@ def _term_name(term: Term, words: Words) -> str:
     return words.say("log_of", name=name) if column.transform == "log" else name
 
 
-def in_words(term: Term, formula: Formula, words: Words) -> str:
-    """What a coefficient says: percent for logs, an amount for a linear formula."""
+def in_words(term: Term, formula: Formula, words: Words, two: Sequence[float] = ()) -> str:
+    """What a coefficient says: percent for logs, an amount for a linear formula; two: the values
+    of an indicator that has no others."""
     column, b, linear = term.column, term.coefficient, formula.form == "linear"
     figures = {"name": words.noun(column.indicator), "level": column.level, "base": column.baseline,
                "unit": words.measure(column.indicator)}  # fmt: skip
     if column.transform == "level":
         key = "term_level_amount" if linear else "term_level_part"
         size = b if linear else formula.level_effect(term)
+    elif two:
+        logged = column.transform == "log"
+        step = b * (math.log(two[1] / two[0]) if logged else two[1] - two[0])
+        figures["base"], figures["level"] = (words.number(value) for value in two)
+        key = "term_level_amount" if linear and not logged else "term_level_part"
+        linear, size = linear and not logged, step if linear and not logged else math.expm1(step)
     elif column.transform == "log":
         key, linear, size = "term_log", False, 1.1**b - 1
     else:
@@ -186,9 +216,9 @@ def checks(analysis: Analysis, words: Words) -> Table:
 def candidates(analysis: Analysis, words: Words) -> Table:
     """What became of each candidate indicator."""
     frame = analysis.screening.frame.reset_index()
-    kept = [words.say("kept_yes" if kept else "kept_no", why=why)
+    outcome = [words.say("kept_yes" if kept else "kept_no", why=why)
             for kept, why in zip(frame["kept"], frame["reason"], strict=True)]  # fmt: skip
-    return table(words, "candidates", frame.assign(kept=kept))
+    return table(words, "candidates", frame.assign(outcome=outcome))
 
 
 # What changed since the wave before

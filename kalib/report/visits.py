@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.plan.territories import TEAMS
 from kalib.plots.theme import accent
 from kalib.report import tables
 from kalib.report.document import TEMPLATES, write_pdf
@@ -30,8 +31,9 @@ def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write the sheets as a page to fill in and as a PDF of those with most to win."""
     content = visit_content(analysis, story)
     (folder / "visit-list.html").write_text(visit_page(analysis, story, content), encoding="utf-8")
+    given = content["given"]
     printed = content | {"sheets": content["sheets"][: VISITS["paper"]],
-                         "given": _given(analysis, story.words, VISITS["handed"])}  # fmt: skip
+                         "given": given | {"rows": given["rows"][: VISITS["handed"]]}}  # fmt: skip
     write_pdf("visits.typ", printed, folder / "visit-list.pdf", {})
 
 
@@ -46,6 +48,7 @@ def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str
 
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
+    sheets = visit_sheets(analysis, story)
     words, checked = story.words, "other" if analysis.measured is None else "store"
     return {
         "language": words.language,
@@ -57,30 +60,33 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "check": words.say(f"v_check_{checked}"),
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
-        "given": _given(analysis, words, len(analysis.plan.accounts)),
-        "sheets": [_sheet(rep, calls, story) for rep, calls in visit_sheets(analysis, story)],
+        "given": _given(analysis, words, sheets),
+        "sheets": [_sheet(rep, calls, story) for rep, calls in sheets],
     }
 
 
 def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
-    """Key accounts to visit now, to measure first and to defend, by rep, or by region where nobody
-    is named; the sheet with most to win first. Beside the columns of `accounts_of`: week, as many a
-    week as the plan gives the rep visits; handed: who had it before; rest: what others supply;
-    monthly: growth asked a month; at_line: measured on the border of two zones; driver, here,
-    typical, lift: of `_drivers`; every rule's key: whether its condition holds; sum_: what its
-    sheet adds up. Of a farmer's accounts those taken over come last."""
+    """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
+    where nobody is named; first the sheets of hunters and farmers, that with most to win first.
+    Beside the columns of `accounts_of`: week, as many a week as the plan gives the rep visits;
+    handed: who had it before; rest: what others supply; monthly: growth asked a month; at_line:
+    measured on the border of two zones; attacked: there is something to win; seated: of a hunter's
+    or farmer's sheet; chance: of its zone, in words; driver, here, typical, lift: of `_drivers`;
+    every rule's key: whether its condition holds; sum_: what its sheet adds up."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
-    last = (moved & (calls["action"] == "defend")).sort_values(kind="stable").index
-    calls, moved = calls.loc[last], moved.loc[last]
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
+    by = by.where(calls["action"] != "ask again", "")  # who asks all of them deals them out
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         planned=story.holds("planned"),
+        attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
+        seated=(calls["team"] != "").groupby(by).transform("any"),
+        chance=_chances(calls, words),
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // np.ceil(
@@ -90,8 +96,18 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
     summed = {f"sum_{name}": calls.eval(rule) for name, rule in VISITS["sums"].items()}
     calls = calls.assign(**rules, **summed)
-    order = calls["expected_gain"].groupby(by).sum().sort_values(ascending=False, kind="stable")
+    order = calls.groupby(by)[["seated", "expected_gain"]].agg(
+        {"seated": "max", "expected_gain": "sum"}
+    )
+    order = order.sort_values(["seated", "expected_gain"], ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
+
+
+def _chances(calls: pd.DataFrame, words: Words) -> list[str]:
+    """How likely each account's zone is, in words."""
+    keys = calls["unlike"].map({False: VISITS["chances"], True: VISITS["chances_unlike"]})
+    return [words.say(next(key for least, key in of if p >= least), p=p)
+            for of, p in zip(keys, calls["zone_probability"], strict=True)]  # fmt: skip
 
 
 def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
@@ -121,38 +137,44 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 
 def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     """One rep's sheet: its head and each account as its row says it."""
-    words, planned = story.words, story.holds("planned")
-    team, weeks = calls["team"].mode().iloc[0], calls["week"].max()
+    words, weeks = story.words, calls["week"].max()
+    team = calls["team"].max() if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
-    head = [f"v_head_{team if planned else 'open'}", *(k for k, of in VISITS["told"] if sums[of])]
+    holds = {of: bool(value) for of, value in sums.items()}
+    holds |= {f"not {of}": not value for of, value in holds.items()}
+    head = [f"v_head_{team or 'once'}"]
+    head += [key for key, needs in VISITS["told"].items() if all(holds[need] for need in needs)]
     return {
-        "rep": words.rep(rep),
-        "team": words.word(team) if planned and team not in rep else "",  # which a seat says
+        "rep": words.rep(rep) or words.say("v_by_rep" if team == "open" else "v_anyone"),
+        "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls, words)],
     }
 
 
-def _given(analysis: Analysis, words: Words, most: int) -> dict[str, Any]:
-    """The first of what changes owner, giver by giver: title, heads and rows."""
-    whole = tables.build("handover", analysis, words, most)
-    frame = whole.frame.sort_values(["from", "phase"], kind="stable")
-    shown = replace(whole, frame=frame).part(len(frame), *VISITS["given"])
+def _given(
+    analysis: Analysis, words: Words, sheets: list[tuple[str, pd.DataFrame]]
+) -> dict[str, Any]:
+    """What changes owner, giver by giver, the first joint call first: title, heads and rows."""
+    whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
+    weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
+    frame = whole.frame.assign(week=whole.frame["account"].map(weeks))
+    frame = frame.sort_values(["from", "week"], kind="stable")
+    shown = replace(whole, frame=frame, kinds={**whole.kinds, "week": "whole"},
+                    heads=[*whole.heads, words.say("v_given_week")])  # fmt: skip
+    shown = shown.part(len(frame), *VISITS["given"])
     return {"title": whole.title, "heads": shown.heads, "rows": shown.rows()}
 
 
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
     """Each account as its row says it, part by part of visits.toml."""
     for row in shown.to_dict("records"):
-        chances = VISITS["chances_unlike" if row["unlike"] else "chances"]
-        chance = next(key for least, key in chances if row["zone_probability"] >= least)
-        place = (row["name"] and row["account"], row["region"], row["segment"])
+        who = words.rep(row["rep"]) if row["action"] == "ask again" else ""
+        place = (row["name"] and row["account"], row["region"], row["segment"], who)
         yield {
             **{of: row[of] for of in ("account", "called", "region")},
             "action": words.word(row["action"]),
             "week": words.say("v_week", week=row["week"]),
             "place": [*filter(None, place)],
-            "sure": words.say("v_sure" if row["planned"] else "v_answered",
-                              chance=words.say(chance, p=row["zone_probability"])),
             **{of: [words.say(k, **row) for k in VISITS[of] if row[k]] for of in VISITS["said"]},
         }  # fmt: skip

@@ -234,9 +234,10 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
         sheet.write_string(8, j, head, sheets.look["head_number" if j else "head"])
     sheets.fill(sheet, 9, zones)
     row, use = 15, ["workbook_use", *["sampled"] * (len(analysis.plan.accounts) > MOST)]
+    use += ["l_names"] * story.holds("names_cut")
     for key, parts in BOOK["summary"].items():
         told = [claim for part in parts for claim in getattr(story, part)]
-        lines = story.said(told) if parts else [*map(words.say, use)]
+        lines = story.said(told) if parts else [words.say(key, **story.facts) for key in use]
         if not lines:
             continue
         sheet.write_string(row, 0, words.say(key), sheets.look["bold"])

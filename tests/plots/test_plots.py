@@ -112,7 +112,8 @@ def test_bars_hold_potential_and_sales(stores: Analysis) -> None:
 def test_an_axis_is_cut_only_where_changes_would_be_slivers_and_says_so() -> None:
     for amounts, cut in (([100.0, 3.0, -1.0, 102.0], True), ([100.0, 60.0, 160.0], False)):
         names = ["a"] * len(amounts)
-        steps = Steps(names, np.array(amounts), names, "sales")
+        whole = np.isin(np.arange(len(names)), [0, len(names) - 1])
+        steps = Steps(names, np.array(amounts), names, whole, "sales")
         drawn = _waterfall(steps, None)
         assert (steps.floor > 0) is cut and ("axis cut" in drawn.get_ylabel()) is cut
         assert drawn.get_ylim()[0] == steps.floor
@@ -123,10 +124,15 @@ def test_an_axis_is_cut_only_where_changes_would_be_slivers_and_says_so() -> Non
 
 def test_the_bridge_adds_up(stores: Analysis) -> None:
     bars = plots.bridge(stores.plan).patches
-    today, target = stores.plan.accounts[["sales", "target_sales"]].sum()
-    assert bars[0].get_height() == pytest.approx(today)
-    assert bars[-1].get_height() == pytest.approx(target)
-    assert sum(bar.get_height() for bar in bars[:-1]) == pytest.approx(target)
+    accounts = stores.plan.accounts
+    asked, likely = (
+        accounts["target_growth"].sum(),
+        accounts.query("team == 'hunter'")["expected_gain"].sum(),
+    )
+    *steps, total, expected = (bar.get_height() for bar in bars)
+    assert sum(steps) == pytest.approx(asked) == pytest.approx(total)
+    assert expected == pytest.approx(likely) and all(bar.get_y() == 0 for bar in bars[-2:])
+    assert [bar.get_y() for bar in bars[:-2]] == pytest.approx([0, *np.cumsum(steps)[:-1]])
 
 
 def test_partial_residuals_are_those_of_the_fit(stores: Analysis) -> None:

@@ -163,7 +163,7 @@ const columns = [
   ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
   far({ title: words.zone_probability, ...numeric(column.zone_probability, percent) }),
   ...(asked ? [far({ title: words.target_sales, ...numeric(column.target_sales, short) })] : []),
-  ...["rep", "region", "segment"].filter((name) => told(name) && (asked || name !== "rep")).map((name) => far({ title: words[name], ...textual(column[name]) })),
+  ...["rep", "region", "segment"].filter(told).map((name) => far({ title: words[name], ...textual(column[name]) })),
 ];
 const table = new DataTable("#accounts", {
   data: everyone, columns: columns.map((one) => ({ data: null, ...one })), deferRender: true, autoWidth: false,
