@@ -41,7 +41,7 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
     Amounts in the study's currency a year, shares as fractions, null where unknown.
     """
     matrix, accounts = analysis.matrix, shown(analysis)
-    names = accounts["name"].astype(str)
+    names = analysis.plan.accounts.loc[accounts.index, "name"].astype(str)
     cuts = {name: getattr(matrix, name) for name in ("potential_cut", "sow_cut", "market_share")}
     listed = accounts.assign(rep=accounts["rep"].map(words.rep))
     return {

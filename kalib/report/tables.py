@@ -118,9 +118,10 @@ def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
     rest = analysis.plan.accounts.query("team == ''")
     sums = {name: rest[name].sum() for name in ("sales", "target_sales", "target_growth")}
     frame = analysis.plan.reps.copy()
-    if len(rest) and len(frame) <= rows:
-        frame.loc[len(frame)] = {"rep": words.say("other_accounts"), "accounts": len(rest), **sums}
-    return table(words, "reps", frame.fillna({"team": "", "region": ""}).head(rows + 1), len(frame))
+    if len(rest) and 0 < len(frame) <= rows:
+        told = {"rep": words.say("other_accounts"), "team": "", "region": "", "accounts": len(rest)}
+        frame.loc[len(frame)] = told | sums
+    return table(words, "reps", frame.head(rows + 1), len(frame))
 
 
 def zones(analysis: Analysis, words: Words) -> Table:

@@ -266,6 +266,7 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis, planned: bool) -> None:
     source, overridden = accounts["estimate_source"], accounts["override_reason"] != ""
     results = {"potential": accounts["potential"], "sow_2": accounts["sow"],
                "zone": accounts["zone"].map(words.word), "gap": accounts["gap"]}  # fmt: skip
+    accounts = accounts.assign(name=analysis.plan.accounts["name"].where(accounts["name"] != ""))
     accounts = accounts if planned else accounts.assign(**BOOK["unplanned"])
     said = {code: words.say(f"flagged_{code}") for code in BOOK["flags"]}
     frame = accounts.rename(columns={

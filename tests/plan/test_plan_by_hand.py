@@ -60,6 +60,37 @@ def accounts() -> pd.DataFrame:
     return frame
 
 
+def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand() -> None:
+    frame = pd.DataFrame({
+        "zone": ["attack"] * 3 + ["watch"] * 5, "expected_gain": [2.0, 4.0, 9.0, 3.9, 4.0, 5.0, 6.0, 7.0],
+        "team": ["hunter"] * 3 + [""] * 5, "below_market": [True] * 7 + [False],
+    }).assign(key_account=lambda f: f["zone"] == "attack", holdout=False, extrapolated=False,
+              zone_probability=0.9, win_chance=0.95, target_growth=1.0, potential_source="formula",
+              potential_low=1.0, potential_high=2.0, potential=1.5)  # fmt: skip
+    # From the median of the attack zone, 4, on; not what is not below market share.
+    assert actions(frame).tolist()[3:] == ["contact", "visit once", "visit once", "visit once", ""]
+    # No more of them than attack accounts, those with most to win first; what is held out is left.
+    few = frame.assign(
+        holdout=[True, True, False] + [False] * 5, expected_gain=[2.0, 4, 3, 3, 4, 5, 6, 7]
+    )
+    assert actions(few).tolist() == [
+        "",
+        "",
+        "go now",
+        "contact",
+        "contact",
+        "contact",
+        "visit once",
+        "",
+    ]
+
+
+def test_without_a_team_the_largest_answers_are_asked_again_by_hand() -> None:
+    frame = pd.DataFrame({"potential": np.arange(60.0), "team": "", "holdout": False,
+                          "key_account": np.arange(60) >= 30})  # fmt: skip
+    assert actions(frame).tolist() == [""] * 40 + ["ask again"] * 20
+
+
 def test_what_is_done_first_by_hand() -> None:
     rows = {  # source, unlike, probability, chance of a gain, growth -> action
         "sure": ("formula", False, 0.8, 0.95, 5.0, "go now"),
@@ -74,7 +105,7 @@ def test_what_is_done_first_by_hand() -> None:
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     exact = frame.index == "no gain, exact"
     frame = frame.assign(zone="attack", key_account=True, holdout=False, below_market=True,
-                         team="hunter", potential_low=np.where(exact, 9.0, 5.0), potential_high=9.0)  # fmt: skip
+                         team="hunter", expected_gain=5.0, potential_low=np.where(exact, 9.0, 5.0), potential_high=9.0)  # fmt: skip
     assert actions(frame).to_dict() == frame["expected"].to_dict()
 
 

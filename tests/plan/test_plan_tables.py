@@ -13,10 +13,10 @@ from kalib.study.settings import ZONES
 def test_every_rep_is_listed_with_the_growth_asked(stores: Analysis, phones: Analysis) -> None:
     for analysis in (stores, phones):
         reps = tables.build("reps", analysis, words_of(analysis)).frame
-        assert list(reps["rep"]) == list(analysis.plan.reps["rep"])
-        assert reps["target_growth"].sum() == pytest.approx(
-            analysis.plan.reps["target_growth"].sum()
-        )
+        assert list(reps["rep"]) == [*analysis.plan.reps["rep"], "accounts that are not key"]
+        for amount in ("sales", "target_sales", "target_growth"):
+            assert reps[amount].sum() == pytest.approx(analysis.plan.accounts[amount].sum())
+        assert len(analysis.plan.reps) == len(reps) - 1  # the plan itself is left as it was
 
 
 def test_border_parts_the_two_zones(stores: Analysis) -> None:
