@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from kalib.analysis import Analysis
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
-from kalib.plots.accounts import TOP
+from kalib.plots.accounts import TOP, common_ends
 from kalib.report.tables import accounts_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
@@ -41,7 +41,7 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
     Amounts in the study's currency a year, shares as fractions, null where unknown.
     """
     matrix, accounts = analysis.matrix, shown(analysis)
-    names = analysis.plan.accounts.loc[accounts.index, "name"].astype(str)
+    names = accounts["name"].astype(str)
     cuts = {name: getattr(matrix, name) for name in ("potential_cut", "sow_cut", "market_share")}
     listed = accounts.assign(rep=accounts["rep"].map(words.rep))
     return {
@@ -53,6 +53,7 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
         "units": [{"scale": one.scale / one.unit()[0], "counted": one.counted(), "ends": one.ends}
                   for one in (words, words.in_sums())],
         "top": TOP,
+        "ends": common_ends(analysis.plan.accounts["name"]),
         "level": words.percent(analysis.study.formula.confidence),
         **{name: float(cut) if np.isfinite(cut) else None for name, cut in cuts.items()},
         "columns": {

@@ -37,7 +37,8 @@ const zones = ["attack", "defense", "maintenance", "watch"];
 const word = (key) => words[key] ?? key;
 const zoneWord = (zone) => (zone ? words[zone] : words.unplaced);
 const sought = everyone.map((i) => `${column.account[i]}\n${column.name[i]}`.toLowerCase());
-const titled = (i) => (column.name[i] ? `${column.name[i]} (${column.account[i]})` : column.account[i]);
+const named = (i) => [study.ends[0], column.name[i], study.ends[1]].join(" ").trim();
+const titled = (i) => (column.name[i] ? `${named(i)} (${column.account[i]})` : column.account[i]);
 
 function node(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -157,7 +158,7 @@ const columns = [
   { title: words.zone, render: (_, type, i) => (type === "display" ? withMark(column.zone[i]) : column.zone[i]) },
   { title: words.potential, ...numeric(column.potential, short) },
   { title: words.sales, ...numeric(column.sales, short) },
-  ...(asked ? [{ title: words.growth_asked, ...numeric(column.target_growth, short) }] : []),
+  ...(asked ? [{ title: words.growth_aim, ...numeric(column.target_growth, short) }] : []),
   far({ title: words.sow, ...numeric(sow, percent) }),
   ...(asked ? [{ title: words.growth_rate, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
   ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
