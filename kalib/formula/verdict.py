@@ -164,7 +164,8 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
     below = told["observed"] < fit.screening.sales.reindex(told.index)
     low, aside = float(below.mean()), float(told["suspect"].mean())
     same = float(told["observed"].value_counts(normalize=True).iloc[0])
-    multiple, times = _of_sales(told["observed"], fit.screening.sales.reindex(told.index))
+    guessed = guessed_shares(fit)
+    ours = fit.screening.sales.reindex(told.index)[guessed] / told["observed"][guessed]
     apart, random = (folds.apart, folds.random) if folds.by else (None, None)
     return (
         check("folds", not folds.disagree, apart, None, random,
@@ -175,22 +176,22 @@ def _danger_checks(fit: Fit) -> tuple[Check, ...]:
               share=low),
         check("answers_aside", aside <= ASIDE_MOST, aside, None, ASIDE_MOST, share=aside),
         check("answers_repeat", same <= SAME_MOST, same, None, SAME_MOST, share=same),
-        check("answers_of_sales", multiple <= MULTIPLE_MOST, multiple, None, MULTIPLE_MOST,
-              share=multiple, part=1 / times),
+        check("answers_of_sales", guessed.mean() <= MULTIPLE_MOST, float(guessed.mean()), None,
+              MULTIPLE_MOST, share=float(guessed.mean()), part=float(ours.median())),
     )  # fmt: skip
 
 
-def _of_sales(answers: pd.Series, sales: pd.Series) -> tuple[float, float]:
-    """Part of the answers (n,) that are one and the same multiple of own sales, and the multiple:
-    shares that somebody guessed. Not of answers equal to sales, as loyal accounts give them, nor
-    where sales are so coarse that multiples repeat by chance."""
+def guessed_shares(fit: Fit) -> pd.Series:
+    """Which answers (n,) are one and the same multiple of own sales, as somebody writes them who
+    guesses our share. Not those equal to sales, as loyal accounts give them, nor where sales are so
+    coarse that multiples repeat by chance."""
+    answers, sales = fit.oof["observed"], fit.screening.sales.reindex(fit.oof.index)
     own = (sales > 0) & (sales != answers)
-    if not own.any() or sales[own].nunique() < 0.8 * own.sum():
-        return 0.0, 1.0
-    times = (answers[own] / sales[own]).map("{:.4g}".format)
-    found = sales[own].groupby(times).nunique()
-    most = int(found.max()) if found.max() >= MULTIPLE_LEAST else 0
-    return most / len(answers), float(found.idxmax())
+    times = (answers / sales.where(own)).map("{:.4g}".format, na_action="ignore")
+    found = sales.groupby(times).nunique()
+    if sales[own].nunique() < 0.8 * own.sum() or found.max() < MULTIPLE_LEAST or not own.any():
+        return own & False
+    return times == found.idxmax()
 
 
 @kept

@@ -21,6 +21,7 @@ from kalib.words.catalogue import Message
 TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 EXACT = 8  # digits of a sum: what is behind them is how numbers are held, no amount
 ACTIONS = ("go now", "measure first", "defend", "visit once", "contact", "ask again")
+MOST_ONCE = 10  # accounts that are visited once where attack accounts are fewer
 ASK_AGAIN = 20  # largest answers that are asked again where nothing but answers is known
 FIRST_PHASE = {"go now": 1, "measure first": 2, "defend": 3}  # by action, of the move's phases
 
@@ -139,14 +140,14 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     first": the others, where a measurement says whether a visit pays, but not of one that was
     measured and gives us its peers' share already; "defend": the defense zone; "visit once": of
     the others below market share those that may bring as much as half of the attack accounts, no
-    more of them than of these; "contact": the rest, to which a call or a mail goes. An account
-    that is held out is left as it is. Where no team is divided, "ask again": the largest answers
-    of key accounts, and nothing else.
+    more of them than of these, or MOST_ONCE; "contact": the rest, to which a call or a mail goes.
+    An account that is held out is left as it is. Where no team is divided, "ask again": the largest
+    answers of key accounts and those that look guessed, and nothing else.
     """
     if (accounts["team"] == "").all() and not accounts["holdout"].any():
         largest = accounts["potential"].where(accounts["key_account"]).rank(ascending=False)
-        again = np.where(largest <= ASK_AGAIN, "ask again", "")
-        return pd.Series(again, index=accounts.index, dtype="str")
+        again = (largest <= ASK_AGAIN) | accounts["flags"].str.contains("guessed_share")
+        return pd.Series(np.where(again, "ask again", ""), index=accounts.index, dtype="str")
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     asked = accounts["target_growth"] > 0
@@ -156,7 +157,8 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
     below, gain = accounts["below_market"] & ~accounts["holdout"], accounts["expected_gain"]
     once = below & ~accounts["key_account"] & (gain >= gain[attack].median())
-    once &= gain.where(once).rank(ascending=False, method="first") <= attack.sum()
+    most = max(attack.sum(), MOST_ONCE)
+    once &= gain.where(once).rank(ascending=False, method="first") <= most
     cases = [attack & sure, open_, accounts["zone"] == "defense", once, below]
     return pd.Series(np.select(cases, ACTIONS[: len(cases)], ""), index=accounts.index, dtype="str")
 

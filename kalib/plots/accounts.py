@@ -184,7 +184,8 @@ def sales_steps(plan: Plan, words: Words) -> Steps:
     words, steps = words.in_sums(), plan.bridge.iloc[1:]
     amounts = [*steps["amount"], steps["amount"].sum()]
     names = [*map(words.say, steps["step"]), words.say("growth_asked")]
-    if likely := plan.accounts.loc[plan.accounts["team"] == "hunter", "expected_gain"].sum():
+    likely = plan.accounts.loc[plan.accounts["team"] == "hunter", "expected_gain"].sum()
+    if abs(likely - amounts[-1]) > 0.01 * amounts[-1]:
         amounts, names = [*amounts, likely], [*names, words.say("bridge_likely")]
     whole = np.arange(len(names)) >= len(steps)
     said = [words.amount(one) if alone else f"+{words.amount(one)}"

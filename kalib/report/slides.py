@@ -141,12 +141,13 @@ class Slides:
         every = [[list(table.heads), *table.rows()] for table in shown]
         told = len(shown) == 1 and width == self.box[2] and height > self.box[3] // 2
         room = height - (3 if told and shown[0].rule else 1) * CAPTION
-        row_height = min(int(room / (max(map(len, every)) + 1.2)), ROW)
+        said = any("said" in table.kinds.values() for table in shown)
+        row_height = min(int(room / (max(map(len, every)) + 1.2)), ROW * (1 + said))
         rows = int(ROW_LETTERS * wide / self.box[2])
         letters = [_widths(cells, table.numbers, rows)
                    for cells, table in zip(every, shown, strict=True)]  # fmt: skip
         most = max(map(sum, letters))
-        largest = 16 if told and "said" not in shown[0].kinds.values() else 12
+        largest = 16 if told and not said else 12
         size = max(int(min(row_height / POINT / 1.75, wide / POINT / BOLD / most, largest)), 9)
         for k, (table, cells) in enumerate(zip(shown, every, strict=True)):
             x, y, high = left + k * (wide + GAP), begin + CAPTION, row_height * len(cells)

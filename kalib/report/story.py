@@ -31,7 +31,7 @@ compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLS = ("go now", "measure first", "defend", "visit once")  # actions that are calls
-TELLING = 0.001  # of the most that measuring an account settles: with less it settles nothing
+TELLING = 0.05  # of the most that measuring an account settles: with less it settles nothing
 PARTS = ("placed", "statistics", "unknown", "steps")
 SURE = 0.8  # of half samples that choose an indicator, from which on it is named as certain
 CALLED = 10  # attack accounts told of as the first
@@ -165,7 +165,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes if note not in rest]
     leaning = [Claim("s_expert_leans", {"by": name, "n": bias.compared, **_lean(bias)})
                for name, bias in analysis.leaning_experts.items()]  # fmt: skip
-    move = [*_move(analysis), *_told("move", facts)]
+    move = [*_move(analysis, facts["beside"]), *_told("move", facts)]
     move += [Claim("told", {"text": note}) for note in rest]
     return Story(
         words=words, study=analysis.study, figures=figures, facts=facts,
@@ -269,7 +269,7 @@ def _promise(waves: Waves) -> list[Claim]:
          for one in (waves.proof,) if one]  # fmt: skip
 
 
-def _move(analysis: Analysis) -> tuple[Claim, ...]:
+def _move(analysis: Analysis, beside: bool) -> tuple[Claim, ...]:
     """The phases of the move that have hand-overs, each with the sales that change hands, and what
     of these is at risk; and the key accounts that a rep of another region serves."""
     plan = analysis.plan
@@ -279,7 +279,7 @@ def _move(analysis: Analysis) -> tuple[Claim, ...]:
     key = plan.accounts[plan.accounts["team"] != ""]
     home = key["rep"].map(plan.reps.groupby("rep")["region"].first())
     away = key[(home != "") & (home != key["region"])]
-    if len(away):
+    if len(away) and not beside:  # who calls beside other work sits where he sits
         seats = set(zip(plan.reps["team"], plan.reps["region"], strict=True))
         without = {team: tuple(sorted({r for r in here["region"] if (team, r) not in seats}))
                    for team, here in away.groupby("team")}  # fmt: skip

@@ -146,6 +146,7 @@ def scenarios(analysis: Analysis, words: Words) -> Table:
          "visits": one.plan.teams["visits"].sum(), "target_growth": growth.sum(),
          "growth_rate": growth.sum() / one.plan.accounts["sales"].sum(),
          "growth_margin": (growth * one.plan.accounts["margin"]).sum(),
+         "likely_growth_2": one.plan.accounts.query("team == 'hunter'")["expected_gain"].sum(),
          "likely_low": one.plan.growth_points[0.1], "likely_high": one.plan.growth_points[0.9]}
         for one in plans for growth in (one.plan.accounts["target_growth"],)
     ]  # fmt: skip

@@ -49,6 +49,7 @@ def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
     sheets = visit_sheets(analysis, story)
+    planned = story.holds("planned")
     words, checked = story.words, "other" if analysis.measured is None else "store"
     return {
         "language": words.language,
@@ -56,8 +57,11 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "about": " · ".join(filter(None, (story.draft, analysis.study.title, story.period))),
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
-        "answers": [words.say(key, unit=words.counted().strip()) for key in VISITS["answers"]],
-        "check": words.say(f"v_check_{checked}"),
+        "answers": [
+            words.say(key, unit=words.counted().strip())
+            for key in VISITS["answers" if planned else "asked_again"]
+        ],
+        "check": words.say(f"v_check_{checked}") if planned else "",
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
         "given": _given(analysis, words, sheets),
@@ -70,7 +74,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     where nobody is named; first the sheets of hunters and farmers, that with most to win first.
     Beside the columns of `accounts_of`: week, as many a week as the plan gives the rep visits;
     handed: who had it before; rest: what others supply; monthly: growth asked a month; at_line:
-    measured on the border of two zones; attacked: there is something to win; seated: of a hunter's
+    measured on the border of two zones; shared: below its border we
+    have our share; attacked: there is something to win; seated: of a hunter's
     or farmer's sheet; chance: of its zone, in words; driver, here, typical, lift: of `_drivers`;
     every rule's key: whether its condition holds; sum_: what its sheet adds up."""
     words, most = story.words, len(analysis.plan.accounts)
@@ -84,6 +89,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         planned=story.holds("planned"),
+        shared=calls["border_at"] > 1.001 * analysis.matrix.potential_cut,  # large, and ours
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
         seated=(calls["team"] != "").groupby(by).transform("any"),
         chance=_chances(calls, words),

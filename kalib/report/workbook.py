@@ -181,7 +181,7 @@ class _Sheets:
         sheet = self.add(name)
         sheet.set_column(0, 0, 34, self.look["wrap"])
         sheet.set_column(1, 6, 40, self.look["wrap"])
-        plain = re.sub(r"\*\*(.+?)\*\*|`(.+?)`", r"\1\2", text)
+        plain = re.sub(r"\*+(\S.*?)\*+|`(.+?)`", r"\1\2", text)
         lines = [line.strip() for line in plain.splitlines()]
         rules = {i for i, line in enumerate(lines) if line and set(line) <= set("|-: ")}
         for i, line in enumerate(lines):
@@ -266,7 +266,6 @@ def _write_accounts(sheets: _Sheets, analysis: Analysis, planned: bool) -> None:
     source, overridden = accounts["estimate_source"], accounts["override_reason"] != ""
     results = {"potential": accounts["potential"], "sow_2": accounts["sow"],
                "zone": accounts["zone"].map(words.word), "gap": accounts["gap"]}  # fmt: skip
-    accounts = accounts.assign(name=analysis.plan.accounts["name"].where(accounts["name"] != ""))
     accounts = accounts if planned else accounts.assign(**BOOK["unplanned"])
     said = {code: words.say(f"flagged_{code}") for code in BOOK["flags"]}
     frame = accounts.rename(columns={

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kalib.formula.distribution import Distribution
 from kalib.formula.fitting import Fit
-from kalib.formula.verdict import Verdict
+from kalib.formula.verdict import MULTIPLE_MOST, Verdict, guessed_shares
 from kalib.indicators.screening import RARE_LEVEL, Screening
 from kalib.study.kept import kept
 from kalib.tables.client import Tables
@@ -258,11 +258,14 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening, odd: pd.Series) 
     entered = set(entries.loc[entries["entry"] != "potential", "account"])
     used = [name for name in fit.formula.indicators if name in screening.imputed]
     filled = screening.imputed[used].any(axis=1)
+    guessed = guessed_shares(fit)
+    guessed &= guessed.mean() > MULTIPLE_MOST
     marks = {
         "sow_above_1": frame["sales"] > frame["expected"],
         "suspect_potential": frame.index.isin(wrong),
         "suspect_indicator": frame.index.isin(entered),
         "suspect_sales": odd,
+        "guessed_share": guessed.reindex(frame.index),
         "imputed": filled.reindex(frame.index),
         "extrapolated": frame["extrapolated"],
         "override": frame["override_reason"] != "",

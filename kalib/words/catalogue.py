@@ -186,6 +186,7 @@ class Words:
     def ends(self) -> tuple[float, ...]:
         """Sizes in the document's units below which an amount has a digit more."""
         ends = (999.5, 9.995) if self.scale >= COUNTED[self.language][0][0] else (9.95,)
+        ends = (99.95,) if self.scale == 1e4 else ends  # ten thousands are large
         return ends if self.scale > 1 else ()
 
     def tick(self, value: float) -> str:
