@@ -54,10 +54,9 @@ def check(
     threshold: float | None, **figures: Any,
 ) -> Check:  # fmt: skip
     """A check of a kind; figures: of what it means."""
-    null, source = _kinds()[key]["null"], _kinds()[key]["source"]
-    name = Message(f"check_{key}")
+    kind, name = _kinds()[key], Message(f"check_{key}")
+    null, source = kind["null"].format(bound=threshold), kind["source"]
     meaning = Message(f"check_{key}_{'passed' if passed else 'failed'}", **figures)
-    null = null.format(bound=threshold)
     return Check(key, name, null, statistic, p_value, threshold, bool(passed), meaning, source)
 
 
@@ -150,8 +149,7 @@ def _reset(fit: LeastSquares) -> Sequence[float]:
     wider = LeastSquares((*fit.names, "square", "cube"), more, fit.response, fit.weights)
     if wider.df_residual < 1 or wider.condition_number > 1 / RANK_TOLERANCE:
         return 0.0, 1.0  # the powers are combinations of the indicators
-    found: Sequence[float] = wider.results.compare_f_test(fit.results)
-    return found
+    return wider.results.compare_f_test(fit.results)
 
 
 def generalized_vif(fit: LeastSquares, columns: Sequence[int]) -> float:

@@ -100,12 +100,8 @@ class Distribution:
 
     def truncate(self, low: np.ndarray) -> Distribution:
         """What is left where a quantity is known to be at least low (N,)."""
-        logs = np.log(np.maximum(low, 1e-300))
-
-        def allowed(values: np.ndarray, rows: slice) -> np.ndarray:
-            return np.where(values >= logs[rows, None], 0.0, -np.inf)
-
-        kept = self.reweighted(allowed)
+        least = np.log(np.maximum(low, 1e-300))[:, None]
+        kept = self.reweighted(lambda logs, rows: np.where(logs >= least[rows], 0.0, -np.inf))
         # Nothing of the distribution lies so high: it is moved there.
         moved = self.table * (low / np.maximum(self.table[:, 0], 1e-300))[:, None]
         table = np.where(np.isfinite(kept.table), kept.table, moved)
@@ -136,9 +132,8 @@ class Distribution:
             mass = np.exp(density[possible] - top[possible])
             place = np.cumsum(mass, axis=1) - 0.5 * mass
             place /= mass.sum(axis=1, keepdims=True)
-            found = [
-                np.interp(self.levels, p, v) for p, v in zip(place, logs[possible], strict=True)
-            ]
+            each = zip(place, logs[possible], strict=True)
+            found = [np.interp(self.levels, places, values) for places, values in each]
             result[rows][possible] = np.exp(np.reshape(found, (-1, len(self.levels))))
         return Distribution(self.levels, result)
 

@@ -111,10 +111,8 @@ class Fit:
     @property
     def term_groups(self) -> dict[str, list[int]]:
         """Places of each indicator's columns among the terms, from 0."""
-        names = pd.Series([term.column.indicator for term in self.formula.terms], dtype=object)
-        return {
-            str(name): list(rows) for name, rows in names.groupby(names, sort=False).groups.items()
-        }
+        names = [term.column.indicator for term in self.formula.terms]
+        return {name: [k for k, each in enumerate(names) if each == name] for name in names}
 
     @property
     def contributions(self) -> pd.DataFrame:
@@ -214,13 +212,11 @@ def _rules(screening: Screening, criterion: str, indicators: Sequence[str] | Non
     rules = screening.rules
     if indicators is None:
         return Rules(rules.signs, rules.required, rules.max, criterion)
-    lacking = [name for name in indicators if name not in screening.kept]
+    remedy = f"These are {', '.join(screening.kept)}"
+    lacking = [Problem(f"{name!r} is not among the indicators kept", remedy=remedy)
+               for name in indicators if name not in screening.kept]  # fmt: skip
     if lacking:
-        kept_ones = ", ".join(screening.kept)
-        raise StudyError(
-            [Problem(f"{name!r} is not among the indicators kept", remedy=f"These are {kept_ones}")
-             for name in lacking]
-        )  # fmt: skip
+        raise StudyError(lacking)
     return Rules(rules.signs, tuple(indicators), len(indicators), criterion)
 
 

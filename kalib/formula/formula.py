@@ -79,10 +79,8 @@ class Formula:
     def level_effect(self, term: Term) -> float:
         """What a level adds to the expected potential of the level without a term, as a fraction
         of it; of a logarithmic formula."""
-        name = term.column.indicator
-        own: Mapping[str, float] = {}
-        if self.spread and self.spread.indicator == name:
-            own = self.spread.smearing
+        name, spread = term.column.indicator, self.spread
+        own = spread.smearing if spread and spread.indicator == name else {}
         told = {t.column.level for t in self.terms if t.column.indicator == name}
         without = [factor for level, factor in own.items() if level not in told]
         base = without[0] if len(without) == 1 else self.smearing

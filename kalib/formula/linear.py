@@ -48,16 +48,12 @@ class LeastSquares:
     def results(self) -> Any:
         """statsmodels' RegressionResults, in the columns' own units: what `summary()` prints is
         the formula."""
-        from statsmodels.regression.linear_model import (
-            WLS,
-            RegressionResults,
-            RegressionResultsWrapper,
-        )
+        from statsmodels.regression import linear_model as lm
 
         weights = 1.0 if self.weights is None else self.weights
         design = pd.DataFrame(self.design, columns=list(self.names))
         response = pd.Series(self.response, name="response")
-        model = WLS(response, design, weights=weights, hasconst=self.intercept)
+        model = lm.WLS(response, design, weights=weights, hasconst=self.intercept)
         model.df_model, model.df_resid = self.design.shape[1] - self.intercept, self.df_residual
         if self.condition_number < ILL_CONDITIONED:
             return model.fit(method="qr")
@@ -65,7 +61,8 @@ class LeastSquares:
         inverse = back @ np.linalg.inv(upper)
         model.pinv_wexog = inverse @ basis.T
         params = back @ np.linalg.solve(upper, basis.T @ model.wendog)
-        return RegressionResultsWrapper(RegressionResults(model, params, inverse @ inverse.T))
+        results = lm.RegressionResults(model, params, inverse @ inverse.T)
+        return lm.RegressionResultsWrapper(results)
 
     @cached_property
     def _factored(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -192,10 +189,9 @@ def least_squares(
 
 
 def partial_residuals(linear: LeastSquares) -> pd.DataFrame:
-    """Residuals with a column's own effect added back, one row a column and account: column,
-    value (of the column in the formula), fitted (coefficient times value, about its mean),
-    residual (that plus what is left); on the working scale (Larsen & McCleary 1972,
-    Technometrics 14)."""
+    """Residuals with a column's own effect added back, one row a column and account: column, value
+    (of the column in the formula), fitted (coefficient times value, about its mean), residual (that
+    plus what is left); on the working scale (Larsen & McCleary 1972, Technometrics 14)."""
     value = pd.DataFrame(linear.design[:, 1:], columns=list(linear.names[1:]))
     fitted = (value - value.mean()) * linear.coef[1:]
     parts = {"value": value, "fitted": fitted, "residual": fitted.add(linear.residual, axis=0)}

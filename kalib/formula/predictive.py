@@ -45,19 +45,12 @@ class Predictive:
 
     def scale(self, working: np.ndarray) -> np.ndarray:
         """Scale (N,) of the error at fitted working values (N,)."""
-        if self.power == 0:
-            return np.full(len(working), self.size)
         return self.size * np.maximum(working, self.low_fitted) ** self.power
 
     def to_json(self) -> dict[str, object]:
         """What gives the distribution of any fitted value, as in formula.json."""
-        return {
-            "levels": [float(level) for level in self.levels],
-            "quantiles": [float(quantile) for quantile in self.quantiles],
-            "size": float(self.size),
-            "power": float(self.power),
-            "low_fitted": float(self.low_fitted),
-        }
+        numbers = {name: float(getattr(self, name)) for name in ("size", "power", "low_fitted")}
+        return {"levels": self.levels.tolist(), "quantiles": self.quantiles.tolist(), **numbers}
 
     def potential(self, working: np.ndarray, spread: np.ndarray) -> Distribution:
         """Potential of N accounts, currency a year, for working values and spreads (N,)."""
@@ -83,11 +76,8 @@ def fit_predictive(
     use = weights > 0
     low = float(np.quantile(fitted[use], 0.05))
     low = low if low > 0 else float(np.median(np.abs(fitted[use]))) or 1.0
-    power = 0.0
-    if not final.logged:
-        power = spread_power(fitted, residual.mean(axis=0), use)
-    shape = np.maximum(fitted, low) ** power if power else np.ones(len(fitted))
-    standard = residual / shape
+    power = 0.0 if final.logged else spread_power(fitted, residual.mean(axis=0), use)
+    standard = residual / np.maximum(fitted, low) ** power
     spread = find_level_spread(texts, standard.mean(axis=0), weights)
     standard = (standard / (spread.ratios(texts) if spread else 1.0))[:, use]
     mass = np.broadcast_to(weights[use], standard.shape)
@@ -97,12 +87,10 @@ def fit_predictive(
     if checked.folds.disagree:  # errors are those of groups, as many as there are
         effective = min(effective, checked.folds.count)
         size *= np.sqrt((effective + 1) / max(effective - 1, 1))
-    quantiles = weighted_quantiles(
-        (standard / unit).ravel(), mass.ravel(), LEVELS, float(effective)
-    )
-    # Where errors grow with the fitted value there is no one size to take a part of.
-    mean = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
-    shared = 0.0 if power else mean
+    quantiles = weighted_quantiles((standard / unit).ravel(), mass.ravel(), LEVELS, effective)
+    shared = 0.0  # where errors grow with the fitted value there is no one size to take a part of
+    if not power:
+        shared = float(np.average(final.leverage[use] * size**2, weights=weights[use]))
     if spread and final.logged:
         freedom = max(use.sum() - final.leverage.sum(), 1.0)
         widen = np.sqrt(use.sum() / freedom)  # as in the fit
@@ -127,16 +115,13 @@ def account_spread(
     for position, number in enumerate(final.used, start=1):
         column = design.columns[number]
         filled = screening.imputed[column.indicator].to_numpy()
-        if column.transform == "level" or not filled.any():
-            continue
         sd = screening.imputation_sd.get(column.indicator, 0.0)
         if column.transform == "identity" and (screening.values[column.indicator] > 0).all():
             sd = sd * screening.values[column.indicator].to_numpy()  # the fill's sd is in logs
         extra += np.where(filled, (linear.coef[position] * sd) ** 2, 0.0)
     # The out-of-fold scale already holds the surveyed accounts' mean estimation error.
-    typical = predictive.shared_variance
-    total = np.maximum(own**2 - typical, 0.25 * own**2) + shared_variance + extra
-    spread = np.sqrt(total)
+    own_variance = np.maximum(own**2 - predictive.shared_variance, 0.25 * own**2)
+    spread = np.sqrt(own_variance + shared_variance + extra)
     return spread, (shared / spread[:, None]).astype(np.float32)
 
 

@@ -88,7 +88,8 @@ def _in_folds(
                 predicted[form][r, test] = fit.to_potential(working)
                 aim = np.log(potential[test]) if fit.logged else potential[test]
                 residual[form][r, test] = aim - working
-                score = fit.loo_score(potential[train], clean)
+                left_out = fit.residual / np.maximum(1 - fit.leverage, 1e-3)
+                score = log_score(potential[train], left_out, fit.logged, clean)
                 if score > best:
                     best = score
                     honest[r, test] = predicted[form][r, test]

@@ -107,9 +107,8 @@ def judge(fit: Fit, checks: Sequence[Check]) -> Verdict:
         warn = [check for check in own if not check.passed]
         warn += [check for check in checks if check.key in WEIGHTY and not check.passed]
         verdict = "caution" if warn else "usable"
-        reasons = [check.meaning for check in warn] or [
-            Message("r_explains", share=fit.r2_predicted, off=fit.error_median)
-        ]
+        sound = Message("r_explains", share=fit.r2_predicted, off=fit.error_median)
+        reasons = [check.meaning for check in warn] or [sound]
     copies = [Message("r_copy", name=n, reason=why) for n, why in fit.screening.copies.items()]
     searched = fit.path[fit.path["chosen"]]
     gap = float((searched["gap"] / searched["rss"]).max())

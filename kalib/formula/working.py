@@ -59,12 +59,6 @@ class WorkingFit:
         """Fitted values (N,) on the working scale for a design matrix (N, p)."""
         return self.coef[0] + matrix[:, self.used] @ self.coef[1:]
 
-    def loo_score(self, potential: np.ndarray, weights: np.ndarray) -> float:
-        """`log_score` of the accounts it was fitted to, left out one by one; weights (n,) of the
-        survey."""
-        aside = self.residual / np.maximum(1 - self.leverage, 1e-3)
-        return log_score(potential, aside, self.logged, weights)
-
     def to_potential(self, working: np.ndarray) -> np.ndarray:
         """Expected potential from fitted working values of any shape."""
         if self.logged:
@@ -172,9 +166,8 @@ def choose(
     design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
 ) -> np.ndarray:
     """The groups (G,) bool that the criterion chooses."""
-    kept, columns, space = search_space(
-        design, rules, gram_matrix(matrix, response, weights), int((weights > 0).sum())
-    )
+    gram, count = gram_matrix(matrix, response, weights), int((weights > 0).sum())
+    kept, columns, space = search_space(design, rules, gram, count)
     found = select_subsets(matrix[:, columns], response, weights[None], rules.criterion, space)
     chosen = np.zeros(len(design.groups), dtype=bool)
     chosen[np.array(kept, dtype=int)[found[0]]] = True

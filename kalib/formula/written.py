@@ -69,12 +69,9 @@ def as_excel(record: Mapping[str, Any]) -> str:
     for name, numbers, other in _by_level(record, "smearing", 1.0):
         factor.append(number(other))
         factor += [where(name, level, own / other, 1.0) for level, own in numbers.items()]
-    value = "+".join(line)
-    value = (
-        f"MAX({value},{number(record['floor'])})"
-        if record["form"] == "linear"
-        else f"EXP({value})*{'*'.join(factor)}"
-    )
+    value = f"EXP({'+'.join(line)})*{'*'.join(factor)}"
+    if record["form"] == "linear":
+        value = f"MAX({'+'.join(line)},{number(record['floor'])})"
     names = dict.fromkeys(term["indicator"] for term in record["terms"])
     blank = ",".join(f'{cell(name)}=""' for name in names) or "FALSE"
     return f'=IF(OR({blank}),"",{value})'
@@ -96,11 +93,9 @@ def as_python(record: Mapping[str, Any]) -> str:
     line += [of_level(*of) for of in _by_level(record, "coefficient", 0.0)]
     factor = [repr(record["smearing"])]
     factor += [of_level(*of) for of in _by_level(record, "smearing", 1.0)]
-    result = (
-        f"max(line, {record['floor']!r})"
-        if record["form"] == "linear"
-        else f"math.exp(line) * {' * '.join(factor)}"
-    )
+    result = f"math.exp(line) * {' * '.join(factor)}"
+    if record["form"] == "linear":
+        result = f"max(line, {record['floor']!r})"
     body = "\n        + ".join(line)
     return (
         "import math\n\n\ndef potential(row):\n"

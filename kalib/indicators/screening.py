@@ -177,37 +177,28 @@ def build_design(screening: Screening, surveyed: np.ndarray, *, logged: bool) ->
         new = _columns_of(name, screening.values[name], surveyed, logged)
         groups.append(tuple(range(len(columns), len(columns) + len(new))))
         columns += new
-    matrix = _bounded(encode(screening.values, columns), columns, surveyed)
-    _expect_of_unseen(matrix, columns, screening.values, surveyed)
+    matrix = encode(screening.values, columns)
+    for j, column in enumerate(columns if surveyed.any() else ()):
+        matrix[:, j] = _held(matrix[:, j], column, screening.values[column.indicator], surveyed)
     return Design(matrix, tuple(columns), screening.kept, tuple(groups))
 
 
-def _bounded(matrix: np.ndarray, columns: Sequence[Column], surveyed: np.ndarray) -> np.ndarray:
-    """The design (N, p) without values that have no precedent.
+def _held(
+    encoded: np.ndarray, column: Column, values: pd.Series, surveyed: np.ndarray
+) -> np.ndarray:
+    """A design column (N,) held to what was surveyed.
 
-    Numbers end at ten times what was surveyed, or what 99 of 100 accounts have where that is more
-    (two ranges beyond, where no logs are taken): one entry of 9,999,999 decides no total.
+    Numbers end at ten times that, or what 99 of 100 accounts have where that is more (two ranges
+    beyond, where no logs are taken): one entry of 9,999,999 decides no total. Levels that no
+    surveyed account has get the mean of the surveyed ones, or they would count as the commonest.
     """
-    for j, column in enumerate(columns):
-        if column.transform == "level" or not surveyed.any():
-            continue
-        values = matrix[:, j]
-        low, high = np.quantile(values, [0.01, 0.99])
-        low, high = min(low, values[surveyed].min()), max(high, values[surveyed].max())
-        reach = np.log(PRECEDENT) if column.transform == "log" else PRECEDENT_RANGES * (high - low)
-        matrix[:, j] = values.clip(low - reach, high + reach)
-    return matrix
-
-
-def _expect_of_unseen(
-    matrix: np.ndarray, columns: Sequence[Column], values: pd.DataFrame, surveyed: np.ndarray
-) -> None:
-    """Give levels that no surveyed account has what the surveyed ones have on average, in place:
-    without it they are read as the commonest level."""
-    for j, column in enumerate(columns):
-        if column.transform == "level" and surveyed.any():
-            level = values[column.indicator]
-            matrix[~level.isin(level[surveyed].unique()), j] = matrix[surveyed, j].mean()
+    known = encoded[surveyed]
+    if column.transform == "level":
+        return np.where(values.isin(values[surveyed].unique()), encoded, known.mean())
+    low, high = np.quantile(encoded, [0.01, 0.99])
+    low, high = min(low, known.min()), max(high, known.max())
+    reach = np.log(PRECEDENT) if column.transform == "log" else PRECEDENT_RANGES * (high - low)
+    return encoded.clip(low - reach, high + reach)
 
 
 def encode(values: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
@@ -233,11 +224,10 @@ def _why_not(column: pd.Series, known: pd.Series) -> str:
 def _repeats(values: pd.DataFrame, kept: list[str], name: str, alike: pd.DataFrame) -> str:
     """Which of the columns kept says the same as this one; "" if none does."""
     near = set(alike.index[alike[name]]) if name in alike else set(kept)
-    for other in kept:
-        close = name in alike and other in near
-        if other in near and values[name].equals(values[other]):
+    for other in (one for one in kept if one in near):
+        if values[name].equals(values[other]):
             return Message("i_same", other=other)
-        if close:
+        if name in alike:
             return Message("i_says_same", other=other)
     return ""
 
@@ -248,9 +238,7 @@ def _columns_of(name: str, values: pd.Series, surveyed: np.ndarray, logged: bool
         counts = values[surveyed].value_counts()
         levels = sorted(counts.index[counts >= RARE_LEVEL].astype(str))
         baseline = str(counts.index[0])
-        return [
-            Column(name, level, "level", 0.0, baseline) for level in levels if level != baseline
-        ]
+        return [Column(name, each, "level", 0.0, baseline) for each in levels if each != baseline]
     if not logged or (values < 0).any():
         return [Column(name, "", "identity", 0.0)]
     # Half the smallest positive value keeps a zero below every other account and finite.

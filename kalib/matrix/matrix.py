@@ -69,11 +69,14 @@ def assign_zones(
 
     At or above a cut counts as high. Estimates are placed by `place_accounts`.
     """
-    high, loyal = potential >= potential_cut, sow >= sow_cut
-    zone = np.select(
-        [high & ~loyal, high & loyal, ~high & loyal], ["attack", "defense", "maintenance"], "watch"
-    )
-    return pd.Series(np.where(potential.notna(), zone, ""), index=potential.index, dtype="str")
+    return _zones(potential >= potential_cut, sow >= sow_cut, potential.notna())
+
+
+def _zones(high: pd.Series, loyal: pd.Series | np.ndarray, known: pd.Series) -> pd.Series:
+    """Zone by account, "" where potential is not known."""
+    key, other = np.where(loyal, "defense", "attack"), np.where(loyal, "maintenance", "watch")
+    zone = np.where(known, np.where(high, key, other), "")
+    return pd.Series(zone, index=known.index, dtype="str")
 
 
 def key_accounts(chance: pd.Series, potential: pd.Series, cut: Cut) -> pd.Series:
@@ -107,19 +110,11 @@ def place_accounts(accounts: pd.DataFrame, cut: Cut, sow_cut: float) -> pd.Serie
     gap = np.where(key, accounts["p_attack"] - accounts["p_defense"],
                    accounts["p_watch"] - accounts["p_maintenance"])  # fmt: skip
     loyal = np.where(gap == 0, accounts["sow"] >= sow_cut, gap < 0)
-    zone = np.select(
-        [key & ~loyal, key & loyal, ~key & loyal], ["attack", "defense", "maintenance"], "watch"
-    )
-    known = accounts["potential"].notna()
-    return pd.Series(np.where(known, zone, ""), index=accounts.index, dtype="str")
+    return _zones(key, loyal, accounts["potential"].notna())
 
 
 def draw_potential(wallet: Wallet, rows: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Joint draws (size, len(rows)) of the potential of some accounts, float32.
-
-    Errors an account shares with others (the formula's coefficients) are drawn once a draw; its
-    own error is added; the normal score is read off the account's own distribution.
-    """
+    """Joint draws (size, len(rows)) of the potential of some accounts (`Distribution.draws`)."""
     return wallet.distribution[rows].draws(size, wallet.loadings[rows], seed)
 
 
@@ -150,10 +145,8 @@ def zone_probabilities(
     with ThreadPoolExecutor(THREADS) as pool:
         high_count, loyal_count, both_count = np.sum(list(pool.map(count, starts)), axis=0)
     parts = (high_count - both_count, both_count, loyal_count - both_count,
-             draws - high_count - loyal_count + both_count)  # fmt: skip
-    for column, counts in zip(columns, parts, strict=True):
-        result.iloc[rows, result.columns.get_loc(column)] = counts / draws
-    result.iloc[rows, result.columns.get_loc("top_probability")] = high_count / draws
+             draws - high_count - loyal_count + both_count, high_count)  # fmt: skip
+    result.iloc[rows] = np.column_stack(parts) / draws
     nobody = accounts["potential"] == 0  # who buys from nobody is high nowhere
     result.loc[nobody, [*columns, "top_probability"]] = [*(float(z == "watch") for z in ZONES), 0.0]
     return result
@@ -200,9 +193,8 @@ def place(wallet: Wallet, settings: MatrixSettings | None = None, draws: int = D
     accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
     size = int(accounts["key_account"].sum())
     columns = [f"p_{zone}" for zone in ZONES]
-    position = accounts["zone"].map({zone: k for k, zone in enumerate(ZONES)})
-    own = chances[columns].to_numpy()[np.arange(len(accounts)), position.fillna(0).astype(int)]
-    accounts["zone_probability"] = np.where(position.notna(), own, np.nan)
+    position = pd.Index(ZONES).get_indexer(accounts["zone"])  # where there is none, all are NaN
+    accounts["zone_probability"] = chances[columns].to_numpy()[np.arange(len(accounts)), position]
     accounts["key_account_by_sales"] = sales_ranking(accounts["sales"], size)
     accounts["change"] = _changes(accounts)
     line = _line(accounts["potential"].dropna().to_numpy(), cut, size)

@@ -35,7 +35,6 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix) -> pd.DataFrame:
 
     Notes
     -----
-
     own: the account's zone becomes known, so its potential times the probability that its zone is
     wrong is put right. learned: the visit also sharpens the formula, which moves other accounts
     near a border to their side. The expected value of information (Raiffa & Schlaifer 1961) of

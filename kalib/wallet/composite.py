@@ -65,9 +65,8 @@ def composite(potential: pd.Series, log_sd: pd.Series, expected: pd.Series | Non
     moment estimate of Fay and Herriot. No account is moved by more than its own standard error,
     so that one unlike all others stays what it is (limited translation, Efron & Morris 1972).
     """
-    stands = pd.DataFrame(
-        {"potential": potential, "log_middle": np.log(potential), "log_sd": log_sd}
-    )
+    columns = {"potential": potential, "log_middle": np.log(potential), "log_sd": log_sd}
+    stands = pd.DataFrame(columns)
     measured = log_sd > 0
     if measured.sum() < FEWEST_STORES:
         return stands

@@ -84,9 +84,8 @@ def find_effects(
         kin = np.sqrt(left) * ~np.isin(code, largest) if name == "parent" else kin
         shared.append(np.sqrt(common)[:, None])
         residual = residual - np.where(use, (trust * means)[told], 0.0)
-    width = np.sqrt(variance)
     columns = np.hstack(shared) if shared else np.zeros((count, 0))
-    width = np.maximum(width, 1e-12)
+    width = np.maximum(np.sqrt(variance), 1e-12)
     return Effects(shift, width, columns / width[:, None], kin / width)
 
 

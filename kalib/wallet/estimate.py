@@ -82,24 +82,19 @@ def estimate(
         wider = effects.width * np.sqrt(1 + unseen_variance(fit))
         less = effects.width / wider
         effects = Effects(effects.shift, wider, effects.shared * less[:, None], effects.kin * less)
-    each = (Stack(row, full=stack.full) for row in np.eye(len(parts)))
-    singles = [log_scores(unseen, known, single) for single in each]
+    each = [log_scores(unseen, known, Stack(row, full=stack.full)) for row in np.eye(len(parts))]
+    scores = np.average(each, axis=1, weights=known.weights)
     found = stack.combine([part.every for part in parts.values()], own, effects)
-    left = np.ones(len(own), dtype=bool)
-    left[fit.working_rows] = False
+    left = ~np.isin(np.arange(len(own)), fit.working_rows)
+    shared = _loadings(list(parts.values()), stack, effects)
     error = error_of_total(alone.mean(), known, alike)
     return Estimate(
         distribution=found,
-        loadings=_reaching(
-            _loadings(list(parts.values()), stack, effects), found[left], left, error
-        ),
+        loadings=_reaching(shared, found[left], left, error),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
         kin=effects.kin,
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),
-        scores={
-            name: float(np.average(score, weights=known.weights))
-            for name, score in zip(parts, singles, strict=True)
-        },
+        scores=dict(zip(parts, scores.tolist(), strict=True)),
         **_accuracy(unseen, known),
         sales_p=sales_p_value(known, alike),
     )

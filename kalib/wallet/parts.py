@@ -17,9 +17,7 @@ from kalib.wallet.share import FEWEST, fit_share
 from kalib.wallet.stack import Answered
 from kalib.wallet.surface import Ground, Surface, fit_surface
 
-FORMULA, SHARE = "formula", "share"
-LOGGED, PLAIN, SURFACE = "sales_logged", "sales_plain", "surface"
-ALONE, MEAN = "sales", "mean"
+FORMULA, MEAN = "formula", "mean"
 # A surface is laid through so many answers; of more, through a sample of them.
 MOST_ANSWERS, SAMPLE_SEED = 300, 20260701
 MOST_MOVED = 24  # combinations of the answers' errors that move a surface
@@ -60,19 +58,18 @@ def sales_parts(
     buys = (known.sales > 0) & (known.weights > 0)
     if buys.sum() < FEWEST:
         return {}
-    surveyed = np.zeros(len(sales), dtype=bool)
-    surveyed[fit.working_rows] = True
+    surveyed = np.isin(np.arange(len(sales)), fit.working_rows)
     own = _sales_columns(sales, known.sales)
     found: dict[str, Part] = {}
     logged, plain = (build_design(fit.screening, surveyed, logged=how) for how in (True, False))
-    priors = {SHARE: formula, SURFACE: _surface_part(fit, logged, known)}
+    priors = {"share": formula, "surface": _surface_part(fit, logged, known)}
     for name, prior in priors.items():
         if prior and (part := _share_part(prior, sales, known)):
             found[name] = part
-    for name, design in ((LOGGED, logged), (PLAIN, plain)):
+    for name, design in (("sales_logged", logged), ("sales_plain", plain)):
         columns = np.column_stack([design.matrix, own])
         found[name] = regression_part(columns, fit.working_rows, known, own.shape[1])
-    found[ALONE] = regression_part(own, fit.working_rows, known, own.shape[1])
+    found["sales"] = regression_part(own, fit.working_rows, known, own.shape[1])
     return found
 
 

@@ -66,8 +66,7 @@ class ShareModel:
             lambda logs, rows: self.log_likelihood(logs, sales[rows], expected[rows])
         )
         lost = ~np.isfinite(found.table[:, 0])
-        above = prior[lost].truncate(sales[lost])
-        return found.replaced(lost, above) if lost.any() else found
+        return found.replaced(lost, prior[lost].truncate(sales[lost]))
 
 
 def fit_share(
@@ -127,9 +126,8 @@ def fit_chance(
 
     def loss(point: np.ndarray) -> float:
         line = point[0] + point[1] * x
-        return float(
-            weights @ (np.logaddexp(0, line) - event * line) + (point[1] / slope_sd) ** 2 / 2
-        )
+        fit = weights @ (np.logaddexp(0, line) - event * line)
+        return float(fit + (point[1] / slope_sd) ** 2 / 2)
 
     found = minimize(loss, np.array([np.log(chance / (1 - chance)), 0.0]), method="BFGS").x
     return float(found[0]), float(found[1])

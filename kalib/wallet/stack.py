@@ -54,9 +54,8 @@ class Answered:
     @property
     def full(self) -> bool:
         """Whether enough accounts buy all from us to make that an answer of its own."""
-        return (
-            int(((self.sales >= self.potential * WHOLE) & (self.weights > 0)).sum()) >= FEWEST_FULL
-        )
+        all_ours = (self.sales >= self.potential * WHOLE) & (self.weights > 0)
+        return int(all_ours.sum()) >= FEWEST_FULL
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,14 @@ def fit_stack(parts: Sequence[Distribution], known: Answered, slope: float = 1e-
     slope: of the score, below which the search ends.
     """
     from scipy.optimize import minimize
+    from scipy.special import softmax
 
     middles, widths = _middles(parts)
     count, mass = len(parts), known.mass
     effective = 1 / float(mass @ mass)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        stack = Stack(_softmax(point[:-2]), float(np.exp(point[-2])), float(point[-1]))
+        stack = Stack(softmax(point[:-2]), float(np.exp(point[-2])), float(point[-1]))
         weights, stretch = stack.weights, stack.stretch
         score, by_middle, by_width = _log_scores(middles, widths, known, stack)
         each = middles @ (mass * by_middle) + stretch * (widths @ (mass * by_width))
@@ -122,7 +122,7 @@ def fit_stack(parts: Sequence[Distribution], known: Answered, slope: float = 1e-
     found = [minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=sure)
              for start in sorted(starts, key=lambda start: loss(start)[0])[:2]]  # fmt: skip
     best = min(found, key=lambda result: float(result.fun)).x
-    weights = _softmax(best[:-2])
+    weights = softmax(best[:-2])
     weights = np.where(weights < LEAST_WEIGHT, 0.0, weights)
     # The weights were chosen on the errors that the width is taken from.
     chosen = int((weights > 0).sum()) - 1
@@ -219,8 +219,3 @@ def _middles(parts: Sequence[Distribution]) -> tuple[np.ndarray, np.ndarray]:
     width = np.array([part.log_spread() for part in parts])
     # All of a linear formula's values of an account may lie on its floor: that is no certainty.
     return middle, np.maximum(width, NARROWEST * np.median(width, axis=1, keepdims=True))
-
-
-def _softmax(point: np.ndarray) -> np.ndarray:
-    weights = np.exp(point - point.max())
-    return np.asarray(weights / weights.sum())

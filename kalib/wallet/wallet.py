@@ -205,9 +205,7 @@ def _with_measured(
 ) -> tuple[Distribution, np.ndarray]:
     """The distributions and their means with measured potential in place, NaN where unknown;
     known: what `composite` makes of the accounts measured."""
-    potential, middle, error = (
-        known[name].to_numpy(float) for name in ("potential", "log_middle", "log_sd")
-    )
+    potential, middle, error = known[["potential", "log_middle", "log_sd"]].to_numpy(float).T
     # As factors on the potential: an answer without an error is its own interval to the last bit.
     factors = Distribution.lognormal(middle - np.log(potential), error, found.levels)
     found = found.replaced(measured, factors.scale(potential))

@@ -67,9 +67,8 @@ def measure_drift(
     y, shifts = aim if linear else np.log(aim), ["wave", *(f"wave {name}" for name in names)]
     try:
         apart = least_squares(np.hstack([x, wave, wave * x]), y, [*names, *shifts], weights=each)
-        shifted = least_squares(
-            np.hstack([x, wave]), y, [*names, "wave"], weights=pooled / pooled.mean()
-        )
+        even = pooled / pooled.mean()
+        shifted = least_squares(np.hstack([x, wave]), y, [*names, "wave"], weights=even)
     except KalibError:
         return NO_DRIFT
     robust = apart.results.get_robustcov_results("HC3", use_t=True)  # MacKinnon & White 1985
@@ -98,9 +97,8 @@ def split_share_change(
 
     accounts: sales and potential (currency a year) of the n accounts in both waves; everyone:
     market share over all accounts of each wave; parts: name -> (n,) share of each account's log
-    change in potential; what they leave is "measurement". Market share is sales over potential,
-    and the log change of a total is the sum of its members' by logarithmic-mean weights
-    (Vartia 1976).
+    change in potential; what they leave is "measurement". Market share is sales over potential, and
+    the log change of a total is the sum of its members' by logarithmic-mean weights (Vartia 1976).
     """
     potential = [frame["potential"].to_numpy(float) for frame in accounts]
     sales = [float(frame["sales"].sum()) for frame in accounts]

@@ -121,9 +121,8 @@ class Waves:
             return pd.DataFrame(columns=["step", "points"])
         # A log change times the logarithmic mean of both shares is points of share, exactly.
         unit = float(log_mean(share["after"], share["before"]))
-        steps = {"share_before": share["before"]}
-        steps |= {name: unit * part for name, part in share.items() if name.startswith("from_")}
-        steps["share_after"] = share["after"]
+        moved = {name: unit * part for name, part in share.items() if name.startswith("from_")}
+        steps = {"share_before": share["before"], **moved, "share_after": share["after"]}
         return pd.DataFrame({"step": list(steps), "points": list(steps.values())})
 
     @property
@@ -280,13 +279,10 @@ def _refuse_other_units(
     if all(units) and units[0] != units[1]:
         said = f"{before.period} is in {before.currency}, {after.period} in {after.currency}"
         raise StudyError(said, "study.toml", remedy=remedy)
-    growth = [
-        float(np.median(ratios))
-        for name in ("sales", "potential")
-        if len(ratios := (second[name] / first[name])[(first[name] > 0) & (second[name] > 0)])
-    ]
-    if growth and (min(growth) > MOST_GROWTH or max(growth) < 1 / MOST_GROWTH):
-        said = (f"the middle account's figures of {after.period} are {growth[0]:.3g} times "
+    old, new = (frame[["sales", "potential"]].astype(float) for frame in (first, second))
+    growth = (new / old).where((old > 0) & (new > 0)).median().dropna()
+    if growth.min() > MOST_GROWTH or growth.max() < 1 / MOST_GROWTH:
+        said = (f"the middle account's figures of {after.period} are {growth.iloc[0]:.3g} times "
                 f"those of {before.period}: another unit")  # fmt: skip
         raise StudyError(said, "accounts.csv", remedy=remedy)
 

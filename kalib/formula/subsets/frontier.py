@@ -88,9 +88,7 @@ class Search:
         """gram: centered cross products ([b,] p + 1, p + 1), response last."""
         gram = np.array(gram, dtype=float, ndmin=3)
         p = gram.shape[1] - 1
-        self.groups = (
-            [[j] for j in range(p)] if space.groups is None else [*map(list, space.groups)]
-        )
+        self.groups = [list(group) for group in space.groups or [[j] for j in range(p)]]
         self.size = len(self.groups)
         self.most = self.size if space.most is None else min(space.most, self.size)
         self.required = sorted(set(space.required))
@@ -282,9 +280,8 @@ class Search:
         """Coefficients (m, S, p) of the winners of data sets (m,), in the columns' own units."""
         m, sizes = len(data), self.best.shape[1]
         unit = self._unit_slopes(np.repeat(data, sizes), self.winner[data].reshape(m * sizes, -1))
-        return unit.reshape(m, sizes, -1) * (
-            np.sqrt(self.total[data])[:, None, None] / self.scale[data][:, None]
-        )
+        length = np.sqrt(self.total[data])[:, None, None] / self.scale[data][:, None]
+        return unit.reshape(m, sizes, -1) * length
 
     def _unit_slopes(self, data: np.ndarray, alive: np.ndarray) -> np.ndarray:
         """Coefficients (m, p) of standardized columns, 0 for those of groups not alive (m, G)."""
@@ -310,11 +307,8 @@ def _take_block(parts: list[Nodes], cells: int) -> Nodes:
             part = part.take(slice(limit))
         taken.append(part)
         limit -= len(part.slot)
-    if len(taken) == 1:
-        return taken[0]
-    return Nodes(
-        *(np.concatenate(each) for each in zip(*(vars(t).values() for t in taken), strict=True))
-    )
+    fields = zip(*(vars(nodes).values() for nodes in taken), strict=True)
+    return Nodes(*(np.concatenate(each) for each in fields))
 
 
 def _branched(nodes: Nodes, place: int, columns: Sequence[int]) -> Nodes:
