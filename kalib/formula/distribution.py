@@ -35,18 +35,16 @@ class Distribution:
     table: np.ndarray
 
     @classmethod
-    def certain(cls, values: np.ndarray, levels: np.ndarray = LEVELS) -> Distribution:
+    def certain(cls, values: np.ndarray) -> Distribution:
         """Values (N,) known without error."""
-        return cls(levels, np.repeat(np.asarray(values, float)[:, None], len(levels), axis=1))
+        return cls(LEVELS, np.repeat(np.asarray(values, float)[:, None], len(LEVELS), axis=1))
 
     @classmethod
-    def lognormal(
-        cls, middle: np.ndarray, sd: np.ndarray, levels: np.ndarray = LEVELS
-    ) -> Distribution:
+    def lognormal(cls, middle: np.ndarray, sd: np.ndarray) -> Distribution:
         """Quantities whose natural logs are normal with means and standard deviations (N,)."""
         from scipy.special import ndtri
 
-        return cls(levels, np.exp(middle[:, None] + sd[:, None] * ndtri(levels)))
+        return cls(LEVELS, np.exp(middle[:, None] + sd[:, None] * ndtri(LEVELS)))
 
     def __len__(self) -> int:
         return len(self.table)

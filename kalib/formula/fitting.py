@@ -94,9 +94,8 @@ class Fit:
     def design(self) -> pd.DataFrame:
         """The accounts it was fitted on (n, k) in the formula's terms: what a coefficient is
         multiplied by, 1 for the intercept."""
-        columns = list(self.least_squares.names)
-        accounts = self.oof.index[self.used]
-        return pd.DataFrame(self.least_squares.design, index=accounts, columns=columns)
+        fit = self.least_squares
+        return pd.DataFrame(fit.design, self.oof.index[self.used], list(fit.names))
 
     @property
     def distribution(self) -> Distribution:

@@ -61,8 +61,7 @@ class LeastSquares:
         inverse = back @ np.linalg.inv(upper)
         model.pinv_wexog = inverse @ basis.T
         params = back @ np.linalg.solve(upper, basis.T @ model.wendog)
-        results = lm.RegressionResults(model, params, inverse @ inverse.T)
-        return lm.RegressionResultsWrapper(results)
+        return lm.RegressionResultsWrapper(lm.RegressionResults(model, params, inverse @ inverse.T))
 
     @cached_property
     def _factored(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

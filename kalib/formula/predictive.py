@@ -68,8 +68,7 @@ def fit_predictive(
     matrix: (n, p) design rows of the surveyed accounts; weights: (n,), 0 where potential is not
     believed; texts: their text indicators; own_share: what is left of the size once the error of
     measuring is out of it. The quantiles are those of the weighted residuals at plotting positions
-    i / (n + 1), as split and cross-conformal intervals take them (Barber et al. 2021), with normal
-    tails beyond the last.
+    i / (n + 1), as split and cross-conformal intervals take them (Barber et al. 2021).
     """
     residual = checked.residual[final.form]
     fitted = final.working(matrix)
@@ -108,10 +107,8 @@ def account_spread(
     full = np.column_stack([np.ones(len(design.matrix)), design.matrix[:, final.used]])
     own = predictive.scale(full @ linear.coef)
     own = own * predictive.by_level.ratios(screening.values) if predictive.by_level else own
-    cholesky = np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
-    shared = full @ cholesky
-    shared_variance = (shared**2).sum(axis=1)
-    extra = np.zeros(len(full))
+    shared = full @ np.linalg.cholesky(linear.cov + 1e-300 * np.eye(len(linear.cov)))
+    extra = np.zeros(len(full))  # variance of what was filled in
     for position, number in enumerate(final.used, start=1):
         column = design.columns[number]
         filled = screening.imputed[column.indicator].to_numpy()
@@ -121,7 +118,7 @@ def account_spread(
         extra += np.where(filled, (linear.coef[position] * sd) ** 2, 0.0)
     # The out-of-fold scale already holds the surveyed accounts' mean estimation error.
     own_variance = np.maximum(own**2 - predictive.shared_variance, 0.25 * own**2)
-    spread = np.sqrt(own_variance + shared_variance + extra)
+    spread = np.sqrt(own_variance + (shared**2).sum(axis=1) + extra)
     return spread, (shared / spread[:, None]).astype(np.float32)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kalib.formula.working import Rules, choose, columns_of
+from kalib.formula.working import Rules, choose
 from kalib.indicators import typos
 from kalib.indicators.screening import Design, Screening
 from kalib.tables.visits import Potential
@@ -88,8 +88,7 @@ def suspect_answers(design: Design, answers: Answers, rules: Rules) -> Suspicion
     chance = np.zeros(len(response))
     for _ in range(ROUNDS):
         clean = chance <= SURE
-        chosen = choose(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
-        used = columns_of(design, chosen)
+        used = choose(design, matrix[clean], aim[clean], rules, np.ones(int(clean.sum())))
         line = typos.robust_line(matrix[:, used], response)
         shift = response - line[0] - matrix[:, used] @ line[1:]
         scale = typos.robust_scale(shift, len(line))

@@ -96,8 +96,7 @@ def _in_folds(
     use, judged = weights * scored, {}
     for form, values in predicted.items():
         error = np.abs(values - potential).mean(axis=0)
-        miss = residual[form].mean(axis=0)
-        score = log_score(potential, miss, form != "linear", use)
+        score = log_score(potential, residual[form].mean(axis=0), form != "linear", use)
         judged[form] = {"mae": float(np.average(error, weights=use)), "log_score": score}
     forms = pd.DataFrame.from_dict(judged, orient="index").rename_axis("form")
     nothing = Folds("", n, float("nan"), float("nan"))

@@ -80,23 +80,20 @@ def fit_working(
     floor = float(potential[use].min() / 2)
 
     def fitted(weights: np.ndarray) -> WorkingFit:
-        chosen = choose(design, matrix[use], response[use], rules, weights[use])
-        used = columns_of(design, chosen)
+        used = choose(design, matrix[use], response[use], rules, weights[use])
         coef, leverage, rank = _least_squares(matrix[:, used], response, weights)
         residual = response - coef[0] - matrix[:, used] @ coef[1:]
         smearing = 1.0
         if form != "linear":  # in-sample residuals are too short by this much
             widen = np.sqrt(use.sum() / max(int(use.sum()) - rank, 1))
-            errors = np.exp(np.minimum(residual * widen, 50))
-            smearing = float(weights / weights.sum() @ errors)
+            smearing = float(weights / weights.sum() @ np.exp(np.minimum(residual * widen, 50)))
         return WorkingFit(form, used, coef, weights, leverage, residual, smearing, floor)
 
     fit = fitted(weights)
     if form == "linear":
         power = spread_power(fit.working(matrix), fit.residual, use)
         if power > POWER_WORTH_WEIGHTS:
-            low = np.quantile(potential, 0.1)
-            spread = np.maximum(fit.working(matrix), low) ** power
+            spread = np.maximum(fit.working(matrix), np.quantile(potential, 0.1)) ** power
             fit = fitted(weights * (np.median(spread) / spread) ** 2)
     return fit
 
@@ -165,13 +162,12 @@ def log_score(
 def choose(
     design: Design, matrix: np.ndarray, response: np.ndarray, rules: Rules, weights: np.ndarray
 ) -> np.ndarray:
-    """The groups (G,) bool that the criterion chooses."""
+    """Design column numbers (k,) of the groups that the criterion chooses."""
     gram, count = gram_matrix(matrix, response, weights), int((weights > 0).sum())
     kept, columns, space = search_space(design, rules, gram, count)
     found = select_subsets(matrix[:, columns], response, weights[None], rules.criterion, space)
-    chosen = np.zeros(len(design.groups), dtype=bool)
-    chosen[np.array(kept, dtype=int)[found[0]]] = True
-    return chosen
+    chosen = [design.groups[kept[place]] for place in np.flatnonzero(found[0])]
+    return np.array([j for group in chosen for j in group], dtype=int)
 
 
 def search_space(
@@ -200,8 +196,3 @@ def column_signs(design: Design, rules: Rules) -> np.ndarray:
     expected = [0 if column.transform == "level" else rules.signs.get(column.indicator, 0)
                 for column in design.columns]  # fmt: skip
     return np.array(expected, dtype=int)
-
-
-def columns_of(design: Design, chosen: np.ndarray) -> np.ndarray:
-    """Design column numbers of the chosen groups."""
-    return np.array([c for g in np.flatnonzero(chosen) for c in design.groups[g]], dtype=int)

@@ -56,5 +56,4 @@ class LevelSpread:
     def _at(self, values: pd.DataFrame, of: Mapping[str, float], common: float) -> np.ndarray:
         if self.indicator not in values:
             return np.full(len(values), common)
-        found = values[self.indicator].astype(str).map(dict(of))
-        return found.fillna(common).to_numpy(float)
+        return values[self.indicator].astype(str).map(dict(of)).fillna(common).to_numpy(float)

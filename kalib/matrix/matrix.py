@@ -20,6 +20,7 @@ THREADS = 2  # numpy lets go of the interpreter in all that is slow here
 UNDECIDED = 0.7  # below this probability of the best zone an account is shown as undecided
 SEED = 11
 RANKING_DRAWS = 400  # for counts of a list
+CHANCES = [f"p_{zone}" for zone in ZONES]  # columns of the zones' probabilities
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,8 +131,7 @@ def zone_probabilities(
     accounts = wallet.accounts
     rows = np.flatnonzero(accounts["potential"].notna())
     sales = accounts["sales"].to_numpy(np.float32)[rows]
-    columns = [f"p_{zone}" for zone in ZONES]
-    result = pd.DataFrame(np.nan, index=accounts.index, columns=[*columns, "top_probability"])
+    result = pd.DataFrame(np.nan, index=accounts.index, columns=[*CHANCES, "top_probability"])
     if len(rows) == 0:
         return result
     block = max(1, min(draws, BLOCK_CELLS // len(rows)))
@@ -148,7 +148,7 @@ def zone_probabilities(
              draws - high_count - loyal_count + both_count, high_count)  # fmt: skip
     result.iloc[rows] = np.column_stack(parts) / draws
     nobody = accounts["potential"] == 0  # who buys from nobody is high nowhere
-    result.loc[nobody, [*columns, "top_probability"]] = [*(float(z == "watch") for z in ZONES), 0.0]
+    result.loc[nobody] = [*(float(zone == "watch") for zone in ZONES), 0.0]
     return result
 
 
@@ -192,14 +192,13 @@ def place(wallet: Wallet, settings: MatrixSettings | None = None, draws: int = D
     accounts["zone"] = place_accounts(accounts, cut, sow_cut)
     accounts["key_account"] = accounts["zone"].isin(["attack", "defense"])
     size = int(accounts["key_account"].sum())
-    columns = [f"p_{zone}" for zone in ZONES]
     position = pd.Index(ZONES).get_indexer(accounts["zone"])  # where there is none, all are NaN
-    accounts["zone_probability"] = chances[columns].to_numpy()[np.arange(len(accounts)), position]
+    accounts["zone_probability"] = chances[CHANCES].to_numpy()[np.arange(len(accounts)), position]
     accounts["key_account_by_sales"] = sales_ranking(accounts["sales"], size)
     accounts["change"] = _changes(accounts)
     line = _line(accounts["potential"].dropna().to_numpy(), cut, size)
     at_point = assign_zones(accounts["potential"], accounts["sow"], line, sow_cut)
-    unsure = chances[columns].max(axis=1) < UNDECIDED
+    unsure = chances[CHANCES].max(axis=1) < UNDECIDED
     accounts["flags"] = _with_flag(accounts["flags"], unsure, "undecided")
     accounts["flags"] = _with_flag(accounts["flags"], at_point != accounts["zone"], "border")
     counts = {zone: int((accounts["zone"] == zone).sum()) for zone in ZONES}
@@ -276,8 +275,7 @@ def cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:
     if cut.kind == "quantile":
         place = cut.value * (n - 1)
         left = int(place)
-        right = min(left + 1, n - 1)
-        low, high = np.array([_ordered(row, left, right) for row in potential]).T
+        low, high = np.array([_ordered(row, left, min(left + 1, n - 1)) for row in potential]).T
         return low + (place - left) * (high - low)
     if cut.kind == "top":
         place = n - min(int(cut.value), n)

@@ -50,9 +50,8 @@ class Estimate:
 
 
 def estimate(
-    fit: Fit, sales: pd.Series, variance: np.ndarray, *,
-    usable: bool, hear: bool = True,
-) -> Estimate:  # fmt: skip
+    fit: Fit, sales: pd.Series, variance: np.ndarray, *, usable: bool, hear: bool = True
+) -> Estimate:
     """Estimate every account's potential.
 
     sales: N accounts', currency a year; variance: (n,) of the surveyed answers' errors of
@@ -87,10 +86,9 @@ def estimate(
     found = stack.combine([part.every for part in parts.values()], own, effects)
     left = ~np.isin(np.arange(len(own)), fit.working_rows)
     shared = _loadings(list(parts.values()), stack, effects)
-    error = error_of_total(alone.mean(), known, alike)
     return Estimate(
         distribution=found,
-        loadings=_reaching(shared, found[left], left, error),
+        loadings=_reaching(shared, found[left], left, error_of_total(alone.mean(), known, alike)),
         expected=parts[FORMULA].every.mean() if usable else np.full(len(own), np.nan),
         kin=effects.kin,
         weights=dict(zip(parts, stack.weights.tolist(), strict=True)),

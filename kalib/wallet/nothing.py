@@ -36,4 +36,4 @@ def hear_nothing(
         level, slope = fit_chance(event, x, np.append(np.ones(told.sum()), [0.5, 0.5]), SLOPE_SD)
         chance = 1 / (1 + np.exp(-(level + slope * (size[open_] - center) / unit)))
         found = found.replaced(open_, found[open_].with_nothing(np.minimum(chance, MOST), tiny))
-    return found.replaced(nothing, Distribution.certain(np.full(nothing.sum(), tiny), found.levels))
+    return found.replaced(nothing, Distribution.certain(np.full(nothing.sum(), tiny)))

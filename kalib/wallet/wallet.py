@@ -207,7 +207,7 @@ def _with_measured(
     known: what `composite` makes of the accounts measured."""
     potential, middle, error = known[["potential", "log_middle", "log_sd"]].to_numpy(float).T
     # As factors on the potential: an answer without an error is its own interval to the last bit.
-    factors = Distribution.lognormal(middle - np.log(potential), error, found.levels)
+    factors = Distribution.lognormal(middle - np.log(potential), error)
     found = found.replaced(measured, factors.scale(potential))
     found.table[unknown] = np.nan
     point = found.mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,8 @@ NO_DRIFT = Drift(pd.DataFrame(columns=TESTS), pd.DataFrame(columns=TERMS))
 
 
 def measure_drift(
-    formula: Formula, surveys: tuple[pd.DataFrame, pd.DataFrame],
-    observed: tuple[np.ndarray, np.ndarray],
-) -> Drift:  # fmt: skip
+    formula: Formula, surveys: Sequence[pd.DataFrame], observed: Sequence[np.ndarray]
+) -> Drift:
     """Test Chow's hypothesis (1960) that two surveys obey one formula.
 
     formula: the later one, whose terms are fitted to both; surveys: the surveyed accounts'

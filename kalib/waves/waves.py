@@ -15,6 +15,7 @@ from kalib.analysis import Analysis, analyze
 from kalib.errors import StudyError
 from kalib.formula.distribution import Distribution
 from kalib.formula.formula import Formula
+from kalib.matrix.matrix import CHANCES
 from kalib.plan.proof import Reading, read_proof
 from kalib.study.kept import kept
 from kalib.study.settings import ZONES, Cut, MatrixSettings
@@ -23,7 +24,6 @@ from kalib.waves.moves import SHARED, estimate_transitions, move_probability, pe
 
 REAL = 0.9  # probability from which a move between zones is called real
 MOST_GROWTH = 3.0  # of the middle account in a wave; beyond it the unit is another
-CHANCES = [f"p_{zone}" for zone in ZONES]
 LEARNED = "learning.parquet"  # in a run's folder: what the formula was learned from
 INDICATOR = "indicator "  # before the client's column, which may have any name
 
@@ -73,8 +73,7 @@ class Wave:
 
     def indicators(self, accounts: pd.Index) -> pd.DataFrame:
         """Complete indicator values of some accounts."""
-        names = [name for name in self.learned.columns if name.startswith(INDICATOR)]
-        frame = self.learned.loc[accounts, names]
+        frame = self.learned.loc[accounts].filter(regex=f"^{INDICATOR}")
         return frame.rename(columns=lambda name: name.removeprefix(INDICATOR))
 
     def known(self, accounts: pd.Index) -> pd.DataFrame:
@@ -183,10 +182,9 @@ def learned_from(analysis: Analysis) -> pd.DataFrame:
     error = (np.log(fit.oof["observed"]) - _log_normal(aside)[0]) / prior[1][rows]
     mean, sd = _log_normal(wallet.distribution)
     frame = pd.DataFrame(
-        {"observed": fit.oof["observed"].reindex(index), "mean": mean, "sd": sd,
-         "prior_mean": prior[0], "prior_sd": prior[1]}, index=index,
+        {"observed": fit.oof["observed"].reindex(index), "error": error[believed].reindex(index),
+         "mean": mean, "sd": sd, "prior_mean": prior[0], "prior_sd": prior[1]}, index=index,
     )  # fmt: skip
-    frame.insert(1, "error", error[believed].reindex(index))
     shared = pd.DataFrame(wallet.loadings, index=index).add_prefix(SHARED)
     return pd.concat([frame, shared, analysis.screening.values.add_prefix(INDICATOR)], axis=1)
 
@@ -289,15 +287,13 @@ def _refuse_other_units(
 
 def _drift(before: Wave, after: Wave) -> Drift:
     """The later formula's drift; none is known where the earlier wave lacks an indicator."""
-    surveys, observed = [], []
-    for wave in (before, after):
-        known = wave.learned.index[wave.learned["error"].notna()]
-        surveys.append(wave.indicators(known))
-        observed.append(wave.learned.loc[known, "observed"].to_numpy(float))
+    waves = [(wave, wave.learned["error"].dropna().index) for wave in (before, after)]
+    surveys = [wave.indicators(known) for wave, known in waves]
+    observed = [wave.learned.loc[known, "observed"].to_numpy(float) for wave, known in waves]
     wanted = set(after.formula.indicators)
     if not wanted or not wanted <= set(surveys[0].columns):
         return NO_DRIFT
-    return measure_drift(after.formula, (surveys[0], surveys[1]), (observed[0], observed[1]))
+    return measure_drift(after.formula, surveys, observed)
 
 
 def _growth(before: Wave, after: Wave, placed: pd.Index, level: float) -> dict[str, np.ndarray]:
@@ -323,8 +319,7 @@ def _ledger(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     sums = ["accounts", "sales", "asked", "came"]
     parts = [each.groupby(by)[sums].sum().assign(grouping=by)
              for by in ("zone", "action", "rep") if by in each]  # fmt: skip
-    found = pd.concat(parts).rename_axis("group").reset_index()
-    return found[["grouping", "group", *sums]]
+    return pd.concat(parts).rename_axis("group").reset_index()[["grouping", "group", *sums]]
 
 
 def _log_normal(potential: Distribution) -> tuple[np.ndarray, np.ndarray]:
