@@ -190,10 +190,9 @@ class Distribution:
             place = score.astype(np.int32)
             score -= place
             place += np.arange(0, table.size, count, dtype=np.int32)
-            flat = table.ravel()
-            low = flat.take(place)
+            low = table.take(place)
             place += 1
-            high = flat.take(place)
+            high = table.take(place)
             high -= low
             high *= score
             yield part, np.add(low, high)

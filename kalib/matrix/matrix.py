@@ -250,9 +250,8 @@ def truly_high(wallet: Wallet, cut: Cut, accounts: pd.DataFrame) -> dict[str, fl
 def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:
     """Key accounts by potential against the sales ranking of the same length.
 
-    missed: key accounts the sales ranking leaves out; wrong: accounts it calls key that are not.
-    Their numbers, potential and sales (currency a year), and the gap to the market share the
-    missed ones hold.
+    missed: key accounts the sales ranking leaves out; wrong: accounts it calls key that are not;
+    of both their number, potential and sales (currency a year). agreed: how many both call key.
     """
     by_potential, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
     missed, wrong = accounts[by_potential & ~by_sales], accounts[by_sales & ~by_potential]

@@ -30,8 +30,7 @@ def rank_next_survey(wallet: Wallet, matrix: Matrix) -> pd.DataFrame:
     -------
     DataFrame
         By account, best first: own, learned (potential expected no longer to lie in the wrong zone,
-        currency a year), benefit (both), rank (1 is best). Empty where nothing is
-        estimated.
+        currency a year), benefit (both), rank (1 is best). Empty where nothing is estimated.
 
     Notes
     -----

@@ -41,13 +41,11 @@ def draw_to_total(
         if not rows.any():
             continue
         if left <= sales[rows].sum():
-            named = f"{region}: " if region else ""
-            problems.append(
-                Problem(f"{named}a total of {total:,.0f} is no more than the accounts there are "
-                        f"known to buy ({stands + sales[rows].sum():,.0f})",
-                        column="[market] total",
-                        remedy="Give the potential of all accounts together, in the study's unit")
-            )  # fmt: skip
+            named, bought = f"{region}: " if region else "", stands + sales[rows].sum()
+            said = (f"{named}a total of {total:,.0f} is no more than the accounts there are known "
+                    f"to buy ({bought:,.0f})")  # fmt: skip
+            remedy = "Give the potential of all accounts together, in the study's unit"
+            problems.append(Problem(said, column="[market] total", remedy=remedy))
             continue
         scaled, low = table[rows], sales[rows, None]
         for _ in range(ROUNDS):

@@ -124,7 +124,6 @@ def estimate_transitions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndar
     joint = 0.5 * np.diag((marginals[0] + marginals[1]) / 2)
     joint = joint + 0.5 * np.outer(*marginals)
     joint /= joint.sum()
-    posterior = likelihood
     for _ in range(ROUNDS):
         posterior = joint * likelihood
         posterior /= posterior.sum(axis=(1, 2), keepdims=True)

@@ -76,10 +76,6 @@ class Wave:
         frame = self.learned.loc[accounts].filter(regex=f"^{INDICATOR}")
         return frame.rename(columns=lambda name: name.removeprefix(INDICATOR))
 
-    def known(self, accounts: pd.Index) -> pd.DataFrame:
-        """What the wave knows of some accounts, their sales among it."""
-        return self.learned.loc[accounts].assign(sales=self.accounts.loc[accounts, "sales"])
-
 
 @dataclass(frozen=True)
 class Waves:
@@ -232,13 +228,13 @@ def compare_waves(before: Wave, after: Wave) -> Waves:
         chances = [wave.accounts.loc[placed, CHANCES].to_numpy(float) for wave in (before, after)]
         moved = 1 - np.einsum("nzz->n", estimate_transitions(*chances)[1])
     else:
-        known = before.known(placed), after.known(placed)
-        moved = move_probability(known, (before.settings, after.settings), rho)
+        earlier = before.learned.loc[placed].assign(sales=first["sales"])
+        later = after.learned.loc[placed].assign(sales=second["sales"])
+        moved = move_probability((earlier, later), (before.settings, after.settings), rho)
     moves = pd.DataFrame({
         "name": second.loc[placed, "name"], "before": first.loc[placed, "zone"],
         "after": second.loc[placed, "zone"], "potential": second.loc[placed, "potential"],
-        "sow": second.loc[placed, "sow"],
-        "probability": moved.round(4),
+        "sow": second.loc[placed, "sow"], "probability": moved.round(4),
     })  # fmt: skip
     counts = pd.crosstab(moves["before"], moves["after"])
     moves = moves[moves["before"] != moves["after"]]
