@@ -121,10 +121,8 @@ def _quoted(name: str) -> str:
 
 def _branches(name: str, own: Own, other: float) -> str:
     """The branches of a CASE by the levels of a column."""
-    branches = [
-        "WHEN {} = '{}' THEN ({})".format(_quoted(name), level.replace("'", "''"), _real(number))
-        for level, number in own.items()
-    ]
+    texts = {level.replace("'", "''"): _real(number) for level, number in own.items()}
+    branches = [f"WHEN {_quoted(name)} = '{text}' THEN ({to})" for text, to in texts.items()]
     return " ".join([*branches, f"ELSE {_real(other)}"])
 
 

@@ -103,14 +103,11 @@ def _loadings(parts: list[Part], stack: Stack, effects: Effects) -> np.ndarray:
 
     Each part's are a line in the answers' errors: what they have in common is taken together.
     """
-    used = [(w, part) for w, part in zip(stack.weights, parts, strict=True) if w > 0]
-    widths = [w * part.every.log_spread() for w, part in used]
-    total = np.maximum(sum(widths) * max(stack.stretch, 1.0), 1e-12)
-    scaled = [
-        part.loadings * (width / total)[:, None]
-        for (_, part), width in zip(used, widths, strict=True)
-    ]
-    _, upper = np.linalg.qr(np.vstack([part.basis for _, part in used]).T)
+    weighted = zip(stack.weights, parts, strict=True)
+    used = [(part, w * part.every.log_spread()) for w, part in weighted if w > 0]
+    total = np.maximum(sum(width for _, width in used) * max(stack.stretch, 1.0), 1e-12)
+    scaled = [part.loadings * (width / total)[:, None] for part, width in used]
+    _, upper = np.linalg.qr(np.vstack([part.basis for part, _ in used]).T)
     found = np.hstack(scaled) @ upper.T / effects.width[:, None]
     found = np.hstack([found, effects.shared])
     length = np.sqrt((found**2).sum(axis=1, keepdims=True))

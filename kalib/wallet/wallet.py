@@ -116,9 +116,9 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     placed = index.get_indexer(told.index)
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
     found = found.replaced(placed, Distribution.certain(point[placed]))
-    loadings[np.isin(source, ("measured", "none"))] = 0.0
+    free = ~np.isin(source, ("measured", "none"))
+    loadings[~free] = 0.0
     if tables.totals is not None:
-        free = ~np.isin(source, ("measured", "none"))
         found, loadings = draw_to_total(
             found, loadings, accounts, free, tables.totals, tables.total_error
         )
@@ -140,7 +140,7 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     return Wallet(
         accounts=frame, market_share=share, market_share_low=low, market_share_high=high,
         distribution=Distribution(found.levels, found.table.astype(np.float32)), loadings=loadings,
-        kin=np.where(np.isin(source, ("measured", "none")), 0.0, estimated.kin), basis=basis,
+        kin=np.where(free, estimated.kin, 0.0), basis=basis,
     )  # fmt: skip
 
 

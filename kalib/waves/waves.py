@@ -54,10 +54,8 @@ class Wave:
         try:
             table = pd.read_parquet(run / "accounts.parquet")
             learned = pd.read_parquet(run / LEARNED).set_index("account")
-            formula, summary, about = (
-                json.loads((run / f"{name}.json").read_text(encoding="utf-8"))
-                for name in ("formula", "summary", "run")
-            )
+            files = [run / f"{name}.json" for name in ("formula", "summary", "run")]
+            formula, summary, about = (json.loads(file.read_text("utf-8")) for file in files)
         except (OSError, ValueError) as error:
             remedy = "Give a report's folder; a report of an earlier version is made anew first"
             raise StudyError("there is no finished run here", str(run), remedy=remedy) from error
