@@ -179,7 +179,7 @@ def _residuals(
             others = others[:, np.sort(np.abs(related).argsort()[-MOST_OTHERS:])]
         line = robust_line(others[known], own[known, j], rounds=10)
         residual[:, j] = own[:, j] - line[0] - others @ line[1:]
-        spread[j] = 1.4826 * np.median(np.abs(residual[known, j]))
+        spread[j] = robust_scale(residual[known, j])
     return residual, spread
 
 
