@@ -40,8 +40,7 @@ class Kalib(click.Group):
     """Commands whose errors are one readable message, and whose status is 0, 1 or 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; tell an error in one message. SIGTERM stops it as the key does, so that
-        what it began is cleared."""
+        """Run the command, an error told in one message; SIGTERM, as the key, lets it clear up."""
         came: list[int] = []
 
         def stop(number: int, _: FrameType | None) -> None:
@@ -49,10 +48,9 @@ class Kalib(click.Group):
             raise KeyboardInterrupt
 
         usual = (signal.SIG_DFL, signal.default_int_handler)  # not where it is ignored
-        kinds = [
-            sign for sign in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(sign) in usual
-        ]
-        before = {kind: signal.signal(kind, stop) for kind in kinds}
+        kinds = (signal.SIGTERM, signal.SIGINT)
+        caught = [kind for kind in kinds if signal.getsignal(kind) in usual]
+        before = {kind: signal.signal(kind, stop) for kind in caught}
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -104,7 +102,7 @@ def run(
     interrupted goes on with the notebook it had come to.
     """
     from kalib.runs.batch import REPORTS, run_batch
-    from kalib.runs.overview import PAGE, check_sealed
+    from kalib.runs.overview import PAGE, check_sealed, show_summary, write_overview
     from kalib.runs.provenance import Options
 
     if key and not anonymize:
@@ -116,7 +114,8 @@ def run(
         secret = Secret(key)
     options = Options(read_settings(pairs), overrides, secret, force, own_notebooks)
     several = len(studies) > 1
-    if several or out is None:
+    together = several or out is None  # in a folder with a page on all reports
+    if together:
         check_sealed((out or REPORTS) / PAGE, force=force)
     debug = context.find_root().params["debug"]
     ended = run_batch(studies, out, options, jobs=jobs, debug=debug)
@@ -125,13 +124,10 @@ def run(
             click.echo(f"{job.study}: nothing has changed; --force runs it anyway", err=True)
         if job.report:
             click.echo(f"{job.report / 'index.html'}")
-    if several or out is None:
-        from kalib.runs.overview import show_summary, write_overview
-
-        if any(job.report and not job.current for job in ended):
-            write_overview(out or REPORTS)
-        if several:
-            show_summary(ended)
+    if together and any(job.report and not job.current for job in ended):
+        write_overview(out or REPORTS)
+    if several:
+        show_summary(ended)
     for job in ended:
         if job.error:
             if debug:
@@ -433,7 +429,6 @@ def read_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:
-            said = f"--set {pair!r} has no value"
-            raise StudyError(said, remedy="Write section.key=value")
+            raise StudyError(f"--set {pair!r} has no value", remedy="Write section.key=value")
         settings[key.strip()] = value.strip()
     return settings

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatch
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -27,8 +26,7 @@ MARK = "run.json"  # every finished report has it
 PRINT = "fingerprint"  # in the folder of a run at work: of its inputs
 KEPT = ("steps/*.pkl", "notebooks/*.ipynb")  # each moved in whole, so never half-written
 # What systems and editors leave by themselves; it is nobody's work.
-CLUTTER = (".DS_Store", "Thumbs.db", "~$*", ".~lock*")
-CHECKPOINTS = (".ipynb_checkpoints", "*-checkpoint.*")
+CLUTTER = (".DS_Store", "Thumbs.db", "~$*", ".~lock*", ".ipynb_checkpoints/*-checkpoint.*")
 ASIDE = "aside_"  # begins the name of the dated folder; no study and no period is called so
 LOCK_SECONDS = 0.2  # a lock that its owner is just removing is free within that time
 MOST_NAMED = 10  # files in one message
@@ -117,16 +115,14 @@ def check_folder(target: Path, *, force: bool = False) -> None:
     from before there were lists is not refused, it will be moved aside."""
     place = target.resolve()
     if place == Path.cwd() or place in Path.cwd().parents:
-        remedy = "Give --out a new folder"
-        raise StudyError("is the folder you work in", str(target), remedy=remedy)
+        raise StudyError("is the folder you work in", str(target), remedy="Give --out a new folder")
     run = read_run(place)
     listless = "files" not in run and {"kalib", "fingerprint", "study"} <= set(run)
     found = [] if force or not place.exists() or listless else foreign(place)
     if found:
         named = ", ".join(found[:MOST_NAMED])
         named += f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        said = f"holds what kalib did not write: {named}"
-        raise StudyError(said, str(target), remedy=MOVE)
+        raise StudyError(f"holds what kalib did not write: {named}", str(target), remedy=MOVE)
 
 
 def foreign(report: Path) -> list[str]:
@@ -139,17 +135,14 @@ def foreign(report: Path) -> list[str]:
     found = []
     for name in _names(report):
         with suppress(FileNotFoundError):  # another run has just replaced the report
-            *folders, last = name.split("/")
-            saved = folders[-1:] == [CHECKPOINTS[0]] and fnmatch(last, CHECKPOINTS[1])
-            clutter = saved or any(fnmatch(last, pattern) for pattern in CLUTTER)
+            clutter = any(Path(name).match(pattern) for pattern in CLUTTER)
             if not clutter and not _ours(report, name, run):
                 found.append(name)
     return found
 
 
 def set_aside(path: Path, names: Sequence[str] = ("",)) -> None:
-    """Move a file or a folder, whole or the names in it, into a dated folder beside it, and say
-    so."""
+    """Move a file or a folder, whole or the names in it, into a dated folder beside it; say so."""
     dated = beside = path.with_name(f"{ASIDE}{time.strftime('%Y-%m-%d_%H%M%S')}")
     for number in count(2):
         with suppress(FileExistsError):

@@ -72,13 +72,11 @@ def run_batch(
 def _plan(study: str, out: Path | None, options: Options, several: bool) -> Job:
     try:
         loaded = read_asked(study, options.settings)
-        single = out if not several else None
-        target = single or (out or REPORTS) / loaded.name / loaded.period
+        target = (None if several else out) or (out or REPORTS) / loaded.name / loaded.period
         earlier = earlier_report(target, loaded.name, loaded.period)
         inputs = inputs_of(loaded, options, options.key(loaded), earlier)
-        whole = all((target / name).is_file() for name in DELIVERED)
-        same = whole and read_run(target).get("fingerprint") == json_hash(inputs)
-        current = same and not options.force
+        whole = not options.force and all((target / name).is_file() for name in DELIVERED)
+        current = whole and read_run(target).get("fingerprint") == json_hash(inputs)
         if not current:
             check_folder(target, force=options.force)
     except StudyError as error:
@@ -118,8 +116,7 @@ def _in_processes(chains: list[list[Job]], options: Options, jobs: int, debug: b
             failed = KalibError(f"the process of the run {errors.DIED}")
         except Exception as error:  # noqa: BLE001  whatever it is, the others are run
             failed = error
-        seconds = time.perf_counter() - since
-        return replace(job, current=False, error=failed, seconds=seconds)
+        return replace(job, current=False, error=failed, seconds=time.perf_counter() - since)
 
     pool = ThreadPoolExecutor(jobs)
     try:

@@ -23,7 +23,6 @@ from kalib.files import PACKAGE
 
 START_SECONDS = 120  # a kernel that has not answered by then never will; cold imports take up to 30
 BEGIN = "import kalib.runs.kernel as _k; _k.begin({!r})"
-WARM = "import kalib.runs.kernel as _k; _k.warm()"
 QUIET = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
 
 
@@ -48,9 +47,8 @@ class KeptKernel(Engine):  # type: ignore[misc]
             file = {"connection_file": str(cls.scratch / "kernel.json")} if cls.scratch else {}
             km = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=this, **file)
         client = _Client(
-            nb_man, km=km, timeout=execution_timeout,
-            startup_timeout=START_SECONDS, extra_arguments=list(QUIET), kernel_name=kernel_name,
-            log=logger,
+            nb_man, km=km, timeout=execution_timeout, startup_timeout=START_SECONDS,
+            extra_arguments=list(QUIET), kernel_name=kernel_name, log=logger,
         )  # fmt: skip
         client.kc, client.folder = kc, folder or str(Path.cwd())
         cls._last = client
@@ -66,7 +64,7 @@ class KeptKernel(Engine):  # type: ignore[misc]
     def start(cls) -> None:
         """Have the kernel there, and what notebooks need imported, before the first notebook."""
         early = nbformat.v4.new_notebook(metadata={"papermill": {}})
-        early.cells = [nbformat.v4.new_code_cell(WARM)]
+        early.cells = [nbformat.v4.new_code_cell("import kalib.runs.kernel as _k; _k.warm()")]
         cls.execute_notebook(early, "python3", progress_bar=False, folder=str(PACKAGE))
 
     @classmethod
@@ -105,9 +103,8 @@ def _environment(scratch: Path | None) -> Mapping[str, str]:
     folder, and means the same on every machine."""
     found = dict(os.environ)
     if PACKAGE.parent.name != "site-packages":  # a checkout: the kernel has the code that we have
-        found["PYTHONPATH"] = os.pathsep.join(
-            [str(PACKAGE.parent), *filter(None, [found.get("PYTHONPATH")])]
-        )
+        places = filter(None, [str(PACKAGE.parent), found.get("PYTHONPATH")])
+        found["PYTHONPATH"] = os.pathsep.join(places)
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "TMPDIR"):
         if scratch:
             place = scratch / name.lower()

@@ -67,8 +67,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
     """Notebooks executed in the background, one after another in one kept kernel.
 
     work: the run's folder, below which those from an interrupted run are kept; step(name) is
-    entered as a notebook runs; language: of the prose. The kernel starts at once, and ends with the
-    block.
+    entered as a notebook runs; language: of the prose. The kernel lives as long as the block.
     """
 
     def __init__(self, work: Path, step: Step, language: str = "en") -> None:
@@ -84,8 +83,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
         self._jobs[path.stem] = self._pool.submit(self._run, path, parameters)
 
     def results(self) -> dict[str, Mapping[str, Any]]:
-        """Wait for the notebooks: name -> executed notebook. Raises KalibError with the notebook
-        and what a cell raised."""
+        """Wait for the notebooks: name -> executed notebook, or KalibError with what one raised."""
         self._started.result()
         return {name: job.result() for name, job in self._jobs.items()}
 
@@ -106,8 +104,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
                 known = papermill.inspect_notebook(str(path))  # of others it would only warn
                 given = {name: value for name, value in parameters.items() if name in known}
                 execute(path, target, given, self._language)
-        found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-        return found
+        return json.loads(target.read_text(encoding="utf-8"))
 
 
 def _start(scratch: Path) -> None:
@@ -190,8 +187,7 @@ def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
         if cell["cell_type"] == "code":
-            shown = [output for output in cell["outputs"] if WIDGET not in output.get("data", {})]
-            cell["outputs"] = shown
+            cell["outputs"] = [one for one in cell["outputs"] if WIDGET not in one.get("data", {})]
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = PATHS.sub(named, cell["source"])
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

@@ -20,7 +20,6 @@ EARLY = (
     "statsmodels.regression.linear_model", "babel.numbers",
 )  # fmt: skip
 COLLECT = (50_000, 20, 100)  # garbage, seldom: while libraries are imported there is none
-BACKEND = "module://matplotlib_inline.backend_inline"
 
 first: dict[str, Any] | None = None  # settings as a run's first notebook found them
 
@@ -37,7 +36,7 @@ def begin(folder: str) -> None:
     global first
     shell = get_ipython()
     if first is None:
-        plt.switch_backend(BACKEND)
+        plt.switch_backend("module://matplotlib_inline.backend_inline")
         plt.uninstall_repl_displayhook()  # it draws each chart once more, before it is shown
         if shell is not None and shell.display_formatter:
             shell.display_formatter.formatters["image/png"].for_type(Figure, _picture)

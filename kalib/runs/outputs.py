@@ -41,8 +41,7 @@ SHARE_DIGITS = 6
 
 
 def accounts_table(analysis: Analysis) -> pd.DataFrame:
-    """One row an account in the order of the client's, the contract's columns first; amounts to
-    cents, shares to six digits."""
+    """One row an account in the client's order, the contract's columns first, amounts rounded."""
     after = analysis.next_survey[["rank", "benefit"]].add_prefix("survey_")
     frame = analysis.plan.accounts.join(after.astype({"survey_rank": "Int64"})).reset_index()
     frame = frame.iloc[analysis.tables.order][[*CONTRACT, *FURTHER]].reset_index(drop=True)

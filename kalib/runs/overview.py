@@ -60,8 +60,7 @@ def write_overview(reports: Path) -> None:
             "folder": file.parent.relative_to(reports).as_posix(),
         })  # fmt: skip
     runs.sort(key=lambda run: run["name"])
-    languages = {run["language"] for run in runs}
-    words = Words("zh" if languages == {"zh"} else "en", "")
+    words = Words("zh" if {run["language"] for run in runs} == {"zh"} else "en", "")
     page = render("overview.html", runs=runs, words=words, files=FILES, version=__version__)
     write_sealed(reports / PAGE, page)
 
@@ -76,9 +75,8 @@ def find_page(run: Path, reports: Path) -> Path:
     if run.suffix == ".toml" or (run / "study.toml").is_file():
         about = read_study(run).study
         name, period = about.name, about.period
-    runs = sorted(file.parent for file in reports.glob(f"{escape(name)}/*/{MARK}"))
-    own = [folder for folder in runs if folder.name == period]
-    for folder in (*own, *reversed(runs)):
+    runs = (file.parent for file in reports.glob(f"{escape(name)}/*/{MARK}"))
+    for folder in sorted(runs, key=lambda each: (each.name == period, each), reverse=True):
         if (folder / PAGE).is_file():
             return folder / PAGE
     remedy = f"Give a report's folder or a study that was run; `kalib run` writes below {reports}"

@@ -55,8 +55,7 @@ def inputs_of(
     study: Study, options: Options, key: bytes | None = None, earlier: Path | None = None
 ) -> dict[str, Any]:
     """All that a run's report depends on: data, parameters, code, the packages' versions, the
-    earlier wave it is compared with, and a trace of the key that codes names, None where they are
-    not coded."""
+    earlier wave it is compared with, and a trace of the key that codes names, None without one."""
     overrides = options.overrides
     look = [name for name in (study.report.template, study.report.logo) if name]
     names = [study.file.name, *study.tables.values(), *look, "codebook.md"]
@@ -88,8 +87,7 @@ def provenance(
     inputs: Mapping[str, Any], overrides: Mapping[str, Any] | None, seed: int,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:  # fmt: skip
-    """run.json: the inputs, the hash of them all, the seed, seconds per step. overrides: who
-    replaced which potential, or None."""
+    """run.json: inputs and their hash, seed, seconds per step; overrides: experts', or None."""
     return {
         **inputs,
         "overrides": overrides,

@@ -44,17 +44,15 @@ def rerun(run: Path, study: Path | None, options: Options) -> tuple[list[str], b
         found = {name: list(differences(run / name, again / name)) for name in COMPARED}
     finally:
         shutil.rmtree(again, ignore_errors=True)
-    lines = [
-        f"{name} {before[name]} then, {now[name]} now"
-        for name in ("kalib", "python")
-        if before[name] != now[name]
-    ]
+    lines = []
+    for name in ("kalib", "python"):
+        if before[name] != now[name]:
+            lines.append(f"{name} {before[name]} then, {now[name]} now")
     if before["code"] != now["code"]:
         lines.append("the code of kalib or of its notebooks has changed")
-    for name in sorted({*before["packages"], *now["packages"]}):
+    for name in sorted({name for name, _ in before["packages"].items() ^ now["packages"].items()}):
         was, is_now = (about["packages"].get(name, "absent") for about in (before, now))
-        if was != is_now:
-            lines.append(f"{name} {was} then, {is_now} now")
+        lines.append(f"{name} {was} then, {is_now} now")
     for name, differing in found.items():
         lines.append(f"{name}: {'differs' if differing else 'the same bytes'}")
         lines += [f"  {difference}" for difference in differing]
@@ -77,15 +75,12 @@ def find_study(before: Mapping[str, Any], study: Path | None) -> Path:
 
 def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], coded: bool) -> None:
     problems = []
-    for name in sorted({*before["data"], *now["data"]}):
-        if before["data"].get(name) == now["data"].get(name):
-            continue
+    for name in sorted({name for name, _ in before["data"].items() ^ now["data"].items()}):
         remedy = "Give --own-notebooks if it is trusted, since it is code"
         if not name.startswith(NOTEBOOKS) or name in now["data"]:
             remedy = "Give --study with the data of the run; run.json has their SHA-256"
         problems.append(Problem("is not what the run read", file=name, remedy=remedy))
-    was = (before["overrides"] or {}).get("sha256")
-    if was != now["overrides"]:
+    if (before["overrides"] or {}).get("sha256") != now["overrides"]:
         remedy = "Give --overrides with its workbook"
         problems.append(Problem("the run had other overrides", remedy=remedy))
     if before["anonymized"] and not coded:
@@ -97,8 +92,7 @@ def _refuse_other_inputs(before: Mapping[str, Any], now: Mapping[str, Any], code
 
 
 def differences(before: Path, after: Path) -> Iterator[str]:
-    """What differs between two versions of a CSV or JSON file, a line each; nothing where the
-    bytes are the same."""
+    """What differs between two versions of a CSV or JSON file, none of equal bytes."""
     if not before.is_file():
         yield "is missing from the run"
     elif before.read_bytes() != after.read_bytes():

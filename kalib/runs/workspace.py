@@ -48,16 +48,15 @@ def _study_files(study: str) -> dict[str, Path]:
 
 def _copy(files: Mapping[str, Path], folder: Path) -> None:
     """Copy files to their names below a folder; all or none, and none over another."""
-    taken = [
-        name for name, path in files.items()
-        if (folder / name).exists() and file_hash(folder / name) != file_hash(path)
-    ]  # fmt: skip
+    targets = {folder / name: path for name, path in files.items()}
+    taken = [to for to, path in targets.items() if to.exists() and file_hash(to) != file_hash(path)]
     if taken:
         remedy = "Give a new folder, or move the file"
-        raise StudyError([Problem("is there already, and another", file=str(folder / name),
-                                  remedy=remedy) for name in taken])  # fmt: skip
-    for name, path in files.items():
-        if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with whole(folder / name) as part:
+        raise StudyError(
+            Problem("is there already, and another", str(target), remedy=remedy) for target in taken
+        )
+    for target, path in targets.items():
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole(target) as part:
                 part.write_bytes(path.read_bytes())

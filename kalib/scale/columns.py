@@ -112,10 +112,8 @@ def _check_there(source: Source, asked: Asked) -> None:
         elif name in asked.numbers:
             kind = schema[name]
             if not (kind.is_numeric() or kind.is_boolean() or kind.is_string()):
-                problems.append(
-                    Problem(f"holds {kind}, not numbers", source.name, name,
-                            remedy="Give the column as numbers")
-                )  # fmt: skip
+                said, remedy = f"holds {kind}, not numbers", "Give the column as numbers"
+                problems.append(Problem(said, source.name, name, remedy=remedy))
     if problems:
         raise StudyError(problems)
 
@@ -143,8 +141,7 @@ def _check(
         if max(-low, high) >= MOST_AMOUNT or high != high:
             problems += _told(source, name, value.abs() >= MOST_AMOUNT, "large")
         if name == asked.sales and said < rows and asked.dirt.blank_sales == "refuse":
-            empty = words.get(name, value).isnull()
-            problems += _told(source, name, empty, "sales blank")
+            problems += _told(source, name, words.get(name, value).isnull(), "sales blank")
         if name == asked.sales and low < 0 and asked.dirt.negative_sales == "refuse":
             problems += _told(source, name, (value < 0) & (value > -MOST_AMOUNT), "sales below")
         if name == asked.potential and found[f"n{i}"] and found[f"low{i}"] <= 0:

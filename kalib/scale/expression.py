@@ -176,8 +176,7 @@ def _placed(staged: Any, recipe: Recipe, cuts: Cuts, fenced: bool) -> Any:
     # Attack is likelier than defense where less than half of what lies above the potential cut is
     # less than what the sales make up, watch than maintenance where less than half below it is.
     half = (t.kalib_at_cut + t.kalib_is_high) * 0.5
-    even = (t.kalib_at_share == half) & (t.kalib_sow >= cuts.sow)
-    loyal = (t.kalib_at_share > half) | even
+    loyal = (t.kalib_at_share > half) | ((t.kalib_at_share == half) & (t.kalib_sow >= cuts.sow))
     return _settled(t.mutate(kalib_is_loyal=loyal.ifelse(1, 0)), fenced)
 
 
@@ -219,8 +218,7 @@ def _interval(t: Any, recipe: Recipe) -> tuple[Any, Any]:
 
 
 def place_of(t: Any, recipe: Recipe, amount: Any) -> Any:
-    """Where in the distribution of the error a potential of that amount lies: the lower, the
-    likelier is more."""
+    """Where a potential of that amount lies among the errors: the lower, the likelier is more."""
     import ibis
 
     if isinstance(amount, float):

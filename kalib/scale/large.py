@@ -101,7 +101,8 @@ def _fitted(
     design = build_design(analysis.screening, surveyed, logged=logged)
     textual = dict.fromkeys(c.indicator for c in design.columns if c.transform == "level")
     numeric = tuple(name for name in design.indicators if name not in textual)
-    asked = replace(_asked(study), numeric=numeric, textual=tuple(textual))
+    names = study.columns
+    asked = Asked(names.account, study.data, names.sales, numeric=numeric, textual=tuple(textual))
     table, accounts = typed(source, asked)
     table = table.select(*asked.numbers, *textual, "kalib_id").inner_join(survey, "kalib_id")
     seen: dict[str, Any] = {}
@@ -112,10 +113,8 @@ def _fitted(
         with joined.cache() as rows:  # on disk where it must be
             found = _fit_rows(rows, analysis, design)
             for n in (name for name in found.formula.indicators if name in numeric):
-                both = rows.aggregate(low=rows[n].min(), high=rows[n].max())
-                seen[n] = fetched(both)[0]
-    fit = replace(analysis.fit, formula=found.formula)
-    record = formula_record(fit, analysis.screening, study)
+                seen[n] = fetched(rows.aggregate(low=rows[n].min(), high=rows[n].max()))[0]
+    record = formula_record(replace(analysis.fit, formula=found.formula), analysis.screening, study)
     return found, {
         **record,
         "surveyed": {**record["surveyed"], **seen},
@@ -124,17 +123,13 @@ def _fitted(
     }
 
 
-def _asked(study: Study) -> Asked:
-    return Asked(study.columns.account, study.data, study.columns.sales)
-
-
 def _survey(source: Source, study: Study) -> Any:
     """kalib_id and kalib_potential of the surveyed accounts, as an ibis table."""
     column = study.columns.potential or ""
     path = study.folder / study.data.survey if study.data.survey else None
     held = beside(source, path) if path else source
     ids = (study.columns.survey_account if path else "") or study.columns.account
-    table, _ = typed(held, replace(_asked(study), account=ids, sales="", potential=column))
+    table, _ = typed(held, Asked(ids, study.data, potential=column))
     table = table.select("kalib_id", kalib_potential=table[column])
     return table.filter(table.kalib_potential.notnull())
 
@@ -143,12 +138,13 @@ def _sampled(
     source: Source, survey: Any, study: Study, settings: Mapping[str, str], size: int
 ) -> Judged:
     """The study of a random sample: some surveyed accounts and as many others."""
-    table = source.table.mutate(kalib_id=ids_of(source.table, _asked(study)))
+    names_of, table = study.columns, source.table
+    table = table.mutate(kalib_id=ids_of(table, Asked(names_of.account, study.data)))
     order = table.kalib_id.hash()  # of the id: as good as random, and the same in every run
     asked = table.semi_join(survey, "kalib_id").order_by(order).limit(size)
     others = table.anti_join(survey, "kalib_id").order_by(order).limit(size)
-    folder = Path(tempfile.mkdtemp(prefix="kalib-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="kalib-") as place:
+        folder = Path(place)
         frame = asked.union(others).drop("kalib_id").to_pandas()
         if not len(frame):
             raise StudyError("no account was surveyed", file=source.name)
@@ -156,14 +152,11 @@ def _sampled(
         names = {**settings, "data.accounts": '"accounts.parquet"'}
         if study.data.survey:
             part = survey.semi_join(asked, "kalib_id").to_pandas()
-            names_of = study.columns
             part.columns = [names_of.survey_account or names_of.account, names_of.potential]
             part.to_parquet(folder / "survey.parquet", index=False)
             names["data.survey"] = '"survey.parquet"'
         shutil.copy(study.file, folder / "study.toml")
         return judge_study(read_study(folder, names))
-    finally:
-        shutil.rmtree(folder)
 
 
 def _as_run(analysis: Judged) -> LargeFit:
@@ -235,8 +228,7 @@ def _r2_folds(sums: Sums, design: Design, rules: Rules) -> float:
 
 
 def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
-    """The formula with Duan's factor over all believed accounts; those of levels keep the sample's
-    relation to it."""
+    """The formula with Duan's factor over all believed accounts; levels keep their ratio to it."""
     both = _fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)
     left, weight = (both.kalib_observed.ln() - both.kalib_line).exp(), both.kalib_weight
     factor = fetched(both.aggregate(mean=(left * weight).sum() / weight.sum()))[0]["mean"]
@@ -251,9 +243,8 @@ def _fitted_line(rows: Any, formula: Formula, analysis: Judged) -> Any:
     """Rows with the fitted value kalib_line and the expected kalib_potential of a formula."""
     fit, study = replace(analysis.fit, formula=formula), analysis.study
     record = formula_record(fit, analysis.screening, study)
-    return with_potential(
-        rows, Recipe.model_validate({**record, "study": study.model_dump(mode="json")})
-    )
+    recipe = Recipe.model_validate({**record, "study": study.model_dump(mode="json")})
+    return with_potential(rows, recipe)
 
 
 def _believed(rows: Any, analysis: Judged) -> Any:

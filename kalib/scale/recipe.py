@@ -38,8 +38,7 @@ class _Record(BaseModel):
             first = error.errors()[0]
             names = ".".join(str(part) for part in first["loc"]) or "its content"
             what = "is missing" if first["type"] == "missing" else "is not as a run writes it"
-            remedy = "Run the study again"
-            raise StudyError(f"{names} {what}", file=file, remedy=remedy) from error
+            raise StudyError(f"{names} {what}", file, remedy="Run the study again") from error
 
 
 class Term(_Record):

@@ -88,8 +88,7 @@ def score_table(
 
 
 def _held(source: Source, staged: Any) -> Any:
-    """The rows computed once, on disk beyond the memory; those of a database as they are, since it
-    may be closed to writing."""
+    """The rows computed once; those of a database, which may be closed to writing, as they are."""
     if source.connection.name == "pyspark":
         return staged.cache()
     if source.connection.name == "duckdb":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalib.errors import KalibError, Problem, StudyError, need, refusal, say
+from kalib.errors import KalibError, StudyError, need, refusal, say
 from kalib.files import set_aside, whole
 
 MEMORY = "3GB"  # what the engine may hold; beyond it the rows go to disk
@@ -21,6 +21,7 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 FORMATS = (".parquet", ".csv")
 HEAD_BYTES = 65_536  # in which an encoding shows
 NOT_UTF8 = ("unicode", "utf-8", "utf8")  # what engines say of bytes that are not
+UTF8 = "Save it as CSV UTF-8"
 MARK = b"kalib"  # key of the metadata of Parquet that we wrote
 # How a system refuses to write, in the words that every engine hands on within its own.
 REFUSALS = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)))
@@ -31,13 +32,12 @@ class Source:
     """A table bound to the engine that holds or reads it.
 
     connection: ibis backend; table: ibis table; name: as said in messages, without credentials;
-    memory: bytes; numbered: whether its rows are those of one file, in its order.
+    numbered: whether its rows are those of one file, in its order.
     """
 
     connection: Any
     table: Any
     name: str
-    memory: int
     numbered: bool = False
 
 
@@ -45,7 +45,7 @@ def beside(source: Source, path: Path) -> Source:
     """Another file, read by the same engine."""
     files, kind = _files(str(path))
     table = _read(source.connection, files, kind, path.name)
-    return Source(source.connection, table, path.name, source.memory, len(files) == 1)
+    return Source(source.connection, table, path.name, len(files) == 1)
 
 
 def split_address(table: str) -> tuple[str, str]:
@@ -89,12 +89,12 @@ def open_source(table: str, engine: str, memory: str, *, writes: bool = False) -
             if bound is None:
                 remedy = "Check the name, and its schema if any"
                 raise StudyError("no such table", file=name, remedy=remedy)
-            yield Source(connection, bound, shown, held, len(files) == 1 and engine == "duckdb")
+            yield Source(connection, bound, shown, len(files) == 1 and engine == "duckdb")
         except (KalibError, OSError):
             raise
         except Exception as error:
             if kind == "csv" and any(word in str(error).lower() for word in NOT_UTF8):
-                raise StudyError(_not_utf8(shown, "holds bytes that are not UTF-8")) from error
+                raise StudyError("holds bytes that are not UTF-8", shown, remedy=UTF8) from error
             raise KalibError(f"{shown}: the engine failed: {reason_of(error)}") from error
         finally:
             connection.disconnect()
@@ -111,8 +111,7 @@ def _files(named: str) -> tuple[list[str], str]:
         inside = [p for p in sorted(path.rglob("*")) if p.is_file() and p.name[0] not in "._"]
         found = [p for p in inside if p.suffix.lower() in FORMATS]
         if not found:
-            said = "a folder without .parquet or .csv files"
-            raise StudyError(said, named, remedy="Check it")
+            raise StudyError("a folder without .parquet or .csv files", named, remedy="Check it")
     elif path.is_file():
         found = [path]
     else:
@@ -138,19 +137,14 @@ def _files(named: str) -> tuple[list[str], str]:
 
             coding = encoding_of(head, path.name)
             if coding != "utf-8-sig":
-                raise StudyError(_not_utf8(path.name, f"is {coding}, not UTF-8"))
+                raise StudyError(f"is {coding}, not UTF-8", path.name, remedy=UTF8)
     return [p.as_posix() for p in found], kind
 
 
-def _not_utf8(file: str, message: str) -> Problem:
-    return Problem(message, file=file, remedy="Save it as CSV UTF-8")
-
-
-def _duckdb(memory: int, spill: str, path: Path | None = None, *, read_only: bool = False) -> Any:
+def _duckdb(memory: int, spill: str, file: Path | str = ":memory:", read_only: bool = False) -> Any:
     import ibis
 
-    given = () if path is None else (path,)
-    connection = ibis.duckdb.connect(*given, read_only=read_only, temp_directory=spill)
+    connection = ibis.duckdb.connect(file, read_only=read_only, temp_directory=spill)
     connection.raw_sql(f"SET memory_limit = '{memory}B'")
     connection.raw_sql(f"SET enable_progress_bar = {sys.stdout.isatty()}")
     return connection
@@ -228,8 +222,7 @@ def fetched(expression: Any) -> list[dict[str, Any]]:
     whose imports take as long as millions of rows."""
     backend = expression.get_backend()
     if backend.name != "duckdb":
-        found: list[dict[str, Any]] = expression.to_pyarrow().to_pylist()
-        return found
+        return expression.to_pyarrow().to_pylist()
     rows = backend.con.sql(backend.compile(expression))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 import pickle
@@ -12,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from kalib.files import code_hash, whole
+from kalib.files import code_hash, json_hash, whole
 
 STEPS = "steps"  # the folder of kept steps, below a run's
 P = ParamSpec("P")
@@ -80,9 +79,8 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
     if _folder:
         import joblib
 
-        parts = [code_hash(), *(f"{key}={joblib.hash(value)}" for key, value in inputs.items())]
-        print_of_inputs = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-        file = _folder / f"{name}-{print_of_inputs}.pkl"
+        parts = {"code": code_hash(), "inputs": {k: joblib.hash(v) for k, v in inputs.items()}}
+        file = _folder / f"{name}-{json_hash(parts)[:24]}.pkl"
         # Of two processes at the same step one waits, and takes what the other computed.
         with suppress(OSError):  # where nothing can be kept, each computes for itself
             file.parent.mkdir(parents=True, exist_ok=True)

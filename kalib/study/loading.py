@@ -14,7 +14,6 @@ from kalib.errors import Problem, StudyError, nearest
 from kalib.study.settings import Study, wanted
 
 LARGEST = 1_000_000  # bytes of a study file
-EXAMPLE = "e.g. matrix.share_cut=0.35"
 
 
 def study_path(study: Path | str) -> Path:
@@ -150,8 +149,8 @@ def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
 def _lay_over(content: dict[str, Any], key: str, value: str) -> None:
     """Set one "section.key" of the file's content to a value written as TOML, or as text."""
     section, _, name = key.partition(".")
-    if not name or not re.fullmatch(r"[a-z_]+", section) or not re.fullmatch(r"[a-z_]+", name):
-        raise StudyError(f"{key!r} is not section.key", remedy=f"Write {EXAMPLE}")
+    if not re.fullmatch(r"[a-z_]+\.[a-z_]+", key):
+        raise StudyError(f"{key!r} is not section.key", remedy="Write e.g. matrix.share_cut=0.35")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -191,8 +190,7 @@ def _missing_files(study: Study) -> Iterator[tuple[str, str]]:
             continue
         target = (study.folder / name).resolve()
         if not target.is_relative_to(study.folder):
-            message = f"'{key}' leaves the study's folder: {name}"
-            yield message, "Put the file in the study's folder"
+            yield f"'{key}' leaves the study's folder: {name}", "Put the file in the study's folder"
         elif not target.is_file():
             near = nearest(name, (path.name for path in study.folder.glob("*")))
             yield f"'{key}': no file {name}", near or "Put it into the study's folder"

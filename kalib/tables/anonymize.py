@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -43,9 +44,8 @@ class Secret:
         place = self.file or folder / KEY_FILE
         try:
             if not said and not self.file and not place.exists():
-                mine = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(mine, "w") as new:
-                    new.write(secrets.token_hex(32) + "\n")
+                place.touch(0o600, exist_ok=False)
+                place.write_text(secrets.token_hex(32) + "\n")
             said = said or place.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise StudyError(refusal("no key", place.name, KEY_VARIABLE)) from error
@@ -173,9 +173,7 @@ def anonymize_tables(tables: Tables, key: bytes) -> Tables:
 
 
 def _codes(texts: Iterable[str], key: bytes, kind: str) -> list[str]:
-    texts = list(texts)
-    known = {text: code(key, kind, text) for text in set(texts)}
-    return [known[text] for text in texts]
+    return list(map(cache(partial(code, key, kind)), texts))
 
 
 def _told_words(

@@ -15,7 +15,6 @@ PLAIN = str.maketrans("０１２３４５６７８９，．％－＋（）￥−
                       "0123456789,.%-+()¥-''     ")  # fmt: skip
 WORD = WORDS["cells"]
 FLAGS = dict.fromkeys(WORD["no"], False) | dict.fromkeys(WORD["yes"], True)
-EXCEL_DAY_0 = pd.Timestamp("1899-12-30")
 FIRST_DAY, LAST_DAY = pd.Timestamp("1990-01-01"), pd.Timestamp("2100-01-01")  # of visits
 DATE_PARTS = {
     "%Y": r"\d{4}", "%y": r"\d\d", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%b": "[A-Za-z]{3}",
@@ -60,8 +59,7 @@ def to_numbers(cells: pd.Series, decimal: str = "") -> Parsed:
     missing = is_missing(text)
     values = _finite(text.where(~missing))
     faults = pd.Series("", index=cells.index, dtype="str")
-    either = text.str.fullmatch(EITHER)
-    if not (values.isna() & ~missing).any() and not either.any():
+    if not (values.isna() & ~missing).any() and not text.str.fullmatch(EITHER).any():
         return Parsed(values, faults)
     # Words, each of its own, need no closer look.
     if values.isna().all() and not text[~missing].str.contains(r"\d").any():
@@ -118,10 +116,9 @@ def to_dates(cells: pd.Series) -> Parsed:
     for form, others in read.items():
         if fits[form] == fits[best] > 0:
             open_ |= others.notna() & (others != days)
-    others = "is not a date as the others of the column are"
-    faults = np.where(days.isna(), others if fits[best] else "is not a date", "")
-    faults = np.where(open_, "may have day or month first: the column does not tell", faults)
-    faults = np.where(words == "", "is blank", faults)
+    none = "is not a date" + " as the others of the column are" * bool(fits[best])
+    unclear = "may have day or month first: the column does not tell"
+    faults = np.select([words == "", open_, days.isna()], ["is blank", unclear, none], "")
     values = days.where(faults == "").iloc[codes].set_axis(cells.index)
     return Parsed(values, pd.Series(faults[codes], cells.index, dtype="str"))
 
@@ -130,7 +127,7 @@ def _days(words: pd.Series, form: str) -> pd.Series:
     """Words as days in one format, NaT where they are none or no visit's."""
     if form == "serial":
         serial = pd.to_numeric(words.where(words.str.fullmatch(r"\d{5}(?:\.\d+)?")))
-        days = EXCEL_DAY_0 + pd.to_timedelta(serial // 1, unit="D")
+        days = pd.to_datetime(serial // 1, unit="D", origin="1899-12-30")
     else:
         # Two digits of a year would also be taken from four, and one of a day from none.
         shape = "".join(DATE_PARTS.get(part, re.escape(part)) for part in re.split(r"(%.)", form))

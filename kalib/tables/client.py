@@ -223,8 +223,7 @@ def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd
     read.refuse_errors()
     amounts, names = read.amounts("total", "potential").to_numpy(), read.frame["region"]
     if regions is not None:
-        strange = ~names.isin(set(regions)) | names.duplicated()
-        read.tell("region", "region", strange)
+        read.tell("region", "region", ~names.isin(set(regions)) | names.duplicated())
     return pd.Series(amounts, index=names)
 
 
@@ -240,8 +239,7 @@ def _read_visits(study: Study, ids: pd.Index | None, found: Findings) -> pd.Data
     read.tell("visit double", names.account, twice)
     read.table = read.table.keep(~twice.to_numpy())
     read.tell("visit blank", names.account, read.frame[names.account] == "")
-    remedy = "Write all dates as 2026-03-31"
-    dates = read.told(names.date, to_dates(read.frame[names.date]), remedy)
+    dates = read.told(names.date, to_dates(read.frame[names.date]), "Write all dates as 2026-03-31")
     read.decimal = decimal_mark(read.frame[[names.own, names.total]])  # days have points, too
     frame = pd.DataFrame({"account": read.frame[names.account], "date": dates,
                          "own": read.amounts(names.own, "units", blank=True),
@@ -419,12 +417,11 @@ def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
 
 def noted(words: Words, note: Problem) -> str:
     """What was tolerated, in the language."""
-    plain = replace(note, message=words.tell(note.message), file="", column="", row=None, remedy="")
     column = words.say("column", name=words.label(note.column)) if note.column else ""
     row = words.say("row", n=note.row) if note.row is not None else ""
-    place = ", ".join(part for part in (note.file, column, row) if part)
-    text = f"{place}: {plain}" if place else str(plain)
-    return f"{text}. {words.tell(note.remedy)}" if note.remedy else text
+    place = ", ".join(filter(None, (note.file, column, row)))
+    told, remedy = words.tell(note.message), words.tell(note.remedy)
+    return str(replace(note, message=told, file=place, column="", row=None, remedy=remedy))
 
 
 def _column_range(name: str, values: pd.Series, words: Words) -> tuple[Any, ...]:

@@ -24,8 +24,7 @@ SINGLY = 3  # rows told one by one for one fault of one column; more are one lin
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with the tables, what was tolerated, and the decimal marks that they show;
-    filled as they are read."""
+    """What is wrong with the tables read so far, what was tolerated, and their decimal marks."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
@@ -129,8 +128,7 @@ class Columns:
             self.tell("excel", str(name), cells.str.fullmatch(EXCEL_ERROR))
 
     def identify(self, column: str) -> pd.Index:
-        """The ids, with one row for each; blank, repeated and shortened ones are problems, those
-        that only look different are told."""
+        """The ids, a row each; blank, repeated, short ones are problems, look-alikes are told."""
         ids = self.frame[column]
         self.tell("id blank", column, ids == "")
         shortened = ids.str.fullmatch(r"\d\.\d+E\+\d+")
@@ -167,8 +165,7 @@ class Columns:
         """A column of sales, units or answers, zero or more, or of potential, above zero."""
         remedy = f"Write {what} as a plain number, or name the word in [data] missing"
         values = self.numbers(column, remedy)
-        percent = self.frame[column].str.endswith(("%", "％"))
-        self.tell("percent", column, percent & values.notna())
+        self.tell("percent", column, self.frame[column].str.endswith(("%", "％")) & values.notna())
         if not blank:
             empty = values.isna() & is_missing(self.frame[column])
             zero = what == "sales" and self.dirt.blank_sales == "zero"

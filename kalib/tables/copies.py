@@ -51,8 +51,7 @@ def find_copies(tables: Tables, potential: pd.Series) -> dict[str, Message]:
 def _of_figures(
     values: pd.Series, tables: Tables, potential: pd.Series, named: set[str]
 ) -> Message | None:
-    answers = values.reindex(potential.index)
-    r, n = _correlation(answers, potential)
+    r, n = _correlation(values.reindex(potential.index), potential)
     if abs(r) >= (NAMED_COPY if "answers" in named else COPY):
         return Message("copy_answers", r=r, n=n)
     r, n = _correlation(values, tables.accounts["sales"])

@@ -317,8 +317,7 @@ def _cure(draft: _Draft, marks: Sequence[str]) -> None:
 
 
 def _try(folder: Path, draft: _Draft) -> None:
-    """Read the study as it is written: leave out what copies answers, sales or lists, and doubt
-    what `kalib check` will refuse."""
+    """Read the study as written: leave copies out, and doubt what `kalib check` will refuse."""
     try:
         tables = read_files(read_study(folder))
     except StudyError as error:

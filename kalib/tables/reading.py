@@ -75,8 +75,7 @@ class TextTable:
 
     def keep(self, where: np.ndarray) -> TextTable:
         """The lines where a (rows,) bool array is True."""
-        frame = self.frame[where].reset_index(drop=True)
-        return replace(self, frame=frame, rows=self.rows[where])
+        return replace(self, frame=self.frame[where].reset_index(drop=True), rows=self.rows[where])
 
 
 def read_text_table(
@@ -302,11 +301,9 @@ def encoding_of(raw: bytes, file: str) -> str:
         if zeros.count(0) > 0.1 * len(zeros):
             return coding
     if b"\0" in raw:
-        row = raw[: raw.index(b"\0")].count(b"\n") + 1
-        raise StudyError(refusal("NUL", file, row=row))
+        raise StudyError(refusal("NUL", file, row=raw[: raw.index(b"\0")].count(b"\n") + 1))
     high = re.findall(rb"[\x80-\xff]+", raw)
-    paired = sum(len(run) for run in high if len(run) > 1)
-    chinese = paired >= 0.5 * sum(map(len, high))
+    chinese = sum(len(run) for run in high if len(run) > 1) >= 0.5 * sum(map(len, high))
     order = ["gb18030", "cp1252"] if chinese else ["cp1252", "gb18030"]
     for coding in ("utf-8-sig", *order):
         with suppress(UnicodeDecodeError):
@@ -422,9 +419,7 @@ def _from_parquet(path: Path, names: Sequence[str]) -> TextTable:
         column = table.column(place)
         try:
             text = pc.fill_null(pc.cast(column, pa.string()), "").to_pandas().astype("str")
-            cells[name] = (
-                text.mask(text == "nan", "") if pa.types.is_floating(column.type) else text
-            )
+            cells[name] = text.mask((text == "nan") & pa.types.is_floating(column.type), "")
         except pa.ArrowException:
             problems.append(refusal("nested", path.name, column.type, column=name))
     if problems:

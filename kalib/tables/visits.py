@@ -166,6 +166,5 @@ def _rhythm(visits: pd.DataFrame, seen: list[int]) -> tuple[np.ndarray, dict[int
 
 def _ratio(total: np.ndarray, expected: np.ndarray, group: np.ndarray, size: int) -> np.ndarray:
     """What was sold over what was expected, by group (size,); 1 where nothing was expected."""
-    sold = np.bincount(group, total, size)
-    hoped = np.bincount(group, expected, size)
-    return np.where(hoped > 0, sold / np.where(hoped > 0, hoped, 1.0), 1.0)
+    sold, hoped = (np.bincount(group, amount, size) for amount in (total, expected))
+    return np.divide(sold, hoped, out=np.ones(size), where=hoped > 0)

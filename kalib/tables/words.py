@@ -53,8 +53,7 @@ def year_of(column: str) -> int:
 
 
 def _pattern(word: str) -> str:
-    """A word among others: short ones only where a header ends with them, and begins where a
-    blank follows."""
+    """A word among others: a short one at a header's end, one with a blank at its beginning."""
     if word.endswith(" "):
         return "^" + word
     end = r"\b" if len(word) >= SHORTEST else "$"
