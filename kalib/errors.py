@@ -87,8 +87,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def need(extra: str) -> None:
     """Raise StudyError, which names the remedy, where an extra of the kit is not installed."""
-    absent = [module for module in EXTRAS[extra] if find_spec(module) is None]
-    if absent:
+    if absent := [module for module in EXTRAS[extra] if find_spec(module) is None]:
         raise StudyError(f"{absent[0]} is not installed", remedy=install(extra))
 
 

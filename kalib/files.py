@@ -172,15 +172,13 @@ def add_to_report(report: Path, name: str, text: str, *, force: bool = False) ->
             part.write_text(text, encoding="utf-8")
         if _intact(run):
             run["files"][name] = file_hash(report / name)
-            write_record(report, run, run["files"])
+            write_record(report, run)
 
 
-def write_record(
-    report: Path, run: Mapping[str, Any], files: Mapping[str, str] | None = None
-) -> None:
-    """Write run.json with the list of the report's files, by default all there are."""
-    if files is None:
-        files = {name: file_hash(report / name) for name in _names(report) if name != MARK}
+def write_record(report: Path, run: Mapping[str, Any]) -> None:
+    """Write run.json with the list of the report's files; where run has none, of all there are."""
+    every = (name for name in _names(report) if name != MARK)
+    files = run.get("files") or {name: file_hash(report / name) for name in every}
     content = {**run, "files": dict(sorted(files.items()))}
     content.pop("record", None)
     content["record"] = json_hash(content)
@@ -214,10 +212,8 @@ def code_hash() -> str:
     """SHA-256 of the package and its notebooks."""
     files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     files |= set(shipped("notebooks").glob("*.ipynb"))
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.as_posix()):
-        digest.update(f"{path.name}:{file_hash(path)}\n".encode())
-    return digest.hexdigest()
+    lines = [f"{path.name}:{file_hash(path)}\n" for path in sorted(files, key=Path.as_posix)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @contextmanager

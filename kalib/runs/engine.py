@@ -4,9 +4,9 @@ is imported once, on every system. `papermill --engine kalib` uses it, too."""
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import ClassVar
 
 import nbformat
@@ -53,9 +53,7 @@ class KeptKernel(Engine):  # type: ignore[misc]
         client.kc, client.folder = kc, folder or str(Path.cwd())
         cls._last = client
         try:
-            client.execute(
-                env=_environment(cls.scratch), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            client.execute(env=_environment(cls.scratch), stdout=DEVNULL, stderr=DEVNULL)
         except (CellTimeoutError, RuntimeError):  # a dead kernel's error is a RuntimeError
             cls.stop()
             raise
@@ -80,8 +78,7 @@ class KeptKernel(Engine):  # type: ignore[misc]
     def kill(cls) -> None:
         """End the kernel's process, from any thread."""
         manager = cls._last.km if cls._last else None
-        process = getattr(getattr(manager, "provisioner", None), "process", None)
-        if process is not None:
+        if process := getattr(getattr(manager, "provisioner", None), "process", None):
             process.kill()
 
 

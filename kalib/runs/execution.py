@@ -29,6 +29,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 3600  # a cell that takes longer hangs
 KILL_SECONDS = 0.1
 Step = Callable[[str], AbstractContextManager[None]]
+Parameters = Mapping[str, object]
 
 
 def notebook_paths() -> list[Path]:
@@ -78,7 +79,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
         self._started = self._pool.submit(_start, work / SCRATCH)
         self._jobs: dict[str, Future[dict[str, Any]]] = {}
 
-    def run(self, path: Path, parameters: Mapping[str, object]) -> None:
+    def run(self, path: Path, parameters: Parameters) -> None:
         """Run a notebook after those before."""
         self._jobs[path.stem] = self._pool.submit(self._run, path, parameters)
 
@@ -95,7 +96,7 @@ class Notebooks(AbstractContextManager["Notebooks"]):
             _engine().kill()  # the cell at work, if there is one
         self._pool.shutdown()
 
-    def _run(self, path: Path, parameters: Mapping[str, object]) -> dict[str, Any]:
+    def _run(self, path: Path, parameters: Parameters) -> dict[str, Any]:
         import papermill
 
         target = self._folder / path.name
@@ -114,9 +115,7 @@ def _start(scratch: Path) -> None:
         _engine().start()
 
 
-def execute(
-    path: Path, target: Path, parameters: Mapping[str, object], language: str = "en"
-) -> None:
+def execute(path: Path, target: Path, parameters: Parameters, language: str = "en") -> None:
     """Run one notebook in target's folder and write it there, its prose in the language. Raises
     KalibError where a cell fails or lasts too long, or the kernel dies."""
     import papermill
@@ -144,9 +143,8 @@ def _told(what: str) -> Iterator[None]:
     except PapermillExecutionError as error:
         raise KalibError(f"{what}: {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
-        raise KalibError(
-            f"{what}: a cell had not ended after {CELL_SECONDS:,} s; does it wait for something?"
-        ) from error
+        said = f"a cell had not ended after {CELL_SECONDS:,} s; does it wait for something?"
+        raise KalibError(f"{what}: {said}") from error
     except RuntimeError as error:
         raise KalibError(f"{what}: the kernel {DIED}") from error
 
@@ -158,8 +156,7 @@ def _engine() -> type[KeptKernel]:
     that no notebook has; a second long. Told that there is none, it does without."""
     warnings.filterwarnings("ignore", module="urllib3")  # of a proxy that nothing here uses
     absent = "rfc3987_syntax"
-    if absent not in sys.modules:
-        sys.modules[absent] = None  # type: ignore[assignment]
+    sys.modules.setdefault(absent, None)  # type: ignore[arg-type]
     try:
         from papermill.engines import papermill_engines
 
@@ -171,7 +168,7 @@ def _engine() -> type[KeptKernel]:
     return KeptKernel
 
 
-def _tidy(notebook: dict[str, Any], path: Path, parameters: Mapping[str, object]) -> None:
+def _tidy(notebook: dict[str, Any], path: Path, parameters: Parameters) -> None:
     """Write an executed notebook without times and paths: it travels with the report, should not
     change where its content did not, and says nothing of the machine. A widget lives in its kernel:
     what is stored of it, under random names, is dead."""

@@ -46,8 +46,7 @@ def begin(folder: str) -> None:
         }  # fmt: skip
     was = copy.deepcopy(first)
     plt.close("all")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # options that are to be removed say so when touched
+    with warnings.catch_warnings(action="ignore"):  # options to be removed say so when touched
         plt.rcParams.update(was["charts"])
         pd.reset_option("all")
     os.environ.clear()
@@ -67,8 +66,7 @@ def begin(folder: str) -> None:
 def warm() -> None:
     """Import what the kit's notebooks need; what is wrong with it shows where it is used."""
     for name in EARLY:
-        with suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with suppress(Exception), warnings.catch_warnings(action="ignore"):
             import_module(name)
     gc.freeze()  # none of it is ever garbage: each new session would look through it all
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,9 @@ from kalib.study.settings import Study
 from kalib.wallet.wallet import surveyed_range
 from kalib.waves.waves import LEARNED, Waves, learned_from
 
-CONTRACT = (
-    "account", "name", "region", "segment", "sales", "potential", "potential_low",
-    "potential_high", "potential_source", "extrapolated", "sow", "sow_low", "sow_high",
-    "below_market", "zone", "zone_probability", "p_attack", "p_defense", "p_maintenance",
-    "p_watch", "key_account", "key_account_by_sales", "change", "team", "rep", "target_sales",
-    "target_sow", "target_growth", "flags",
-)  # fmt: skip
-FURTHER = (
-    "parent", "attack_rank", "expected_gain", "holdout", "action", "growth_rate", "winnable",
-    "win_chance", "at_risk", "peer_sow", "current_ka", "rep_before", "visits_per_year",
-    "target_floor", "target_stretch", "target_profit", "target_source", "top_probability",
-    "margin", "sales_lost", "below_p", "override_by", "override_reason", "survey_rank",
-    "survey_benefit",
-)  # fmt: skip
-# How text begins that a spreadsheet program runs as a formula, be it in full width, and numbers,
-# which stay.
+COLUMNS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CONTRACT, FURTHER = tuple(COLUMNS["contract"]), tuple(COLUMNS["further"])
+# How text begins that a spreadsheet program runs as a formula, in full width too; numbers stay.
 FORMULA, NUMBER = r"[=+\-@＝＋－＠\t\r]", r"[-+]?[0-9.,]+"
 MONEY = ("sales", "potential", "target", "survey", "expected_gain", "winnable", "at_risk")
 SHARE_DIGITS = 6
@@ -49,12 +37,10 @@ def accounts_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def _rounded(accounts: pd.DataFrame, digits: int) -> pd.DataFrame:
-    frame = accounts.copy()
-    for name in frame.select_dtypes("number"):
-        money = name.startswith(MONEY) and name[-3:] != "sow"
-        frame[name] = frame[name].round(digits if money else SHARE_DIGITS)
-    frame["current_ka"] = frame["current_ka"].astype("boolean")
-    return frame
+    numbers = accounts.select_dtypes("number")
+    money = {name: digits for name in numbers if name.startswith(MONEY) and name[-3:] != "sow"}
+    frame = accounts.round(dict.fromkeys(numbers, SHARE_DIGITS) | money)
+    return frame.assign(current_ka=frame["current_ka"].astype("boolean"))
 
 
 def _no_formulas(accounts: pd.DataFrame) -> pd.DataFrame:

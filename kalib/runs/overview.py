@@ -11,13 +11,13 @@ from kalib import __version__
 from kalib.errors import StudyError, say
 from kalib.files import ASIDE, CHANGED, MARK, MOVE, read_run, set_aside, whole
 from kalib.runs.batch import Job
+from kalib.runs.provenance import DOCUMENTS
 from kalib.study.loading import read_study
 from kalib.words.catalogue import Words
 
 PAGE, SUMMARY = "index.html", "summary.json"
 SEAL = "\n<!-- written by kalib; SHA-256 of all above: "
 FOUND = ("verdict", "accounts", "market_share", "ka_new", "missed_by_sales")
-FILES = ("report.pdf", "deck.pptx", "accounts.xlsx")
 
 
 def check_sealed(page: Path, *, force: bool = False) -> None:
@@ -52,16 +52,15 @@ def write_overview(reports: Path) -> None:
         summary, run = read_run(file.parent, SUMMARY), read_run(file.parent)
         if not summary or not run or file.parts[-3].startswith(ASIDE):
             continue
-        about = run["parameters"]["study"]
         runs.append({
             **{key: summary.get(key) for key in FOUND}, "name": run["study"],
-            "title": about["title"] or run["study"], "period": run["period"],
+            "title": run["parameters"]["study"]["title"] or run["study"], "period": run["period"],
             "language": run["parameters"]["report"]["language"],
             "folder": file.parent.relative_to(reports).as_posix(),
         })  # fmt: skip
     runs.sort(key=lambda run: run["name"])
     words = Words("zh" if {run["language"] for run in runs} == {"zh"} else "en", "")
-    page = render("overview.html", runs=runs, words=words, files=FILES, version=__version__)
+    page = render("overview.html", runs=runs, words=words, files=DOCUMENTS, version=__version__)
     write_sealed(reports / PAGE, page)
 
 

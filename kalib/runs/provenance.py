@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from kalib.tables.anonymize import Secret
 
 COMPARED = ("accounts.csv", "formula.json", "summary.json")  # the same bytes from the same inputs
-DELIVERED = (
-    *COMPARED, "accounts.parquet", "verdict.json", "index.html", "report.pdf", "deck.pptx",
-    "accounts.xlsx",
-)  # fmt: skip
+DOCUMENTS = ("report.pdf", "deck.pptx", "accounts.xlsx")
+DELIVERED = (*COMPARED, *DOCUMENTS, "accounts.parquet", "verdict.json", "index.html")
 NOTEBOOKS = "notebooks"  # in a study's folder, and in a report
 DISTRIBUTION = "kalib-kit"
 ASIDE = r"extra == .(test|benchmark|docs)"

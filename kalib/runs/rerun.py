@@ -109,10 +109,8 @@ def differences(before: Path, after: Path) -> Iterator[str]:
 def _in_table(before: Path, after: Path) -> Iterator[str]:
     import pandas as pd
 
-    one, two = (
-        pd.read_csv(path, dtype={"account": str}, keep_default_na=False).set_index("account")
-        for path in (before, after)
-    )
+    as_text: dict[str, Any] = {"dtype": {"account": str}, "keep_default_na": False}
+    one, two = (pd.read_csv(path, **as_text).set_index("account") for path in (before, after))
     if set(one.index) != set(two.index) or list(one.columns) != list(two.columns):
         yield f"{len(one):,} accounts and {one.shape[1]} columns then, " \
               f"{len(two):,} and {two.shape[1]} now"  # fmt: skip

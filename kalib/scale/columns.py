@@ -30,8 +30,7 @@ class Asked:
     @property
     def numbers(self) -> tuple[str, ...]:
         """All columns that must hold numbers."""
-        given = (self.sales, self.potential, *self.numeric)
-        return tuple(dict.fromkeys(name for name in given if name))
+        return tuple(dict.fromkeys(filter(None, (self.sales, self.potential, *self.numeric))))
 
 
 def typed(source: Source, asked: Asked) -> tuple[Any, int]:
@@ -158,8 +157,7 @@ def _told(source: Source, column: str, bad: Any, key: str) -> Iterator[Problem]:
     cell = source.table[column].cast("string")
     rows = source.table.select(cell=cell, row=_row(source.table), bad=bad)
     rows = rows.filter(rows.bad)
-    count = fetched(rows.aggregate(n=rows.count()))[0]["n"]
-    if count:
+    if count := fetched(rows.aggregate(n=rows.count()))[0]["n"]:
         first = fetched(rows.limit(1))[0]
         more = f"; the same in {count - 1:,} rows more" if count > 1 else ""
         row = first["row"] if source.numbered else None
@@ -177,12 +175,10 @@ def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[P
         table = table.filter(table.id.hash() % ONE_IN == 0)
     counted = fetched(table.aggregate(n=table.id.count(), ids=table.id.nunique()))[0]
     if counted["n"] > counted["ids"]:
-        each = source.table.select(id=ids, row=_row(source.table))
-        each = each.group_by("id").aggregate(
-            n=each.count(), first=each.row.min(), last=each.row.max()
-        )
-        each = each.filter((each.n > 1) & each.id.notnull())
-        first = fetched(each.order_by(each["first"]).limit(1))[0]
+        t = source.table.select(id=ids, row=_row(source.table))
+        t = t.group_by("id").aggregate(n=t.count(), first=t.row.min(), last=t.row.max())
+        t = t.filter((t.n > 1) & t.id.notnull())
+        first = fetched(t.order_by(t["first"]).limit(1))[0]
         where = f"row {first['first']}" if source.numbered else "another row"
         more = counted["n"] - counted["ids"] - 1
         message, remedy = REFUSED["id double"]

@@ -141,9 +141,8 @@ def score(
         **{name: value.cast("float32") for name, value in uncertain.items()},
     }
     given = {"account": "kalib_account", "extrapolated": "kalib_outside"}
-    return t.select(
-        **{name: scored[name] if name in scored else t[given.get(name, name)] for name in columns}
-    )
+    found = {name: scored[name] if name in scored else t[given.get(name, name)] for name in columns}
+    return t.select(**found)
 
 
 def _by_zone(
@@ -258,5 +257,4 @@ def _outside(t: Any, recipe: Recipe) -> Any:
             parts.append(t[name].notin(seen))
         else:
             parts.append((t[name] < seen["low"]) | (t[name] > seen["high"]))
-    outside = ibis.or_(*parts) if parts else ibis.literal(False)
-    return (outside & t.kalib_potential.notnull()).fill_null(False)
+    return (ibis.or_(*parts) & t.kalib_potential.notnull()).fill_null(False)

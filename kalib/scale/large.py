@@ -181,7 +181,6 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     rules = Rules(study.indicators.signs, study.indicators.required, study.indicators.max)
     sums = sum_columns(rows, {**encodings, "potential": response}, weight, block)
     groups = _chosen(sums.gram(), sums.n, design, rules)
-    r2_folds = _r2_folds(sums, design, rules)
     columns = [design.columns[j] for g in np.flatnonzero(groups) for j in design.groups[g]]
     # Rows that have a gap only in what was not chosen count in the fit.
     kept = {column.name: encodings[column.name] for column in columns}
@@ -195,14 +194,13 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     stable = [np.nan, *(float(sampled.stability.get(c.indicator, np.nan)) for c in columns)]
     figures = np.column_stack([fit.coef, fit.std_error, fit.p_value, *ends, stable])[1:].tolist()
     terms = tuple(Term(column, *row) for column, row in zip(columns, figures, strict=True))
-    formula = replace(
-        sampled.formula, intercept=float(fit.coef[0]), terms=terms, sigma=fit.sigma, n=fit.n
-    )
+    formula = replace(sampled.formula, intercept=float(fit.coef[0]), terms=terms)
+    formula = replace(formula, sigma=fit.sigma, n=fit.n)
     if form != "linear":
         formula = _smeared(rows, formula, analysis)
     surveyed = fetched(rows.aggregate(n=rows.count()))[0]["n"]
     return replace(_as_run(analysis), formula=formula, surveyed=surveyed, used=final.n,
-                   r2=fit.r2, r2_folds=r2_folds)  # fmt: skip
+                   r2=fit.r2, r2_folds=_r2_folds(sums, design, rules))  # fmt: skip
 
 
 def _chosen(gram: np.ndarray, n: int, design: Design, rules: Rules) -> np.ndarray:
@@ -232,8 +230,7 @@ def _smeared(rows: Any, formula: Formula, analysis: Judged) -> Formula:
     both = _fitted_line(rows.filter(rows.kalib_weight > 0), formula, analysis)
     left, weight = (both.kalib_observed.ln() - both.kalib_line).exp(), both.kalib_weight
     factor = fetched(both.aggregate(mean=(left * weight).sum() / weight.sum()))[0]["mean"]
-    spread = formula.spread
-    if spread:
+    if spread := formula.spread:
         own = {level: value * factor / formula.smearing for level, value in spread.smearing.items()}
         spread = replace(spread, smearing=own)
     return replace(formula, smearing=factor, spread=spread)

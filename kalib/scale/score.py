@@ -97,11 +97,10 @@ def _held(source: Source, staged: Any) -> Any:
 
 
 def _check_columns(columns: Sequence[str], recipe: Recipe, source: Source) -> None:
-    known = {*OUTPUT, *source.table.columns}
     problems = [
         Problem(f"no column {name!r} to write", file=source.name,
                 remedy=f"Name columns of the table, or of {', '.join(OUTPUT)}")
-        for name in columns if name not in known
+        for name in columns if name not in (*OUTPUT, *source.table.columns)
     ]  # fmt: skip
     read = (recipe.study.account, recipe.study.sales, *recipe.numeric, *recipe.textual, *columns)
     problems += [

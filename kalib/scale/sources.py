@@ -279,8 +279,7 @@ def write_table(source: Source, expression: Any, to: str) -> None:
     address, name = split_address(to)
     if address:
         if table_of(source.connection, name) is not None:
-            raise StudyError("the table is there already", file=name,
-                             remedy="Name another, or drop it")  # fmt: skip
+            raise StudyError("the table is there already", name, remedy="Name another, or drop it")
         schema, _, table = name.rpartition(".")
         source.connection.create_table(table, obj=expression, database=schema or None)
         return

@@ -8,7 +8,7 @@ Grigori, Hoemmen & Langou 2012), which keeps the digits of an orthogonal decompo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -32,10 +32,9 @@ FAR = 10.0
 class Sums:
     """Sufficient statistics of p columns and, last, a response.
 
-    n: rows of weight above 0; center, scale (p + 1,): what was taken off each
-    column, and what it was then divided by; grams (FOLDS, p + 2, p + 2): by fold, the cross
-    products of 1, the columns and the response; root (p + 2, p + 2): upper triangular, whose cross
-    products are those of all folds.
+    n: rows of weight above 0; center, scale (p + 1,): what was taken off each column, and what it
+    was then divided by; grams (FOLDS, p + 2, p + 2): by fold, the cross products of 1, the columns
+    and the response; root (p + 2, p + 2): upper triangular, whose cross products are all folds'.
     """
 
     n: int
@@ -76,9 +75,7 @@ class SummedFit:
         return np.asarray(2 * stdtr(self.df_residual, -size))
 
 
-def sum_columns(
-    table: Any, columns: Mapping[str, Any], weight: Any = None, block: Any = None
-) -> Sums:
+def sum_columns(table: Any, columns: dict[str, Any], weight: Any = None, block: Any = None) -> Sums:
     """Sums over an ibis table of DuckDB.
 
     columns: name -> float64 expression over the table, the response last; rows with a NULL among

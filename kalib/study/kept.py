@@ -88,8 +88,7 @@ def kept_result(name: str, inputs: dict[str, Any], compute: Callable[[], Result]
     with alone:
         if file and file.exists():
             return pickle.loads(file.read_bytes())
-        # On tables this small the threads of linear algebra wait for one another, and a screening
-        # takes five times as long.
+        # On small tables threads of linear algebra wait for one another, five times as long.
         with threadpool_limits(1):
             result = compute()
         if file is None:

@@ -23,17 +23,15 @@ MOST_AMOUNT = 1e15  # a float holds no cents beyond it, and no account buys so m
 Number = Annotated[float, pydantic.Strict(), pydantic.AllowInfNan(False)]
 Whole = Annotated[int, pydantic.Strict()]
 Header = Annotated[str, Field(min_length=1)]  # of a client's column
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#1f4e79"])]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Visited = Annotated[Number, Field(ge=0, le=10_000)]
 Reps = Annotated[Whole, Field(ge=0, le=1_000_000)]
 Inside = Annotated[Number, Field(gt=0, lt=1)]
 Amount = Annotated[Number, Field(gt=0, le=MOST_AMOUNT)]
-CUTS: dict[str, pydantic.TypeAdapter[float]] = {
-    "quantile": pydantic.TypeAdapter(Inside),
-    "pareto": pydantic.TypeAdapter(Inside),
-    "top": pydantic.TypeAdapter(Annotated[Whole, Field(ge=1, le=1_000_000_000)]),
-    "value": pydantic.TypeAdapter(Amount),
-}
+Rank = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+KINDS = {"quantile": Inside, "pareto": Inside, "top": Rank, "value": Amount}
+CUTS = {kind: pydantic.TypeAdapter[float](number) for kind, number in KINDS.items()}
 SCALES = {"thousand": 1e3, "million": 1e6}  # units a currency may begin with
 BOUNDS = {"exclusiveMinimum": "above", "minimum": "at least", "exclusiveMaximum": "below",
           "maximum": "at most"}  # fmt: skip
@@ -323,9 +321,7 @@ class ReportSettings(_Section):
     """PowerPoint template of the deck."""
     logo: str | None = Field(default=None, pattern=r"(?i)\.(png|jpe?g)$", examples=["logo.png"])
     """Picture on cover and pages."""
-    colors: tuple[
-        Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#1f4e79"])], ...
-    ] = ()
+    colors: tuple[Color, ...] = ()
     """Colors that take the place of the kit's, the first of them the accent."""
 
 

@@ -9,7 +9,7 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -83,8 +83,7 @@ class Phrases:
         self._texts: dict[tuple[str, ...], list[str]] = {}
         self._lengths: dict[str, set[int]] = {}  # of the phrases that begin with a word
         for text in texts:
-            words = tuple(words_of(text))
-            if words:
+            if words := tuple(words_of(text)):
                 self._texts.setdefault(words, []).append(text)
                 self._lengths.setdefault(words[0], set()).add(len(words))
 
@@ -105,10 +104,8 @@ def distinctive(text: str) -> bool:
     """Whether a name or an id says whom it means wherever it stands: it has four letters or digits
     (two characters of Chinese), and where all are digits five of them."""
     joined = "".join(words_of(text))
-    letters = len(joined) + len(re.findall(f"[{UNSPACED}]", joined))
-    return letters >= FEWEST_LETTERS_OF_NAME and (
-        not re.fullmatch(r"[\d.,]+", joined) or len(joined) >= FEWEST_DIGITS_OF_ID
-    )
+    fewest = FEWEST_DIGITS_OF_ID if re.fullmatch(r"[\d.,]+", joined) else FEWEST_LETTERS_OF_NAME
+    return len(joined) + len(re.findall(f"[{UNSPACED}]", joined)) >= fewest
 
 
 def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, set[str]]:
@@ -176,9 +173,7 @@ def _codes(texts: Iterable[str], key: bytes, kind: str) -> list[str]:
     return list(map(cache(partial(code, key, kind)), texts))
 
 
-def _told_words(
-    columns: Iterable[pd.Series], names: Mapping[str, set[str]], key: bytes
-) -> dict[str, str]:
+def _told_words(columns: list[pd.Series], names: dict[str, set[str]], key: bytes) -> dict[str, str]:
     """Code of each word of the columns that names someone."""
     parents, reps = names["a chain or head office"], names["a representative"]
     ids = filter(distinctive, names["an account's id"])

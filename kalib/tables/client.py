@@ -96,9 +96,7 @@ def read_files(study: Study) -> Tables:
             found.notes.append(Problem(Message("n_labels", names=bare), "study.toml"))
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
-    survey = known.values.dropna().sort_index() if known else None
-    if survey is not None:
-        survey = survey / (1 - study.survey.understated)
+    survey = known.values.dropna().sort_index() / (1 - study.survey.understated) if known else None
     by_id = accounts.index.argsort(kind="stable")
     error, learned = study.survey.error, known.error if known else 0.0
     return Tables(
@@ -170,8 +168,7 @@ def _read_survey(study: Study, known: pd.Index | None, found: Findings) -> _Know
     read = _beside(study, str(study.data.survey), [account, column], known, found)
     if not read:
         return None
-    # Where answers repeat: by account their geometric mean, and its error in logs, learned from how
-    # far answers of one account lie apart.
+    # Where answers repeat: an account's geometric mean, and its error in logs from their scatter.
     ids, cells = read.frame[account], to_numbers(read.frame[column], read.decimal).values
     logs = np.log(cells.where((cells > 0) & (ids != "")))
     groups = logs.groupby(ids)
@@ -286,8 +283,7 @@ def _beside(
 ) -> Columns | None:  # fmt: skip
     """As `_open`, a table beside the accounts, cleaned, whose ids (the first wanted column, the
     second is of figures) are theirs."""
-    read = _open(study, file, wanted, welcome, found)
-    if read:
+    if read := _open(study, file, wanted, welcome, found):
         read.clean(wanted[0], wanted[1], known=ids)
         if ids is not None:
             read.refuse_unknown(wanted[0], ids, study.data.accounts)
@@ -307,8 +303,7 @@ def _compare(
         files[known.column] = file = known.read.table.file
         figures[known.column] = known.values.dropna()
         own = accounts["sales"].reindex(known.values.index)
-        told = impossible(figures[known.column], own[known.values.notna()], groups)
-        if told:
+        if told := impossible(figures[known.column], own[known.values.notna()], groups):
             remedy = "Give sales and potential in one unit and both for a year"
             place = file, known.column
             found.problems.append(Problem(told[0], *place, remedy=remedy, example=told[1]))

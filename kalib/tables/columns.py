@@ -84,9 +84,8 @@ class Columns:
     def clean(
         self, account: str, figure: str = "", name: str = "", known: Collection[str] | None = None
     ) -> None:
-        """Clean the table as [data] says, and leave out totals and footnotes below. figure: a
-        column that totals would sum; name: that of the accounts' names; known: the ids of the
-        accounts, where the table is another."""
+        """Clean the table as [data] says, without totals and footnotes below. figure: a column that
+        totals would sum; name: that of the accounts' names; known: their ids, for another table."""
         frame, dirt = self.frame, self.dirt
         if dirt.missing:
             words = {word.strip().casefold() for word in dirt.missing}

@@ -42,8 +42,7 @@ def find_copies(tables: Tables, potential: pd.Series) -> dict[str, Message]:
         named = {kind for kind, words in NAMES.items() if re.search(words, called)}
         numeric = pd.api.types.is_numeric_dtype(values)
         said = _of_figures(values, tables, potential, named) if numeric else None
-        said = said or _of_lists(values, tables, named) or _of_codes(values, tables, named)
-        if said:
+        if said := said or _of_lists(values, tables, named) or _of_codes(values, tables, named):
             found[str(name)] = said
     return found
 

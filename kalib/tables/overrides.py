@@ -77,8 +77,7 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
         if set(names[:2]) <= set(table.frame):
             break
     else:
-        called_so = (phrases("en")[term] for term in TERMS[:2])
-        raise StudyError(refusal("no sheet", path.name, *called_so))
+        raise StudyError(refusal("no sheet", path.name, *(phrases("en")[t] for t in TERMS[:2])))
     if lacking := [name for name in names if name not in table.frame]:
         row = int(table.rows.min(initial=2)) - 1
         raise StudyError(refusal("no column", path.name, column=name, row=row) for name in lacking)

@@ -153,8 +153,7 @@ def _named(
     headers = [str(column) for table in tables for column in table.frame]
     known = {str(i): header for i, header in enumerate(headers, 1)} | {h: h for h in headers}
     asked = [*((f"--{role}", said) for role, said in given.items()), *(("--drop", c) for c in drop)]
-    wrong = [(option, said) for option, said in asked if said not in known]
-    if wrong:
+    if wrong := [(option, said) for option, said in asked if said not in known]:
         listed = f"The columns are {', '.join(headers)}"[:400]
         raise StudyError(Problem(f"{option}: no column is called {said!r}",
                                  remedy=nearest(said, headers) or listed)
@@ -190,7 +189,7 @@ def _column(table: TextTable, role: str, taken: Collection[str] = ()) -> str | N
     return words.role_of(names, role, taken)
 
 
-def _assign(tables: Sequence[TextTable], given: Mapping[str, str], draft: _Draft) -> None:
+def _assign(tables: Sequence[TextTable], given: dict[str, str], draft: _Draft) -> None:
     """Say what each table is, the column of every role, and which others are indicators."""
     visits = {table: columns for table in tables if (columns := _visit_columns(table))}
     others = [table for table in tables if table not in visits] or list(tables)
@@ -249,9 +248,7 @@ def _account_key(table: TextTable, draft: _Draft) -> str | None:
     return key
 
 
-def _joined(
-    table: TextTable, ids: pd.Series, part: str, given: Mapping[str, str]
-) -> dict[str, str]:
+def _joined(table: TextTable, ids: pd.Series, part: str, given: dict[str, str]) -> dict[str, str]:
     """Role -> column of a table with the accounts' ids and what the part tells, none of another."""
     same = {str(c): _bare(cells).isin(_bare(ids)).mean() for c, cells in table.frame.items()}
     key = str(ids.name)
@@ -354,12 +351,11 @@ def _shown(
     tables: Sequence[TextTable], draft: _Draft, dropped: Collection[str]
 ) -> Iterator[dict[str, object]]:
     parts = {table.label: (p, columns) for p, (table, columns) in draft.parts.items()}
-    for number, (table, name) in enumerate([(t, str(c)) for t in tables for c in t.frame], 1):
+    for n, (table, name) in enumerate([(t, str(c)) for t in tables for c in t.frame], 1):
         part, columns = parts.get(table.label, ("", {}))
         roles = {column: role for role, column in columns.items()}
         why = "dropped" if name in dropped else draft.left.get(name) if part == "accounts" else None
         role = roles.get(name) or ("indicator" if why == "" else f"left out: {why or 'not read'}")
         cells = table.frame[name]
         values = " · ".join(c[:LETTERS] for c in cells[~is_missing(cells)].unique()[:SAMPLES])
-        yield {"number": number, "table": table.label, "column": name, "values": values,
-               "role": role}  # fmt: skip
+        yield {"number": n, "table": table.label, "column": name, "values": values, "role": role}

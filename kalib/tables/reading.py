@@ -107,8 +107,7 @@ def read_every_table(path: Path) -> list[TextTable]:
     with _readable(path) as kind:
         if kind != "Excel":
             return [read_text_table(path)]
-        sheets = {name: read() for name, visible, read in _sheets(path) if visible}
-        filled = {name: rows for name, rows in sheets.items() if rows}
+        filled = {name: rows for name, seen, read in _sheets(path) if seen and (rows := read())}
     for name, rows in filled.items():
         try:
             table = _from_rows(iter(rows), path.name)
@@ -344,9 +343,8 @@ def _one_sheet(path: Path, wanted: Sequence[str], notes: list[Problem]) -> Itera
         raise StudyError(refusal("empty", path.name))
     others = [name if seen else f"{name} (hidden)" for name, seen, _ in sheets if name != chosen]
     if others:
-        example = f"{chosen}, not {', '.join(others)}"
         said = Message("one_sheet_was_read_of_several", sheet=chosen)
-        notes.append(Problem(said, path.name, example=example))
+        notes.append(Problem(said, path.name, example=f"{chosen}, not {', '.join(others)}"))
     return iter(best)
 
 

@@ -29,11 +29,10 @@ class Measured:
     logs), counted, counted_sd (the same from the visits alone), days, days_missed (of the poll's
     days), own, total (units on a mean day of the week, and of the year where a season is known),
     own_units, total_units (sums over the days believed). weeks: DataFrame (account, week: its
-    Monday, own, total) of the days believed.
-    unit_value: currency per unit sold. suspects: DataFrame (account, date, visitor, own, total,
-    problem). visitors: DataFrame (visitor, account, visits) of all visits. season: month -> sales
-    of a day over the year's mean day, None where the visits cover too little of the year. notes:
-    sentences.
+    Monday, own, total) of the days believed. unit_value: currency per unit sold. suspects:
+    DataFrame (account, date, visitor, own, total, problem). visitors: DataFrame (visitor, account,
+    visits) of all visits. season: month -> sales of a day over the year's mean day, None where the
+    visits cover too little of the year. notes: sentences.
     """
 
     frame: pd.DataFrame
