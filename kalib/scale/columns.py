@@ -62,11 +62,11 @@ def _first_rows(source: Source, asked: Asked) -> Source:
     import ibis
 
     table = source.table.mutate(kalib_id=ids_of(source.table, asked), kalib_row=_row(source.table))
-    counted = fetched(table.aggregate(rows=table.kalib_id.count(), ids=table.kalib_id.nunique()))[0]
-    if counted["rows"] == counted["ids"]:
+    ids = table.kalib_id
+    again = fetched(table.aggregate(n=ids.count() - ids.nunique()))[0]["n"]
+    if not again:
         return source
-    say(f"{source.name}: {counted['rows'] - counted['ids']:,} rows of accounts that stand above "
-        "already left out")  # fmt: skip
+    say(f"{source.name}: {again:,} rows of accounts that stand above already left out")
     nth = ibis.row_number().over(group_by="kalib_id", order_by="kalib_row")
     table = table.mutate(kalib_nth=nth)
     first = table.filter((table.kalib_nth == 0) | table.kalib_id.isnull())
@@ -173,16 +173,13 @@ def _faulty_ids(source: Source, asked: Asked, ids: Any, rows: int) -> Iterator[P
         return
     if rows > ALL_IDS and source.connection.name == "duckdb":
         table = table.filter(table.id.hash() % ONE_IN == 0)
-    counted = fetched(table.aggregate(n=table.id.count(), ids=table.id.nunique()))[0]
-    if counted["n"] > counted["ids"]:
+    if again := fetched(table.aggregate(n=table.id.count() - table.id.nunique()))[0]["n"]:
         t = source.table.select(id=ids, row=_row(source.table))
         t = t.group_by("id").aggregate(n=t.count(), first=t.row.min(), last=t.row.max())
         t = t.filter((t.n > 1) & t.id.notnull())
         first = fetched(t.order_by(t["first"]).limit(1))[0]
         where = f"row {first['first']}" if source.numbered else "another row"
-        more = counted["n"] - counted["ids"] - 1
+        more = f"; the same in {again - 1:,} rows more" if again > 1 else ""
         message, remedy = REFUSED["id double"]
-        message = message.format(where)
-        message += f"; the same in {more:,} rows more" if more else ""
         row = first["last"] if source.numbered else None
-        yield Problem(message, source.name, column, row, remedy, first["id"])
+        yield Problem(message.format(where) + more, source.name, column, row, remedy, first["id"])

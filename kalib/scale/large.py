@@ -194,8 +194,8 @@ def _fit_rows(rows: Any, analysis: Judged, design: Design) -> LargeFit:
     stable = [np.nan, *(float(sampled.stability.get(c.indicator, np.nan)) for c in columns)]
     figures = np.column_stack([fit.coef, fit.std_error, fit.p_value, *ends, stable])[1:].tolist()
     terms = tuple(Term(column, *row) for column, row in zip(columns, figures, strict=True))
-    formula = replace(sampled.formula, intercept=float(fit.coef[0]), terms=terms)
-    formula = replace(formula, sigma=fit.sigma, n=fit.n)
+    intercept = float(fit.coef[0])
+    formula = replace(sampled.formula, intercept=intercept, terms=terms, sigma=fit.sigma, n=fit.n)
     if form != "linear":
         formula = _smeared(rows, formula, analysis)
     surveyed = fetched(rows.aggregate(n=rows.count()))[0]["n"]

@@ -147,7 +147,7 @@ class Recipe(_Record):
 
     @cached_property
     def knots(self) -> tuple[np.ndarray, np.ndarray]:
-        """Few points (K,) of the error's distribution function, to CDF_ERROR, and its values there.
+        """Few points (K,) of the error's distribution function, within CDF_ERROR, and its values.
 
         A logarithmic form has them as factors on exp(fitted value), a linear one as standardized
         errors: the function is linear between levels in potential itself, and has what lies beyond

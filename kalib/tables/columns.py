@@ -127,7 +127,7 @@ class Columns:
             self.tell("excel", str(name), cells.str.fullmatch(EXCEL_ERROR))
 
     def identify(self, column: str) -> pd.Index:
-        """The ids, a row each; blank, repeated, short ones are problems, look-alikes are told."""
+        """The ids, a row each; blank, repeated, shortened ones are problems, look-alikes noted."""
         ids = self.frame[column]
         self.tell("id blank", column, ids == "")
         shortened = ids.str.fullmatch(r"\d\.\d+E\+\d+")
