@@ -240,8 +240,7 @@ def without_password(address: str) -> str:
 def check_target(to: str, source: str, *, force: bool = False) -> None:
     """Refuse a target that can't be written before anything is computed.
 
-    What lies there already is replaced where it is Parquet that `write_table` wrote; all else is
-    refused, or moved aside where force is given.
+    Parquet that `write_table` wrote is replaced; all else is refused, or set aside with force.
     """
     address, _ = split_address(to)
     if address:

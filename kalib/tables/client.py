@@ -143,8 +143,7 @@ def _read_accounts(
 
 
 def _with_sales(study: Study, accounts: Columns, found: Findings) -> bool:
-    """Give the accounts a column of what another table says they buy from us, the sum of all its
-    rows; False where that can't be read."""
+    """Give the accounts their sales, the sum of another table's rows; False if it can't be read."""
     names, ids = study.columns, accounts.frame[study.columns.account]
     account = names.sales_account or names.account
     read = _beside(study, str(study.data.sales), [account, names.sales], ids, found)

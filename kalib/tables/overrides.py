@@ -38,11 +38,10 @@ class ExpertBias:
     """How experts lean against the formula, over the accounts they changed.
 
     count: accounts changed; before, after: their potential in sum, where one was known before
-    (currency a year); compared: those of them that had an estimate of the formula; ratio: median
-    of experts' over formula's potential with its interval low to high, which is exact whatever
-    the distribution (order statistics; Conover 1999, section 3.2), NaN where too few are
-    compared; p_value: two-sided sign test that experts lean neither way; beyond_noise: the
-    interval leaves 1 out.
+    (currency a year); compared: those that had an estimate of the formula; ratio: median of
+    experts' over formula's potential with its interval low to high, exact whatever the distribution
+    (order statistics; Conover 1999, section 3.2), NaN where too few are compared; p_value:
+    two-sided sign test that experts lean neither way; beyond_noise: the interval leaves 1 out.
     """
 
     count: int

@@ -90,11 +90,10 @@ def propose_study(
 ) -> Proposal:  # fmt: skip
     """Write folder/name with study.toml, codebook.md and copies of the tables.
 
-    files: the accounts and, where potential is not among their columns, a survey or visits; given:
-    account, sales, potential or parent -> its column's header or number; drop: columns to leave
-    out. What is not found is marked in study.toml and told as a doubt. Raises StudyError where a
-    file can't be read, a name is taken (unless force, which moves the folder aside), or a column
-    that is named is none.
+    files: the accounts and, where their columns lack potential, a survey or visits; given: account,
+    sales, potential or parent -> its column's header or number; drop: columns to leave out. What
+    is not found is marked in study.toml and told as a doubt. Raises StudyError where a file can't
+    be read, a name is taken (unless force, which sets the folder aside), or no column is so called.
     """
     target = folder / name
     _refuse_names(name, files, target, force)

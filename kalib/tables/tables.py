@@ -83,8 +83,7 @@ def clear_names(study: Study, overrides: Path | None, key: bytes) -> dict[str, s
 
 
 def _overrides(workbook: Path, tables: Tables, key: bytes | None) -> Overrides:
-    """An expert's potentials, by codes with a key: the workbook of a run that coded names has
-    these, others have ids."""
+    """An expert's potentials, by codes with a key: a coded run's workbook has these, others ids."""
     sales = tables.accounts["sales"]
     if key is None:
         return read_overrides(workbook, sales)

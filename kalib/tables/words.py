@@ -33,8 +33,7 @@ def words_of_header(header: str) -> str:
 
 
 def role_of(columns: Iterable[str], role: str, taken: Collection[str] = ()) -> str | None:
-    """The column that fits a role best, or None; of several years, and of several columns of one
-    name, the latest."""
+    """The column that fits a role best, or None; of several years, or of one name, the latest."""
     unlike = "|".join(WORDS["unlike"].get(role, ())) or "(?!)"
     free = {str(c): words_of_header(c) for c in columns
             if c not in taken and not re.search(unlike, plain(c))}  # fmt: skip
