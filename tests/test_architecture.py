@@ -18,7 +18,7 @@ from kalib.errors import EXTRAS
 PACKAGE = ROOT / "kalib"
 FORBIDDEN = {"utils", "helpers", "common", "misc"}
 MOST_NAMES = 17  # on the top level, dunder files and py.typed aside
-MOST_LINES = 18_785  # on its way to 14,000
+MOST_LINES = 18_653  # on its way to 14,000
 MOST_ARGUMENTS = 7
 MOST_DEPENDENCIES = 25  # direct ones of a plain installation
 # Imported though not declared: hard requirements of what is, and released together with it.

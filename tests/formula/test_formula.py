@@ -19,7 +19,13 @@ from kalib.formula.checks import check_formula
 from kalib.formula.fitting import Fit, fit_formula
 from kalib.formula.formula import partial_effects
 from kalib.formula.subsets import frontier
-from kalib.formula.verdict import Verdict, boosted_accuracy, judge, what_is_missing
+from kalib.formula.verdict import (
+    Verdict,
+    boosted_accuracy,
+    guessed_shares,
+    judge,
+    what_is_missing,
+)
 from kalib.indicators.screening import Screening, screen
 from kalib.plots import formula as charts
 from kalib.runs.outputs import formula_record
@@ -265,6 +271,31 @@ def test_required_and_signs_and_max_bind() -> None:
     assert "indicator 1 is required and works against" in " ".join(verdict.reasons)
     *_, agreed = fit_world(world, required=("indicator_1",), expected_sign={"indicator_1": "+"})
     assert "Signs of what is required" in [c.name for c in judge(agreed, ()).checks if c.passed]
+
+
+def test_answers_that_are_one_multiple_of_sales_look_guessed_and_honest_ones_do_not() -> None:
+    """A tenth and more of the answers that give us one share: named. Answers equal to sales, whole
+    numbers, and a few of one multiple are what honest surveys hold, too."""
+    rng = np.random.default_rng(5)
+    names = pd.Index([f"{i}" for i in range(100)], name="account")
+    sales = pd.Series(rng.lognormal(8, 1, 100).round(2), index=names)
+    honest = sales * rng.uniform(1.1, 6.0, 100)
+
+    def looked(answers: pd.Series, own: pd.Series = sales) -> pd.Series:
+        oof = pd.DataFrame({"observed": answers})
+        fit = SimpleNamespace(oof=oof, screening=SimpleNamespace(sales=own))
+        return guessed_shares(cast(Fit, fit))
+
+    assert not looked(honest).any()
+    made = honest.copy()
+    made[:20] = (sales[:20] / 0.8).round(2)
+    assert looked(made).sum() == 20 and looked(made)[:20].all()
+    loyal = honest.copy()
+    loyal[:40] = sales[:40]
+    few = honest.copy()
+    few[:4] = 2 * sales[:4]
+    coarse = pd.Series(rng.integers(1, 9, 100), index=names).astype(float)
+    assert not (looked(loyal).any() or looked(few).any() or looked(2 * coarse, coarse).any())
 
 
 def test_formula_reproduces_the_fitted_potential(stores: Analysis, phones: Analysis) -> None:

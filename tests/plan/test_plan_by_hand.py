@@ -46,7 +46,7 @@ def accounts() -> pd.DataFrame:
             "sales": sales, "potential": potential, "potential_low": np.where(np.arange(N) % 2, 0.7, 0.4) * potential,
             "potential_high": 1.6 * potential, "sow": sales / potential, "zone": zone,
             "margin": np.where(np.arange(N) % 3, 0.25, np.nan),
-            "parent": "", "extrapolated": False, "potential_source": "formula", "below_market": np.arange(N) % 5 == 0,
+            "parent": "", "flags": "", "extrapolated": False, "potential_source": "formula", "below_market": np.arange(N) % 5 == 0,
             "key_account": np.isin(zone, ("attack", "defense")),
             "zone_probability": np.where(np.arange(N) % 4, 0.9, 0.6),
         },
@@ -60,7 +60,9 @@ def accounts() -> pd.DataFrame:
     return frame
 
 
-def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand() -> None:
+def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     frame = pd.DataFrame({
         "zone": ["attack"] * 3 + ["watch"] * 5, "expected_gain": [2.0, 4.0, 9.0, 3.9, 4.0, 5.0, 6.0, 7.0],
         "team": ["hunter"] * 3 + [""] * 5, "below_market": [True] * 7 + [False],
@@ -69,6 +71,7 @@ def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand() -> N
               potential_low=1.0, potential_high=2.0, potential=1.5)  # fmt: skip
     # From the median of the attack zone, 4, on; not what is not below market share.
     assert actions(frame).tolist()[3:] == ["contact", "visit once", "visit once", "visit once", ""]
+    monkeypatch.setattr("kalib.plan.plan.MOST_ONCE", 1)
     # No more of them than attack accounts, those with most to win first; what is held out is left.
     few = frame.assign(
         holdout=[True, True, False] + [False] * 5, expected_gain=[2.0, 4, 3, 3, 4, 5, 6, 7]
@@ -86,9 +89,11 @@ def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand() -> N
 
 
 def test_without_a_team_the_largest_answers_are_asked_again_by_hand() -> None:
-    frame = pd.DataFrame({"potential": np.arange(60.0), "team": "", "holdout": False,
+    frame = pd.DataFrame({"potential": np.arange(60.0), "team": "", "holdout": False, "flags": "",
                           "key_account": np.arange(60) >= 30})  # fmt: skip
     assert actions(frame).tolist() == [""] * 40 + ["ask again"] * 20
+    frame.loc[3, "flags"] = "undecided;guessed_share"
+    assert actions(frame).tolist() == [""] * 3 + ["ask again"] + [""] * 36 + ["ask again"] * 20
 
 
 def test_what_is_done_first_by_hand() -> None:

@@ -192,7 +192,9 @@ def test_estimates_that_only_rank_ask_for_no_budget(stores: Analysis) -> None:
     found = tell_story(replace(stores, wallet=replace(stores.wallet, basis=basis)))
     parts = (found.said([found.headline]), found.said(found.actions), found.said(found.steps))
     for part, word in zip(
-        parts, ("no account's target until", "as the team's aim", "Before targets"), strict=True
+        parts,
+        ("holds once its potential is confirmed", "as the team's aim", "Before targets"),
+        strict=True,
     ):
         assert word in " ".join(part)
     assert all(word not in " ".join(map(" ".join, parts)) for word in ("to bring", "and ask"))
