@@ -101,7 +101,8 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     notes += [*_rest(accounts, study.teams.visits_per_rep), *assigned.notes]
     accounts = accounts.join(set_targets(accounts, study, notes))
     accounts["action"] = actions(accounts)
-    accounts["firm"] = (accounts["action"] != "measure first") & matrix.wallet.basis.firm
+    told = matrix.wallet.basis.firm | (accounts["potential_source"] == "measured")
+    accounts["firm"] = (accounts["action"] != "measure first") & told
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     points = gain_points(matrix.wallet, accounts["peer_sow"], attack, attainment)
     notes += _ambition(accounts, study, points)

@@ -394,13 +394,15 @@ def test_owners_change_only_where_the_gain_exceeds_the_cost() -> None:
 @pytest.mark.parametrize("firm", [True, False])
 def test_growth_of_an_estimate_that_only_ranks_is_asked_once_confirmed(firm: bool) -> None:
     frame = accounts()
+    frame.loc[frame.index[::3], "potential_source"] = "measured"  # which needs no confirmation
     plan = plan_sales(Matrix(frame, 1.0, 0.3, 0.3, {}, {}, wallet_of(frame, firm)), study_of())
     first = plan.accounts["action"] == "measure first"
-    waits = plan.accounts["target_growth"][first | ~np.array(firm)].sum()
+    told = firm | (plan.accounts["potential_source"] == "measured")
+    waits = plan.accounts["target_growth"][first | ~told].sum()
     assert 0 < plan.accounts["target_growth"][first].sum() <= waits
     for sums in (plan.teams, plan.reps, plan.targets):
         assert sums["unfirm"].sum() == pytest.approx(waits)
-    assert (plan.accounts["firm"] == (firm & ~first)).all()
+    assert (plan.accounts["firm"] == (told & ~first)).all() and told.any()
 
 
 def test_work_of_each_rep_by_hand() -> None:
