@@ -158,8 +158,7 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
     below, gain = accounts["below_market"] & ~accounts["holdout"], accounts["expected_gain"]
     once = below & ~accounts["key_account"] & (gain >= gain[attack].median())
-    most = max(attack.sum(), MOST_ONCE)
-    once &= gain.where(once).rank(ascending=False, method="first") <= most
+    once &= gain.where(once).rank(ascending=False, method="first") <= max(attack.sum(), MOST_ONCE)
     cases = [attack & sure, open_, accounts["zone"] == "defense", once, below]
     return pd.Series(np.select(cases, ACTIONS[: len(cases)], ""), index=accounts.index, dtype="str")
 
