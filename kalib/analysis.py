@@ -103,10 +103,8 @@ class Analysis(Judged):
         where no growth is asked, key accounts are few, or accounts too many to plan three times."""
         growth, sales = self.plan.accounts[["target_growth", "sales"]].sum()
         key = int(self.plan.accounts["key_account"].sum())
-        few = len(self.plan.accounts) <= MOST_REPLANNED
-        if not (
-            few and key >= FEWEST_KEY and 0 < growth < 50 * sales
-        ):  # a study file may ask no more
+        told = key >= FEWEST_KEY and len(self.plan.accounts) <= MOST_REPLANNED
+        if not (told and 0 < growth < 50 * sales):  # a study file may ask no more
             return {}
         return {
             name: replan(self.matrix, self.plan, self.study, {

@@ -100,7 +100,7 @@ def plan_sales(matrix: Matrix, study: Study, attainment: Attainment | None = Non
     accounts["rep"] = assigned.owner
     notes += [*_rest(accounts, study.teams.visits_per_rep), *assigned.notes]
     accounts = accounts.join(set_targets(accounts, study, notes))
-    accounts["action"] = actions(accounts)
+    accounts["action"] = asked_again(accounts) if refused else actions(accounts)
     told = matrix.wallet.basis.firm | (accounts["potential_source"] == "measured")
     accounts["firm"] = (accounts["action"] != "measure first") & told
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
@@ -142,13 +142,8 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     measured and gives us its peers' share already; "defend": the defense zone; "visit once": of
     the others below market share those that may bring as much as half of the attack accounts, no
     more of them than of these, or MOST_ONCE; "contact": the rest, to which a call or a mail goes.
-    An account that is held out is left as it is. Where no team is divided, "ask again": the largest
-    answers of key accounts and those that look guessed, and nothing else.
+    An account that is held out is left as it is.
     """
-    if (accounts["team"] == "").all() and not accounts["holdout"].any():
-        largest = accounts["potential"].where(accounts["key_account"]).rank(ascending=False)
-        again = (largest <= ASK_AGAIN) | accounts["flags"].str.contains("guessed_share")
-        return pd.Series(np.where(again, "ask again", ""), index=accounts.index, dtype="str")
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     asked = accounts["target_growth"] > 0
@@ -161,6 +156,14 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     once &= gain.where(once).rank(ascending=False, method="first") <= max(attack.sum(), MOST_ONCE)
     cases = [attack & sure, open_, accounts["zone"] == "defense", once, below]
     return pd.Series(np.select(cases, ACTIONS[: len(cases)], ""), index=accounts.index, dtype="str")
+
+
+def asked_again(accounts: pd.DataFrame) -> pd.Series:
+    """What is done where nothing but answers is known (N,): "ask again", of the largest answers of
+    key accounts and of those that look guessed, "" of the others."""
+    largest = accounts["potential"].where(accounts["key_account"]).rank(ascending=False)
+    again = (largest <= ASK_AGAIN) | accounts["flags"].str.contains("guessed_share")
+    return pd.Series(np.where(again, "ask again", ""), index=accounts.index, dtype="str")
 
 
 def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -> pd.DataFrame:

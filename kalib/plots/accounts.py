@@ -180,10 +180,10 @@ class Steps:
 
 
 def sales_steps(plan: Plan, words: Words) -> Steps:
-    """The growth asked: what each group of accounts adds to it, and what is expected to come."""
+    """The growth planned: what each group of accounts adds to it, and what is expected to come."""
     words, steps = words.in_sums(), plan.bridge.iloc[1:]
     amounts = [*steps["amount"], steps["amount"].sum()]
-    names = [*map(words.say, steps["step"]), words.say("growth_asked")]
+    names = [*map(words.say, steps["step"]), words.say("target_growth")]
     likely = plan.accounts.loc[plan.accounts["team"] == "hunter", "expected_gain"].sum()
     if abs(likely - amounts[-1]) > 0.01 * amounts[-1]:
         amounts, names = [*amounts, likely], [*names, words.say("bridge_likely")]
@@ -214,7 +214,7 @@ def error_steps(fit: Fit, words: Words) -> Steps:
 
 
 def bridge(plan: Plan, ax: Axes | None = None) -> Axes:
-    """The growth asked, a bar a step, and what is expected to come of it."""
+    """The growth planned, a bar a step, and what is expected to come."""
     ax = _waterfall(sales_steps(plan, theme().words), ax)
     money_axis(ax.yaxis, words=theme().words.in_sums())
     return ax
@@ -268,7 +268,7 @@ def _growth(frame: pd.DataFrame, by: str, colors: list[str], ax: Axes | None) ->
     names = [house.short_name(words.rep(name)) for name in frame[by]]
     ax.barh(names, frame["sales"], color=tint(theme().accent), label=words.say("sales_today"))
     ax.barh(names, frame["target_growth"], left=frame["sales"], color=colors,
-            label=words.say("growth_asked"))  # fmt: skip
+            label=words.say("target_growth"))  # fmt: skip
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", labelsize=9)

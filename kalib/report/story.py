@@ -228,7 +228,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "next_called": int(accounts.loc[telling[:NEXT_NAMED], "action"].isin(CALLS).sum()),
         "to_survey": len(telling),
         "staff": len(staff),
-        "idle": len(staff - seated),
         "named_today": accounts["current_ka"].notna().any(),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),

@@ -117,11 +117,12 @@ def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
     targets of all add up."""
     rest = analysis.plan.accounts.query("team == ''")
     sums = {name: rest[name].sum() for name in ("sales", "target_sales", "target_growth")}
-    frame = analysis.plan.reps.copy()
-    if len(rest) and 0 < len(frame) <= rows:
+    every = analysis.plan.reps
+    frame = every.head(rows).copy()
+    if len(rest) and 0 < len(every) <= rows:
         told = {"rep": words.say("other_accounts"), "team": "", "region": "", "accounts": len(rest)}
         frame.loc[len(frame)] = told | sums
-    return table(words, "reps", frame.head(rows + 1), len(frame))
+    return table(words, "reps", frame, len(every))
 
 
 def zones(analysis: Analysis, words: Words) -> Table:
@@ -189,11 +190,10 @@ def in_words(term: Term, formula: Formula, words: Words, two: Sequence[float] = 
         key = "term_level_amount" if linear else "term_level_part"
         size = b if linear else formula.level_effect(term)
     elif two:
-        logged = column.transform == "log"
-        step = b * (math.log(two[1] / two[0]) if logged else two[1] - two[0])
-        figures["base"], figures["level"] = (words.number(value) for value in two)
-        key = "term_level_amount" if linear and not logged else "term_level_part"
-        linear, size = linear and not logged, step if linear and not logged else math.expm1(step)
+        low, high = column.encode(pd.Series(two))  # of a zero, too
+        figures["base"], figures["level"] = (words.number(v, int(v % 1 > 0)) for v in two)
+        key = "term_level_amount" if linear else "term_level_part"
+        size = b * (high - low) if linear else math.expm1(b * (high - low))
     elif column.transform == "log":
         key, linear, size = "term_log", False, 1.1**b - 1
     else:

@@ -27,6 +27,8 @@ LANGUAGES = {"en": "en_US", "zh": "zh_CN"}  # as a study names them -> as Babel 
 # What amounts are counted in, by language: (size, key of its word, what its axis is called).
 COUNTED = {"en": ((1e6, "million"), (1e3, "thousand")), "zh": ((1e8, "yi"), (1e4, "wan"))}
 COUNT_WORDS = dict(pair for pairs in COUNTED.values() for pair in pairs)
+# By what amounts are counted in: the sizes below which an amount has a digit more.
+ENDS = {1e3: (9.95,), 1e4: (99.95,), 1e6: (999.5, 9.995), 1e8: (999.5, 9.995)}
 BIG = 10.0  # a typical amount has at least so many units of what amounts are counted in
 MISSING = "–"
 # What a placeholder asks for -> the method of `Words` that writes it, where it is called otherwise.
@@ -185,9 +187,7 @@ class Words:
     @property
     def ends(self) -> tuple[float, ...]:
         """Sizes in the document's units below which an amount has a digit more."""
-        ends = (999.5, 9.995) if self.scale >= COUNTED[self.language][0][0] else (9.95,)
-        ends = (99.95,) if self.scale == 1e4 else ends  # ten thousands are large
-        return ends if self.scale > 1 else ()
+        return ENDS.get(self.scale, ())
 
     def tick(self, value: float) -> str:
         """An amount at an axis, in the document's units, as short as it can be."""

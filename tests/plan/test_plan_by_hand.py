@@ -21,6 +21,7 @@ from kalib.plan.plan import (
     _raked,
     _round_to_total,
     actions,
+    asked_again,
     plan_sales,
     set_targets,
 )
@@ -89,11 +90,12 @@ def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand(
 
 
 def test_without_a_team_the_largest_answers_are_asked_again_by_hand() -> None:
-    frame = pd.DataFrame({"potential": np.arange(60.0), "team": "", "holdout": False, "flags": "",
-                          "key_account": np.arange(60) >= 30})  # fmt: skip
-    assert actions(frame).tolist() == [""] * 40 + ["ask again"] * 20
+    frame = pd.DataFrame(
+        {"potential": np.arange(60.0), "flags": "", "key_account": np.arange(60) >= 30}
+    )
+    assert asked_again(frame).tolist() == [""] * 40 + ["ask again"] * 20
     frame.loc[3, "flags"] = "undecided;guessed_share"
-    assert actions(frame).tolist() == [""] * 3 + ["ask again"] + [""] * 36 + ["ask again"] * 20
+    assert asked_again(frame).tolist() == [""] * 3 + ["ask again"] + [""] * 36 + ["ask again"] * 20
 
 
 def test_what_is_done_first_by_hand() -> None:

@@ -507,6 +507,23 @@ def test_a_coefficient_is_said_in_words(
     assert grown == f"10% more {words.noun(term.column.indicator)} goes with 4% more potential"
 
 
+@pytest.mark.parametrize(("shift", "two", "said"), [
+    (0.0, (12.0, 24.0), "hours 24: 41% more potential than 12"),
+    (0.5, (0.0, 1.0), "hours 1: 73% more potential than 0"),
+])  # fmt: skip
+def test_an_indicator_of_two_values_is_told_by_them(
+    stores: Analysis, shift: float, two: tuple[float, float], said: str
+) -> None:
+    (term, *_) = stores.fit.formula.terms
+    column = replace(term.column, indicator="hours", transform="log", shift=shift)
+    half = replace(term, coefficient=0.5, column=column)
+    words, form = Words("en", "EUR"), replace(stores.fit.formula, form="log-log")
+    assert tables.in_words(half, form, words, two) == said
+    plain = replace(half, coefficient=9.0, column=replace(column, transform="identity"))
+    linear = tables.in_words(plain, replace(form, form="linear"), words, (0.0, 1.0))
+    assert linear == "hours 1: about 9\u00a0EUR a year more than 0"
+
+
 def test_a_level_is_told_against_the_one_that_it_is_compared_with(phones: Analysis) -> None:
     words, found = words_of(phones), phones.fit.formula
     (mall,) = [term for term in found.terms if term.column.level == "mall"]

@@ -158,7 +158,7 @@ const columns = [
   { title: words.zone, render: (_, type, i) => (type === "display" ? withMark(column.zone[i]) : column.zone[i]) },
   { title: words.potential, ...numeric(column.potential, short) },
   { title: words.sales, ...numeric(column.sales, short) },
-  ...(asked ? [{ title: words.growth_aim, ...numeric(column.target_growth, short) }] : []),
+  ...(asked ? [{ title: words.target_growth, ...numeric(column.target_growth, short) }] : []),
   far({ title: words.sow, ...numeric(sow, percent) }),
   ...(asked ? [{ title: words.growth_rate, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
   ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
