@@ -116,7 +116,7 @@ def to_dates(cells: pd.Series) -> Parsed:
     for form, others in read.items():
         if fits[form] == fits[best] > 0:
             open_ |= others.notna() & (others != days)
-    none = "is not a date" + " as the others of the column are" * bool(fits[best])
+    none = "is not a date as the others of the column are" if fits[best] else "is not a date"
     unclear = "may have day or month first: the column does not tell"
     faults = np.select([words == "", open_, days.isna()], ["is blank", unclear, none], "")
     values = days.where(faults == "").iloc[codes].set_axis(cells.index)

@@ -162,8 +162,7 @@ const columns = [
   far({ title: words.sow, ...numeric(sow, percent) }),
   ...(asked ? [{ title: words.growth_rate, ...numeric(column.growth_rate, signed) }, { title: words.expected_gain, ...numeric(column.expected_gain, short) }] : []).map(far),
   ...(told("action") ? [far({ title: words.action, ...textual(column.action.map(word)) })] : []),
-  far({ title: words.zone_probability, ...numeric(column.zone_probability, percent) }),
-  ...(asked ? [far({ title: words.target_sales, ...numeric(column.target_sales, short) })] : []),
+  ...(asked ? [{ title: words.zone_probability, ...numeric(column.zone_probability, percent) }, { title: words.target_sales, ...numeric(column.target_sales, short) }] : []).map(far),
   ...["rep", "region", "segment"].filter(told).map((name) => far({ title: words[name], ...textual(column[name]) })),
 ];
 const table = new DataTable("#accounts", {
