@@ -36,7 +36,8 @@ SHADES = {zone: tint(color, 0.35 * (zone != "attack")) for zone, color in ZONE_C
 def write_deck(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the slides: each is headed by a claim of the story; notes say how to argue it."""
     deck, verdict = Slides(story), story.notes("verdict")
-    lines = (story.say(story.headline), story.byline, story.period, verdict, story.draft)
+    names = story.words.say("l_names", **story.facts) if story.facts["names_cut"] else ""
+    lines = (story.say(story.headline), story.byline, story.period, verdict, story.draft, names)
     deck.cover([line for line in lines if line])
     for about in LAYOUT:
         if part := _filled(deck, analysis, about):
@@ -47,7 +48,7 @@ def write_deck(analysis: Analysis, story: Story, path: Path) -> None:
                 deck.tiles(slide, tiles)
                 top, high = top + TILE + 2 * GAP, high - TILE - 2 * GAP
             _draw(deck, slide, analysis, part, (left, top, wide, high))
-            deck.finish(slide)
+            deck.finish(slide, about.get("mark", ""))
     deck.save(path)
 
 

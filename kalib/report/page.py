@@ -20,7 +20,7 @@ from kalib.tables.client import noted
 from kalib.words.table import Table
 
 LISTS = ("go_now", "measure_first", "defend_list", "visit_once", "ask_again", "no_sales", "parents")
-BRIEF = ("go_short", "measure_short", "defend_short", "ask_short")
+BRIEF = ("go_short", "measure_short", "defend_short", "ask_largest", "ask_guessed")
 SHORT = 5  # accounts of a list on the first screen
 SVG_MOST = 400_000  # bytes: a quadrant of some 2,000 accounts; beyond it the PNG is smaller
 

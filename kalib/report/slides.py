@@ -78,7 +78,7 @@ class Slides:
         subtitle.text_frame.text = "\n".join(lines)
         subtitle.text_frame.paragraphs[0].font.bold = True
         self._titles.clear()
-        self.finish(slide, 0.9)
+        self.finish(slide, logo_inches=0.9)
 
     def bullets(self, slide: Any, lines: Sequence[str], box: Box, head: str = "") -> None:
         """Sentences in a box, below a head in bold where there is one: the first of a slide in its
@@ -147,7 +147,7 @@ class Slides:
         letters = [_widths(cells, table.numbers, rows)
                    for cells, table in zip(every, shown, strict=True)]  # fmt: skip
         most = max(map(sum, letters))
-        largest = 16 if told and not said else 12
+        largest = 10 if said else 16 if told else 12
         size = max(int(min(row_height / POINT / 1.75, wide / POINT / BOLD / most, largest)), 9)
         for k, (table, cells) in enumerate(zip(shown, every, strict=True)):
             x, y, high = left + k * (wide + GAP), begin + CAPTION, row_height * len(cells)
@@ -202,9 +202,9 @@ class Slides:
         self._titles.append((shape.text_frame.paragraphs[0], size))
         return slide
 
-    def finish(self, slide: Any, logo_inches: float = 0.34) -> None:
-        """Source, slide number, the client's logo at the lower right, the mark of a draft;
-        placeholders left empty go, which would ask the reader to click on them."""
+    def finish(self, slide: Any, mark: str = "", logo_inches: float = 0.34) -> None:
+        """Mark and source, slide number, the client's logo at the lower right; placeholders left
+        empty go, which would ask the reader to click on them."""
         self._spread()
         for shape in list(slide.placeholders):
             if not (shape.has_text_frame and shape.text_frame.text):
@@ -214,8 +214,9 @@ class Slides:
         if slide.slide_layout is not self._cover:
             if number is not None:
                 slide.shapes._spTree.append(copy.deepcopy(number._element))
+            said = self.words.word(mark), self.story.source
             place = (self.box[0], high - int(0.42 * INCH), int(0.7 * self.box[2]), CAPTION)
-            color = self.text(slide, place, self.story.source, 10).color
+            color = self.text(slide, place, " · ".join(filter(None, said)), 10).color
             color.theme_color, color.brightness = MSO_THEME_COLOR.TEXT_1, 0.35
         if self.study.report.logo is not None:
             file = self.study.folder / self.study.report.logo

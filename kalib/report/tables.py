@@ -77,10 +77,10 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 
     account, called (`names_apart`), unlike (extrapolated, not measured), told_probability (the
-    zone's, missing of those), range, gap (sales lost against market share), asked_now and
-    if_confirmed (growth asked, as it is firm or not; missing where none is), stake (to win or to
-    lose), change_of_potential (by an expert), border_at (the potential that decides its zone),
-    benefit (what measuring it puts right; missing where it was measured)."""
+    zone's, missing of those), guessed (so its answer looks), range, gap (sales lost against market
+    share), asked_now and if_confirmed (growth asked, firm or not; missing of none), stake (to win
+    or to lose), change_of_potential (by an expert), border_at (the potential that decides its
+    zone), benefit (what measuring it puts right; missing of the measured)."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
@@ -90,6 +90,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         name=short_names(accounts).where(accounts["name"] != accounts.index, ""),
         called=names_apart(accounts),
         unlike=unlike,
+        guessed=accounts["flags"].str.contains("guessed_share"),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         gap=gap.clip(lower=0),
         asked_now=asked.where(accounts["firm"]),

@@ -51,17 +51,16 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     sheets = visit_sheets(analysis, story)
     planned = story.holds("planned")
     words, checked = story.words, "other" if analysis.measured is None else "store"
+    told = [f"v_check_{checked}"] * planned + ["l_names"] * story.holds("names_cut")
+    asked = VISITS["answers" if planned else "asked_again"]
     return {
         "language": words.language,
         "accent": accent(analysis.study),
         "about": " · ".join(filter(None, (story.draft, analysis.study.title, story.period))),
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
-        "answers": [
-            words.say(key, unit=words.counted().strip())
-            for key in VISITS["answers" if planned else "asked_again"]
-        ],
-        "check": words.say(f"v_check_{checked}") if planned else "",
+        "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
+        "check": words.join(words.say(key, **story.facts) for key in told),
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
         "given": _given(analysis, words, sheets),
@@ -82,7 +81,6 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
-    by = by.where(calls["action"] != "ask again", "")  # who asks all of them deals them out
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
@@ -151,7 +149,7 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     head = [f"v_head_{team or 'once'}"]
     head += [key for key, needs in VISITS["told"].items() if all(holds[need] for need in needs)]
     return {
-        "rep": words.rep(rep) or words.say("v_by_rep" if team == "open" else "v_anyone"),
+        "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls, words)],
@@ -175,8 +173,7 @@ def _given(
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
     """Each account as its row says it, part by part of visits.toml."""
     for row in shown.to_dict("records"):
-        who = words.rep(row["rep"]) if row["action"] == "ask again" else ""
-        place = (row["name"] and row["account"], row["region"], row["segment"], who)
+        place = (row["name"] and row["account"], row["region"], row["segment"])
         yield {
             **{of: row[of] for of in ("account", "called", "region")},
             "action": words.word(row["action"]),

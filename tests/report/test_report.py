@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -193,13 +194,37 @@ def test_estimates_that_only_rank_ask_for_no_budget(stores: Analysis) -> None:
     parts = (found.said([found.headline]), found.said(found.actions), found.said(found.steps))
     for part, word in zip(
         parts,
-        ("holds once its potential is confirmed", "as the team's aim", "Before targets"),
+        ("to be confirmed account by account", "as the team's aim", "Before targets"),
         strict=True,
     ):
         assert word in " ".join(part)
     assert all(word not in " ".join(map(" ".join, parts)) for word in ("to bring", "and ask"))
     sure = tell_story(stores)
     assert "frame" not in " ".join(sure.said((sure.headline, *sure.actions, *sure.steps)))
+
+
+def _changed(analysis: Analysis, **columns: Any) -> Analysis:
+    plan = analysis.plan
+    return replace(analysis, plan=replace(plan, accounts=plan.accounts.assign(**columns)))
+
+
+def test_a_plan_below_what_is_expected_says_why(stores: Analysis, phones: Analysis) -> None:
+    """The company asks for no more in the one; in the other no account surely buys more."""
+    for analysis, key in ((stores, "m_below_asked"), (phones, "m_below")):
+        doubled = _changed(analysis, expected_gain=2 * analysis.plan.accounts["expected_gain"])
+        told = {claim.key for claim in tell_story(doubled).move}
+        assert told & {"m_below", "m_below_asked"} == {key}
+        assert not {claim.key for claim in tell_story(analysis).move} & {"m_below", "m_below_asked"}
+
+
+def test_the_headline_compares_only_where_attack_lags(stores: Analysis) -> None:
+    assert tell_story(stores).headline.key == "h_attack_split"
+    assert "13% of what they buy (market share 27.9%)" in tell_story(stores).say(
+        tell_story(stores).headline
+    )
+    accounts = stores.plan.accounts
+    ours = accounts["sales"].mask(accounts["zone"] == "attack", accounts["potential"])
+    assert tell_story(_changed(stores, sales=ours)).headline.key == "h_growth"
 
 
 def test_the_visit_sheets_add_up_to_what_is_likely(stores: Analysis, phones: Analysis) -> None:
@@ -397,7 +422,7 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
     names = (
         "candidates", "suspects", "terms", "formula", "accuracy", "checks", "failed_checks",
         "zones", "teams", "reps", "handover", "next_survey", "scenarios", "checks_short",
-        "go_short", "measure_short", "defend_short", "key_short", "key_listed", "zones_short", "ask_short", "ask_again", "visit_once", "formula_short",
+        "go_short", "measure_short", "defend_short", "key_short", "key_listed", "zones_short", "ask_largest", "ask_guessed", "ask_again", "visit_once", "formula_short",
         "overrides",
         "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
         "below_market",

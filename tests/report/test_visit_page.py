@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from pypdf import PdfReader
 from test_words import in_chinese
 
 from kalib.analysis import Analysis
+from kalib.report import tables
 from kalib.report.story import tell_story
 from kalib.report.visits import VISITS, visit_content, visit_page, visit_sheets, write_visits
 
@@ -147,6 +149,24 @@ def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
     text = page_of(nothing)
     assert "No growth is asked and no owner changes" in text and text.count("ask again") >= 20
     assert "growth asked" not in text and "Territory" not in text and "The aim" not in text
+    asking = nothing.plan.accounts.assign(rep="Ann").assign(
+        rep=lambda a: a["rep"].mask(a["sow"] > 0.2, "Bo")
+    )
+    text = page_of(replace(nothing, plan=replace(nothing.plan, accounts=asking)))
+    assert text.count("<form>") == text.count("swap this sheet") == 2  # a sheet a rep
+
+
+def test_what_looks_guessed_says_so(nothing: Analysis) -> None:
+    """On its sheet, and in a list of its own beside the largest answers."""
+    accounts = nothing.plan.accounts.copy()
+    few = accounts.query("zone != '' and action == ''").index[:3]
+    accounts.loc[few, ["action", "flags"]] = "ask again", "guessed_share"
+    doubted = replace(nothing, plan=replace(nothing.plan, accounts=accounts))
+    story = tell_story(doubted)
+    assert page_of(doubted).count(story.words.say("flag_guessed_share")) == 3
+    guessed, largest = (tables.build(f"ask_{name}", doubted, story.words, 99).frame
+                        for name in ("guessed", "largest"))  # fmt: skip
+    assert set(guessed["id"]) == set(few) and len(largest) == 20
 
 
 def test_sheet_in_chinese_and_safe(phones: Analysis) -> None:
