@@ -39,7 +39,7 @@ FEWEST_KEY = 10  # key accounts of which a quarter more or fewer makes another p
 SCENARIOS = {"cautious": (0.75, 0.5), "ambitious": (1.25, 1.5)}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Judged:
     """A study's formula: what each step up to the verdict found."""
 
@@ -52,7 +52,7 @@ class Judged:
     verdict: Verdict
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Analysis(Judged):
     """A study analyzed: what each step found. next_survey: accounts to measure next, best first,
     see `rank_next_survey`."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -73,6 +74,7 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
     return table(words, name, shown, len(chosen), lost=lost, **figures)
 
 
+@lru_cache(maxsize=1)  # every list asks for it
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 

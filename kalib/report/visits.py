@@ -97,9 +97,9 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
             calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
-    rules = {key: calls.eval(rule) for part in VISITS["said"] for key, rule in VISITS[part].items()}
-    summed = {f"sum_{name}": calls.eval(rule) for name, rule in VISITS["sums"].items()}
-    calls = calls.assign(**rules, **summed)
+    rules = {key: rule for part in VISITS["said"] for key, rule in VISITS[part].items()}
+    rules |= {f"sum_{name}": rule for name, rule in VISITS["sums"].items()}
+    calls = calls.eval("\n".join(f"{key} = {rule}" for key, rule in rules.items()))
     order = calls.groupby(by)[["seated", "expected_gain"]].agg(
         {"seated": "max", "expected_gain": "sum"}
     )
