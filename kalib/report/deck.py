@@ -36,8 +36,7 @@ SHADES = {zone: tint(color, 0.35 * (zone != "attack")) for zone, color in ZONE_C
 def write_deck(analysis: Analysis, story: Story, path: Path) -> None:
     """Write the slides: each is headed by a claim of the story; notes say how to argue it."""
     deck, verdict = Slides(story), story.notes("verdict")
-    names = story.words.say("l_names", **story.facts) if story.facts["names_cut"] else ""
-    lines = (story.say(story.headline), story.byline, story.period, verdict, story.draft, names)
+    lines = (story.say(story.headline), story.byline, story.period, verdict, story.draft)
     deck.cover([line for line in lines if line])
     for about in LAYOUT:
         if part := _filled(deck, analysis, about):
@@ -127,7 +126,9 @@ def _matrix(deck: Slides, slide: Any, analysis: Analysis, box: Box) -> None:
     """Accounts as native points by zone, the axes crossing at the cuts, the attack zone in full
     color and its largest accounts named."""
     words, matrix, data = deck.words, analysis.matrix, XyChartData()
-    drawn = shown(analysis, POINTS, POINTS).query("zone != '' and potential > 0")
+    placed = "zone != '' and potential > 0"
+    drawn = tables.accounts_of(analysis).query(placed)
+    drawn = drawn if len(drawn) <= POINTS else shown(analysis, POINTS, POINTS).query(placed)
     drawn = drawn.sort_values("potential", ascending=False, kind="stable")
     amounts, shares = drawn["potential"].map(words.in_units), drawn["sow"].clip(upper=charts.TOP)
     cuts = np.array([words.in_units(matrix.potential_cut), matrix.sow_cut])

@@ -43,7 +43,8 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
     matrix, accounts = analysis.matrix, shown(analysis)
     names = accounts["name"].astype(str)
     cuts = {name: getattr(matrix, name) for name in ("potential_cut", "sow_cut", "market_share")}
-    listed = accounts.assign(rep=accounts["rep"].map(words.rep))
+    told = {"rep": accounts["rep"].map(words.rep), "zone_probability": accounts["told_probability"]}
+    listed = accounts.assign(**told)
     return {
         "words": {**words.page(), **{key: words.say(key) for key in LABELS}},
         "language": words.language,
@@ -78,7 +79,8 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     with the largest expected gain, the rest evenly spread over the others."""
     accounts = accounts_of(analysis)
     small = accounts["zone"].isin(["maintenance", "watch"]) & (accounts["action"] == "")
-    accounts["action"] = accounts["action"].mask(small, "contact")
+    small &= (accounts["team"] != "").any()  # else nothing is planned
+    accounts = accounts.assign(action=accounts["action"].mask(small, "contact"))
     if len(accounts) <= most:
         return accounts
     key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index

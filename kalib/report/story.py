@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from kalib.analysis import Analysis
 from kalib.plots.accounts import common_ends, names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
-from kalib.report.tables import changed
+from kalib.report.tables import changed, telling_of
 from kalib.study.settings import Study
 from kalib.tables.overrides import ExpertBias
 from kalib.waves.waves import Waves
@@ -31,7 +31,6 @@ compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
 CALLS = ("go now", "measure first", "defend", "visit once")  # actions that are calls
-TELLING = 0.05  # of the most that measuring an account settles: with less it settles nothing
 PARTS = ("placed", "statistics", "unknown", "steps")
 SURE = 0.8  # of half samples that choose an indicator, from which on it is named as certain
 CALLED = 10  # attack accounts told of as the first
@@ -102,7 +101,7 @@ class Story:
 
     def notes(self, of: str) -> str:
         """What the speaker of a slide says."""
-        return self.words.join(self.said(_told(CLAIMS["notes"].get(of, {}), self.facts)))
+        return self.words.join(self.said(told_of(CLAIMS["notes"].get(of, {}), self.facts)))
 
     @property
     def source(self) -> str:
@@ -156,7 +155,7 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     copies = analysis.fit.screening.copies.items()
     findings = [
         *(Claim(why.key, why.figures) for why in odd),  # to be checked first
-        *_told("findings", facts),
+        *told_of("findings", facts),
         *(Claim("f_copy", {"name": name, "reason": why}) for name, why in copies),
     ]
     if waves:
@@ -165,21 +164,21 @@ def tell_story(analysis: Analysis, waves: Waves | None = None) -> Story:
     notes = [Claim("told", {"text": note}) for note in analysis.plan.notes if note not in rest]
     leaning = [Claim("s_expert_leans", {"by": name, "n": bias.compared, **_lean(bias)})
                for name, bias in analysis.leaning_experts.items()]  # fmt: skip
-    move = [*_move(analysis, facts["beside"]), *_told("move", facts)]
+    move = [*_move(analysis, facts["beside"]), *told_of("move", facts)]
     move += [Claim("told", {"text": note}) for note in rest]
     return Story(
         words=words, study=analysis.study, figures=figures, facts=facts,
-        headline=_told("headline", facts)[0], findings=tuple(findings[:3]),
-        more=tuple(findings[3:]), actions=tuple(_told("actions", facts)[:3]),
+        headline=told_of("headline", facts)[0], findings=tuple(findings[:3]),
+        more=tuple(findings[3:]), actions=tuple(told_of("actions", facts)[:3]),
         move=tuple(move) if facts["planned"] else (),
-        risks=(*_told("risks", facts), *leaning, *(notes if facts["planned"] else ())),
-        **{part: tuple(_told(part, facts)) for part in PARTS},
-        charts={name: _told(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
+        risks=(*told_of("risks", facts), *leaning, *(notes if facts["planned"] else ())),
+        **{part: tuple(told_of(part, facts)) for part in PARTS},
+        charts={name: told_of(claims, facts)[0] for name, claims in CLAIMS["charts"].items()},
         waves=waves,
     )  # fmt: skip
 
 
-def _told(part: str | Mapping[str, Any], facts: Mapping[str, Any]) -> list[Claim]:
+def told_of(part: str | Mapping[str, Any], facts: Mapping[str, Any]) -> list[Claim]:
     """The claims of a part of story.toml, or of such a part itself, whose facts hold."""
     claims = CLAIMS[part] if isinstance(part, str) else part
     return [Claim(key) for key, needs in claims.items()
@@ -202,9 +201,11 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
     seated = set(accounts.loc[accounts["team"] != "", "rep"])
     staff = {*accounts["rep_before"], *seated} - {""}
-    telling = survey[survey["benefit"] > TELLING * survey["benefit"].max()].index
+    telling, growth = telling_of(survey), accounts["target_growth"]
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
+    guessed = accounts.query("action == 'ask again' and flags.str.contains('guessed_share')")
+    asked_by = guessed.loc[guessed["rep"] != "", "rep"].value_counts().head(NAMED)
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
     told = {
@@ -214,7 +215,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "largest": len(largest),
         "largest_open": int((accounts.loc[largest.index, "sow"] < 0.5).sum()),
-        "reps_asked": int((plan.reps["target_growth"] > 0).sum()),
         **changed(waves),
         "now_n": len(now),
         "now_gain": float(now["expected_gain"].sum()),
@@ -222,25 +222,23 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "call_on": tuple(names.loc[called.index]),
         "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
         "again_named": tuple(names.loc[again.index]),
-        "once_named": tuple(names.loc[once.index]),
+        "guessed_reps": tuple(f"{rep} ({n})" for rep, n in asked_by.items()),
+        "most_asked": tuple(names.loc[growth[growth > 0].nlargest(3).index]),
         "next_named": NEXT_NAMED,
+        "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
         "next_called": int(accounts.loc[telling[:NEXT_NAMED], "action"].isin(CALLS).sum()),
         "to_survey": len(telling),
         "staff": len(staff),
-        "named_today": accounts["current_ka"].notna().any(),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),
         "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},
         "within_most": float(np.quantile(fit.errors, 0.9)),
-        "tested": fit.errors.shape[1],
         "above_line": int(((accounts["zone"] == "attack") & (accounts["sow"] >= cut)).sum()),
-        "mover": next(iter(fit.effects.index), ""),
         "sure_indicators": tuple(n for n in fit.formula.indicators if fit.stability[n] >= SURE),
         "stable": sum(fit.stability[name] >= 0.5 for name in fit.formula.indicators),
         **_lean(experts),
         **{f"experts_{name}": value for name, value in vars(experts).items()},
-        "experts_weighed": np.isfinite(experts.low),
     }
     for name, expression in about["expressions"].items():
         told[name] = compiled(expression)(told, results=analysis)
@@ -274,7 +272,8 @@ def _move(analysis: Analysis, beside: bool) -> tuple[Claim, ...]:
     plan = analysis.plan
     moved = plan.handover.join(plan.accounts["at_risk"].rename("risked"), on="account")
     sums = moved.assign(n=1).groupby("phase")[["n", "sales", "risked"]].sum()
-    told = [Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples()]
+    told = [Claim(f"m_phase_{row.Index}", row._asdict() | {"left": plan.owner_changes - row.n})
+            for row in sums.itertuples()]  # fmt: skip
     key = plan.accounts[plan.accounts["team"] != ""]
     home = key["rep"].map(plan.reps.groupby("rep")["region"].first())
     away = key[(home != "") & (home != key["region"])]

@@ -24,12 +24,8 @@ from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, Table, table
 
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
+TELLING = 0.9  # of what measuring can settle; whom it takes beyond that, it tells little of
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
-# Test -> what it means where the formula holds, where it changed.
-MEANINGS = {
-    "whole formula": ("the_same_formula_holds_in_both", "the_formula_has_changed_between_the"),
-    "slopes": ("the_indicators_weigh_what_they_weighed", "the_weights_of_the_indicators_have"),
-}
 
 
 def build(name: str, analysis: Analysis, words: Words, rows: int = 0) -> Table:
@@ -74,26 +70,39 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
     return table(words, name, shown, len(chosen), lost=lost, **figures)
 
 
+def telling_of(survey: pd.DataFrame) -> pd.Index:
+    """The fewest accounts of `rank_next_survey` that settle TELLING of what measuring all would."""
+    settled = survey["benefit"].cumsum() - survey["benefit"]
+    return survey.index[settled < TELLING * survey["benefit"].sum()]
+
+
 @lru_cache(maxsize=1)  # every list asks for it
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 
-    account, called (`names_apart`), unlike (extrapolated, not measured), told_probability (the
-    zone's, missing of those), guessed (so its answer looks), range, gap (sales lost against market
-    share), asked_now and if_confirmed (growth asked, firm or not; missing of none), stake (to win
-    or to lose), change_of_potential (by an expert), border_at (the potential that decides its
-    zone), benefit (what measuring it puts right; missing of the measured)."""
+    account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not measured),
+    told_probability (the zone's, missing of those), guessed (so its answer looks), range, gap
+    (sales lost against market share), asked_now and if_confirmed (growth asked, firm or not), stake
+    (to win or to lose), change_of_potential (by an expert), border_at (the potential that decides
+    its zone), benefit (what measuring it puts right), telling (`telling_of`), told_range and
+    settled (range and benefit, missing of those unlike); at_risk is only of what is defended."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
+    low, high = accounts["potential_low"], accounts["potential_high"]
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=short_names(accounts).where(accounts["name"] != accounts.index, ""),
+        full=accounts["name"].where(accounts["name"] != short_names(accounts), ""),
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
-        range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
+        telling=accounts.index.isin(telling_of(analysis.next_survey)),
+        settled=analysis.next_survey["benefit"].reindex(accounts.index).mask(unlike),
+        range=list(zip(low, high, strict=True)),
+        told_range=list(zip(low.mask(unlike), high.mask(unlike), strict=True)),
+        at_risk=accounts["at_risk"].where(accounts["action"] == "defend"),
         gap=gap.clip(lower=0),
         asked_now=asked.where(accounts["firm"]),
         if_confirmed=asked.mask(accounts["firm"]),
@@ -226,9 +235,6 @@ def candidates(analysis: Analysis, words: Words) -> Table:
     return table(words, "candidates", frame.assign(outcome=outcome))
 
 
-# What changed since the wave before
-
-
 def of_waves(waves: Waves, words: Words) -> list[Table]:
     """The tables of a comparison that have something to say."""
     found = (build(waves, words) for build in (real_moves, promises, chow))
@@ -251,7 +257,8 @@ def chow(waves: Waves, words: Words) -> Table:
     for row in waves.drift.tests.itertuples():
         freedom = f"{row.df:.0f}, {row.df_residual:.0f}"
         unsaid = row.p_value is None or np.isnan(row.p_value)
-        means = "these_surveys_cant_tell" if unsaid else MEANINGS[row.test][row.p_value < LEVEL]
+        found = "same" if unsaid or row.p_value >= LEVEL else "changed"
+        means = "these_surveys_cant_tell" if unsaid else f"{row.test} {found}"
         rows.append((row.test, row.f, freedom, row.p_value, means))
     return table(words, "chow", rows)
 

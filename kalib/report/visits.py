@@ -19,7 +19,7 @@ from kalib.report import tables
 from kalib.report.document import TEMPLATES, write_pdf
 from kalib.report.explorer import embedded_json, explained, indicator_of
 from kalib.report.page import content_policy, render
-from kalib.report.story import Story
+from kalib.report.story import Story, told_of
 from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
@@ -51,7 +51,6 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     sheets = visit_sheets(analysis, story)
     planned = story.holds("planned")
     words, checked = story.words, "other" if analysis.measured is None else "store"
-    told = [f"v_check_{checked}"] * planned + ["l_names"] * story.holds("names_cut")
     asked = VISITS["answers" if planned else "asked_again"]
     return {
         "language": words.language,
@@ -60,7 +59,7 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
-        "check": words.join(words.say(key, **story.facts) for key in told),
+        "check": words.say(f"v_check_{checked}") if planned else "",
         "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
         "given": _given(analysis, words, sheets),
@@ -71,16 +70,20 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
 def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
     """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
     where nobody is named; first the sheets of hunters and farmers, that with most to win first.
-    Beside the columns of `accounts_of`: week, as many a week as the plan gives the rep visits;
-    handed: who had it before; rest: what others supply; monthly: growth asked a month; at_line:
-    measured on the border of two zones; shared: below its border we
-    have our share; attacked: there is something to win; seated: of a hunter's
-    or farmer's sheet; chance: of its zone, in words; driver, here, typical, lift: of `_drivers`;
-    every rule's key: whether its condition holds; sum_: what its sheet adds up."""
+    Beside the columns of `accounts_of`: week, as many a week as the plan gives visits; handed: who
+    had it before; rest: what others supply; monthly: growth asked a month; at_line: measured on the
+    border of two zones; shared: below its border we have our share; attacked: there is something to
+    win; seated: of a hunter's or farmer's sheet; chance: of its zone, in words; driver, here,
+    typical, lift: of `_drivers`; whether each rule's condition holds; sum_: what is added up."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
+    again = calls["action"] == "ask again"
+    for _, here in by[again].groupby(calls["region"]):  # a colleague asks, not who asked first
+        reps = sorted(set(here))
+        by.update(here.map(dict(zip(reps, reps[1:] + reps[:1], strict=True))))
+    visits = calls["visits_per_year"].mask(again, 13).groupby(by).transform("sum")  # in four weeks
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
@@ -90,28 +93,19 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         shared=calls["border_at"] > 1.001 * analysis.matrix.potential_cut,  # large, and ours
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
         seated=(calls["team"] != "").groupby(by).transform("any"),
-        chance=_chances(calls, words),
+        chance=[words.say(next(key for least, key in VISITS["chances"] if p >= least), p=p)
+                for p in calls["zone_probability"].mask(calls["unlike"], -1)],
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
-        week=1 + calls.groupby(by).cumcount() // np.ceil(
-            calls["visits_per_year"].groupby(by).transform("sum") / 52).clip(lower=1),
+        week=1 + calls.groupby(by).cumcount() // np.ceil(visits / 52).clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
     rules = {key: rule for part in VISITS["said"] for key, rule in VISITS[part].items()}
     rules |= {f"sum_{name}": rule for name, rule in VISITS["sums"].items()}
     calls = calls.eval("\n".join(f"{key} = {rule}" for key, rule in rules.items()))
-    order = calls.groupby(by)[["seated", "expected_gain"]].agg(
-        {"seated": "max", "expected_gain": "sum"}
-    )
-    order = order.sort_values(["seated", "expected_gain"], ascending=False, kind="stable")
+    order = calls.groupby(by).agg({"seated": "max", "expected_gain": "sum"})
+    order = order.sort_values([*order], ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
-
-
-def _chances(calls: pd.DataFrame, words: Words) -> list[str]:
-    """How likely each account's zone is, in words."""
-    keys = calls["unlike"].map({False: VISITS["chances"], True: VISITS["chances_unlike"]})
-    return [words.say(next(key for least, key in of if p >= least), p=p)
-            for of, p in zip(keys, calls["zone_probability"], strict=True)]  # fmt: skip
 
 
 def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str, Any]:
@@ -144,10 +138,7 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
     words, weeks = story.words, calls["week"].max()
     team = calls["team"].max() if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
-    holds = {of: bool(value) for of, value in sums.items()}
-    holds |= {f"not {of}": not value for of, value in holds.items()}
-    head = [f"v_head_{team or 'once'}"]
-    head += [key for key, needs in VISITS["told"].items() if all(holds[need] for need in needs)]
+    head = [f"v_head_{team or 'once'}", *(claim.key for claim in told_of(VISITS["told"], sums))]
     return {
         "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
@@ -173,7 +164,8 @@ def _given(
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:
     """Each account as its row says it, part by part of visits.toml."""
     for row in shown.to_dict("records"):
-        place = (row["name"] and row["account"], row["region"], row["segment"])
+        own = words.rep(row["rep"]) if row["action"] == "ask again" else ""
+        place = (row["full"], row["name"] and row["account"], row["region"], row["segment"], own)
         yield {
             **{of: row[of] for of in ("account", "called", "region")},
             "action": words.word(row["action"]),

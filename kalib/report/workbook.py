@@ -222,7 +222,9 @@ def _summary(sheets: _Sheets, analysis: Analysis, story: Story) -> None:
     about = (story.draft, story.period, story.byline,
              words.say("verdict_is", verdict=analysis.verdict.verdict))  # fmt: skip
     sheet.write_string(1, 0, " · ".join(part for part in about if part))
-    sheet.write_string(2, 0, story.say(story.headline), sheets.look["bold"])
+    headline = story.say(story.headline)
+    sheet.set_row(2, LINE * (1 + letters_of(headline) // SENTENCE_LETTERS))
+    sheet.merge_range(2, 0, 2, SENTENCE_COLUMNS - 1, headline, sheets.look["bold_wrap"])
     for row, (term, code) in enumerate(BOOK["cuts"].items(), start=4):
         sheet.write_string(row, 0, words.say(term))
         if pd.notna(value := getattr(matrix, term)):

@@ -354,17 +354,12 @@ def _cells(book: Any, name: str, file: str) -> list[list[str]]:
     if sheet.total_height * sheet.total_width > MOST_CELLS:
         said = f"the {sheet.total_height:,} rows of its sheet {name} are"
         raise StudyError(refusal("too large", file, said))
-    rows = [list(map(_cell_text, row)) for row in sheet.to_python(skip_empty_area=False)]
+    rows = [[str(int(v)) if isinstance(v, float) and v.is_integer() and abs(v) < 1e15 else str(v)
+             for v in row] for row in sheet.to_python(skip_empty_area=False)]  # fmt: skip
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         for row in rows[top : bottom + 1]:
             row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
     return rows
-
-
-def _cell_text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
 
 
 def _measure(path: Path) -> None:

@@ -127,14 +127,14 @@ def test_only_seats_without_a_person_are_to_be_named(
     reps = phones.plan.reps.assign(rep=["New York 1", "New hunter 1", "Territory farmer 2", "Bo"])
     named = replace(phones, plan=replace(phones.plan, reps=reps))
     story = tell_story(named)
-    assert "name 2 people for the seats" in " ".join(story.said(story.steps))
+    assert "appoint 2 people to the seats" in " ".join(story.said(story.steps))
 
 
 def test_undecided_accounts_that_all_were_measured_are_told_of(phones: Analysis) -> None:
     facts = tell_story(phones).facts
     n = int(phones.plan.accounts["flags"].str.contains("undecided").sum())
     measured = {"undecided_measured": n, "undecided_listed": 0}
-    keys = [claim.key for claim in story._told("unknown", {**facts, **measured})]
+    keys = [claim.key for claim in story.told_of("unknown", {**facts, **measured})]
     assert [key for key in keys if key.startswith("s_undecided")] == ["s_undecided_all"]
 
 
@@ -218,7 +218,7 @@ def test_a_plan_below_what_is_expected_says_why(stores: Analysis, phones: Analys
 
 
 def test_the_headline_compares_only_where_attack_lags(stores: Analysis) -> None:
-    assert tell_story(stores).headline.key == "h_attack_split"
+    assert tell_story(stores).headline.key == "h_attack_split_apart"
     assert "13% of what they buy (market share 27.9%)" in tell_story(stores).say(
         tell_story(stores).headline
     )
@@ -253,7 +253,7 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
         assert any("budget about " + likely in step for step in found.said(found.steps)) == told
         assert (found.words.money((1 - part) * asked) in title) == told
     by_sales = {**tell_story(stores).facts, "by_sales": True}
-    said = words_of(stores).say(story._told("headline", by_sales)[0].key, **by_sales)
+    said = words_of(stores).say(story.told_of("headline", by_sales)[0].key, **by_sales)
     assert said.startswith("No formula holds")
 
 
@@ -290,7 +290,7 @@ def test_the_list_to_survey_next_is_the_one_that_steps_and_unknowns_name(stores:
     assert "first 20 accounts of the list to survey next" in " ".join(told.said(told.steps))
     # Where the study has no such list, none is named.
     for part in ("unknown", "steps"):
-        said = told.said(story._told(part, {**told.facts, "undecided_first": 0}))
+        said = told.said(story.told_of(part, {**told.facts, "undecided_first": 0}))
         assert "survey next" not in " ".join(said) and "undecided" in " ".join(said)
 
 
@@ -376,8 +376,8 @@ def test_no_sentence_tells_of_a_change_by_nothing(stores: Analysis) -> None:
     facts = tell_story(stores).facts
     for name, key, other in (("list_changes", "f_change", "f_change_none"),
                              ("missed_by_sales", "f_missed", "f_missed_none")):  # fmt: skip
-        keys = [claim.key for claim in story._told("findings", facts)]
-        none = [claim.key for claim in story._told("findings", {**facts, name: 0})]
+        keys = [claim.key for claim in story.told_of("findings", facts)]
+        none = [claim.key for claim in story.told_of("findings", {**facts, name: 0})]
         assert key in keys and other not in keys and other in none and key not in none
 
 
@@ -422,7 +422,7 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
     names = (
         "candidates", "suspects", "terms", "formula", "accuracy", "checks", "failed_checks",
         "zones", "teams", "reps", "handover", "next_survey", "scenarios", "checks_short",
-        "go_short", "measure_short", "defend_short", "key_short", "key_listed", "zones_short", "ask_largest", "ask_guessed", "ask_again", "visit_once", "formula_short",
+        "go_short", "measure_short", "defend_short", "key_listed", "zones_short", "ask_largest", "ask_guessed", "ask_again", "visit_once", "formula_short",
         "overrides",
         "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
         "below_market",
@@ -569,7 +569,7 @@ def test_the_move_says_what_other_reps_do_and_who_is_served_from_afar(phones: An
     rest = accounts[accounts["team"] == ""]
     theirs, others = rest["rep"].isin(set(key["rep"])), set(rest["rep"]) - set(key["rep"])
     assert f"{len(others)} reps are neither hunter nor farmer" in " ".join(phones.plan.notes)
-    assert f"give them the {theirs.sum()} such accounts" in " ".join(told.said(told.move))
+    assert f"give them the {theirs.sum()} small accounts" in " ".join(told.said(told.move))
 
 
 def test_a_formula_that_says_nothing_is_asked_no_more(nothing: Analysis, phones: Analysis) -> None:
@@ -740,7 +740,7 @@ def test_workbook_holds_every_account_with_its_zone(stores: Analysis, book: Path
 
 
 def test_a_list_s_rule_and_heads_are_not_clipped(book: Path) -> None:
-    sheet = openpyxl.load_workbook(book, data_only=True)["Go now"]
+    sheet = openpyxl.load_workbook(book, data_only=True)["Visit now"]
     heads = [str(cell.value) for cell in sheet[4]]
     width = sum(sheet.column_dimensions[cell.column_letter].width for cell in sheet[4])
     assert f"A2:{sheet[4][-1].coordinate[0]}2" in {str(area) for area in sheet.merged_cells.ranges}
@@ -781,7 +781,7 @@ def test_workbook_holds_numbers_as_numbers_and_a_sheet_for_each_rep(
 def test_only_parts_of_a_whole_are_summed(book: Path) -> None:
     """The ends of intervals and the borders of zones add up to nothing."""
     workbook = openpyxl.load_workbook(book)
-    for name in ("Measure first", "Next survey", "Go now"):
+    for name in ("Measure first", "Next survey", "Visit now"):
         sheet = workbook[name]
         sums = {head.value: total.value for head, total in zip(sheet[4], sheet[3], strict=True)}
         assert sums["account"] == "total" and "SUBTOTAL" in sums["potential"], name

@@ -88,7 +88,7 @@ function reasons(i) {
   if (zone) {
     const [chance, next] = zones.filter((other) => other !== zone).map((other) => [column[`p_${other}`][i] ?? 0, other]).sort(([a], [b]) => b - a)[0];
     const chances = { p: percent(column.zone_probability[i]), next: words[next], q: percent(chance), border: money(column.border_at[i]) };
-    said.push(fill(chance >= 0.005 ? "why_sure" : "why_certain", chances));
+    if (column.zone_probability[i] !== null) said.push(fill(chance >= 0.005 ? "why_sure" : "why_certain", chances));
     const key = zone === "attack" || zone === "defense";
     if (key !== Boolean(column.ranked[i])) said.push(words[key ? "why_missed" : "why_wrong"]);
   }
