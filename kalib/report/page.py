@@ -46,8 +46,7 @@ def build_page(
         verdict=analysis.verdict, placed=placed,
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
-        short=shown(*BRIEF, rows=SHORT),
-        lists=shown(*LISTS), zones=shown("zones"),
+        short=shown(*BRIEF, rows=SHORT), lists=shown(*LISTS), zones=shown("zones"),
         plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
         waves=tables.of_waves(story.waves, words) if story.waves else [], notebooks=notebooks,
         codebook=analysis.codebook, notes=_notes(analysis, story), version=version,
@@ -87,9 +86,7 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
         "levels": {name: column["levels"] for name, column in data["columns"].items()
                    if isinstance(column, dict)},
         "sampled": len(data["columns"]["account"]) < len(analysis.plan.accounts),
-        "colors": ZONE_COLORS,
-        "counts": analysis.matrix.counts,
-        "top": TOP,
+        "colors": ZONE_COLORS, "counts": analysis.matrix.counts, "top": TOP,
         "bordered": analysis.plan.accounts["flags"].str.contains("border").any(),
         "clipped": bool((analysis.plan.accounts["sow"] > TOP).any()),
     }  # fmt: skip

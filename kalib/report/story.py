@@ -199,13 +199,12 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
-    seated = set(accounts.loc[accounts["team"] != "", "rep"])
-    staff = {*accounts["rep_before"], *seated} - {""}
-    telling, growth = telling_of(survey), accounts["target_growth"]
+    staff = {*accounts["rep_before"], *accounts.query("team != ''")["rep"]} - {""}
+    telling, growth = telling_of(survey), accounts["target_growth"].mask(accounts["firm"])
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
     guessed = accounts.query("action == 'ask again' and flags.str.contains('guessed_share')")
-    asked_by = guessed.loc[guessed["rep"] != "", "rep"].value_counts().head(NAMED)
+    asked_by = guessed.loc[guessed["rep"] != "", "rep"].value_counts()
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
     told = {
@@ -222,7 +221,8 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "call_on": tuple(names.loc[called.index]),
         "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
         "again_named": tuple(names.loc[again.index]),
-        "guessed_reps": tuple(f"{rep} ({n})" for rep, n in asked_by.items()),
+        "guessed_rep": next(iter(asked_by.index), ""),
+        "guessed_most": asked_by.max(),
         "most_asked": tuple(names.loc[growth[growth > 0].nlargest(3).index]),
         "next_named": NEXT_NAMED,
         "once_named": tuple(names.loc[once.index]),

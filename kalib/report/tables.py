@@ -16,6 +16,7 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.formula.formula import Formula, Term
 from kalib.matrix.matrix import Matrix
+from kalib.plan.plan import ACTIONS
 from kalib.plots.accounts import names_apart, short_names
 from kalib.report.summary import at, planned
 from kalib.study.settings import ZONES
@@ -84,10 +85,10 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     told_probability (the zone's, missing of those), guessed (so its answer looks), range, gap
     (sales lost against market share), asked_now and if_confirmed (growth asked, firm or not), stake
     (to win or to lose), change_of_potential (by an expert), border_at (the potential that decides
-    its zone), benefit (what measuring it puts right), telling (`telling_of`), told_range and
-    settled (range and benefit, missing of those unlike); at_risk is only of what is defended."""
+    its zone), benefit (what measuring it puts right), telling (`telling_of`), turn (larger what is
+    done first); at_risk is only of what is defended, expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
-    low, high = accounts["potential_low"], accounts["potential_high"]
+    defended = accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
@@ -99,14 +100,14 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
         telling=accounts.index.isin(telling_of(analysis.next_survey)),
-        settled=analysis.next_survey["benefit"].reindex(accounts.index).mask(unlike),
-        range=list(zip(low, high, strict=True)),
-        told_range=list(zip(low.mask(unlike), high.mask(unlike), strict=True)),
-        at_risk=accounts["at_risk"].where(accounts["action"] == "defend"),
+        range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
+        expected_gain=accounts["expected_gain"].mask(defended),
+        at_risk=accounts["at_risk"].where(defended),
+        turn=-accounts["action"].map({action: turn for turn, action in enumerate(ACTIONS)}),
         gap=gap.clip(lower=0),
         asked_now=asked.where(accounts["firm"]),
         if_confirmed=asked.mask(accounts["firm"]),
-        stake=accounts["at_risk"].where(accounts["action"] == "defend", accounts["expected_gain"]),
+        stake=accounts["at_risk"].where(defended, accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=_border(matrix, accounts),
         told_probability=accounts["zone_probability"].mask(unlike),

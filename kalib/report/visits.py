@@ -49,8 +49,9 @@ def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
     sheets = visit_sheets(analysis, story)
-    planned = story.holds("planned")
+    planned, accounts = story.holds("planned"), analysis.plan.accounts
     words, checked = story.words, "other" if analysis.measured is None else "store"
+    left = accounts.query("action == 'contact' and not key_account")["rep"].value_counts()
     asked = VISITS["answers" if planned else "asked_again"]
     return {
         "language": words.language,
@@ -60,16 +61,15 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
         "check": words.say(f"v_check_{checked}") if planned else "",
-        "rest": words.say("v_rest", **story.facts) if story.facts["contacted"] else "",
         "full": VISITS["full"],
         "given": _given(analysis, words, sheets),
-        "sheets": [_sheet(rep, calls, story) for rep, calls in sheets],
+        "sheets": [_sheet(rep, calls, story, left.get(rep, 0)) for rep, calls in sheets],
     }
 
 
 def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
     """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
-    where nobody is named; first the sheets of hunters and farmers, that with most to win first.
+    where nobody is named; sheets of hunters first, then of farmers, that with most at stake first.
     Beside the columns of `accounts_of`: week, as many a week as the plan gives visits; handed: who
     had it before; rest: what others supply; monthly: growth asked a month; at_line: measured on the
     border of two zones; shared: below its border we have our share; attacked: there is something to
@@ -103,7 +103,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     rules = {key: rule for part in VISITS["said"] for key, rule in VISITS[part].items()}
     rules |= {f"sum_{name}": rule for name, rule in VISITS["sums"].items()}
     calls = calls.eval("\n".join(f"{key} = {rule}" for key, rule in rules.items()))
-    order = calls.groupby(by).agg({"seated": "max", "expected_gain": "sum"})
+    order = calls.groupby(by).agg({"turn": "max", "stake": "sum"})
     order = order.sort_values([*order], ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
 
@@ -133,8 +133,8 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
     }
 
 
-def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
-    """One rep's sheet: its head and each account as its row says it."""
+def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int) -> dict[str, Any]:
+    """One rep's sheet: its head and each account as its row says it; left: others to contact."""
     words, weeks = story.words, calls["week"].max()
     team = calls["team"].max() if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
@@ -144,6 +144,7 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story) -> dict[str, Any]:
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls, words)],
+        "rest": words.say("v_rest", n=left) if left else "",
     }
 
 

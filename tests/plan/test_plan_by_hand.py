@@ -321,7 +321,7 @@ def test_people_by_hand() -> None:
     assert teams["visits"].to_dict() == {
         "hunter": 24.0 * zones["attack"], "farmer": 12.0 * zones["defense"]}  # fmt: skip
     rest = 4 * zones["maintenance"] + zones["watch"]
-    assert plan.notes == (f"Accounts that are not key need {rest} short visits a year, the work of "
+    assert plan.notes == (f"Accounts that are not key need {rest} contacts a year, by telephone, mail or a short visit: the work of "
                           f"{rest / 100:.1f} people beside the hunters and farmers.",)  # fmt: skip
     exact = plan_of(visits_per_year=visits | {"watch": 0.0, "maintenance": 0.0},
                     visits_per_rep=24.0 * zones["attack"] / 3)  # fmt: skip

@@ -404,8 +404,11 @@ def test_a_study_of_few_key_accounts_lists_them_once(
     (rows,) = ([[cell.text for cell in row.cells] for row in shape.table.rows]
                for slide in slides for shape in slide.shapes if shape.has_table
                and shape.table.cell(0, 1).text == "action")  # fmt: skip
-    key = universities.plan.accounts.query("key_account").sort_values("attack_rank")
-    assert [row[0] for row in rows[1:]] == key["name"].tolist()
+    key, doing = universities.plan.accounts.query("key_account"), [row[1] for row in rows[1:]]
+    assert doing == sorted(doing, key=["visit now", "measure first", "defend"].index)
+    assert {row[0] for row in rows[1:]} == set(key["name"])
+    first = key.query("action == 'go now'").sort_values("attack_rank")
+    assert [row[0] for row in rows[1 : len(first) + 1]] == first["name"].tolist()
     risk = rows[0].index("sales at risk")
     assert all((row[risk] != "–") == (row[1] == "defend") for row in rows[1:])
 

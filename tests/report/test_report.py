@@ -569,7 +569,9 @@ def test_the_move_says_what_other_reps_do_and_who_is_served_from_afar(phones: An
     rest = accounts[accounts["team"] == ""]
     theirs, others = rest["rep"].isin(set(key["rep"])), set(rest["rep"]) - set(key["rep"])
     assert f"{len(others)} reps are neither hunter nor farmer" in " ".join(phones.plan.notes)
-    assert f"give them the {theirs.sum()} small accounts" in " ".join(told.said(told.move))
+    assert f"give them the {theirs.sum()} accounts that are not key" in " ".join(
+        told.said(told.move)
+    )
 
 
 def test_a_formula_that_says_nothing_is_asked_no_more(nothing: Analysis, phones: Analysis) -> None:
