@@ -73,8 +73,8 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     Beside the columns of `accounts_of`: week, as many a week as the plan gives visits; handed: who
     had it before; rest: what others supply; monthly: growth asked a month; at_line: measured on the
     border of two zones; shared: below its border we have our share; attacked: there is something to
-    win; seated: of a hunter's or farmer's sheet; chance: of its zone, in words; driver, here,
-    typical, lift: of `_drivers`; whether each rule's condition holds; sum_: what is added up."""
+    win; above: large on average; seated: of a hunter's or farmer's sheet; chance: of its zone, in
+    words; driver, here, typical, lift: of `_drivers`; whether each rule holds; sum_: of sums."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
@@ -91,6 +91,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         planned=story.holds("planned"),
         shared=calls["border_at"] > 1.001 * analysis.matrix.potential_cut,  # large, and ours
+        above=calls["potential"] >= analysis.matrix.potential_cut,
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
         seated=(calls["team"] != "").groupby(by).transform("any"),
         chance=[words.say(next(key for least, key in VISITS["chances"] if p >= least), p=p)

@@ -162,6 +162,16 @@ def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
     assert all(sheet["week"].max() <= 4 for sheet in sheets.values())
 
 
+def test_who_is_large_on_average_but_no_key_account_is_told_apart(phones: Analysis) -> None:
+    accounts = phones.plan.accounts.copy()
+    first, *rest = accounts.query("action == 'visit once'").index
+    accounts.loc[first, "potential"] = phones.matrix.potential_cut
+    accounts.loc[rest, "potential"] = 0.99 * phones.matrix.potential_cut
+    said = page_of(replace(phones, plan=replace(phones.plan, accounts=accounts)))
+    assert said.count("On average as large as a key account") == 1
+    assert said.count("Smaller than a key account") == len(rest) > 0
+
+
 def test_what_looks_guessed_says_so(nothing: Analysis) -> None:
     """On its sheet, and in a list of its own beside the largest answers."""
     accounts = nothing.plan.accounts.copy()
