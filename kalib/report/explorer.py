@@ -83,7 +83,7 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     accounts = accounts.assign(action=accounts["action"].mask(small, "contact"))
     if len(accounts) <= most:
         return accounts
-    key = accounts[accounts["key_account"]].nlargest(sample // 2, "expected_gain").index
+    key = analysis.plan.accounts.query("key_account").nlargest(sample // 2, "expected_gain").index
     rest = accounts.index.difference(key)
     spread = np.linspace(0, len(rest) - 1, sample - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]

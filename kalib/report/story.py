@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from kalib.analysis import Analysis
 from kalib.plots.accounts import common_ends, names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
-from kalib.report.tables import changed, telling_of
+from kalib.report.tables import accounts_of, changed, telling_of
 from kalib.study.settings import Study
 from kalib.tables.overrides import ExpertBias
 from kalib.waves.waves import Waves
@@ -203,8 +203,8 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     telling, growth = telling_of(survey), accounts["target_growth"].mask(accounts["firm"])
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
-    guessed = accounts.query("action == 'ask again' and flags.str.contains('guessed_share')")
-    asked_by = guessed.loc[guessed["rep"] != "", "rep"].value_counts()
+    doubted = accounts_of(analysis).query("action == 'ask again' and guessed")["rep"]
+    asked_by = doubted[doubted != ""].value_counts()
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
     told = {
@@ -221,6 +221,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "call_on": tuple(names.loc[called.index]),
         "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
         "again_named": tuple(names.loc[again.index]),
+        "guessed": len(doubted),
         "guessed_rep": next(iter(asked_by.index), ""),
         "guessed_most": asked_by.max(),
         "most_asked": tuple(names.loc[growth[growth > 0].nlargest(3).index]),

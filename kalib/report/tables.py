@@ -25,7 +25,7 @@ from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, Table, table
 
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
-TELLING = 0.9  # of what measuring can settle; whom it takes beyond that, it tells little of
+TELLING = 0.9  # of what measuring all can settle; a list to survey next ends there
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
 
 
@@ -88,14 +88,14 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     its zone), benefit (what measuring it puts right), telling (`telling_of`), turn (larger what is
     done first); at_risk is only of what is defended, expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
-    defended = accounts["action"] == "defend"
+    short, defended = short_names(accounts), accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
-        name=short_names(accounts).where(accounts["name"] != accounts.index, ""),
-        full=accounts["name"].where(accounts["name"] != short_names(accounts), ""),
+        name=short.where(accounts["name"] != accounts.index, ""),
+        full=accounts["name"].where(accounts["name"] != short, ""),
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),

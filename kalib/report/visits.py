@@ -24,6 +24,7 @@ from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
 VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+Sheets = list[tuple[str, pd.DataFrame]]  # rep or region, and its calls
 AT_LINE = 0.02  # part of a border within which a measured potential lies on it
 
 
@@ -67,22 +68,22 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     }
 
 
-def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
+def visit_sheets(analysis: Analysis, story: Story) -> Sheets:
     """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
-    where nobody is named; sheets of hunters first, then of farmers, that with most at stake first.
-    Beside the columns of `accounts_of`: week, as many a week as the plan gives visits; handed: who
-    had it before; rest: what others supply; monthly: growth asked a month; at_line: measured on the
-    border of two zones; shared: below its border we have our share; attacked: there is something to
-    win; above: large on average; seated: of a hunter's or farmer's sheet; chance: of its zone, in
-    words; driver, here, typical, lift: of `_drivers`; whether each rule holds; sum_: of sums."""
+    where nobody is named, and to ask again, by the next rep after who asked; sheets of hunters
+    first, then of farmers, that with most at stake first. Beside the columns of `accounts_of`:
+    week, as many a week as the plan gives visits; handed: who had it before; asks: who does; rest:
+    what others supply; monthly: growth asked a month; at_line: measured on the border of two zones;
+    shared: below its border we have our share; attacked: there is something to win; above: large on
+    average; seated: of a hunter's or farmer's sheet; chance: of its zone, in words; driver, here,
+    typical, lift: of `_drivers`; whether each rule holds; sum_: of sums."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
     by = calls["rep"].where(calls["rep"] != "", calls["region"])
     again = calls["action"] == "ask again"
-    for _, here in by[again].groupby(calls["region"]):  # a colleague asks, not who asked first
-        reps = sorted(set(here))
-        by.update(here.map(dict(zip(reps, reps[1:] + reps[:1], strict=True))))
+    reps = [*calls[again & (calls["rep"] != "")].sort_values(["region", "rep"])["rep"].unique()]
+    by = by.mask(again, by.replace(dict(zip(reps, reps[1:] + reps[:1], strict=True))))
     visits = calls["visits_per_year"].mask(again, 13).groupby(by).transform("sum")  # in four weeks
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
@@ -90,6 +91,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         planned=story.holds("planned"),
+        asks=by,
         shared=calls["border_at"] > 1.001 * analysis.matrix.potential_cut,  # large, and ours
         above=calls["potential"] >= analysis.matrix.potential_cut,
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
@@ -149,9 +151,7 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int) -> dict[str, 
     }
 
 
-def _given(
-    analysis: Analysis, words: Words, sheets: list[tuple[str, pd.DataFrame]]
-) -> dict[str, Any]:
+def _given(analysis: Analysis, words: Words, sheets: Sheets) -> dict[str, Any]:
     """What changes owner, giver by giver, the first joint call first: title, heads and rows."""
     whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
     weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)

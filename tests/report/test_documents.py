@@ -179,13 +179,17 @@ def test_document_is_of_a_size_to_hand_over_and_holds_its_fonts(written: Written
 
 
 def test_no_page_of_the_document_is_half_empty(written: Written) -> None:
-    """The last ones of the document aside; and its statistics take two pages at most."""
+    """The last ones of the document aside; its statistics take two pages at most, its summary one."""
     words = tell_story(written.analysis).words
     reader = PdfReader(written.folder / "r.pdf")
     texts = [squeezed(page.extract_text()) for page in reader.pages]
     (first,) = [k for k, text in enumerate(texts) if squeezed(words.say("statistics")) in text]
     (last,) = [k for k, text in enumerate(texts) if squeezed(words.say("p_limits")) in text]
     assert last - first <= 2
+    assert (
+        squeezed(tell_story(written.analysis).said(tell_story(written.analysis).steps)[-1])
+        in texts[1]
+    )
     for page in reader.pages[1:-1]:
         lowest = min(
             at[5] for text, at in lines_of(page) if text.strip() and at[5] > 70

@@ -255,6 +255,7 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
     by_sales = {**tell_story(stores).facts, "by_sales": True}
     said = words_of(stores).say(story.told_of("headline", by_sales)[0].key, **by_sales)
     assert said.startswith("No formula holds")
+    assert story.told_of("headline", {**by_sales, "lagging": False})[0].key == "h_sales"
 
 
 def test_the_move_tells_what_changes_hands_and_what_of_it_is_at_risk(stores: Analysis) -> None:

@@ -151,15 +151,26 @@ def test_without_a_plan_nobody_is_asked_for_growth(nothing: Analysis) -> None:
     text = page_of(nothing)
     assert "No growth is asked and no owner changes" in text and text.count("ask again") >= 20
     assert "growth asked" not in text and "Territory" not in text and "The aim" not in text
+
+
+@pytest.mark.parametrize("regions", [1, 3])
+def test_a_colleague_asks_again_within_four_weeks(nothing: Analysis, regions: int) -> None:
+    """Each of three reps asks what another asked, also where each has a region of his own."""
     accounts = nothing.plan.accounts
+    number = np.arange(len(accounts))
     asking = accounts.assign(
-        rep=np.where(np.arange(len(accounts)) % 2, "Ann", "Bo"), region="North"
+        rep=np.array(["Ann", "Bo", "Cy"])[number % 3], region=[f"R{k}" for k in number % regions]
     )
     doubted = replace(nothing, plan=replace(nothing.plan, accounts=asking))
     sheets = dict(visit_sheets(doubted, tell_story(doubted)))
-    assert set(sheets) == {"Ann", "Bo"}  # each asks what the other asked, within four weeks
-    assert (sheets["Ann"]["rep"] == "Bo").all() and (sheets["Bo"]["rep"] == "Ann").all()
+    assert {rep: set(sheet["rep"]) for rep, sheet in sheets.items()} == {
+        "Ann": {"Cy"}, "Bo": {"Ann"}, "Cy": {"Bo"}
+    }  # fmt: skip
     assert all(sheet["week"].max() <= 4 for sheet in sheets.values())
+    assert "who asked first does not ask" in page_of(doubted)
+    alone = replace(nothing, plan=replace(nothing.plan, accounts=asking.assign(rep="Ann")))
+    assert set(dict(visit_sheets(alone, tell_story(alone)))) == {"Ann"}
+    assert "who asked first" not in page_of(alone)
 
 
 def test_who_is_large_on_average_but_no_key_account_is_told_apart(phones: Analysis) -> None:
