@@ -191,8 +191,8 @@ def partial_residuals(linear: LeastSquares) -> pd.DataFrame:
     """Residuals with a column's own effect added back, one row a column and account: column, value
     (of the column in the formula), fitted (coefficient times value, about its mean), residual (that
     plus what is left); on the working scale (Larsen & McCleary 1972, Technometrics 14)."""
-    value = pd.DataFrame(linear.design[:, 1:], columns=list(linear.names[1:]))
-    fitted = (value - value.mean()) * linear.coef[1:]
-    parts = {"value": value, "fitted": fitted, "residual": fitted.add(linear.residual, axis=0)}
-    long = {name: part.melt(var_name="column", value_name=name) for name, part in parts.items()}
-    return long["value"].assign(**{name: part[name] for name, part in long.items()})
+    value, names = linear.design[:, 1:], np.array(linear.names[1:], dtype=object)
+    fitted = (value - value.mean(axis=0)) * linear.coef[1:]
+    parts = {"value": value, "fitted": fitted, "residual": fitted + linear.residual[:, None]}
+    long = {name: part.ravel("F") for name, part in parts.items()}
+    return pd.DataFrame({"column": names.repeat(len(value)), **long})

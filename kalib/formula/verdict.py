@@ -27,6 +27,7 @@ ERROR_LARGE = 0.50
 # (Meinshausen & Buehlmann 2010 recommend cut-offs from 0.6).
 STABILITY_LOW = 0.50
 SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, section 4.4
+FEWEST_ANSWERS = 20  # behind one indicator alone, whose R² is known within half from fewer
 SIGNAL_LEVEL = 0.01
 FEW = 1000  # surveyed accounts below which exact splits cost no more than binned ones
 # Of the accounts not surveyed, what may be like no surveyed one: surveys that lean to large
@@ -136,6 +137,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
     names = list(fit.formula.indicators)
     weakest = float(fit.stability.reindex(names).fillna(0.0).min())
     per = fit.formula.n / max(len(names), 1)
+    least = max(SAMPLE_PER_INDICATOR, FEWEST_ANSWERS / max(len(names), 1))
     part, rules = max(explained, 0), fit.screening.rules
     asked = {name: sign for name, sign in rules.signs.items() if name in rules.required}
     slopes = {term.column.indicator: term.coefficient for term in fit.formula.terms}
@@ -149,7 +151,7 @@ def _accuracy_checks(fit: Fit) -> tuple[Check, ...]:
         check("power", explained >= R2_MODERATE, explained, None, R2_MODERATE, share=part),
         check("error", error <= ERROR_LARGE, error, None, ERROR_LARGE, share=error),
         check("stability", weakest >= STABILITY_LOW, weakest, None, STABILITY_LOW, share=weakest),
-        check("sample", per >= SAMPLE_PER_INDICATOR, per, None, SAMPLE_PER_INDICATOR, n=per),
+        check("sample", per >= least, per, None, least, n=per, least=least),
         check("signs", not against, len(against), None, 0, names=against, n=len(against)),
         check("survey", not fit.bias.biased, None, fit.bias.p_value, SIGNAL_LEVEL,
               n=fit.bias.effective),

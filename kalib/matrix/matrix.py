@@ -254,16 +254,11 @@ def compare_rankings(accounts: pd.DataFrame) -> dict[str, float]:
     of both their number, potential and sales (currency a year). agreed: how many both call key.
     """
     by_potential, by_sales = accounts["key_account"], accounts["key_account_by_sales"]
-    missed, wrong = accounts[by_potential & ~by_sales], accounts[by_sales & ~by_potential]
-    return {
-        "missed": len(missed),
-        "missed_potential": float(missed["potential"].sum()),
-        "missed_sales": float(missed["sales"].sum()),
-        "wrong": len(wrong),
-        "wrong_potential": float(wrong["potential"].sum()),
-        "wrong_sales": float(wrong["sales"].sum()),
-        "agreed": int((by_potential & by_sales).sum()),
-    }
+    found: dict[str, float] = {"agreed": int((by_potential & by_sales).sum())}
+    for name, which in (("missed", by_potential & ~by_sales), ("wrong", by_sales & ~by_potential)):
+        sums = accounts.loc[which, ["potential", "sales"]].sum()
+        found |= {name: int(which.sum()), **sums.add_prefix(f"{name}_").to_dict()}
+    return found
 
 
 def cut_of_draws(potential: np.ndarray, cut: Cut) -> np.ndarray:

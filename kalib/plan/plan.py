@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 
 from kalib.matrix.matrix import UNDECIDED, Matrix
 from kalib.plan.gain import SURE_TO_WIN, Attainment, expect_gains, gain_points, prior_attainment
@@ -241,19 +242,14 @@ def set_targets(accounts: pd.DataFrame, study: Study, notes: list[str]) -> pd.Da
     target = (sales.round(digits) + growth).round(digits)
     low = accounts["potential_low"] / potential
     high = accounts["potential_high"] / potential
-    return pd.DataFrame(
-        {
-            "target_sales": target,
-            "target_sow": target / potential,
-            "target_growth": growth,
-            "growth_rate": growth / sales.where(sales > 0),
-            "target_floor": (sales + growth * low.clip(upper=1)).round(digits),
-            "target_stretch": np.minimum(
-                sales + growth * high.clip(lower=1), np.maximum(potential, target)
-            ).round(digits),
-            "target_profit": (target * accounts["margin"]).round(digits),
-        }
-    )
+    stretch = np.minimum(sales + growth * high.clip(lower=1), np.maximum(potential, target))
+    return pd.DataFrame({
+        "target_sales": target, "target_sow": target / potential, "target_growth": growth,
+        "growth_rate": growth / sales.where(sales > 0),
+        "target_floor": (sales + growth * low.clip(upper=1)).round(digits),
+        "target_stretch": stretch.round(digits),
+        "target_profit": (target * accounts["margin"]).round(digits),
+    })  # fmt: skip
 
 
 def _people(accounts: pd.DataFrame, study: Study, notes: list[str]) -> dict[str, int]:
@@ -312,29 +308,26 @@ def _raked(
 
 def _fill_up(seed: np.ndarray, limit: np.ndarray, wanted: float) -> np.ndarray:
     """Amounts proportional to seed, none above limit, adding up to wanted where it fits."""
-    seed = np.minimum(seed, limit)
-    if limit[seed > 0].sum() <= wanted:
-        return np.where(seed > 0, limit, 0.0)
-    low, high = 0.0, 1.0
-    while np.minimum(seed * high, limit).sum() < wanted:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if np.minimum(seed * middle, limit).sum() < wanted:
-            low = middle
-        else:
-            high = middle
-    return np.minimum(seed * high, limit)
+    seed, some = np.minimum(seed, limit), seed > 0
+    if limit[some].sum() <= wanted:
+        return np.where(some, limit, 0.0)
+    end = (limit[some] / seed[some]).max()
+    part = brentq(lambda t: np.minimum(seed * t, limit).sum() - wanted, 0, end)
+    return np.minimum(seed * part, limit)
 
 
 def _round_to_total(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Whole numbers (n,), none above its limit, whose sum is the rounded sum of values as far as
-    the limits allow (largest remainder)."""
+    """Whole numbers (n,), none above its limit and 0 for 0, whose sum is the rounded sum of values
+    as far as that allows (largest remainder)."""
     floor = np.minimum(np.floor(values + 1e-6), limit)
-    missing = int(round(values.sum()) - floor.sum())
+    missing = max(round(values.sum()) - floor.sum(), 0)
     order = np.argsort(-(values - floor), kind="stable")
-    order = order[(floor + 1 <= limit)[order]]
-    floor[order[: max(missing, 0)]] += 1
+    order = order[values[order] > 0]
+    for most in (1, np.inf):  # one more each, then to who has room
+        room = np.minimum(limit - floor, most)[order]
+        given = np.clip(missing - (room.cumsum() - room), 0, room)
+        floor[order] += given
+        missing -= given.sum()
     return floor
 
 

@@ -37,7 +37,8 @@ def table(frame: pd.DataFrame | pd.Series, rows: int = ROWS, percent: Sequence[s
     for name, cells in shown.items():
         header = words.column(name)
         header = str(name) if header in named else header
-        kind = "percent" if name in percent else _kind(str(name))
+        as_told = (k for k, of in COLUMNS.items() if any(fnmatchcase(str(name), n) for n in of))
+        kind = "percent" if name in percent else next(as_told, "")  # "": by what each cell is
         named[header] = [_cell(cell, kind) for cell in cells]
         figures = any(isinstance(cell, NUMBER) and not isinstance(cell, BOOL) for cell in cells)
         kinds[header] = "written" if figures else "text"
@@ -52,14 +53,6 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     index = frame.index.to_frame(index=False)
     index.columns = [str(name) if name is not None else "" for name in frame.index.names]
     return pd.concat([index, frame.reset_index(drop=True)], axis=1)
-
-
-def _kind(column: str) -> str:
-    """How a column's entries are written, as columns.toml says; "" by what each is."""
-    fitting = (
-        kind for kind, names in COLUMNS.items() if any(fnmatchcase(column, n) for n in names)
-    )
-    return next(fitting, "")
 
 
 def _cell(value: Any, kind: str) -> str:

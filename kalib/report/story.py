@@ -203,7 +203,8 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     telling, growth = telling_of(survey), accounts["target_growth"].mask(accounts["firm"])
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
-    doubted = accounts_of(analysis).query("action == 'ask again' and guessed")["rep"]
+    lists = accounts_of(analysis)
+    doubted = lists.query("action == 'ask again' and guessed")["rep"]
     asked_by = doubted[doubted != ""].value_counts()
     if analysis.verdict.verdict == "unusable":
         suspects = suspects[suspects["entry"] != "potential"]
@@ -215,20 +216,19 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "largest": len(largest),
         "largest_open": int((accounts.loc[largest.index, "sow"] < 0.5).sum()),
         **changed(waves),
-        "now_n": len(now),
-        "now_gain": float(now["expected_gain"].sum()),
-        "now_sales": float(now["sales"].sum()),
+        "now": now,
         "call_on": tuple(names.loc[called.index]),
         "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
         "again_named": tuple(names.loc[again.index]),
         "guessed": len(doubted),
-        "guessed_rep": next(iter(asked_by.index), ""),
-        "guessed_most": asked_by.max(),
+        "asked_by": asked_by,
         "most_asked": tuple(names.loc[growth[growth > 0].nlargest(3).index]),
         "next_named": NEXT_NAMED,
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
-        "next_called": int(accounts.loc[telling[:NEXT_NAMED], "action"].isin(CALLS).sum()),
+        "next_called": int(
+            (lists["action"].isin(CALLS) | lists["free"])[telling[:NEXT_NAMED]].sum()
+        ),
         "to_survey": len(telling),
         "staff": len(staff),
         "suspected": len(suspects),

@@ -82,11 +82,12 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 
     account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not measured),
-    told_probability (the zone's, missing of those), guessed (so its answer looks), range, gap
-    (sales lost against market share), asked_now and if_confirmed (growth asked, firm or not), stake
-    (to win or to lose), change_of_potential (by an expert), border_at (the potential that decides
-    its zone), benefit (what measuring it puts right), telling (`telling_of`), turn (larger what is
-    done first); at_risk is only of what is defended, expected_gain only of the others."""
+    told_probability (the zone's, missing of those), guessed (so its answer looks), range, free (of
+    a rep who is neither hunter nor farmer), gap (sales lost against market share), asked_now and
+    if_confirmed (growth asked, firm or not), stake (to win or to lose), change_of_potential (by an
+    expert), border_at (the potential that decides its zone), benefit (what measuring it puts
+    right), telling (`telling_of`), turn (larger what is done first); at_risk is only of what is
+    defended, expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     short, defended = short_names(accounts), accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
@@ -99,6 +100,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
+        free=~accounts["rep"].isin(["", *accounts.loc[accounts["team"] != "", "rep"]]),
         telling=accounts.index.isin(telling_of(analysis.next_survey)),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         expected_gain=accounts["expected_gain"].mask(defended),

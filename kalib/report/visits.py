@@ -24,7 +24,6 @@ from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
 VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-Sheets = list[tuple[str, pd.DataFrame]]  # rep or region, and its calls
 AT_LINE = 0.02  # part of a border within which a measured potential lies on it
 
 
@@ -40,11 +39,11 @@ def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
 
 def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str:
     """The page as text; its script saves the answers as a table of overrides."""
-    words, script = story.words, (TEMPLATES / "visits.js").read_text(encoding="utf-8")
+    words, code = story.words, (TEMPLATES / "visits.js").read_text(encoding="utf-8")
     form = {"terms": [words.say(term) for term in TERMS], "reason": words.say("v_reason"),
             "scale": words.scale / words.unit()[0], "study": analysis.study.name}  # fmt: skip
-    policy = content_policy([script])
-    return render("visits.html", script=script, policy=policy, form=embedded_json(form), **content)
+    given = {**content, "script": code, "policy": content_policy([code])}
+    return render("visits.html", form=embedded_json(form), **given)
 
 
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
@@ -52,7 +51,12 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     sheets = visit_sheets(analysis, story)
     planned, accounts = story.holds("planned"), analysis.plan.accounts
     words, checked = story.words, "other" if analysis.measured is None else "store"
-    left = accounts.query("action == 'contact' and not key_account")["rep"].value_counts()
+    weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
+    left = (
+        accounts.drop(weeks.index)
+        .query("action == 'contact' and not key_account")["rep"]
+        .value_counts()
+    )
     asked = VISITS["answers" if planned else "asked_again"]
     return {
         "language": words.language,
@@ -62,21 +66,21 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
         "check": words.say(f"v_check_{checked}") if planned else "",
-        "full": VISITS["full"],
-        "given": _given(analysis, words, sheets),
+        "given": _given(analysis, words, weeks),
         "sheets": [_sheet(rep, calls, story, left.get(rep, 0)) for rep, calls in sheets],
     }
 
 
-def visit_sheets(analysis: Analysis, story: Story) -> Sheets:
+def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
     """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
-    where nobody is named, and to ask again, by the next rep after who asked; sheets of hunters
-    first, then of farmers, that with most at stake first. Beside the columns of `accounts_of`:
-    week, as many a week as the plan gives visits; handed: who had it before; asks: who does; rest:
-    what others supply; monthly: growth asked a month; at_line: measured on the border of two zones;
-    shared: below its border we have our share; attacked: there is something to win; above: large on
-    average; seated: of a hunter's or farmer's sheet; chance: of its zone, in words; driver, here,
-    typical, lift: of `_drivers`; whether each rule holds; sum_: of sums."""
+    where nobody is named, to ask again, by the next rep after who asked, and to measure, by reps
+    who are neither hunter nor farmer; sheets of hunters first, then of farmers, that with most at
+    stake first. Beside the columns of `accounts_of`: week, as many a week as the plan gives visits;
+    handed: who had it before; asks: who does; rest: what others supply; monthly: growth asked a
+    month; at_line: measured on the border of two zones; shared: below its border we have our share;
+    attacked: there is something to win; above: large on average; seated: of a hunter's or farmer's
+    sheet; chance: of its zone, in words; driver, here, typical, lift: of `_drivers`; whether each
+    rule holds; sum_: of sums."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
@@ -84,7 +88,9 @@ def visit_sheets(analysis: Analysis, story: Story) -> Sheets:
     again = calls["action"] == "ask again"
     reps = [*calls[again & (calls["rep"] != "")].sort_values(["region", "rep"])["rep"].unique()]
     by = by.mask(again, by.replace(dict(zip(reps, reps[1:] + reps[:1], strict=True))))
-    visits = calls["visits_per_year"].mask(again, 13).groupby(by).transform("sum")  # in four weeks
+    calls["action"] = calls["action"].replace(["", "contact"], "measure")
+    pace = calls["action"].map(VISITS["pace"]).fillna(calls["visits_per_year"])
+    a_week = np.ceil(pace.groupby(by).transform("sum") / 52)
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
@@ -100,7 +106,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> Sheets:
                 for p in calls["zone_probability"].mask(calls["unlike"], -1)],
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
-        week=1 + calls.groupby(by).cumcount() // np.ceil(visits / 52).clip(lower=1),
+        week=1 + calls.groupby(by).cumcount() // a_week.clip(lower=1),
         **_drivers(analysis, calls, words),
     )  # fmt: skip
     rules = {key: rule for part in VISITS["said"] for key, rule in VISITS[part].items()}
@@ -138,23 +144,23 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 
 def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int) -> dict[str, Any]:
     """One rep's sheet: its head and each account as its row says it; left: others to contact."""
-    words, weeks = story.words, calls["week"].max()
+    words, weeks, most = story.words, calls["week"].max(), VISITS["full"]
     team = calls["team"].max() if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
-    head = [f"v_head_{team or 'once'}", *(claim.key for claim in told_of(VISITS["told"], sums))]
+    head = [f"v_head_{team}"] * bool(team) + [one.key for one in told_of(VISITS["told"], sums)]
     return {
         "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
         "calls": [*_calls(calls, words)],
+        "full": sums["told"] if sums["told"] <= 2 * most else most,
         "rest": words.say("v_rest", n=left) if left else "",
     }
 
 
-def _given(analysis: Analysis, words: Words, sheets: Sheets) -> dict[str, Any]:
+def _given(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[str, Any]:
     """What changes owner, giver by giver, the first joint call first: title, heads and rows."""
     whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
-    weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
     frame = whole.frame.assign(week=whole.frame["account"].map(weeks))
     frame = frame.sort_values(["from", "week"], kind="stable")
     shown = replace(whole, frame=frame, kinds={**whole.kinds, "week": "whole"},

@@ -61,19 +61,16 @@ def inputs_of(
         names += [f"{NOTEBOOKS}/{path.name}" for path in own_notebooks(study.folder)]
     read = {name: study.folder / name for name in names}
     return {
-        "kalib": __version__,
-        "code": code_hash(),
-        "python": platform.python_version(),
-        "packages": packages(),
-        "study": study.name,
-        "period": study.period,
+        "kalib": __version__, "code": code_hash(),
+        "python": platform.python_version(), "packages": packages(),
+        "study": study.name, "period": study.period,
         "data": {name: file_hash(path) for name, path in read.items() if path.is_file()},
         "parameters": study.model_dump(mode="json", exclude={"folder"}),
         "settings": dict(options.settings),
         "overrides": file_hash(overrides) if overrides and overrides.is_file() else None,
         "earlier": read_run(earlier).get("fingerprint") if earlier else None,
         "anonymized": hmac.digest(key, b"run", "sha256").hex()[:12] if key else None,
-    }
+    }  # fmt: skip
 
 
 def own_notebooks(study: Path) -> list[Path]:
@@ -87,14 +84,10 @@ def provenance(
 ) -> dict[str, Any]:  # fmt: skip
     """run.json: inputs and their hash, seed, seconds per step; overrides: experts', or None."""
     return {
-        **inputs,
-        "overrides": overrides,
-        "anonymized": bool(inputs["anonymized"]),
-        "fingerprint": json_hash(inputs),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "seed": seed,
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-    }
+        **inputs, "overrides": overrides, "anonymized": bool(inputs["anonymized"]),
+        "fingerprint": json_hash(inputs), "platform": f"{platform.system()} {platform.machine()}",
+        "seed": seed, "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }  # fmt: skip
 
 
 def earlier_report(target: Path, study: str, period: str) -> Path | None:

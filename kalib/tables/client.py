@@ -84,7 +84,7 @@ def read_files(study: Study) -> Tables:
     if known and accounts is not None:
         known = _without_contradictions(known, accounts["sales"], found)
     visits = _read_visits(study, ids, found)
-    totals = _read_totals(study, None if accounts is None else accounts["region"], found)
+    totals = _read_totals(study, accounts, found)
     if totals is not None and known and totals.sum() <= known.values.sum():
         said = Message("total_below", total=float(totals.sum()), asked=float(known.values.sum()))
         remedy = "Give the potential of all accounts together, in the study's unit"
@@ -208,7 +208,7 @@ def _without_contradictions(known: _Known, sales: pd.Series, found: Findings) ->
     return known._replace(values=known.values.mask(wrong))
 
 
-def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd.Series | None:
+def _read_totals(study: Study, accounts: pd.DataFrame | None, found: Findings) -> pd.Series | None:
     """What is known of the whole market, by region or under ""."""
     total = study.market.total
     if not isinstance(total, str):
@@ -218,8 +218,10 @@ def _read_totals(study: Study, regions: pd.Series | None, found: Findings) -> pd
         return None
     read.refuse_errors()
     amounts, names = read.amounts("total", "potential").to_numpy(), read.frame["region"]
-    if regions is not None:
-        read.tell("region", "region", ~names.isin(set(regions)) | names.duplicated())
+    if accounts is not None:
+        sold = names.map(accounts.groupby("region")["sales"].sum())
+        read.tell("region", "region", sold.isna() | names.duplicated())
+        read.tell("total below", "total", amounts <= sold, sold.map("{:,.0f}".format))
     return pd.Series(amounts, index=names)
 
 

@@ -93,18 +93,20 @@ def _of_lists(values: pd.Series, tables: Tables, named: set[str]) -> Message | N
         return Message("copy_flag_named", n=int(values.notna().sum()))
     if pd.api.types.is_numeric_dtype(values):
         return None
-    places = (_one_to_one(values, accounts[term]) for term in ("region", "segment", "parent"))
+    if _one_to_one(values, accounts["parent"], least=2):
+        return Message("copy_parent", n=int(values.nunique()))
+    places = (_one_to_one(values, accounts[term]) for term in ("region", "segment"))
     if "rep" in named or (_one_to_one(values, accounts["rep"]) and not any(places)):
         return Message("copy_rep", n=int(values.nunique()))
     return None
 
 
-def _one_to_one(one: pd.Series, other: pd.Series) -> bool:
-    """Whether each word of one stands with one word of the other, and three or more do."""
+def _one_to_one(one: pd.Series, other: pd.Series, least: int = 3) -> bool:
+    """Whether each word of one stands with one word of the other, and so many or more do."""
     pairs = pd.DataFrame({"one": one, "other": other}).dropna()
     pairs = pairs[pairs["other"] != ""]
     kinds, (ones, others) = len(pairs.drop_duplicates()), pairs.nunique()
-    return len(pairs) >= FEWEST and kinds >= 3 and kinds == ones == others
+    return len(pairs) >= FEWEST and kinds >= least and kinds == ones == others
 
 
 def _of_codes(values: pd.Series, tables: Tables, named: set[str]) -> Message | None:

@@ -16,6 +16,7 @@ from kalib.tables.columns import Columns, Findings
 from kalib.tables.reading import read_text_table, refusal
 from kalib.words.catalogue import LANGUAGES, phrases
 
+SLIP = 20.0  # times beyond an interval of the estimate: no opinion differs so much
 TERMS = ("account", "override_potential", "override_by", "override_reason")
 
 
@@ -23,12 +24,14 @@ TERMS = ("account", "override_potential", "override_by", "override_reason")
 class Overrides:
     """Experts' potentials.
 
-    entries: DataFrame indexed by account, columns potential (currency a year), by, reason; file
-    and sha256 of what was read, "" without one; notes: what was tolerated.
+    entries: DataFrame indexed by account, columns potential (currency a year), by, reason, row of
+    the file; file, its column of potentials and sha256 of what was read, "" without one; notes:
+    what was tolerated.
     """
 
     entries: pd.DataFrame
     file: str = ""
+    column: str = ""
     sha256: str = ""
     notes: tuple[Problem, ...] = ()
 
@@ -57,7 +60,7 @@ class ExpertBias:
 
 def no_overrides() -> Overrides:
     """None given."""
-    kinds = {"potential": float, "by": "str", "reason": "str"}
+    kinds = {"potential": float, "by": "str", "reason": "str", "row": int}
     blank = pd.DataFrame(columns=list(kinds), index=pd.Index([], dtype="str", name="account"))
     return Overrides(blank.astype(kinds))
 
@@ -91,7 +94,7 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     remedy = "Write it without separators"
     found.problems.extend(replace(doubt, remedy=remedy) for doubt in found.notes)
     read.tell("id missing", account, ids == "")
-    read.tell("id unknown", account, (ids != "") & ~ids.isin(sales.index))
+    read.tell("override unknown", account, (ids != "") & ~ids.isin(sales.index))
     read.tell("id above", account, given & ids.duplicated() & (ids != ""))
     read.tell("reason", reason, given & (frame[reason] == ""))
     if found.problems:
@@ -100,9 +103,24 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     read.tell("no expert", by, given & (frame[by] == ""))
     own = ids.map(sales)
     read.tell("below sales", potential, values < own, own.map("{:,.0f}".format))
-    entries = pd.DataFrame({"potential": values, "by": frame[by], "reason": frame[reason]})[given]
+    entries = pd.DataFrame({"potential": values, "by": frame[by], "reason": frame[reason],
+                            "row": table.rows})[given]  # fmt: skip
     entries.index = pd.Index(ids[given], name="account", dtype="str")
-    return Overrides(entries, path.name, file_hash(path), tuple(found.notes))
+    return Overrides(entries, path.name, potential, file_hash(path), tuple(found.notes))
+
+
+def refuse_slips(overrides: Overrides, low: pd.Series, high: pd.Series) -> None:
+    """Raise StudyError for each override that is SLIP times beyond the ends (N,) of its account's
+    estimate, currency a year, NaN where there is none: of another unit, not of another opinion."""
+    entries = overrides.entries.assign(low=low, high=high)
+    far = entries.query("potential > @SLIP * high or potential < low / @SLIP")
+    remedy = "Write it in the study's unit, a year; if it is right, add it to the survey"
+    if problems := [
+        Problem(f"is far from the estimate of {one.Index}, {one.low:,.0f} to {one.high:,.0f}",
+                overrides.file, overrides.column, one.row, remedy, f"{one.potential:,.0f}")
+        for one in far.itertuples()
+    ]:  # fmt: skip
+        raise StudyError(problems)
 
 
 def expert_bias(

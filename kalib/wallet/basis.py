@@ -61,10 +61,10 @@ def judge_estimate(found: Estimate, formula: Verdict) -> Basis:
 def _alone(found: Estimate) -> tuple[str, list[str]]:
     """Verdict and reasons of survey and own sales without the formula."""
     r2, error = max(found.r2, 0.0), found.error_median
-    if not found.hears_sales:
+    if not found.hears_sales or r2 <= 0:
         return "unusable", [Message("r_sales_silent")]
-    if found.sales_p > SALES_LEVEL or r2 <= 0:
-        return "unusable", [Message("r_sales_little", r2=r2)]
+    if found.sales_p > SALES_LEVEL:
+        return "unusable", [Message("r_sales_little", p=found.sales_p)]
     if found.r2 < R2_MODERATE:
         return "caution", [Message("r_sales_rank", r2=r2)]
     if error > ERROR_LARGE:

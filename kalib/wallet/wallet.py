@@ -13,6 +13,7 @@ from kalib.formula.verdict import MULTIPLE_MOST, Verdict, guessed_shares
 from kalib.indicators.screening import RARE_LEVEL, Screening
 from kalib.study.kept import kept
 from kalib.tables.client import Tables
+from kalib.tables.overrides import refuse_slips
 from kalib.tables.visits import Potential
 from kalib.wallet.basis import Basis, judge_estimate
 from kalib.wallet.composite import composite, expected_without_own
@@ -114,6 +115,9 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     frame = accounts[[*carried, "returns"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
     placed = index.get_indexer(told.index)
+    tail, open_ = (1 - confidence) / 2, ~np.isin(source, ("measured", "none"))
+    ends = (pd.Series(found.quantile(p), index).where(open_) for p in (tail, 1 - tail))
+    refuse_slips(tables.overrides, *ends)
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
     found = found.replaced(placed, Distribution.certain(point[placed]))
     free = ~np.isin(source, ("measured", "none"))
@@ -123,7 +127,6 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
             found, loadings, accounts, free, tables.totals, tables.total_error
         )
         point[free] = found.mean()[free]
-    tail = (1 - confidence) / 2
     frame = frame.assign(**with_intervals(point, found, tail, frame["sales"]))
     outside = outside_survey(fit, screening, measured) & (source != "measured")
     frame["potential_source"], frame["extrapolated"] = source, outside
@@ -262,13 +265,10 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening, odd: pd.Series) 
         "sow_above_1": frame["sales"] > frame["expected"],
         "suspect_potential": frame.index.isin(wrong),
         "suspect_indicator": frame.index.isin(entered),
-        "suspect_sales": odd,
-        "guessed_share": guessed.reindex(frame.index),
-        "imputed": filled.reindex(frame.index),
-        "extrapolated": frame["extrapolated"],
-        "override": frame["override_reason"] != "",
-        "returns": frame["returns"],
-    }
+        "suspect_sales": odd, "guessed_share": guessed.reindex(frame.index),
+        "imputed": filled.reindex(frame.index), "extrapolated": frame["extrapolated"],
+        "override": frame["override_reason"] != "", "returns": frame["returns"],
+    }  # fmt: skip
     table = pd.DataFrame(marks, index=frame.index).fillna(False).astype(bool)
     codes = np.array(list(marks))
     joined = [";".join(codes[row]) for row in table.to_numpy()]

@@ -308,6 +308,9 @@ def test_cents_by_largest_remainder() -> None:
     assert _round_to_total(np.array([2.6, 0.0, 0.0, 0.0]), far).tolist() == [3, 0, 0, 0]
     assert _round_to_total(np.array([5.0, 0.2, 0.2, 0.2]), np.array([4.0, 0, 1, 1])).tolist() == [
         4, 0, 1, 1]  # fmt: skip
+    # Who is asked for nothing gets no cent, though others have room for one only after the second.
+    limits = np.array([9.0, 1.0, 1.0, 1.0, 9.0])
+    assert _round_to_total(np.array([1.4, 1.4, 1.4, 1.4, 0.0]), limits).tolist() == [3, 1, 1, 1, 0]
 
 
 def test_people_by_hand() -> None:

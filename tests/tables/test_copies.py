@@ -130,6 +130,18 @@ def test_a_copy_is_set_aside_by_what_it_copies(name: str, small_study: Path) -> 
     assert copies(small_study) == {}
 
 
+def test_a_parent_is_no_indicator_of_itself(small_study: Path) -> None:
+    """Folds leave whole parents out, so that its own level is never known."""
+    kinds = np.array(["Acme", "Bolt", "Cord"])[np.arange(60) % 3]
+    with_candidates(small_study, chain=kinds, kind=np.char.lower(kinds))
+    assert copies(small_study) == {}
+    toml("[columns]", '[columns]\nparent = "chain"')(small_study)
+    found = copies(small_study)
+    assert set(found) == {"chain", "kind"}
+    assert found["chain"].startswith("is the parent itself (3 names)")
+    assert "chain" not in judge_study(read_study(small_study)).screening.kept
+
+
 def test_words_alike_are_not_copies(small_study: Path) -> None:
     with_candidates(
         small_study,

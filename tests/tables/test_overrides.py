@@ -58,8 +58,8 @@ def test_good_overrides_are_read_with_who_and_why(tmp_path: Path) -> None:
                                           ["B", 950, "Bo", "closing"]])  # fmt: skip
     found = read_overrides(path, SALES)
     assert found.entries.to_dict("index") == {
-        "007": {"potential": 1200.0, "by": "Ana", "reason": "new wing"},
-        "B": {"potential": 950.0, "by": "Bo", "reason": "closing"},
+        "007": {"potential": 1200.0, "by": "Ana", "reason": "new wing", "row": 2},
+        "B": {"potential": 950.0, "by": "Bo", "reason": "closing", "row": 4},
     }
     assert not found.notes and len(found.sha256) == 64
 
@@ -92,6 +92,24 @@ def test_the_rules_of_tables_hold_for_overrides(
         read_overrides(path, SALES)
     assert said in str(caught.value)
     assert all(p.column == "override potential" and p.remedy for p in caught.value.problems)
+
+
+def test_an_override_in_another_unit_is_refused(small_study: Path, tmp_path: Path) -> None:
+    """A thousand times the estimate is no opinion; three times is one, and of a measured account
+    an expert may say anything."""
+    wallet = analyze(small_study).wallet.accounts
+    guess = wallet.query("potential_source != 'measured'")["potential"]
+    told = wallet.query("potential_source == 'measured'")["potential"]
+    rows = [[guess.index[0], 1000 * guess.iloc[0], "Ana", "x"],
+            [guess.index[1], guess.iloc[1] / 1000, "Ana", "x"],
+            [guess.index[2], 3 * guess.iloc[2], "Ana", "x"],
+            [told.index[0], 1000 * told.iloc[0], "Ana", "x"]]  # fmt: skip
+    with pytest.raises(StudyError) as caught:
+        analyze(small_study, overrides=sheet_of(tmp_path / "a.xlsx", rows))
+    places = [(p.file, p.column, p.row) for p in caught.value.problems]
+    assert places == [("a.xlsx", "override potential", 2), ("a.xlsx", "override potential", 3)]
+    assert guess.index[0] in str(caught.value) and "in the study's unit" in str(caught.value)
+    analyze(small_study, overrides=sheet_of(tmp_path / "b.xlsx", rows[2:]))
 
 
 def test_doubtful_overrides_are_noted(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from kalib.analysis import analyze
 from kalib.errors import StudyError
 from kalib.formula.distribution import Distribution
+from kalib.study.loading import read_study
+from kalib.tables.tables import read_tables
 from kalib.wallet.whole import draw_to_total
 
 
@@ -77,3 +79,11 @@ def test_a_table_of_totals_names_regions_of_the_accounts(small_study: Path) -> N
     (small_study / "market.csv").write_text("region,total\nN,100000\nX,5\n", encoding="utf-8")
     with pytest.raises(StudyError, match="column region, row 3"):
         analyze(small_study, settings={"market.total": '"market.csv"'})
+
+
+def test_a_total_below_our_own_sales_is_refused_where_tables_are_read(small_study: Path) -> None:
+    """By `kalib check`, too, with its file and row."""
+    (small_study / "market.csv").write_text("region,total\nN,1000000000\nS,5\n", encoding="utf-8")
+    study = read_study(small_study, {"market.total": '"market.csv"'})
+    with pytest.raises(StudyError, match=r"market\.csv, column total, row 3: .* buy from us"):
+        read_tables(study)
