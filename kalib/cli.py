@@ -301,7 +301,7 @@ def compare(before: Path, after: Path, force: bool) -> None:
         click.echo(f"compared by period: {earlier.period}, then {later.period}", err=True)
     waves = compare_waves(earlier, later)
     add_to_report(report, "waves.json", to_json(waves.to_json()), force=force)
-    words = Words("en", "")
+    words = Words("en", later.currency)
     click.echo(f"{words.say('w_change', **tables.changed(waves))}\n")
     click.echo(words.say("what_moved_market_share"))
     for table in (plots.table(waves.share_points), *tables.of_waves(waves, words)):

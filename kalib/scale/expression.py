@@ -123,13 +123,10 @@ def score(
     chances = {"p_attack": 1.0 - later, "p_defense": later - at_cut, "p_maintenance": sooner,
                "p_watch": later - at_share}  # fmt: skip
     uncertain = {
-        "potential_low": t.kalib_low,
-        "potential_high": t.kalib_high,
-        "sow_low": t.kalib_sales / t.kalib_high,
-        "sow_high": t.kalib_sales / t.kalib_low,
-        "zone_probability": _by_zone(t, *chances.values(), unknown=None),
-        **chances,
-    }
+        "potential_low": t.kalib_low, "potential_high": t.kalib_high,
+        "sow_low": t.kalib_sales / t.kalib_high, "sow_high": t.kalib_sales / t.kalib_low,
+        "zone_probability": _by_zone(t, *chances.values(), unknown=None), **chances,
+    }  # fmt: skip
     scored = {
         "sales": t.kalib_sales,
         "potential": t.kalib_potential,

@@ -156,13 +156,11 @@ def _spark(memory: int, spill: str) -> Any:
     from pyspark.sql import SparkSession
 
     options = {
-        "spark.ui.enabled": "false",
+        "spark.ui.enabled": "false", "spark.log.level": "ERROR",
         "spark.driver.memory": f"{max(memory // 2**20, 512)}m",
-        "spark.local.dir": spill,
-        "spark.sql.warehouse.dir": spill,
+        "spark.local.dir": spill, "spark.sql.warehouse.dir": spill,
         "spark.sql.shuffle.partitions": "8",
-        "spark.log.level": "ERROR",
-    }
+    }  # fmt: skip
     try:
         builder = SparkSession.builder.appName("kalib").config(map=options)
         return ibis.pyspark.connect(builder.master("local[*]").getOrCreate())

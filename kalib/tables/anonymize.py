@@ -114,14 +114,11 @@ def names_of(tables: Tables, overrides: Overrides | None = None) -> dict[str, se
     accounts, visits = tables.accounts, tables.visits
     entries = overrides.entries if overrides is not None else pd.DataFrame()
     found = {
-        "an account's id": accounts.index,
-        "an account's name": accounts["name"],
-        "a representative": accounts["rep"],
-        "a chain or head office": accounts["parent"],
+        "an account's id": accounts.index, "an account's name": accounts["name"],
+        "a representative": accounts["rep"], "a chain or head office": accounts["parent"],
         "a visitor": visits.get("visitor", ()) if visits is not None else (),
-        "an expert": entries.get("by", ()),
-        "an expert's reason": entries.get("reason", ()),
-    }
+        "an expert": entries.get("by", ()), "an expert's reason": entries.get("reason", ()),
+    }  # fmt: skip
     return {kind: set(map(str, texts)) - {""} for kind, texts in found.items()}
 
 

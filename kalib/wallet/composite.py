@@ -53,13 +53,16 @@ def expected_without_own(fit: Fit) -> pd.Series:
     return pd.Series(expected, index=fit.oof.index, name="expected")
 
 
-def composite(potential: pd.Series, log_sd: pd.Series, expected: pd.Series | None) -> pd.DataFrame:
+def composite(
+    potential: pd.Series, log_sd: pd.Series, expected: pd.Series | None, counted: pd.Index
+) -> pd.DataFrame:
     """Measured potential drawn to what is expected of each account (Fay & Herriot 1979).
 
     potential, log_sd: (n,) as measured, currency a year, and its standard error in logs; a survey's
     answer has none and stays; expected: (n,) potential expected without the account's own answer,
-    currency a year; None: the mean of all, where no formula can be built on. Returns potential
-    (its posterior mean), log_middle and log_sd, by account.
+    currency a year; None: the mean of all, where no formula can be built on; counted: accounts that
+    visits measured, which are right on average: an answer is as often too high as too low. Returns
+    potential (its posterior mean), log_middle and log_sd, by account.
 
     How far accounts scatter about what is expected, beyond the errors of measuring, is the
     moment estimate of Fay and Herriot. No account is moved by more than its own standard error,
@@ -72,8 +75,8 @@ def composite(potential: pd.Series, log_sd: pd.Series, expected: pd.Series | Non
         return stands
     potential, log_sd = potential[measured], log_sd[measured]
     variance = log_sd**2
-    # A measurement right on average is too low in logs by half its variance.
-    logs = np.log(potential) + variance / 2
+    # What is right on average is too low in logs by half its variance.
+    logs = np.log(potential) + variance / 2 * potential.index.isin(counted)
     center = np.log(potential.mean() if expected is None else expected.reindex(logs.index))
     between = _between(logs - center, variance)
     weight = 1 / (between + variance)

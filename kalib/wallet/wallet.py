@@ -103,7 +103,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     found, loadings = estimated.distribution, estimated.loadings
     expected = expected_without_own(fit) if usable else None
     answers = answers.loc[believed]
-    known = composite(answers["potential"], answers["log_sd"], expected)
+    counted = potential.visits.frame.index if potential.visits else index[:0]
+    known = composite(answers["potential"], answers["log_sd"], expected, counted)
     asked = tables.survey
     nothing = index.isin([] if asked is None else asked.index[asked == 0]) & ~measured
     if nothing.any():

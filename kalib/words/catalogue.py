@@ -207,7 +207,8 @@ class Words:
         """A number with so many digits behind the point."""
         if not _finite(value):
             return MISSING
-        return str(format_decimal(float(value), _pattern(digits), locale=self._locale))
+        shown = float(value) if round(value, digits) else 0.0  # not -0
+        return str(format_decimal(shown, _pattern(digits), locale=self._locale))
 
     def figure(self, value: float) -> str:
         """A number to three significant digits without an exponent: 0.0123, 20,380."""
@@ -223,7 +224,8 @@ class Words:
         if not _finite(value):
             return MISSING
         pattern = _pattern(digits) + "%"
-        return str(format_percent(round(float(value), 12), pattern, locale=self._locale))
+        shown = round(float(value), 12) if round(value, digits + 2) else 0.0
+        return str(format_percent(shown, pattern, locale=self._locale))
 
     def signed(self, value: float) -> str:
         """A fraction as a percentage with its sign: +4%."""

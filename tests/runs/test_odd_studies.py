@@ -331,6 +331,21 @@ def test_ten_answers_behind_one_indicator_ask_for_caution(tmp_path: Path) -> Non
     assert next(one for one in enough.checks if one.key == "sample").passed
 
 
+def test_answers_with_a_declared_error_are_not_too_high_in_sum(tmp_path: Path) -> None:
+    """An answer is as often too high as too low, so that answers sum to too much; potential does
+    not, and the intervals hold nine truths in ten."""
+    table = Table(tmp_path, n=600)
+    table.asked, table.extra = np.arange(600), "[survey]\nerror = 0.4\n"
+    true = table.potential.to_numpy()
+    table.sales = pd.Series(0.3 * true)
+    table.potential = pd.Series(true * np.exp(0.4 * table.rng.standard_normal(600)))
+    accounts = table.run().wallet.accounts
+    right = table.potential.sum() / np.exp(0.4**2 / 2)
+    assert accounts["potential"].sum() == pytest.approx(right, rel=0.03)
+    inside = (accounts["potential_low"] <= true) & (true <= accounts["potential_high"])
+    assert 0.87 < inside.mean() < 0.96
+
+
 def test_held_out_accounts_are_no_hunter_s(tmp_path: Path) -> None:
     """The headline counts those that are attacked, and the growth asked is a part of their sales."""
     table = Table(tmp_path, n=400)

@@ -33,7 +33,7 @@ def test_interval_covers_and_total_is_unbiased() -> None:
     covered, miss, raw, total = [], [], [], []
     for seed in range(20):
         truth, expected, potential, log_sd = measure(seed)
-        found = composite(potential, log_sd, expected)
+        found = composite(potential, log_sd, expected, potential.index)
         distance = np.log(truth) - found["log_middle"]
         covered.append(distance.abs() < 1.645 * found["log_sd"])
         miss.append(distance**2)
@@ -47,7 +47,7 @@ def test_interval_covers_and_total_is_unbiased() -> None:
 def test_weights_are_those_of_the_two_variances() -> None:
     """Many accounts: the scatter is known, and the rest is the normal posterior in closed form."""
     _, expected, potential, log_sd = measure(1, n=20_000)
-    found = composite(potential, log_sd, expected)
+    found = composite(potential, log_sd, expected, potential.index)
     keep = 0.09 / (0.09 + log_sd**2)
     np.testing.assert_allclose(found["log_sd"], np.sqrt(keep) * log_sd, rtol=0.02)
     prior = np.log(expected) - 0.045
@@ -60,7 +60,7 @@ def test_answers_of_a_survey_stand_and_an_odd_store_moves_by_its_error_at_most()
     _, expected, potential, log_sd = measure(2)
     log_sd.iloc[:10] = 0.0
     potential.iloc[20], log_sd.iloc[20] = 200 * expected.iloc[20], 0.1
-    found = composite(potential, log_sd, expected)
+    found = composite(potential, log_sd, expected, potential.index)
     np.testing.assert_allclose(found["potential"].iloc[:10], potential.iloc[:10], rtol=1e-12)
     assert (found["log_sd"].iloc[:10] == 0).all()
     assert found["log_middle"].iloc[20] == pytest.approx(np.log(potential.iloc[20]) - 0.1, abs=0.01)
@@ -68,12 +68,12 @@ def test_answers_of_a_survey_stand_and_an_odd_store_moves_by_its_error_at_most()
 
 def test_stores_asked_on_few_days_are_drawn_to_their_peers_without_a_formula() -> None:
     _, _, potential, log_sd = measure(3)
-    found = composite(potential, log_sd, None)
+    found = composite(potential, log_sd, None, potential.index)
     center = np.log(potential).mean()
     before, after = (np.log(potential) - center).abs(), (found["log_middle"] - center).abs()
     far = before > 1
     assert (after[far] < before[far]).all()
-    few = composite(potential.iloc[:3], log_sd.iloc[:3], None)
+    few = composite(potential.iloc[:3], log_sd.iloc[:3], None, potential.index)
     np.testing.assert_allclose(few["potential"], potential.iloc[:3])
 
 

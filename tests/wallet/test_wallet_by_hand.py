@@ -281,7 +281,7 @@ def test_counts_are_drawn_to_what_the_formula_expects(usable: bool) -> None:
     frame = estimated(log_sd=log_sd, usable=usable, evidence="formula").accounts
     asked = IDS[:SURVEYED] if not usable else IDS[:SURVEYED].delete(SUSPECT)
     expected = expected_without_own(fit()) if usable else None
-    known = composite(potential[asked], log_sd.reindex(asked).fillna(0.0), expected)
+    known = composite(potential[asked], log_sd.reindex(asked).fillna(0.0), expected, asked[:0])
     np.testing.assert_allclose(frame.loc[asked, "potential"], known["potential"], rtol=1e-12)
     moved = (known["potential"] / potential[asked]).sub(1).abs() > 1e-6
     assert moved[IDS[10:20]].all() and not moved.drop(IDS[10:20]).any()
