@@ -79,8 +79,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     handed: who had it before; asks: who does; rest: what others supply; monthly: growth asked a
     month; at_line: measured on the border of two zones; shared: below its border we have our share;
     attacked: there is something to win; above: large on average; seated: of a hunter's or farmer's
-    sheet; chance: of its zone, in words; driver, here, typical, lift: of `_drivers`; whether each
-    rule holds; sum_: of sums."""
+    sheet; chance: of its zone, in words; those of `_drivers`; whether each rule holds, and sums."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
