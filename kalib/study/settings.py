@@ -140,7 +140,7 @@ class Indicators(_Section):
     max: Whole = Field(default=8, ge=1, le=1000)
     """Most indicators of a formula."""
     allow: tuple[str, ...] = ()
-    """Candidates set aside as copies of sales, answers, the parent or lists that may enter all the same."""
+    """Candidates set aside as copies of sales, answers, the parent or lists that may enter."""
     labels: dict[str, Header] = {}
     """Candidate -> what people read in its place, its unit in brackets."""
 
