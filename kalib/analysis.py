@@ -255,9 +255,11 @@ def _held(study: Study) -> tuple[str, ...]:
 def _figures(matrix: Matrix, plan: Plan) -> dict[str, float]:
     people = plan.teams.set_index("team")["people"]
     return {
-        "potential cut": matrix.potential_cut, "share cut": matrix.sow_cut,
+        "potential cut": matrix.potential_cut,
+        "share cut": matrix.sow_cut,
         **{f"{zone} accounts": float(matrix.counts[zone]) for zone in ZONES},
-        "hunters": float(people["hunter"]), "farmers": float(people["farmer"]),
+        "hunters": float(people["hunter"]),
+        "farmers": float(people["farmer"]),
         "target growth": round(float(plan.accounts["target_growth"].sum()), 2),
         "owner changes": float(plan.owner_changes),
-    }  # fmt: skip
+    }

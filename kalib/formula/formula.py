@@ -127,11 +127,15 @@ class Formula:
     def to_json(self) -> dict[str, object]:
         """The formula in formula.json."""
         terms = [
-            {"indicator": term.column.indicator, "level": term.column.level or None,
-             **{name: float(getattr(term, name)) for name in TERM_NUMBERS},
-             "transform": term.column.transform, "shift": float(term.column.shift)}
+            {
+                "indicator": term.column.indicator,
+                "level": term.column.level or None,
+                **{name: float(getattr(term, name)) for name in TERM_NUMBERS},
+                "transform": term.column.transform,
+                "shift": float(term.column.shift),
+            }
             for term in self.terms
-        ]  # fmt: skip
+        ]
         spread = self.spread.to_json() if self.spread else None
         return {
             "form": self.form, "criterion": self.criterion, "intercept": float(self.intercept),

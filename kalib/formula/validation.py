@@ -82,12 +82,11 @@ def _in_folds(
             test = fold[r] == k
             train = ~test
             clean = weights[train] * suspect_answers(screen_design, answers[train], rules).weight
-            best = -np.inf
+            ends, best = (potential[train].min() / OFF, OFF * potential[train].max()), -np.inf
             for form, design in designs.items():
                 fit = fit_working(design, rows[train], potential[train], form, rules, clean)
                 working = fit.working(design.matrix[rows[test]])
-                least, most = potential[train].min() / OFF, OFF * potential[train].max()
-                predicted[form][r, test] = np.clip(fit.to_potential(working), least, most)
+                predicted[form][r, test] = np.clip(fit.to_potential(working), *ends)
                 aim = np.log(potential[test]) if fit.logged else potential[test]
                 residual[form][r, test] = aim - working
                 left_out = fit.residual / np.maximum(1 - fit.leverage, 1e-3)

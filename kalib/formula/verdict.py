@@ -27,7 +27,7 @@ ERROR_LARGE = 0.50
 # (Meinshausen & Buehlmann 2010 recommend cut-offs from 0.6).
 STABILITY_LOW = 0.50
 SAMPLE_PER_INDICATOR = 10  # Harrell 2015, Regression Modeling Strategies, section 4.4
-FEWEST_ANSWERS = 20  # behind one indicator alone, whose R² is known within half from fewer
+FEWEST_ANSWERS = 20  # in all, of a formula of one indicator, too
 SIGNAL_LEVEL = 0.01
 FEW = 1000  # surveyed accounts below which exact splits cost no more than binned ones
 # Of the accounts not surveyed, what may be like no surveyed one: surveys that lean to large

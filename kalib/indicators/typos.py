@@ -52,11 +52,7 @@ def judge_entries(values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         return values, pd.DataFrame(columns=SUSPECT_COLUMNS)
     given, own = values, scale[names].to_numpy()
     stands = np.column_stack(
-        [
-            values[n].eq(1)
-            | (values[n].groupby(values[n].to_numpy()).transform("size") >= PRECEDENT)
-            for n in names
-        ]
+        [values[n].eq(1) | (values[n].map(values[n].value_counts()) >= PRECEDENT) for n in names]
     )
     removed = np.zeros(own.shape, dtype=bool)
     for _ in range(3):

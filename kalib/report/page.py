@@ -81,7 +81,8 @@ def _explorer(analysis: Analysis, story: Story, figures: Path) -> dict[str, Any]
     """What the interactive part of the template shows."""
     data = explorer_data(analysis, story.words, story.holds("planned"))
     return {
-        "data": embedded_json(data), "static": _static_figure(figures / "matrix.svg"),
+        "data": embedded_json(data),
+        "static": _static_figure(figures / "matrix.svg"),
         "levels": {name: column["levels"] for name, column in data["columns"].items()
                    if isinstance(column, dict)},
         "sampled": len(data["columns"]["account"]) < len(analysis.plan.accounts),

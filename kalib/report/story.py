@@ -204,6 +204,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
     lists = accounts_of(analysis)
+    on_sheets = lists["action"].isin(CALLS) | lists["free"]
     doubted = lists.query("action == 'ask again' and guessed")["rep"]
     asked_by = doubted[doubted != ""].value_counts()
     if analysis.verdict.verdict == "unusable":
@@ -226,9 +227,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "next_named": NEXT_NAMED,
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
-        "next_called": int(
-            (lists["action"].isin(CALLS) | lists["free"])[telling[:NEXT_NAMED]].sum()
-        ),
+        "next_called": int(on_sheets[telling[:NEXT_NAMED]].sum()),
         "to_survey": len(telling),
         "staff": len(staff),
         "suspected": len(suspects),

@@ -39,11 +39,11 @@ def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
 
 def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str:
     """The page as text; its script saves the answers as a table of overrides."""
-    words, code = story.words, (TEMPLATES / "visits.js").read_text(encoding="utf-8")
+    words, script = story.words, (TEMPLATES / "visits.js").read_text(encoding="utf-8")
     form = {"terms": [words.say(term) for term in TERMS], "reason": words.say("v_reason"),
             "scale": words.scale / words.unit()[0], "study": analysis.study.name}  # fmt: skip
-    given = {**content, "script": code, "policy": content_policy([code])}
-    return render("visits.html", form=embedded_json(form), **given)
+    policy = content_policy([script])
+    return render("visits.html", script=script, policy=policy, form=embedded_json(form), **content)
 
 
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
@@ -52,11 +52,8 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     planned, accounts = story.holds("planned"), analysis.plan.accounts
     words, checked = story.words, "other" if analysis.measured is None else "store"
     weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
-    left = (
-        accounts.drop(weeks.index)
-        .query("action == 'contact' and not key_account")["rep"]
-        .value_counts()
-    )
+    rest = accounts.drop(weeks.index)
+    left = rest.query("action == 'contact' and not key_account")["rep"].value_counts()
     asked = VISITS["answers" if planned else "asked_again"]
     return {
         "language": words.language,

@@ -16,7 +16,7 @@ from kalib.tables.columns import Columns, Findings
 from kalib.tables.reading import read_text_table, refusal
 from kalib.words.catalogue import LANGUAGES, phrases
 
-SLIP = 20.0  # times beyond an interval of the estimate: no opinion differs so much
+SLIP = 20.0  # times the upper end of the estimate: no opinion differs so much
 TERMS = ("account", "override_potential", "override_by", "override_reason")
 
 
@@ -109,16 +109,16 @@ def read_overrides(path: Path, sales: pd.Series, called: Callable[[str], str] = 
     return Overrides(entries, path.name, potential, file_hash(path), tuple(found.notes))
 
 
-def refuse_slips(overrides: Overrides, low: pd.Series, high: pd.Series) -> None:
-    """Raise StudyError for each override that is SLIP times beyond the ends (N,) of its account's
-    estimate, currency a year, NaN where there is none: of another unit, not of another opinion."""
-    entries = overrides.entries.assign(low=low, high=high)
-    far = entries.query("potential > @SLIP * high or potential < low / @SLIP")
+def refuse_slips(overrides: Overrides, high: pd.Series) -> None:
+    """Raise StudyError for each override that is SLIP times above the upper end (N,) of its
+    account's estimate, currency a year, NaN where there is none: of another unit, not of another
+    opinion. Below it all may be true: a store closes."""
+    entries = overrides.entries.assign(high=high)
     remedy = "Write it in the study's unit, a year; if it is right, add it to the survey"
     if problems := [
-        Problem(f"is far from the estimate of {one.Index}, {one.low:,.0f} to {one.high:,.0f}",
+        Problem(f"is far above the estimate of {one.Index}, {one.high:,.0f} at most",
                 overrides.file, overrides.column, one.row, remedy, f"{one.potential:,.0f}")
-        for one in far.itertuples()
+        for one in entries[entries["potential"] > SLIP * entries["high"]].itertuples()
     ]:  # fmt: skip
         raise StudyError(problems)
 

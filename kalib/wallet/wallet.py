@@ -116,9 +116,8 @@ def estimate_wallets(tables: Tables, potential: Potential, fit: Fit, verdict: Ve
     frame = accounts[[*carried, "returns"]].copy()
     frame["estimate"], frame["estimate_source"] = point.copy(), source.copy()
     placed = index.get_indexer(told.index)
-    tail, open_ = (1 - confidence) / 2, ~np.isin(source, ("measured", "none"))
-    ends = (pd.Series(found.quantile(p), index).where(open_) for p in (tail, 1 - tail))
-    refuse_slips(tables.overrides, *ends)
+    tail, high = (1 - confidence) / 2, pd.Series(found.quantile((1 + confidence) / 2), index)
+    refuse_slips(tables.overrides, high.mask(np.isin(source, ("measured", "none"))))
     point[placed], source[placed] = told["potential"].to_numpy(float), "measured"
     found = found.replaced(placed, Distribution.certain(point[placed]))
     free = ~np.isin(source, ("measured", "none"))

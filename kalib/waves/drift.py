@@ -111,11 +111,14 @@ def split_share_change(
     rest = float(-(weight * change).sum()) - sum(told.values())
     whole = float(np.log(everyone[1] / everyone[0]))
     return {
-        "before": everyone[0], "after": everyone[1], "log_change": whole,
+        "before": everyone[0],
+        "after": everyone[1],
+        "log_change": whole,
         "from_own_sales": float(np.log(sales[1] / sales[0])),
         **{f"from_{name}": value for name, value in told.items()},
-        "from_measurement": rest, "from_accounts_gained_and_lost": whole - common,
-    }  # fmt: skip
+        "from_measurement": rest,
+        "from_accounts_gained_and_lost": whole - common,
+    }
 
 
 def log_mean(a: Any, b: Any) -> Any:

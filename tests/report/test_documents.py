@@ -197,6 +197,16 @@ def test_no_page_of_the_document_is_half_empty(written: Written) -> None:
         assert lowest < page.mediabox.height / 2
 
 
+def test_the_three_lists_stand_on_one_page(written: Written) -> None:
+    words = tell_story(written.analysis).words
+    texts = [squeezed(page.extract_text()) for page in PdfReader(written.folder / "r.pdf").pages]
+    lists = [build(name, written.analysis, words, rows)
+             for name, rows in (("go_now", 10), ("measure_first", 9), ("defend_list", 9))]  # fmt: skip
+    (text,) = (text for text in texts if squeezed(lists[0].title) in text)
+    rows = [account for shown in lists for account in shown.frame["account"]]
+    assert all(squeezed(account) in text for account in rows)
+
+
 def test_no_row_of_a_table_is_left_alone_on_a_page(written: Written) -> None:
     story = tell_story(written.analysis)
     pages = PdfReader(written.folder / "r.pdf").pages
