@@ -72,6 +72,12 @@ class Analysis(Judged):
         return file.read_text(encoding="utf-8", errors="replace")
 
     @property
+    def suspects(self) -> pd.DataFrame:
+        """Entries that look like typing errors; where no formula holds, of indicators only."""
+        found = self.fit.suspects
+        return found if self.verdict.verdict != "unusable" else found[found["entry"] != "potential"]
+
+    @property
     def measured(self) -> Measured | None:
         """What was counted in visits; None where the study has none."""
         return self.potential.visits
@@ -232,7 +238,7 @@ def _changed(study: Study, settings: Mapping[str, Any]) -> Study:
         try:
             updated[section] = type(now).model_validate({**dict(now), **given})
         except ValidationError as error:
-            problems += problems_of(error, type(now))
+            problems += problems_of(error, type(now)).values()
     if problems:
         raise StudyError(problems)
     return study.model_copy(update=updated)

@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -32,6 +33,13 @@ LOCK_SECONDS = 0.2  # a lock that its owner is just removing is free within that
 MOST_NAMED = 10  # files in one message
 CHANGED = "was not written by kalib, or was changed since"
 MOVE = "Move it elsewhere, or give --force, which moves it into a dated folder beside it"
+
+
+@cache
+def beside(module: str, name: str = "") -> dict[str, Any]:
+    """What the TOML file beside a module holds, of the module's name where none is given."""
+    file = Path(module).with_name(f"{name or Path(module).stem}.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def shipped(name: str) -> Path:

@@ -61,7 +61,7 @@ def test_check_counts_the_stores_that_visits_measure(small_study: Path) -> None:
         (("run",), "Missing argument"),
         (("run", "nowhere"), "no study file here"),
         (("run", "data/phones-retail", "--set", "matrix.share_cut"), "has no value"),
-        (("run", "data/phones-retail", "--set", "matrix.shared=1"), "unknown key"),
+        (("run", "data/phones-retail", "--set", "matrix.shared=1"), "--set: unknown key"),
         (("run", "data/phones-retail", "--jobs", "0"), "--jobs"),
         (("run", "data/phones-retail", "data/phones-retail"), "same name and period"),
         (("fly",), "No such command"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kalib.files import beside
 from kalib.formula.fitting import Fit
 from kalib.formula.linear import RANK_TOLERANCE, LeastSquares
 from kalib.study.kept import kept
@@ -42,19 +40,12 @@ class Check:
     source: str
 
 
-@cache
-def _kinds() -> dict[str, dict[str, str]]:
-    """Null hypothesis and source by key."""
-    file = Path(__file__).with_name("checks.toml")
-    return tomllib.loads(file.read_text(encoding="utf-8"))
-
-
 def check(
     key: str, passed: bool, statistic: float | None, p_value: float | None,
     threshold: float | None, **figures: Any,
 ) -> Check:  # fmt: skip
     """A check of a kind; figures: of what it means."""
-    kind, name = _kinds()[key], Message(f"check_{key}")
+    kind, name = beside(__file__)[key], Message(f"check_{key}")
     null, source = kind["null"].format(bound=threshold), kind["source"]
     meaning = Message(f"check_{key}_{'passed' if passed else 'failed'}", **figures)
     return Check(key, name, null, statistic, p_value, threshold, bool(passed), meaning, source)

@@ -23,6 +23,7 @@ TEAM_OF_ZONE = {"attack": "hunter", "defense": "farmer"}
 EXACT = 8  # digits of a sum: what is behind them is how numbers are held, no amount
 ACTIONS = ("go now", "measure first", "defend", "visit once", "contact", "ask again")
 MOST_ONCE = 10  # accounts that are visited once where attack accounts are fewer
+DOUBTED = "suspect_potential|suspect_sales|guessed_share"  # flags
 ASK_AGAIN = 20  # largest answers that are asked again where nothing but answers is known
 FIRST_PHASE = {"go now": 1, "measure first": 2, "defend": 3}  # by action, of the move's phases
 
@@ -138,18 +139,19 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
     """What is done first with each account (N,), "" for nothing.
 
     "go now": attack accounts like those surveyed that surely lie there (UNDECIDED), of which there
-    surely is something to win (SURE_TO_WIN) and growth is asked, where it is of any; "measure
-    first": the others, where a measurement says whether a visit pays, but not of one that was
-    measured and gives us its peers' share already; "defend": the defense zone; "visit once": of
-    the others below market share those that may bring as much as half of the attack accounts, no
-    more of them than of these, or MOST_ONCE; "contact": the rest, to which a call or a mail goes.
-    An account that is held out is left as it is.
+    surely is something to win (SURE_TO_WIN), whose answer is not DOUBTED and of which growth is
+    asked, where it is of any; "measure first": the others, where a measurement says whether a visit
+    pays, but not of one that was measured and gives us its peers' share already; "defend": the
+    defense zone; "visit once": of the others below market share those that may bring as much as
+    half of the attack accounts, no more of them than of these, or MOST_ONCE; "contact": the rest,
+    to which a call or a mail goes. An account that is held out is left as it is.
     """
     attack = (accounts["zone"] == "attack") & ~accounts["holdout"]
     sure = (accounts["zone_probability"] >= UNDECIDED) & (accounts["win_chance"] >= SURE_TO_WIN)
     asked = accounts["target_growth"] > 0
     sure &= ~accounts["extrapolated"] | (accounts["potential_source"] == "measured")
     sure &= asked | (accounts["team"] == "") | ~asked.any()
+    sure &= ~accounts["flags"].str.contains(DOUBTED)
     settled = (accounts["potential_low"] == accounts["potential_high"]) & ~asked
     open_ = attack & ~sure & ~(settled & (accounts["win_chance"] <= 0))
     below, gain = accounts["below_market"] & ~accounts["holdout"], accounts["expected_gain"]

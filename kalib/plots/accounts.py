@@ -314,10 +314,11 @@ def common_ends(names: pd.Series) -> tuple[str, str]:
 
 
 def short_names(accounts: pd.DataFrame) -> pd.Series:
-    """Names (N,) without their `common_ends`."""
+    """Names (N,) without their `common_ends`, a mark in place of the first."""
     begin, end = common_ends(accounts["name"])
     names = accounts["name"].str.removeprefix(begin).str.removesuffix(end).str.strip()
-    return names if begin or end else accounts["name"]
+    short = names.mask(names != "", "…" * bool(begin) + names)
+    return short if begin or end else accounts["name"]
 
 
 def names_apart(accounts: pd.DataFrame) -> pd.Series:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kalib.files import beside
 from kalib.plots.theme import theme
 from kalib.words.catalogue import MISSING, Message
 from kalib.words.table import Table
 
-COLUMNS: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_name("columns.toml").read_text(encoding="utf-8")
-)
+COLUMNS: dict[str, list[str]] = beside(__file__, "columns")
 BOOL, NUMBER = bool | np.bool_, int | float | np.integer | np.floating
 ROWS = 10
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.oxml import parse_xml
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.matrix.matrix import Matrix
 from kalib.plots import accounts as charts
 from kalib.plots.theme import INK, ZONE_COLORS, log_ticks, short_name, tint
@@ -24,7 +24,7 @@ from kalib.report.page import render
 from kalib.report.slides import CAPTION, GAP, POINT, TILE, Box, Slides
 from kalib.report.story import Story
 
-LAYOUT = tomllib.loads(Path(__file__).with_name("deck.toml").read_text("utf-8"))["slides"]
+LAYOUT = beside(__file__)["slides"]
 POINTS = 300  # accounts in the matrix
 PLOT = (0.12, 0.02, 0.87, 0.8)  # of the matrix in its box: left, top, width, height
 MARKS = dict(zip(ZONE_COLORS, ("triangle", "square", "circle", "x"), strict=True))

@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plots.theme import accent, cut, font_files, letters_of
 from kalib.report import tables
 from kalib.report.story import Story, given
@@ -21,7 +21,7 @@ from kalib.words.catalogue import Words
 from kalib.words.table import Table
 
 TEMPLATES = Path(__file__).parent / "templates"
-LAYOUT = tomllib.loads(Path(__file__).with_name("document.toml").read_text("utf-8"))["chapters"]
+LAYOUT = beside(__file__)["chapters"]
 HEAD_CELL = 9  # letters of a head on one line, however short its cells are
 HEAD_LETTERS = 80  # of the title at the head of each page
 LONG_WORD = 24  # letters of a word that may be broken: an address or an id fills no column

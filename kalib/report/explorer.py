@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +14,14 @@ from jinja2.utils import htmlsafe_json_dumps
 from sklearn.neighbors import NearestNeighbors
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plan.plan import ACTIONS, TEAM_OF_ZONE
 from kalib.plots.accounts import TOP, common_ends
 from kalib.report.tables import accounts_of
 from kalib.study.settings import ZONES
 from kalib.words.catalogue import MISSING, Words
 
-PAGE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+PAGE = beside(__file__)
 LABELS = (*PAGE["labels"], *ZONES, *ACTIONS, *TEAM_OF_ZONE.values())
 ALIKE = 5  # accounts like it on an account's card
 MOST, SAMPLE = 20_000, 12_000  # accounts in the page, which opens slowly with more

@@ -6,17 +6,16 @@ thing has one number and one sentence wherever it is written.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plots.accounts import common_ends, names_apart
 from kalib.report.summary import FIGURES, NEXT_NAMED, measured, summarize
 from kalib.report.tables import accounts_of, changed, telling_of
@@ -25,12 +24,11 @@ from kalib.tables.overrides import ExpertBias
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Message, Words
 
-CLAIMS = tomllib.loads(Path(__file__).with_name("story.toml").read_text(encoding="utf-8"))
+CLAIMS = beside(__file__)
 strict = Environment(undefined=StrictUndefined)
 compiled = partial(strict.compile_expression, undefined_to_none=False)
 NAMED = 5  # accounts or entries named in a sentence; the lists hold all
 LARGEST = 20  # accounts whose part of all potential is told
-CALLS = ("go now", "measure first", "defend", "visit once")  # actions that are calls
 PARTS = ("placed", "statistics", "unknown", "steps")
 SURE = 0.8  # of half samples that choose an indicator, from which on it is named as certain
 CALLED = 10  # attack accounts told of as the first
@@ -195,7 +193,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     """What sentences are filled with: figures of summary.json and summary.toml, and names."""
     plan, survey, about = analysis.plan, analysis.next_survey, FIGURES["facts"]
     fit, rests, experts = analysis.fit, analysis.wallet.basis, analysis.expert_bias
-    accounts, suspects = plan.accounts, fit.suspects
+    accounts, suspects = plan.accounts, analysis.suspects
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
@@ -204,11 +202,8 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
     lists = accounts_of(analysis)
-    on_sheets = lists["action"].isin(CALLS) | lists["free"]
-    doubted = lists.query("action == 'ask again' and guessed")["rep"]
+    doubted = lists.query("guessed")["rep"]
     asked_by = doubted[doubted != ""].value_counts()
-    if analysis.verdict.verdict == "unusable":
-        suspects = suspects[suspects["entry"] != "potential"]
     told = {
         **f,
         **f["zones"],
@@ -227,7 +222,6 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "next_named": NEXT_NAMED,
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
-        "next_called": int(on_sheets[telling[:NEXT_NAMED]].sum()),
         "to_survey": len(telling),
         "staff": len(staff),
         "suspected": len(suspects),
@@ -271,7 +265,8 @@ def _move(analysis: Analysis, beside: bool) -> tuple[Claim, ...]:
     of these is at risk; and the key accounts that a rep of another region serves."""
     plan = analysis.plan
     moved = plan.handover.join(plan.accounts["at_risk"].rename("risked"), on="account")
-    sums = moved.assign(n=1).groupby("phase")[["n", "sales", "risked"]].sum()
+    phases = moved.assign(n=1, half=moved["risked"]).groupby("phase")
+    sums = phases.agg({"n": "sum", "sales": "sum", "risked": "sum", "half": "median"})
     told = [Claim(f"m_phase_{row.Index}", row._asdict() | {"left": plan.owner_changes - row.n})
             for row in sums.itertuples()]  # fmt: skip
     key = plan.accounts[plan.accounts["team"] != ""]

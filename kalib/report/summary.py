@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plan.plan import EXACT, Plan
 from kalib.study.settings import ZONES
 
-FIGURES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+FIGURES = beside(__file__)
 NEXT_NAMED = 20  # accounts whose survey the summary says the benefit of
 
 
@@ -34,7 +33,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "missed_by_sales_high": [round(ranking[f"missed_high{end}"], 1) for end in ends],
         "wrongly_ka_by_sales_high": [round(ranking[f"wrong_high{end}"], 1) for end in ends],
         "next_survey_benefit": round(float(benefit.head(NEXT_NAMED).sum()), analysis.study.digits),
-        "suspects": len(analysis.fit.suspects),
+        "suspects": len(analysis.suspects),
         "overrides": {k: _plain(at(analysis, path)) for k, path in FIGURES["overrides"].items()},
     }
 

@@ -15,15 +15,16 @@ import pandas as pd
 
 from kalib.analysis import Analysis
 from kalib.formula.formula import Formula, Term
-from kalib.matrix.matrix import Matrix
-from kalib.plan.plan import ACTIONS
+from kalib.matrix.matrix import UNDECIDED, Matrix
+from kalib.plan.plan import ACTIONS, DOUBTED
 from kalib.plots.accounts import names_apart, short_names
-from kalib.report.summary import at, planned
+from kalib.report.summary import NEXT_NAMED, at, planned
 from kalib.study.settings import ZONES
 from kalib.waves.waves import Waves
 from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, Table, table
 
+OPEN_FOR = ("unlike", "doubted", "open_size", "open_win")
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
 TELLING = 0.9  # of what measuring all can settle; a list to survey next ends there
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
@@ -82,17 +83,21 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 
     account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not measured),
-    told_probability (the zone's, missing of those), guessed (so its answer looks), range, free (of
-    a rep who is neither hunter nor farmer), gap (sales lost against market share), asked_now and
-    if_confirmed (growth asked, firm or not), stake (to win or to lose), change_of_potential (by an
-    expert), border_at (the potential that decides its zone), benefit (what measuring it puts
-    right), telling (`telling_of`), turn (larger what is done first); at_risk is only of what is
-    defended, expected_gain only of the others."""
+    told_probability (the zone's, missing of those; cut, not rounded), guessed (so its answer
+    looks), open_for (why it is measured first), range, asked_next (first to survey next, or of a
+    rep who is neither hunter nor farmer and may be key), gap (sales lost against market share),
+    asked_now and if_confirmed (growth asked, firm or not), stake (to win or to lose),
+    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
+    (what measuring it puts right), telling (`telling_of`), turn (larger what is done first);
+    at_risk is only of what is defended, expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     short, defended = short_names(accounts), accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
     gap = accounts["potential"] * matrix.market_share - accounts["sales"]
+    telling, border = telling_of(analysis.next_survey), _border(matrix, accounts)
+    free = ~accounts["rep"].isin(["", *accounts.loc[accounts["team"] != "", "rep"]])
+    doubted, p = accounts["flags"].str.contains(DOUBTED), accounts["zone_probability"]
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=short.where(accounts["name"] != accounts.index, ""),
@@ -100,8 +105,10 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
-        free=~accounts["rep"].isin(["", *accounts.loc[accounts["team"] != "", "rep"]]),
-        telling=accounts.index.isin(telling_of(analysis.next_survey)),
+        open_for=np.select([unlike, doubted, p < UNDECIDED], OPEN_FOR[:3], OPEN_FOR[3]),
+        asked_next=free & (border >= matrix.potential_cut) | p.index.isin(telling[:NEXT_NAMED]),
+        risk=accounts["at_risk"],
+        telling=accounts.index.isin(telling),
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         expected_gain=accounts["expected_gain"].mask(defended),
         at_risk=accounts["at_risk"].where(defended),
@@ -111,8 +118,8 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         if_confirmed=asked.mask(accounts["firm"]),
         stake=accounts["at_risk"].where(defended, accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
-        border_at=_border(matrix, accounts),
-        told_probability=accounts["zone_probability"].mask(unlike),
+        border_at=border,
+        told_probability=np.floor(100 * p.mask(unlike) + 1e-9) / 100,
     )
 
 
@@ -132,8 +139,8 @@ def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
     targets of all add up."""
     rest = analysis.plan.accounts.query("team == ''")
     sums = {name: rest[name].sum() for name in ("sales", "target_sales", "target_growth")}
-    every = analysis.plan.reps
-    frame = every.head(rows).copy()
+    every, hunter = analysis.plan.reps, analysis.plan.reps["team"] == "hunter"
+    frame = every.head(rows).assign(expected_gain=every["expected_gain"].where(hunter))
     if len(rest) and 0 < len(every) <= rows:
         told = {"rep": words.say("other_accounts"), "team": "", "region": "", "accounts": len(rest)}
         frame.loc[len(frame)] = told | sums

@@ -3,7 +3,6 @@ room for the answers, which the next run takes in as overrides."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plan.territories import TEAMS
 from kalib.plots.theme import accent
 from kalib.report import tables
@@ -23,7 +23,7 @@ from kalib.report.story import Story, told_of
 from kalib.tables.overrides import TERMS
 from kalib.words.catalogue import Words
 
-VISITS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+VISITS = beside(__file__)
 AT_LINE = 0.02  # part of a border within which a measured potential lies on it
 
 
@@ -50,7 +50,7 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
     sheets = visit_sheets(analysis, story)
     planned, accounts = story.holds("planned"), analysis.plan.accounts
-    words, checked = story.words, "other" if analysis.measured is None else "store"
+    words, gives = story.words, analysis.plan.handover["from"].value_counts()
     weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
     rest = accounts.drop(weeks.index)
     left = rest.query("action == 'contact' and not key_account")["rep"].value_counts()
@@ -62,9 +62,10 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
-        "check": words.say(f"v_check_{checked}") if planned else "",
         "given": _given(analysis, words, weeks),
-        "sheets": [_sheet(rep, calls, story, left.get(rep, 0)) for rep, calls in sheets],
+        "sheets": [
+            _sheet(rep, own, story, left.get(rep, 0), gives.get(rep, 0)) for rep, own in sheets
+        ],
     }
 
 
@@ -99,7 +100,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
         seated=(calls["team"] != "").groupby(by).transform("any"),
         chance=[words.say(next(key for least, key in VISITS["chances"] if p >= least), p=p)
-                for p in calls["zone_probability"].mask(calls["unlike"], -1)],
+                for p in calls["told_probability"].fillna(-1)],
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // a_week.clip(lower=1),
@@ -107,7 +108,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     )  # fmt: skip
     rules = {key: rule for part in VISITS["said"] for key, rule in VISITS[part].items()}
     rules |= {f"sum_{name}": rule for name, rule in VISITS["sums"].items()}
-    calls = calls.eval("\n".join(f"{key} = {rule}" for key, rule in rules.items()))
+    calls = calls.copy().eval("\n".join(f"{key} = {rule}" for key, rule in rules.items()))
     order = calls.groupby(by).agg({"turn": "max", "stake": "sum"})
     order = order.sort_values([*order], ascending=False, kind="stable")
     return [(str(name), calls[by == name]) for name in order.index]
@@ -138,16 +139,18 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
     }
 
 
-def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int) -> dict[str, Any]:
-    """One rep's sheet: its head and each account as its row says it; left: others to contact."""
+def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, gives: int) -> dict[str, Any]:
+    """One rep's sheet: head and calls; left: others to contact; gives: accounts to hand over."""
     words, weeks, most = story.words, calls["week"].max(), VISITS["full"]
+    checked = "v_check_store" if story.facts["counted"] else "v_check_other"
     team = calls["team"].max() if story.holds("planned") else "open"
-    sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
+    sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]} | {"gives": gives}
     head = [f"v_head_{team}"] * bool(team) + [one.key for one in told_of(VISITS["told"], sums)]
     return {
         "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
+        "check": words.say(checked) if sums["told"] and story.holds("planned") else "",
         "calls": [*_calls(calls, words)],
         "full": sums["told"] if sums["told"] <= 2 * most else most,
         "rest": words.say("v_rest", n=left) if left else "",

@@ -6,7 +6,6 @@ Amounts are written in full, in the unit of the tables, so that they can be adde
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.utility import xl_col_to_name
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plots.theme import letters_of
 from kalib.report import tables
 from kalib.report.explorer import MOST, SAMPLE, shown
@@ -33,9 +33,9 @@ MONEY = "#,##0"
 LINE = 15  # points, of a row's height
 HEADS = 3  # row of a table's heads: title, rule and sums stand above
 WIDEST = 60  # letters; longer cells are wrapped
-SENTENCE_COLUMNS, SENTENCE_LETTERS = 6, 120  # of the summary: a sentence's columns, their letters
+SENTENCE_COLUMNS, SENTENCE_LETTERS = 7, 135  # of the summary: a sentence's columns, their letters
 MOST_REPS = 60  # reps with a sheet of their own
-BOOK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+BOOK = beside(__file__)
 NOT_BY_ACCOUNT = ("scenarios", "terms", "checks", "suspects")  # tables; others have a row each
 COLUMNS: dict[str, str] = TABLES["accounts_sheet"]["columns"]
 LETTER = {name: xl_col_to_name(j) for j, name in enumerate(COLUMNS)}  # of each in the sheet

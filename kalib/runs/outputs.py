@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from pydantic_core import to_jsonable_python
 
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.formula.fitting import Fit
 from kalib.formula.levels import level_effects
 from kalib.formula.written import as_sql
@@ -20,7 +20,7 @@ from kalib.study.settings import Study
 from kalib.wallet.wallet import surveyed_range
 from kalib.waves.waves import LEARNED, Waves, learned_from
 
-COLUMNS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+COLUMNS = beside(__file__)
 CONTRACT, FURTHER = tuple(COLUMNS["contract"]), tuple(COLUMNS["further"])
 # How text begins that a spreadsheet program runs as a formula, in full width too; numbers stay.
 FORMULA, NUMBER = r"[=+\-@＝＋－＠\t\r]", r"[-+]?[0-9.,]+"

@@ -44,15 +44,11 @@ def rerun(run: Path, study: Path | None, options: Options) -> tuple[list[str], b
         found = {name: list(differences(run / name, again / name)) for name in COMPARED}
     finally:
         shutil.rmtree(again, ignore_errors=True)
-    lines = []
-    for name in ("kalib", "python"):
-        if before[name] != now[name]:
-            lines.append(f"{name} {before[name]} then, {now[name]} now")
+    then, today = (of["packages"] | {k: of[k] for k in ("kalib", "python")} for of in (before, now))
+    lines = [f"{name} {then.get(name, 'absent')} then, {today.get(name, 'absent')} now"
+             for name in sorted({name for name, _ in then.items() ^ today.items()})]  # fmt: skip
     if before["code"] != now["code"]:
         lines.append("the code of kalib or of its notebooks has changed")
-    for name in sorted({name for name, _ in before["packages"].items() ^ now["packages"].items()}):
-        was, is_now = (about["packages"].get(name, "absent") for about in (before, now))
-        lines.append(f"{name} {was} then, {is_now} now")
     for name, differing in found.items():
         lines.append(f"{name}: {'differs' if differing else 'the same bytes'}")
         lines += [f"  {difference}" for difference in differing]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,9 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
             study = Study.model_validate({**content, "folder": file.resolve().parent})
             break
         except ValidationError as wrong:
-            refused |= dict.fromkeys(problems_of(wrong, Study, file.name, late=late))
+            for key, problem in problems_of(wrong, Study, file.name, late=late).items():
+                laid = any(f"{key}.".startswith(f"{name}.") for name in settings or ())
+                refused[replace(problem, file="--set") if laid else problem] = None
             for section, *keys in (map(str, item["loc"]) for item in wrong.errors()):
                 part = content.pop(section, None)  # what of it may stay: candidates in any case
                 if isinstance(part, dict) and section in Study.model_fields:
@@ -88,8 +91,8 @@ def read_study(path: Path | str, settings: Mapping[str, str] | None = None) -> S
 
 def problems_of(
     error: ValidationError, model: type[BaseModel], file: str = "", *, late: bool = False
-) -> list[Problem]:
-    """What a model refused, in words: one problem a key, with its value and what it takes.
+) -> dict[str, Problem]:
+    """What a model refused, in words, by key: its value and what it takes.
 
     file: where the values stand, "" where they were given in a call; late: what was refused before
     was taken out, and is not called missing.
@@ -117,7 +120,7 @@ def problems_of(
             about = about.partition(". ")[0] if "pattern" in key else ""
             said, remedy = f"{where!r} is {given}"[:200], f"Give {wanted(key)}. {about}"
         found.setdefault(where, Problem(said, file, remedy=remedy.rstrip(". ")))
-    return list(found.values())
+    return found
 
 
 def _known_part(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> tuple[list[str], Any]:

@@ -406,7 +406,8 @@ def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
         read.append(("visits_2", str(data.visits), len(tables.visits)))
     columns |= {str(name): tables.candidates[name] for name in tables.candidates}
     ranges = [_column_range(name, values, words) for name, values in columns.items()]
-    notes = [(noted(words, note),) for note in tables.notes] or [(words.say("none"),)]
+    told = [note for note in tables.notes if note.file != "study.toml"]  # that is whoever runs it
+    notes = [(noted(words, note),) for note in told] or [(words.say("none"),)]
     return [table(words, "read", read), table(words, "columns", ranges),
             table(words, "notes", notes)]  # fmt: skip
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any
 
-WORDS: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+from kalib.files import beside
+
+WORDS: dict[str, Any] = beside(__file__)
 REFUSED: dict[str, tuple[str, str]] = WORDS["refused"]  # key -> what is wrong, and what to do
 MISSING = set(WORDS["cells"]["missing"])
 CURRENCIES: dict[str, str] = WORDS["currencies"]

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -21,6 +19,7 @@ from babel import Locale
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent, get_currency_name
 
+from kalib.files import beside
 from kalib.study.settings import SCALES, Study
 
 LANGUAGES = {"en": "en_US", "zh": "zh_CN"}  # as a study names them -> as Babel does
@@ -43,15 +42,8 @@ LABEL = re.compile(r"(.*?)(?:\s*[(（]([^()（）]*)[)）])?", re.DOTALL)  # lab
 @cache
 def phrases(language: str) -> dict[str, str]:
     """Every phrase of a language by key."""
-    content = _file(language)
+    content = beside(__file__, language)
     return {**content["page"], **content["phrases"]}
-
-
-@cache
-def _file(name: str) -> dict[str, Any]:
-    """A language's phrases, or "chapters": the notebooks' paragraphs in Chinese."""
-    file = Path(__file__).parent / f"{name}.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 @cache
@@ -135,7 +127,7 @@ class Words:
 
     def page(self) -> dict[str, str]:
         """The phrases of the page's interactive part, whose placeholders the page fills."""
-        return _file(self.language)["page"]
+        return beside(__file__, self.language)["page"]
 
     def label(self, column: object) -> str:
         """What people read for a column: its label, its unit in brackets, or the client's name
@@ -144,7 +136,7 @@ class Words:
 
     def column(self, name: object) -> str:
         """The header of a column, or of a row that is called as one."""
-        return self.labels.get(str(name)) or _file(self.language)["columns"].get(
+        return self.labels.get(str(name)) or beside(__file__, self.language)["columns"].get(
             str(name), self.label(name)
         )
 
@@ -327,6 +319,6 @@ def in_language(source: str, language: str) -> str:
     """A notebook's Markdown in the language; paragraphs that are unknown here stay English."""
     if language != "zh":
         return source
-    chinese: dict[str, str] = _file("chapters")
+    chinese: dict[str, str] = beside(__file__, "chapters")
     found = map(PARAGRAPH.fullmatch, source.split("\n\n"))
     return "\n\n".join((part[1] or "") + chinese.get(part[2], part[2]) for part in found if part)

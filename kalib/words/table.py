@@ -4,18 +4,17 @@ document and notebook lays out the same `Table`."""
 from __future__ import annotations
 
 import html
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kalib.files import beside
 from kalib.words.catalogue import MISSING, Words
 
-TABLES = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
+TABLES = beside(__file__, "tables")
 # The kinds of cells that are no numbers.
 TEXT = ("text", "word", "phase", "team", "between", "said", "label", "column", "rep", "range",
         "mark")  # fmt: skip

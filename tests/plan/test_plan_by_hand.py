@@ -69,7 +69,7 @@ def test_small_accounts_are_visited_once_where_they_bring_as_much_by_hand(
         "team": ["hunter"] * 3 + [""] * 5, "below_market": [True] * 7 + [False],
     }).assign(key_account=lambda f: f["zone"] == "attack", holdout=False, extrapolated=False,
               zone_probability=0.9, win_chance=0.95, target_growth=1.0, potential_source="formula",
-              potential_low=1.0, potential_high=2.0, potential=1.5)  # fmt: skip
+              potential_low=1.0, potential_high=2.0, potential=1.5, flags="")  # fmt: skip
     # From the median of the attack zone, 4, on; not what is not below market share.
     assert actions(frame).tolist()[3:] == ["contact", "visit once", "visit once", "visit once", ""]
     monkeypatch.setattr("kalib.plan.plan.MOST_ONCE", 1)
@@ -104,6 +104,7 @@ def test_what_is_done_first_by_hand() -> None:
         "unlike": ("formula", True, 0.99, 0.99, 5.0, "measure first"),
         "unlike but measured": ("measured", True, 0.99, 0.99, 5.0, "go now"),
         "unsure": ("formula", False, 0.6, 0.99, 5.0, "measure first"),
+        "guessed": ("measured", False, 0.9, 0.99, 5.0, "measure first"),
         "no gain, an estimate": ("formula", False, 0.9, 0.0, 0.0, "measure first"),
         "no gain, exact": ("measured", False, 1.0, 0.0, 0.0, "contact"),
     }
@@ -111,6 +112,7 @@ def test_what_is_done_first_by_hand() -> None:
                "target_growth", "expected"]  # fmt: skip
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     exact = frame.index == "no gain, exact"
+    frame["flags"] = np.where(frame.index == "guessed", "returns;guessed_share", "returns")
     frame = frame.assign(zone="attack", key_account=True, holdout=False, below_market=True,
                          team="hunter", expected_gain=5.0, potential_low=np.where(exact, 9.0, 5.0), potential_high=9.0)  # fmt: skip
     assert actions(frame).to_dict() == frame["expected"].to_dict()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 from conftest import ROOT
@@ -155,7 +156,7 @@ def test_card_tells_the_account(stores: Analysis, reader: Reader) -> None:
         words.money(row["potential"]), words.money(row["potential_low"]),
         words.money(row["potential_high"]), words.percent(row["sow"]), words.money(row["sales"]),
         words.money(stores.matrix.potential_cut), words.money(row["target_sales"]),
-        words.percent(row["zone_probability"]), "There is much to win", str(row["rep"]),
+        words.percent(np.floor(100 * row["zone_probability"]) / 100), "There is much to win", str(row["rep"]),
     ):  # fmt: skip
         assert figure in card
     for name in stores.fit.formula.indicators:

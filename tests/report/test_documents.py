@@ -331,7 +331,7 @@ def test_the_cover_holds_its_longest_lines(stores: Analysis, tmp_path: Path) -> 
     (_, lines) = cover.placeholders
     per_line = lines.width / 12700 / (20 * 0.54)
     needed = sum(math.ceil(len(line) / per_line) for line in lines.text_frame.text.split("\n"))
-    assert "is expected" in lines.text_frame.text
+    assert "of sales expected" in lines.text_frame.text
     assert needed * 25 * 12700 < lines.height and lines.top + lines.height < 6858000
     style = cover.slide_layout.placeholders[1]._element.find(".//{*}lvl1pPr/{*}defRPr")
     assert style.get("sz") == "2000"

@@ -37,13 +37,14 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         index = pd.Index([account for _, part in found for account in part.index])
         called = accounts["action"].isin(["go now", "measure first", "defend", "visit once"])
         told = tables.accounts_of(analysis)
-        called |= told["telling"] & told["free"]  # measured by reps who have no key accounts
+        called |= told["telling"] & told["asked_next"]  # told of first, or by reps who have time
         assert index.is_unique and set(index) == set(accounts.index[called])
         for rep, part in found:
             assert set(part["rep"]) == {rep}
             a_week = part["week"].value_counts()
             assert part["week"].is_monotonic_increasing
-            pace = part["visits_per_year"].mask(part["action"] == "measure", 4)  # within a quarter
+            soon = part["action"].isin(["measure", "visit once"])  # within four weeks
+            pace = part["visits_per_year"].mask(soon, 13)
             assert a_week.max() - 1 < pace.sum() / 52 <= a_week.max()
         tree = html.fromstring(page_of(analysis))
         given = analysis.plan.handover
@@ -61,6 +62,7 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
 
 def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
     accounts, words = phones.plan.accounts, tell_story(phones).words
+    listed = tables.accounts_of(phones)
     for rep, calls in sheets.items():
         assert len({" ".join(call["why"]) for call in calls}) == len(calls)
         for call in calls:
@@ -74,7 +76,7 @@ def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
             assert call["money"][0].startswith(firm)
             assert ("once confirmed" in call["money"][0]) == first
             assert not first or not any("asked" in said for said in call["money"] if amount > 0)
-            told = words.percent(row["zone_probability"]) in " ".join(call["sure"])
+            told = words.percent(listed.at[row.name, "told_probability"]) in " ".join(call["sure"])
             assert told is (row["action"] != "visit once" and not surveyed) and call["ask"]
             before = row["rep_before"]
             assert (f"Until now with {before}" in " ".join(call["say"])) == (before != rep)
@@ -176,20 +178,24 @@ def test_a_colleague_asks_again_within_four_weeks(nothing: Analysis, regions: in
 
 
 def test_a_rep_without_key_accounts_measures_what_is_undecided(stores: Analysis) -> None:
-    """Within a quarter, nobody else's, and no account is told of twice."""
+    """Those that may be key, within a month, nobody else's, and no account is told of twice; of
+    hunters and farmers only what is to be surveyed first."""
     found, accounts = visit_content(stores, tell_story(stores)), stores.plan.accounts
+    first, borders = set(stores.next_survey.index[:20]), tables.accounts_of(stores)["border_at"]
     words, busy = tell_story(stores).words, set(stores.plan.reps["rep"])
     assert not busy & {"", "East rep 4"}
     for sheet in found["sheets"]:
         own = [call for call in sheet["calls"] if call["action"] == words.word("measure")]
-        assert not own or sheet["rep"] not in busy
         assert {accounts.at[call["account"], "rep"] for call in own} <= {sheet["rep"]}
-        assert all(int(call["week"].split()[1]) <= 13 for call in own)
+        for call in own:
+            may_be_key = borders[call["account"]] >= stores.matrix.potential_cut
+            assert call["account"] in first or (may_be_key and sheet["rep"] not in busy)
+            assert int(call["week"].split()[1]) <= (4 if sheet["rep"] not in busy else 13)
         left = accounts.query("rep == @sheet['rep'] and action == 'contact' and not key_account")
         further = left.index.difference([call["account"] for call in sheet["calls"]])
         assert sheet["rest"].startswith(f"{len(further)} further") or not len(further)
     (east,) = (sheet for sheet in found["sheets"] if sheet["rep"] == "East rep 4")
-    assert "to measure in 10 weeks" in east["head"] and "planned" not in east["head"]
+    assert "to measure in 4 weeks" in east["head"] and "planned" not in east["head"]
     assert "Offer nothing yet" in east["calls"][0]["say"][0]
 
 
