@@ -72,12 +72,6 @@ class Analysis(Judged):
         return file.read_text(encoding="utf-8", errors="replace")
 
     @property
-    def suspects(self) -> pd.DataFrame:
-        """Entries that look like typing errors; where no formula holds, of indicators only."""
-        found = self.fit.suspects
-        return found if self.verdict.verdict != "unusable" else found[found["entry"] != "potential"]
-
-    @property
     def measured(self) -> Measured | None:
         """What was counted in visits; None where the study has none."""
         return self.potential.visits

@@ -41,11 +41,11 @@ class Plan:
     and the sums of SUMMED). reps: the same by rep (team, rep, region: its home, off_mean: work over
     the team's mean less 1, taken_over: accounts that had another owner, sales_taken: their sales).
     targets: DataFrame by zone (accounts, growth_rate and sums). handover: DataFrame (phase,
-    account, name, zone, from, to, sales: in other hands then, expected_gain), in the order of the
-    move. bridge: DataFrame (step, amount) from today's sales to the target.
-    attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of what
-    the attack zone brings, currency a year. proof: the test that a holdout makes, None without
-    one; accounts held out (column holdout) have no team and no growth. parents: see
+    account, name, zone, from, to, sales: in other hands then, at_risk, expected_gain), in the
+    order of the move. bridge: DataFrame (step, amount) from today's sales to the target.
+    attainment: the part of a gap closed in a year. growth_points: 10, 50 and 90 % points of
+    what the attack zone brings, currency a year. proof: the test that a holdout makes, None
+    without one; accounts held out (column holdout) have no team and no growth. parents: see
     `plan_parents`. Sums agree to the cent. notes: sentences.
     """
 
@@ -163,9 +163,9 @@ def actions(accounts: pd.DataFrame) -> pd.Series:
 
 def asked_again(accounts: pd.DataFrame) -> pd.Series:
     """What is done where nothing but answers is known (N,): "ask again", of the largest answers of
-    key accounts and of those that look guessed, "" of the others."""
+    key accounts and of those that are DOUBTED, "" of the others."""
     largest = accounts["potential"].where(accounts["key_account"]).rank(ascending=False)
-    again = (largest <= ASK_AGAIN) | accounts["flags"].str.contains("guessed_share")
+    again = (largest <= ASK_AGAIN) | accounts["flags"].str.contains(DOUBTED)
     return pd.Series(np.where(again, "ask again", ""), index=accounts.index, dtype="str")
 
 
@@ -182,14 +182,17 @@ def _teams(accounts: pd.DataFrame, people: Mapping[str, int], capacity: float) -
 
 
 def _handover(accounts: pd.DataFrame) -> pd.DataFrame:
-    """Key accounts that get another owner, in phases: first where there is most to win and least
-    to lose, last the defense zone, whose sales are at risk in other hands."""
+    """Key accounts that get another owner, in phases: first where there is most to win, then the
+    defense zone, least at risk first; its half with more at risk only if both owners advise it."""
     moved = accounts[(accounts["team"] != "") & (accounts["rep_before"] != "")]
     moved = moved[moved["rep"] != moved["rep_before"]].rename_axis("account").reset_index()
-    moved = moved.assign(phase=moved["action"].map(FIRST_PHASE))
-    moved = moved.sort_values(["phase", "expected_gain"], ascending=[True, False], kind="stable")
-    columns = ["phase", "account", "name", "zone", "rep_before", "rep", "sales", "expected_gain"]
-    return moved[columns].rename(columns={"rep_before": "from", "rep": "to"})
+    moved = moved.assign(phase=moved["action"].map(FIRST_PHASE).fillna(2).astype(int))
+    risk = moved["at_risk"].where(moved["phase"] == FIRST_PHASE["defend"])
+    moved["phase"] += risk > risk.median()
+    moved = moved.assign(order=risk.fillna(-moved["expected_gain"]), at_risk=risk)
+    moved = moved.sort_values(["phase", "order"], kind="stable")
+    columns = ["phase", "account", "name", "zone", "rep_before", "rep", "sales", "at_risk"]
+    return moved[[*columns, "expected_gain"]].rename(columns={"rep_before": "from", "rep": "to"})
 
 
 def _bridge(accounts: pd.DataFrame) -> pd.DataFrame:

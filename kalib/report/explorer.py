@@ -74,15 +74,17 @@ def explorer_data(analysis: Analysis, words: Words, planned: bool = True) -> dic
 
 
 def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.DataFrame:
-    """Accounts that are drawn: all, or of more than `most` a sample: half of it the key accounts
-    with the largest expected gain, the rest evenly spread over the others."""
+    """Accounts that are drawn: all, or of more than `most` a sample: the key accounts, with most
+    to win where they fill four fifths of it, and the rest evenly spread over the others."""
     accounts = accounts_of(analysis)
     small = accounts["zone"].isin(["maintenance", "watch"]) & (accounts["action"] == "")
     small &= (accounts["team"] != "").any()  # else nothing is planned
     accounts = accounts.assign(action=accounts["action"].mask(small, "contact"))
     if len(accounts) <= most:
         return accounts
-    key = analysis.plan.accounts.query("key_account").nlargest(sample // 2, "expected_gain").index
+    key = (
+        analysis.plan.accounts.query("key_account").nlargest(4 * sample // 5, "expected_gain").index
+    )
     rest = accounts.index.difference(key)
     spread = np.linspace(0, len(rest) - 1, sample - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]

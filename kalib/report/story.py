@@ -193,7 +193,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     """What sentences are filled with: figures of summary.json and summary.toml, and names."""
     plan, survey, about = analysis.plan, analysis.next_survey, FIGURES["facts"]
     fit, rests, experts = analysis.fit, analysis.wallet.basis, analysis.expert_bias
-    accounts, suspects = plan.accounts, analysis.suspects
+    accounts, suspects = plan.accounts, fit.suspects
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
@@ -223,6 +223,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
         "to_survey": len(telling),
+        "to_call": len(lists.query("asked_next and telling and action in ['', 'contact']")),
         "staff": len(staff),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),
@@ -264,11 +265,9 @@ def _move(analysis: Analysis, beside: bool) -> tuple[Claim, ...]:
     """The phases of the move that have hand-overs, each with the sales that change hands, and what
     of these is at risk; and the key accounts that a rep of another region serves."""
     plan = analysis.plan
-    moved = plan.handover.join(plan.accounts["at_risk"].rename("risked"), on="account")
-    phases = moved.assign(n=1, half=moved["risked"]).groupby("phase")
-    sums = phases.agg({"n": "sum", "sales": "sum", "risked": "sum", "half": "median"})
-    told = [Claim(f"m_phase_{row.Index}", row._asdict() | {"left": plan.owner_changes - row.n})
-            for row in sums.itertuples()]  # fmt: skip
+    moved = plan.handover.assign(n=1, least=plan.handover["at_risk"]).groupby("phase")
+    sums = moved.agg({"n": "sum", "sales": "sum", "at_risk": "sum", "least": "min"})
+    told = [Claim(f"m_phase_{row.Index}", row._asdict()) for row in sums.itertuples()]
     key = plan.accounts[plan.accounts["team"] != ""]
     home = key["rep"].map(plan.reps.groupby("rep")["region"].first())
     away = key[(home != "") & (home != key["region"])]

@@ -33,7 +33,7 @@ def summarize(analysis: Analysis) -> dict[str, Any]:
         "missed_by_sales_high": [round(ranking[f"missed_high{end}"], 1) for end in ends],
         "wrongly_ka_by_sales_high": [round(ranking[f"wrong_high{end}"], 1) for end in ends],
         "next_survey_benefit": round(float(benefit.head(NEXT_NAMED).sum()), analysis.study.digits),
-        "suspects": len(analysis.suspects),
+        "suspects": len(analysis.fit.suspects),
         "overrides": {k: _plain(at(analysis, path)) for k, path in FIGURES["overrides"].items()},
     }
 

@@ -82,14 +82,15 @@ def telling_of(survey: pd.DataFrame) -> pd.Index:
 def accounts_of(analysis: Analysis) -> pd.DataFrame:
     """Accounts with what lists show beside their own columns.
 
-    account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not measured),
-    told_probability (the zone's, missing of those; cut, not rounded), guessed (so its answer
-    looks), open_for (why it is measured first), range, asked_next (first to survey next, or of a
-    rep who is neither hunter nor farmer and may be key), gap (sales lost against market share),
-    asked_now and if_confirmed (growth asked, firm or not), stake (to win or to lose),
-    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
-    (what measuring it puts right), telling (`telling_of`), turn (larger what is done first);
-    at_risk is only of what is defended, expected_gain only of the others."""
+    account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not
+    measured), told_probability (the zone's, cut, not rounded; missing of those), doubted and
+    guessed (so its answer looks; of the first no probability is told), open_for (why it is
+    measured first), range, asked_next (first to survey next, or of a rep who is neither hunter nor
+    farmer and may be key), gap (sales lost against market share), asked_now and if_confirmed
+    (growth asked, firm or not), stake (to win or to lose), change_of_potential (by an expert),
+    border_at (the potential that decides its zone), benefit (what measuring it puts right),
+    telling (`telling_of`), turn (larger what is done first); at_risk is only of what is defended,
+    expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     short, defended = short_names(accounts), accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
@@ -105,6 +106,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
+        doubted=doubted,
         open_for=np.select([unlike, doubted, p < UNDECIDED], OPEN_FOR[:3], OPEN_FOR[3]),
         asked_next=free & (border >= matrix.potential_cut) | p.index.isin(telling[:NEXT_NAMED]),
         risk=accounts["at_risk"],
@@ -119,7 +121,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         stake=accounts["at_risk"].where(defended, accounts["expected_gain"]),
         change_of_potential=accounts["potential"] / accounts["estimate"] - 1,
         border_at=border,
-        told_probability=np.floor(100 * p.mask(unlike) + 1e-9) / 100,
+        told_probability=np.floor(100 * p.mask(unlike | doubted) + 1e-9) / 100,
     )
 
 

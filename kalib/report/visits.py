@@ -4,7 +4,6 @@ room for the answers, which the next run takes in as overrides."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from kalib.analysis import Analysis
 from kalib.files import beside
 from kalib.plan.territories import TEAMS
+from kalib.plots.accounts import names_apart
 from kalib.plots.theme import accent
 from kalib.report import tables
 from kalib.report.document import TEMPLATES, write_pdf
@@ -31,9 +31,7 @@ def write_visits(analysis: Analysis, story: Story, folder: Path) -> None:
     """Write the sheets as a page to fill in and as a PDF of those with most to win."""
     content = visit_content(analysis, story)
     (folder / "visit-list.html").write_text(visit_page(analysis, story, content), encoding="utf-8")
-    given = content["given"]
-    printed = content | {"sheets": content["sheets"][: VISITS["paper"]],
-                         "given": given | {"rows": given["rows"][: VISITS["handed"]]}}  # fmt: skip
+    printed = content | {"sheets": content["sheets"][: VISITS["paper"]]}
     write_pdf("visits.typ", printed, folder / "visit-list.pdf", {})
 
 
@@ -48,11 +46,11 @@ def visit_page(analysis: Analysis, story: Story, content: dict[str, Any]) -> str
 
 def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     """What page and PDF lay out: their phrases, and each sheet's title, sentences and calls."""
-    sheets = visit_sheets(analysis, story)
+    sheets, words = visit_sheets(analysis, story), story.words
     planned, accounts = story.holds("planned"), analysis.plan.accounts
-    words, gives = story.words, analysis.plan.handover["from"].value_counts()
     weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
-    rest = accounts.drop(weeks.index)
+    rest, joint = accounts.drop(weeks.index), _joint(analysis, words, weeks)
+    sheets += [(rep, sheets[0][1].head(0)) for rep in joint.keys() - dict(sheets).keys()]
     left = rest.query("action == 'contact' and not key_account")["rep"].value_counts()
     asked = VISITS["answers" if planned else "asked_again"]
     return {
@@ -62,22 +60,21 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
-        "given": _given(analysis, words, weeks),
-        "sheets": [
-            _sheet(rep, own, story, left.get(rep, 0), gives.get(rep, 0)) for rep, own in sheets
-        ],
-    }
+        "sheets": [_sheet(rep, own, story, left.get(rep, 0), joint.get(rep, ()))
+                   for rep, own in sheets],
+    }  # fmt: skip
 
 
 def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
     """Accounts to visit now, to measure first, to defend and to visit once, by rep, or by region
     where nobody is named, to ask again, by the next rep after who asked, and to measure, by reps
-    who are neither hunter nor farmer; sheets of hunters first, then of farmers, that with most at
-    stake first. Beside the columns of `accounts_of`: week, as many a week as the plan gives visits;
-    handed: who had it before; asks: who does; rest: what others supply; monthly: growth asked a
-    month; at_line: measured on the border of two zones; shared: below its border we have our share;
-    attacked: there is something to win; above: large on average; seated: of a hunter's or farmer's
-    sheet; chance: of its zone, in words; those of `_drivers`; whether each rule holds, and sums."""
+    who are neither hunter nor farmer; sheets of hunters first, then of farmers, that with most
+    at stake first. Beside the columns of `accounts_of`: week, as many a week as the plan gives
+    visits; handed: who had it before; stays: so it may; asks: who does; rest: what others
+    supply; monthly: growth asked a month; at_line: measured on the border of two zones; shared:
+    below its border we have our share; attacked: there is something to win; above: large on
+    average; seated: of a hunter's or farmer's sheet; chance: of its zone, in words; those of
+    `_drivers`; whether each rule holds, and sums."""
     words, most = story.words, len(analysis.plan.accounts)
     calls = pd.concat(tables.build(name, analysis, words, most).frame for name in VISITS["lists"])
     moved = (calls["rep_before"] != "") & (calls["rep_before"] != calls["rep"])
@@ -91,6 +88,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
     measured, monthly = calls["potential_source"] == "measured", calls["target_growth"] / 12
     calls = calls.assign(
         handed=calls["rep_before"].where(moved, "").map(words.rep),
+        stays=calls.index.isin(analysis.plan.handover.query("phase == 4")["account"]),
         rest=(calls["potential"] - calls["sales"]).clip(lower=0),
         monthly=monthly.where(monthly >= 0.1 * words.scale, 0.0),  # what is not written as 0.0
         planned=story.holds("planned"),
@@ -100,7 +98,7 @@ def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFra
         attacked=calls["action"].isin(["go now", "measure first", "visit once"]),
         seated=(calls["team"] != "").groupby(by).transform("any"),
         chance=[words.say(next(key for least, key in VISITS["chances"] if p >= least), p=p)
-                for p in calls["told_probability"].fillna(-1)],
+                for p in calls["told_probability"].fillna(-1.0 - calls["doubted"])],
         imputed=calls["flags"].str.contains("imputed"),
         at_line=measured & ((calls["potential"] / calls["border_at"] - 1).abs() <= AT_LINE),
         week=1 + calls.groupby(by).cumcount() // a_week.clip(lower=1),
@@ -139,17 +137,18 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
     }
 
 
-def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, gives: int) -> dict[str, Any]:
-    """One rep's sheet: head and calls; left: others to contact; gives: accounts to hand over."""
+def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -> dict[str, Any]:
+    """One rep's sheet: head and calls; left: others to contact; joint: what he hands over."""
     words, weeks, most = story.words, calls["week"].max(), VISITS["full"]
     checked = "v_check_store" if story.facts["counted"] else "v_check_other"
-    team = calls["team"].max() if story.holds("planned") else "open"
-    sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]} | {"gives": gives}
+    team = max(calls["team"], default="") if story.holds("planned") else "open"
+    sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
+    sums |= {"gives": len(joint), "joint": joint, "n": len(calls), "weeks": weeks}
     head = [f"v_head_{team}"] * bool(team) + [one.key for one in told_of(VISITS["told"], sums)]
     return {
         "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
-        "head": words.join(words.say(key, n=len(calls), weeks=weeks, **sums) for key in head),
+        "head": words.join(words.say(key, **sums) for key in head),
         "check": words.say(checked) if sums["told"] and story.holds("planned") else "",
         "calls": [*_calls(calls, words)],
         "full": sums["told"] if sums["told"] <= 2 * most else most,
@@ -157,15 +156,13 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, gives: int) -
     }
 
 
-def _given(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[str, Any]:
-    """What changes owner, giver by giver, the first joint call first: title, heads and rows."""
-    whole = tables.build("handover", analysis, words, len(analysis.plan.accounts))
-    frame = whole.frame.assign(week=whole.frame["account"].map(weeks))
-    frame = frame.sort_values(["from", "week"], kind="stable")
-    shown = replace(whole, frame=frame, kinds={**whole.kinds, "week": "whole"},
-                    heads=[*whole.heads, words.say("v_given_week")])  # fmt: skip
-    shown = shown.part(len(frame), *VISITS["given"])
-    return {"title": whole.title, "heads": shown.heads, "rows": shown.rows()}
+def _joint(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[str, tuple[str, ...]]:
+    """What each rep hands over, first what is called on first: account, week and with whom."""
+    moved, called = analysis.plan.handover.query("phase < 4"), names_apart(analysis.plan.accounts)
+    found = {"called": moved["account"].map(called), "week": moved["account"].map(weeks)}
+    told = moved.assign(**found, to=moved["to"].map(words.rep)).sort_values("week", kind="stable")
+    return {str(rep): tuple(words.say("v_joint", **row) for row in own.to_dict("records"))
+            for rep, own in told.groupby("from")}  # fmt: skip
 
 
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:

@@ -263,7 +263,7 @@ def _flags(frame: pd.DataFrame, fit: Fit, screening: Screening, odd: pd.Series) 
     guessed &= guessed.mean() > MULTIPLE_MOST
     marks = {
         "sow_above_1": frame["sales"] > frame["expected"],
-        "suspect_potential": frame.index.isin(wrong) & (frame["estimate_source"] != "measured"),
+        "suspect_potential": frame.index.isin(wrong),
         "suspect_indicator": frame.index.isin(entered),
         "suspect_sales": odd, "guessed_share": guessed.reindex(frame.index),
         "imputed": filled.reindex(frame.index), "extrapolated": frame["extrapolated"],

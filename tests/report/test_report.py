@@ -264,14 +264,19 @@ def test_the_headline_says_what_is_likely_and_what_holds(stores: Analysis) -> No
 def test_the_move_tells_what_changes_hands_and_what_of_it_is_at_risk(stores: Analysis) -> None:
     """Not all sales of the defense accounts are at risk, nor are all accounts handed over."""
     told, accounts = tell_story(stores), stores.plan.accounts
-    for claim, action in zip(told.move, ("go now", "measure first", "defend"), strict=False):
+    assert [claim.key for claim in told.move[:4]] == [f"m_phase_{k}" for k in (1, 2, 3, 4)]
+    actions = ("go now", "measure first", "defend", "defend")
+    half = accounts.loc[stores.plan.handover.query("phase > 2")["account"], "at_risk"].median()
+    for k, (claim, action) in enumerate(zip(told.move, actions, strict=False), 1):
         chosen = accounts[accounts["action"] == action]
         moved = chosen[(chosen["rep_before"] != "") & (chosen["rep"] != chosen["rep_before"])]
+        moved = moved[(moved["at_risk"] > half) == (k == 4)] if k > 2 else moved
         said = told.say(claim)
-        assert f"{len(moved):,} of the {len(chosen):,} " in said
+        assert k == 4 or f"{len(moved):,} of the {len(chosen):,} " in said
         assert told.words.money(moved["sales"].sum()) in said
         risked = f"{told.words.money(moved['at_risk'].sum())} of them at risk"
-        assert (risked in said) == (action == "defend")
+        assert (risked in said) == (k == 3)
+        assert (f"{told.words.money(moved['at_risk'].min())} at risk each" in said) == (k == 4)
 
 
 def test_a_list_of_today_is_named_only_where_there_is_one(

@@ -47,17 +47,18 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
             pace = part["visits_per_year"].mask(soon, 13)
             assert a_week.max() - 1 < pace.sum() / 52 <= a_week.max()
         tree = html.fromstring(page_of(analysis))
-        given = analysis.plan.handover
-        assert len(tree.findall(".//section")) == len(found) + (len(given) > 0)
         assert len(tree.xpath("//form//tbody/tr")) == len(index)
-        rows = [
-            [cell.text for cell in row] for row in tree.xpath("//table[@class='given']/tbody/tr")
-        ]
+        # Who hands over reads it on a sheet of his own, also where he calls on nobody.
+        given = analysis.plan.handover.query("phase < 4")
+        reps = {rep for rep, _ in found} | set(given["from"])
+        heads = {one.find("h1").text.strip(): one.findall("p")[1].text_content()
+                 for one in tree.findall(".//section")}  # fmt: skip
+        assert len(heads) == len(reps)
         weeks = pd.concat([part["week"] for _, part in found])
-        assert sorted([row[0], row[1], row[2]] for row in rows) == sorted(
-            [of, f"{weeks[one]:.0f}", one]
-            for of, one in zip(given["from"], given["account"], strict=True)
-        )
+        called = tables.accounts_of(analysis)["called"]
+        for row in given.itertuples():
+            (head,) = (said for title, said in heads.items() if title.endswith(row[5]))
+            assert f"{called[row.account]} (week {int(weeks[row.account])}, with {row.to})" in head
 
 
 def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
@@ -79,7 +80,8 @@ def test_a_row_tells_its_own_account(phones: Analysis, sheets: dict) -> None:
             told = words.percent(listed.at[row.name, "told_probability"]) in " ".join(call["sure"])
             assert told is (row["action"] != "visit once" and not surveyed) and call["ask"]
             before = row["rep_before"]
-            assert (f"Until now with {before}" in " ".join(call["say"])) == (before != rep)
+            handed = (f"Until now with {before}", f"{before} stays its owner unless")
+            assert any(said in " ".join(call["say"]) for said in handed) == (before != rep)
             if first:
                 assert "Offer nothing yet" in " ".join(call["say"])
 
@@ -130,11 +132,12 @@ def test_on_paper_a_sheet_begins_a_page_and_holds_every_call(
         sheets = visit_sheets(analysis, told)
         begun = [k for k, page in enumerate(pages) if page.startswith("Calls by week ·")]
         ends = [*begun[1:], len(pages)]
-        for (rep, part), start, end in zip(sheets, begun, ends, strict=True):
+        assert len(begun) == len(visit_content(analysis, told)["sheets"]) >= len(sheets)
+        for (rep, part), start, end in zip(sheets, begun, ends, strict=False):
             text = " ".join(pages[start:end])
             assert told.words.rep(rep) in pages[start]
             assert all(account in text for account in part.index)
-        assert "Accounts that change owner" in " ".join(pages[begun[-1] :])
+        assert "on joint first calls: " in " ".join(" ".join(pages).split())
 
 
 def test_of_many_reps_paper_has_those_with_most_to_win(
