@@ -104,7 +104,7 @@ class Story:
     @property
     def source(self) -> str:
         """What exhibits rest on, the period, and the mark of a draft."""
-        said = (self.draft, self.words.say("d_source", **self.facts), self.period)
+        said = (self.draft, *self.said(told_of("source", self.facts)), self.period)
         return " · ".join(filter(None, said))
 
     @property
@@ -210,7 +210,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         **measured(accounts, about, analysis.study.digits),
         "below_share": int((accounts["sow"] < (f["market_share"] or 0.0)).sum()),
         "largest": len(largest),
-        "largest_open": int((accounts.loc[largest.index, "sow"] < 0.5).sum()),
+        "largest_open": int((accounts.loc[largest.index, "sow"] < (f["market_share"] or 0)).sum()),
         **changed(waves),
         "now": now,
         "call_on": tuple(names.loc[called.index]),
@@ -223,7 +223,7 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
         "to_survey": len(telling),
-        "to_call": len(lists.query("asked_next and telling and action in ['', 'contact']")),
+        "to_call": len(lists.query("asked_next & telling & free & action in ['', 'contact']")),
         "staff": len(staff),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),

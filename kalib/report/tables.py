@@ -106,6 +106,7 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         called=names_apart(accounts),
         unlike=unlike,
         guessed=accounts["flags"].str.contains("guessed_share"),
+        free=free,
         doubted=doubted,
         open_for=np.select([unlike, doubted, p < UNDECIDED], OPEN_FOR[:3], OPEN_FOR[3]),
         asked_next=free & (border >= matrix.potential_cut) | p.index.isin(telling[:NEXT_NAMED]),

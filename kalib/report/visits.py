@@ -50,7 +50,9 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
     planned, accounts = story.holds("planned"), analysis.plan.accounts
     weeks = pd.concat([calls["week"] for _, calls in sheets]) if sheets else pd.Series(dtype=int)
     rest, joint = accounts.drop(weeks.index), _joint(analysis, words, weeks)
-    sheets += [(rep, sheets[0][1].head(0)) for rep in joint.keys() - dict(sheets).keys()]
+    sheets += [
+        (rep, sheets[0][1].head(0)) for rep in {rep for rep, _ in joint} - dict(sheets).keys()
+    ]
     left = rest.query("action == 'contact' and not key_account")["rep"].value_counts()
     asked = VISITS["answers" if planned else "asked_again"]
     return {
@@ -60,9 +62,8 @@ def visit_content(analysis: Analysis, story: Story) -> dict[str, Any]:
         **{key: words.say(f"v_{key}") for key in VISITS["phrases"]},
         "heads": [words.say(key, unit=words.yearly()) for key in VISITS["heads"]],
         "answers": [words.say(key, unit=words.counted().strip()) for key in asked],
-        "sheets": [_sheet(rep, own, story, left.get(rep, 0), joint.get(rep, ()))
-                   for rep, own in sheets],
-    }  # fmt: skip
+        "sheets": [_sheet(rep, own, story, left.get(rep, 0), joint) for rep, own in sheets],
+    }
 
 
 def visit_sheets(analysis: Analysis, story: Story) -> list[tuple[str, pd.DataFrame]]:
@@ -138,17 +139,19 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 
 
 def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -> dict[str, Any]:
-    """One rep's sheet: head and calls; left: others to contact; joint: what he hands over."""
-    words, weeks, most = story.words, calls["week"].max(), VISITS["full"]
+    """One rep's sheet: head and calls; left: others to contact; joint: of `_joint`."""
+    words, most = story.words, VISITS["full"]
     checked = "v_check_store" if story.facts["counted"] else "v_check_other"
     team = max(calls["team"], default="") if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
-    sums |= {"gives": len(joint), "joint": joint, "n": len(calls), "weeks": weeks}
+    sums |= {"gives": joint.get((rep, False), ()), "stays": joint.get((rep, True), ())}
+    sums |= {"n": len(calls), "weeks": calls["week"].max()}
     head = [f"v_head_{team}"] * bool(team) + [one.key for one in told_of(VISITS["told"], sums)]
     return {
         "rep": words.rep(rep) or words.say("v_anyone"),
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, **sums) for key in head),
+        "joint": words.join(words.say(c.key, **sums) for c in told_of(VISITS["joint"], sums)),
         "check": words.say(checked) if sums["told"] and story.holds("planned") else "",
         "calls": [*_calls(calls, words)],
         "full": sums["told"] if sums["told"] <= 2 * most else most,
@@ -156,13 +159,13 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -
     }
 
 
-def _joint(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[str, tuple[str, ...]]:
-    """What each rep hands over, first what is called on first: account, week and with whom."""
-    moved, called = analysis.plan.handover.query("phase < 4"), names_apart(analysis.plan.accounts)
+def _joint(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[Any, tuple[str, ...]]:
+    """Joint visits by rep and whether he may stay the owner: account, week and with whom."""
+    moved, called = analysis.plan.handover, names_apart(analysis.plan.accounts)
     found = {"called": moved["account"].map(called), "week": moved["account"].map(weeks)}
     told = moved.assign(**found, to=moved["to"].map(words.rep)).sort_values("week", kind="stable")
-    return {str(rep): tuple(words.say("v_joint", **row) for row in own.to_dict("records"))
-            for rep, own in told.groupby("from")}  # fmt: skip
+    return {key: tuple(words.say("v_joint", **row) for row in own.to_dict("records"))
+            for key, own in told.groupby(["from", told["phase"] == 4])}  # fmt: skip
 
 
 def _calls(shown: pd.DataFrame, words: Words) -> Iterator[dict[str, Any]]:

@@ -74,7 +74,7 @@ def text_of_book(path: Path) -> str:
     return squeezed(" ".join(str(c) for row in sheet.values for c in row if c is not None))
 
 
-SUMMED = ("f_share", "f_ka", "f_missed", "f_change", "d_defense_hold", "s_misplaced")
+SUMMED = ("f_share", "f_ka", "f_missed", "d_defense_hold", "s_misplaced")
 
 
 def from_summary(f: Mapping[str, Any]) -> dict[str, Any]:

@@ -382,7 +382,7 @@ def test_call_outs_leave_out_nothing_and_count_one_as_one(universities: Analysis
 
 def test_no_sentence_tells_of_a_change_by_nothing(stores: Analysis) -> None:
     facts = tell_story(stores).facts
-    for name, key, other in (("list_changes", "f_change", "f_change_none"),
+    for name, key, other in (("list_changes", "f_change_ranked", "f_change_none"),
                              ("missed_by_sales", "f_missed", "f_missed_none")):  # fmt: skip
         keys = [claim.key for claim in story.told_of("findings", facts)]
         none = [claim.key for claim in story.told_of("findings", {**facts, name: 0})]
