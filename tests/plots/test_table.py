@@ -13,8 +13,9 @@ from conftest import ROOT
 
 import kalib
 from kalib.analysis import Analysis
+from kalib.files import beside
 from kalib.plots import set_theme, table
-from kalib.words.catalogue import Words, _file
+from kalib.words.catalogue import Words
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,10 @@ def test_every_header_of_a_notebook_has_its_chinese() -> None:
     """Headers of the notebooks that a report has, but for the client's columns and ids."""
     study = kalib.read_study(ROOT / "data/fmcg-supermarkets")
     english = Words.of(study)
-    known = {english.column(name) for name in _file("zh")["columns"]}
+    known = {
+        english.column(name)
+        for name in beside(str(ROOT / "kalib/words/catalogue.py"), "zh")["columns"]
+    }
     known |= {english.label(name) for name in study.indicators.candidates} | {""}
     for path in sorted((ROOT / "notebooks").glob("0[1-6]-*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
