@@ -47,7 +47,7 @@ def build_page(
         bridge=sales_steps(analysis.plan, words) if story.holds("grows") else None,
         change=_static_figure(figures / "share-change.svg") if story.holds("share_after") else "",
         short=shown(*BRIEF, rows=SHORT), lists=shown(*LISTS), zones=shown("zones"),
-        plans=shown("scenarios", "teams", "reps") if story.holds("planned") else [],
+        plans=shown("scenarios", "teams", "reps", "other_reps") if story.holds("planned") else [],
         waves=tables.of_waves(story.waves, words) if story.waves else [], notebooks=notebooks,
         codebook=analysis.codebook, notes=_notes(analysis, story), version=version,
     )  # fmt: skip

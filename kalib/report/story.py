@@ -197,13 +197,11 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
     names, cut = names_apart(accounts), analysis.matrix.sow_cut
     now = accounts[accounts["action"] == "go now"].nsmallest(CALLED, "attack_rank")
     called, largest = now.head(NAMED), accounts["potential"].nlargest(LARGEST)
-    staff = {*accounts["rep_before"], *accounts.query("team != ''")["rep"]} - {""}
     telling, growth = telling_of(survey), accounts["target_growth"].mask(accounts["firm"])
     once = accounts.loc[accounts["action"] == "visit once", "expected_gain"].nlargest(NAMED)
     again = accounts.loc[accounts["action"] == "ask again", "potential"].nlargest(NAMED)
     lists = accounts_of(analysis)
-    doubted = lists.query("guessed")["rep"]
-    asked_by = doubted[doubted != ""].value_counts()
+    asked_by = lists.query("guessed and rep != ''")["rep"].value_counts()
     told = {
         **f,
         **f["zones"],
@@ -216,15 +214,15 @@ def _facts(analysis: Analysis, f: Mapping[str, Any], waves: Waves | None) -> dic
         "call_on": tuple(names.loc[called.index]),
         "names_cut": " … ".join(filter(None, common_ends(accounts["name"]))),
         "again_named": tuple(names.loc[again.index]),
-        "guessed": len(doubted),
+        "guessed": int(lists["guessed"].sum()),
         "asked_by": asked_by,
         "most_asked": tuple(names.loc[growth[growth > 0].nlargest(3).index]),
         "next_named": NEXT_NAMED,
         "once_named": tuple(names.loc[once.index]),
         "next_accounts": tuple(names.loc[survey.index[:NAMED]]),
         "to_survey": len(telling),
-        "to_call": len(lists.query("asked_next & telling & free & action in ['', 'contact']")),
-        "staff": len(staff),
+        "to_call": int((lists["to_call"] & lists["free"]).sum()),
+        "staff": len({*accounts["rep_before"], *accounts.query("team != ''")["rep"]} - {""}),
         "suspected": len(suspects),
         "suspect_accounts": tuple(suspects["account"].head(NAMED)),
         "estimate_weights": {name: weight for name, weight in rests.weights.items() if weight},

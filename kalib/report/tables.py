@@ -24,7 +24,7 @@ from kalib.waves.waves import Waves
 from kalib.words.catalogue import Words
 from kalib.words.table import TABLES, Table, table
 
-OPEN_FOR = ("unlike", "doubted", "open_size", "open_win")
+OPEN_FOR = ("unlike", "doubted", "its_size", "to_win")
 LISTED = 15  # rows of a list of accounts in the documents; accounts.xlsx holds all
 TELLING = 0.9  # of what measuring all can settle; a list to survey next ends there
 LEVEL = 0.05  # of Chow's tests; Chow 1960, Econometrica 28
@@ -62,6 +62,9 @@ def _listed(name: str, every: pd.DataFrame, words: Words, rows: int, **figures: 
     about, by = TABLES[name], TABLES[name].get("order")
     chosen = every.query(about.get("where", "index == index"))
     chosen = chosen if len(chosen) >= about.get("least", 0) else chosen.head(0)
+    if "totals" in about:
+        totals = {name: tuple(of) for name, of in about["totals"].items()}
+        chosen = chosen.groupby(about["by"]).agg(**totals).reset_index()
     if by:
         chosen = chosen.sort_values(by, ascending=by == "attack_rank", kind="stable")
     shown = chosen.head(rows).assign(id=chosen.index[:rows])
@@ -85,20 +88,21 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
     account, called (`names_apart`), full (a name that is cut), unlike (extrapolated, not
     measured), told_probability (the zone's, cut, not rounded; missing of those), doubted and
     guessed (so its answer looks; of the first no probability is told), open_for (why it is
-    measured first), range, asked_next (first to survey next, or of a rep who is neither hunter nor
-    farmer and may be key), gap (sales lost against market share), asked_now and if_confirmed
-    (growth asked, firm or not), stake (to win or to lose), change_of_potential (by an expert),
-    border_at (the potential that decides its zone), benefit (what measuring it puts right),
-    telling (`telling_of`), turn (larger what is done first); at_risk is only of what is defended,
-    expected_gain only of the others."""
+    measured first), range, to_call (to be measured: first to survey next, or free and perhaps
+    key), free (of a rep who is neither hunter nor farmer), gap (sales lost against market share),
+    asked_now and if_confirmed (growth asked, firm or not), stake (to win or to lose),
+    change_of_potential (by an expert), border_at (the potential that decides its zone), benefit
+    (what measuring it puts right), telling (`telling_of`), turn (larger what is done first);
+    at_risk is only of what is defended, expected_gain only of the others."""
     matrix, accounts = analysis.matrix, analysis.plan.accounts
     short, defended = short_names(accounts), accounts["action"] == "defend"
     unlike = accounts["extrapolated"] & (accounts["potential_source"] != "measured")
     asked = accounts["target_growth"].where(accounts["target_growth"] != 0)
-    gap = accounts["potential"] * matrix.market_share - accounts["sales"]
     telling, border = telling_of(analysis.next_survey), _border(matrix, accounts)
     free = ~accounts["rep"].isin(["", *accounts.loc[accounts["team"] != "", "rep"]])
     doubted, p = accounts["flags"].str.contains(DOUBTED), accounts["zone_probability"]
+    told = accounts.index.isin(telling)
+    to_call = free & told & (border >= matrix.potential_cut) | p.index.isin(telling[:NEXT_NAMED])
     return accounts.join(analysis.next_survey["benefit"]).assign(
         account=accounts.index,
         name=short.where(accounts["name"] != accounts.index, ""),
@@ -109,14 +113,14 @@ def accounts_of(analysis: Analysis) -> pd.DataFrame:
         free=free,
         doubted=doubted,
         open_for=np.select([unlike, doubted, p < UNDECIDED], OPEN_FOR[:3], OPEN_FOR[3]),
-        asked_next=free & (border >= matrix.potential_cut) | p.index.isin(telling[:NEXT_NAMED]),
+        to_call=to_call & accounts["action"].isin(["", "contact"]),
         risk=accounts["at_risk"],
-        telling=accounts.index.isin(telling),
+        telling=told,
         range=list(zip(accounts["potential_low"], accounts["potential_high"], strict=True)),
         expected_gain=accounts["expected_gain"].mask(defended),
         at_risk=accounts["at_risk"].where(defended),
         turn=-accounts["action"].map({action: turn for turn, action in enumerate(ACTIONS)}),
-        gap=gap.clip(lower=0),
+        gap=(accounts["potential"] * matrix.market_share - accounts["sales"]).clip(lower=0),
         asked_now=asked.where(accounts["firm"]),
         if_confirmed=asked.mask(accounts["firm"]),
         stake=accounts["at_risk"].where(defended, accounts["expected_gain"]),
@@ -138,8 +142,7 @@ def _border(matrix: Matrix, accounts: pd.DataFrame) -> np.ndarray:
 
 
 def reps(analysis: Analysis, words: Words, rows: int = 40) -> Table:
-    """Work and targets by rep, and below them the accounts that no hunter and no farmer has: the
-    targets of all add up."""
+    """Work and targets by rep, below them of the accounts that are not key, so that all adds up."""
     rest = analysis.plan.accounts.query("team == ''")
     sums = {name: rest[name].sum() for name in ("sales", "target_sales", "target_growth")}
     every, hunter = analysis.plan.reps, analysis.plan.reps["team"] == "hunter"

@@ -141,7 +141,6 @@ def _drivers(analysis: Analysis, calls: pd.DataFrame, words: Words) -> dict[str,
 def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -> dict[str, Any]:
     """One rep's sheet: head and calls; left: others to contact; joint: of `_joint`."""
     words, most = story.words, VISITS["full"]
-    checked = "v_check_store" if story.facts["counted"] else "v_check_other"
     team = max(calls["team"], default="") if story.holds("planned") else "open"
     sums = {name: calls[f"sum_{name}"].sum().item() for name in VISITS["sums"]}
     sums |= {"gives": joint.get((rep, False), ()), "stays": joint.get((rep, True), ())}
@@ -152,7 +151,7 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -
         "team": words.word(team) if team in TEAMS and team not in rep else "",  # else its seat says
         "head": words.join(words.say(key, **sums) for key in head),
         "joint": words.join(words.say(c.key, **sums) for c in told_of(VISITS["joint"], sums)),
-        "check": words.say(checked) if sums["told"] and story.holds("planned") else "",
+        "check": words.join(story.said(told_of(VISITS["check"], {**story.facts, **sums}))),
         "calls": [*_calls(calls, words)],
         "full": sums["told"] if sums["told"] <= 2 * most else most,
         "rest": words.say("v_rest", n=left) if left else "",

@@ -37,7 +37,7 @@ def test_every_listed_account_is_on_one_sheet(phones: Analysis, universities: An
         index = pd.Index([account for _, part in found for account in part.index])
         called = accounts["action"].isin(["go now", "measure first", "defend", "visit once"])
         told = tables.accounts_of(analysis)
-        called |= told["telling"] & told["asked_next"]  # told of first, or by reps who have time
+        called |= told["to_call"]  # told of first, or by reps who have time
         assert index.is_unique and set(index) == set(accounts.index[called])
         for rep, part in found:
             assert set(part["rep"]) == {rep}
