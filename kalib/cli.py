@@ -224,7 +224,10 @@ def check(study: str, page: Path | None, force: bool) -> None:
         raise
     for name, copy in find_copies(tables, known.frame["potential"]).items():
         click.echo(f"{name} will be set aside: it {copy}; [indicators] allow lets it in\n")
-    for table in data_report(asked, tables, Words.of(asked)):
+    bare, words = [n for n in tables.candidates if max(asked.label(n)) < "\u4e00"], Words.of(asked)
+    if bare and words.language == "zh":
+        click.echo(f"{words.say('n_labels', names=bare)}\n")
+    for table in data_report(asked, tables, words):
         click.echo(f"{table!r}\n")
     if page:
         from kalib.report.data_page import data_page

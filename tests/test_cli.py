@@ -11,11 +11,25 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import ROOT
 
-from kalib import cli
+from kalib import cli, read_study, read_tables
 
 
 def call(*arguments: str) -> Result:
     return CliRunner().invoke(cli.main, list(arguments))
+
+
+def test_check_of_a_chinese_study_names_labels_that_are_not_chinese(small_study: Path) -> None:
+    """To whoever runs it; no document of the client says so."""
+    file = small_study / "study.toml"
+    names = read_study(small_study).indicators.candidates
+    chinese = "".join(f"{name} = '面积（m²）'\n" for name in names[1:])
+    text = file.read_text(encoding="utf-8")
+    assert "[indicators.labels]" not in call("check", str(small_study)).stdout
+    chosen = f'\n[report]\nlanguage = "zh"\n[indicators.labels]\n{chinese}'
+    file.write_text(text + chosen, encoding="utf-8")
+    said = call("check", str(small_study)).stdout
+    assert said.count("[indicators.labels]") == 1 and names[0].replace("_", " ") in said
+    assert not any("label" in note.message for note in read_tables(read_study(small_study)).notes)
 
 
 def test_check_of_a_good_study_reports_what_was_read() -> None:

@@ -82,9 +82,8 @@ def shown(analysis: Analysis, most: int = MOST, sample: int = SAMPLE) -> pd.Data
     accounts = accounts.assign(action=accounts["action"].mask(small, "contact"))
     if len(accounts) <= most:
         return accounts
-    key = (
-        analysis.plan.accounts.query("key_account").nlargest(4 * sample // 5, "expected_gain").index
-    )
+    every = analysis.plan.accounts.query("key_account")
+    key = every.nlargest(4 * sample // 5, "expected_gain").index
     rest = accounts.index.difference(key)
     spread = np.linspace(0, len(rest) - 1, sample - len(key)).round().astype(int)
     return accounts[accounts.index.isin(key.union(rest[spread]))]

@@ -96,7 +96,7 @@ def _notes(analysis: Analysis, story: Story) -> list[str]:
     """What was tolerated in the data, and what limits the plan and the charts."""
     words = story.words
     boxes = lacks_font([*analysis.screening.kept, *analysis.plan.accounts["name"]])
-    notes = [noted(words, note) for note in analysis.tables.notes if note.file != "study.toml"]
+    notes = [noted(words, note) for note in analysis.tables.notes]
     notes += [words.say("l_names", **story.facts)] if story.holds("names_cut") else []
     return [*notes, words.say("l_font")] if boxes else notes
 

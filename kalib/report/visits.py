@@ -159,8 +159,9 @@ def _sheet(rep: str, calls: pd.DataFrame, story: Story, left: int, joint: Any) -
 
 
 def _joint(analysis: Analysis, words: Words, weeks: pd.Series) -> dict[Any, tuple[str, ...]]:
-    """Joint visits by rep and whether he may stay the owner: account, week and with whom."""
-    moved, called = analysis.plan.handover, names_apart(analysis.plan.accounts)
+    """Joint calls by rep and whether he may stay the owner: account, week and with whom."""
+    moved = analysis.plan.handover.query("account in @weeks.index")
+    called = names_apart(analysis.plan.accounts)
     found = {"called": moved["account"].map(called), "week": moved["account"].map(weeks)}
     told = moved.assign(**found, to=moved["to"].map(words.rep)).sort_values("week", kind="stable")
     return {key: tuple(words.say("v_joint", **row) for row in own.to_dict("records"))

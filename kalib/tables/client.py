@@ -91,9 +91,6 @@ def read_files(study: Study) -> Tables:
         found.problems.append(Problem(said, study._file, "[market] total", remedy=remedy))
     if accounts is not None and candidates is not None and not found.problems:
         _compare(study, accounts, candidates, known, found)
-        bare = [name for name in candidates if max(study.label(name)) < "\u4e00"]
-        if bare and study.report.language == "zh":
-            found.notes.append(Problem(Message("n_labels", names=bare), "study.toml"))
     if found.problems or accounts is None or candidates is None:
         raise StudyError(found.problems)
     survey = known.values.dropna().sort_index() / (1 - study.survey.understated) if known else None
@@ -406,8 +403,7 @@ def data_report(study: Study, tables: Tables, words: Words) -> list[Table]:
         read.append(("visits_2", str(data.visits), len(tables.visits)))
     columns |= {str(name): tables.candidates[name] for name in tables.candidates}
     ranges = [_column_range(name, values, words) for name, values in columns.items()]
-    told = [note for note in tables.notes if note.file != "study.toml"]  # that is whoever runs it
-    notes = [(noted(words, note),) for note in told] or [(words.say("none"),)]
+    notes = [(noted(words, note),) for note in tables.notes] or [(words.say("none"),)]
     return [table(words, "read", read), table(words, "columns", ranges),
             table(words, "notes", notes)]  # fmt: skip
 

@@ -430,7 +430,7 @@ def all_tables_of(analysis: Analysis) -> list[Table]:
     names = (
         "candidates", "suspects", "terms", "formula", "accuracy", "checks", "failed_checks",
         "zones", "teams", "reps", "handover", "next_survey", "scenarios", "checks_short",
-        "go_short", "measure_short", "defend_short", "key_listed", "zones_short", "ask_largest", "ask_guessed", "ask_again", "visit_once", "formula_short",
+        "other_reps", "to_measure", "go_short", "measure_short", "defend_short", "key_listed", "zones_short", "ask_largest", "ask_guessed", "ask_again", "visit_once", "formula_short",
         "overrides",
         "parents", "go_now", "measure_first", "defend_list", "no_sales", "missed", "wrongly_key",
         "below_market",

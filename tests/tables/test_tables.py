@@ -63,16 +63,6 @@ def test_a_table_without_a_mark_is_read_as_the_first_is(small_study: Path) -> No
     assert any("two ways (900.765 was read as 900765)" in str(note) for note in tables.notes)
 
 
-def test_labels_that_are_not_chinese_are_told_once_of_a_chinese_study(small_study: Path) -> None:
-    names = read_study(small_study).indicators.candidates
-    labels = ", ".join(f"{name} = '面积（m²）'" for name in names[1:])
-    settings = {"report.language": "zh", "indicators.labels": f"{{ {labels} }}"}
-    told = [read_tables(read_study(small_study, given)).notes for given in ({}, settings)]
-    notes = [[str(note) for note in notes if "label" in note.message] for notes in told]
-    assert notes[0] == [] and len(notes[1]) == 1
-    assert names[0].replace("_", " ") in notes[1][0] and "indicators.labels" in notes[1][0]
-
-
 def test_ids_stay_text(small_study: Path) -> None:
     tables = read(small_study)
     assert tables.accounts.index[7] == "007"

@@ -268,7 +268,7 @@ def test_documents_tell_of_the_wave_before(
     told = story.say(story.more[-1])
     assert f"Since 2025, {len(shipped.moves):,} accounts show another zone" in told
     assert "Against our plan of 2025" in told
-    assert "Today's list of key accounts is this ranking" in " ".join(story.said(story.more))
+    assert "Today's list of key accounts is a sales ranking" in " ".join(story.said(story.more))
     draw_figures(stores, story, tmp_path)
     write_document(stores, story, tmp_path, "1", tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
